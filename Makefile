@@ -1,0 +1,39 @@
+PYTHON ?= python3
+PRESET ?= quick
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help paper test slow lint bench clean
+.DELETE_ON_ERROR:
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+paper: $(INSTALLED) ## Derive, verify, draw and report (PRESET=smoke|quick|paper, default quick)
+	$(BIN)/meanbits paper --preset $(PRESET)
+
+test: $(INSTALLED) ## Run the tests, all but the slow ones
+	$(BIN)/pytest -n 2
+
+slow: $(INSTALLED) ## Run the slow tests
+	$(BIN)/pytest -n 2 -m slow
+
+lint: $(INSTALLED) ## Check style, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+bench: $(INSTALLED) ## Run the benchmarks
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove caches, builds and output, but not .venv
+	rm -rf build dist output *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -c constraints.txt -e ".[dev]"
+	@touch $@

@@ -1,0 +1,1 @@
+"""Monte Carlo, training and sweeps, and their records."""

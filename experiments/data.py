@@ -1,0 +1,192 @@
+"""Labelled images scaled to [-1, 1], and pairs of them whose overlap is known."""
+
+from __future__ import annotations
+
+import difflib
+import gzip
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Images = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+IDX_FILES = {
+    "train_images": "train-images-idx3-ubyte.gz",
+    "train_labels": "train-labels-idx1-ubyte.gz",
+    "test_images": "t10k-images-idx3-ubyte.gz",
+    "test_labels": "t10k-labels-idx1-ubyte.gz",
+}
+PUBLISHED_MD5 = {
+    "mnist": {
+        "train_images": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        "train_labels": "d53e105ee54ea40749a09fcbcd1e9432",
+        "test_images": "9fb629c4189551a2d022fa330f9573f3",
+        "test_labels": "ec29112dd5afa0611ce80d1b7f02629c",
+    },
+    "fashion-mnist": {
+        "train_images": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        "train_labels": "25c81989df183df01b3e8a0aad5dffbe",
+        "test_images": "bef4ecab320f06d8554ea6380940ec79",
+        "test_labels": "bb300cfdad3c16e7a12a480ee83cd310",
+    },
+}
+DATASETS = ("digits", *PUBLISHED_MD5)
+
+DIGITS_TEST_SIZE = 360
+PAIR_CANDIDATES = 200
+
+
+class DataError(ValueError):
+    """A data set that is unknown, missing, damaged or unfit; one line that names the remedy."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images, float64 of shape (n, features) in [-1, 1], and their labels, int64 of shape (n,)."""
+
+    name: str
+    train_images: Images
+    train_labels: Labels
+    test_images: Images
+    test_labels: Labels
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePair:
+    """Two images, shape (features,) in [-1, 1], of one mean square q.
+
+    `overlap` is the mean of their product over q, in [-1, 1]; `mean_square` is q > 0.
+    """
+
+    first: Images
+    second: Images
+    overlap: float
+    mean_square: float
+
+
+def load(name: str, data_dir: str | Path | None = None) -> Dataset:
+    """Load `digits`, `mnist` or `fashion-mnist`.
+
+    The idx.gz files of the last two are looked for in `data_dir`, `$MEANBITS_DATA` and the user's cache folder, in
+    this order, in each under a folder of the data set's name first. Raises DataError for an unknown name and for a
+    file that is missing or is not, byte for byte, the published one.
+    """
+    if name == "digits":
+        return _load_digits()
+    if name not in PUBLISHED_MD5:
+        nearest = difflib.get_close_matches(name, DATASETS, n=1, cutoff=0)[0]
+        raise DataError(f"unknown data set {name!r}: did you mean {nearest!r}? There are {', '.join(DATASETS)}")
+    content = {part: _read_published(name, part, data_dir) for part in IDX_FILES}
+    return Dataset(
+        name=name,
+        train_images=_scaled(_idx_images(content["train_images"]), 255),
+        train_labels=_idx_labels(content["train_labels"]),
+        test_images=_scaled(_idx_images(content["test_images"]), 255),
+        test_labels=_idx_labels(content["test_labels"]),
+    )
+
+
+def image_pairs(dataset: Dataset, count: int = 3, seed: int = 0) -> tuple[ImagePair, ...]:
+    """Choose `count` pairs of training images, from the most to the least alike.
+
+    The pairs are evenly spaced quantiles of the overlap among all pairs of a random subset, fixed by `seed`. The
+    image of larger mean square is scaled down to that of the smaller one, so both stay in [-1, 1]. Raises DataError
+    if `count` is not between 1 and the number of pairs, or if an image of the subset is zero everywhere.
+    """
+    images = dataset.train_images
+    subset_size = min(PAIR_CANDIDATES, len(images))
+    subset = images[np.random.default_rng(seed).choice(len(images), subset_size, replace=False)]
+    first, second = np.triu_indices(subset_size, k=1)
+    if not 1 <= count <= len(first):
+        raise DataError(f"count = {count}: {dataset.name} offers 1 to {len(first)} image pairs, ask for one of these")
+    norms = np.linalg.norm(subset, axis=1, keepdims=True)
+    if not norms.all():
+        raise DataError(f"{dataset.name} has an image that is zero everywhere, whose overlap is undefined: remove it")
+    directions = subset / norms
+    overlaps = (directions @ directions.T)[first, second]
+    ranks = np.linspace(len(overlaps) - 1, 0, count).round().astype(int)
+    chosen = np.argsort(overlaps, stable=True)[ranks]
+    return tuple(_pair(subset[first[k]], subset[second[k]]) for k in chosen)
+
+
+def _pair(first: Images, second: Images) -> ImagePair:
+    squares = np.mean(first**2), np.mean(second**2)
+    mean_square = min(squares)
+    first, second = (
+        image * np.sqrt(mean_square / square) for image, square in zip((first, second), squares, strict=True)
+    )
+    # Rounding may carry the overlap of equal images past one, where arccos is undefined.
+    overlap = np.clip(np.mean(first * second) / mean_square, -1, 1)
+    return ImagePair(first, second, float(overlap), float(mean_square))
+
+
+def _load_digits() -> Dataset:
+    from sklearn.datasets import load_digits  # here, since scikit-learn is slow to import
+
+    digits: Any = load_digits()
+    images, labels = _scaled(digits.data, 16), digits.target.astype(np.int64)
+    split = len(images) - DIGITS_TEST_SIZE
+    return Dataset("digits", images[:split], labels[:split], images[split:], labels[split:])
+
+
+def _scaled(grey_levels: NDArray[np.uint8] | NDArray[np.float64], white: int) -> Images:
+    images = grey_levels / (white / 2)
+    images -= 1
+    return images
+
+
+def _idx_images(content: bytes) -> NDArray[np.uint8]:
+    """Pixels of an idx3 file, shape (n, features), after its header: magic, n, rows, columns."""
+    count = int.from_bytes(content[4:8], "big")
+    return np.frombuffer(content, np.uint8, offset=16).reshape(count, -1)
+
+
+def _idx_labels(content: bytes) -> Labels:
+    """Labels of an idx1 file, shape (n,), after its header: magic, n."""
+    return np.frombuffer(content, np.uint8, offset=8).astype(np.int64)
+
+
+def _read_published(name: str, part: str, data_dir: str | Path | None) -> bytes:
+    """Content of one idx.gz file; the checksum settles every kind of damage before it is unpacked."""
+    path = _find(name, IDX_FILES[part], data_dir)
+    try:
+        packed = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): make it readable, or choose another --data-dir"
+        ) from error
+    md5 = hashlib.md5(packed, usedforsecurity=False).hexdigest()
+    expected = PUBLISHED_MD5[name][part]
+    if md5 != expected:
+        raise DataError(
+            f"{path} is damaged or not {name}'s (md5 {md5}, published {expected}): "
+            "replace it by the published file, or choose another --data-dir"
+        )
+    return gzip.decompress(packed)
+
+
+def _find(name: str, filename: str, data_dir: str | Path | None) -> Path:
+    folders = list(_folders(data_dir))
+    for folder in folders:
+        for path in (folder / name / filename, folder / filename):
+            if path.is_file():
+                return path
+    searched = ", ".join(map(str, folders))
+    raise DataError(
+        f"{filename} of {name} not found in {searched}, nor in a folder {name} there: "
+        "put the published idx.gz files into one of these, or name their folder with --data-dir"
+    )
+
+
+def _folders(data_dir: str | Path | None) -> Iterator[Path]:
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    for folder in (data_dir, os.environ.get("MEANBITS_DATA"), Path(cache) / "meanbits"):
+        if folder:
+            yield Path(folder).expanduser()

@@ -1,0 +1,1 @@
+"""Arrays: generated formulas, quadrature, solvers and the exact chain."""

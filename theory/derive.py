@@ -1,0 +1,84 @@
+"""From a surrogate to its theory: the stages in order. Read this first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import sympy as sp
+
+from theory.correlation import Maps, correlation_maps
+from theory.criticality import Criticality, critical_conditions
+from theory.jacobian import Jacobian, jacobian
+from theory.kernel import markov_kernel
+from theory.marginal import Forward, forward_equations
+from theory.meanfield import MeanField, mean_field
+from theory.moments import FieldMoments, field_moments
+from theory.surrogates import Surrogate
+from theory.trace import Step
+
+
+@dataclass(frozen=True)
+class Theory:
+    """Everything derived from a surrogate, stage by stage; the properties name the results people ask for."""
+
+    surrogate: Surrogate
+    field: FieldMoments
+    forward: Forward
+    mean_field: MeanField
+    maps: Maps
+    jacobian: Jacobian | None
+    criticality: Criticality | None
+    trace: tuple[Step, ...]
+
+    @property
+    def variance_map(self) -> sp.Expr:
+        """q' in terms of q, sigma_m2, sigma_b2 (and T for continuous marginalised neurons)."""
+        return self.maps.variance_map.closed
+
+    @property
+    def covariance_map(self) -> sp.Expr:
+        """C' in terms of the fields (Q, D, Q_ab or T)."""
+        return self.mean_field.overlap.closed
+
+    @property
+    def correlation_map(self) -> sp.Expr:
+        """c' in terms of c, q, sigma_m2, sigma_b2."""
+        return self.maps.correlation_map.closed
+
+    @property
+    def chi(self) -> sp.Expr:
+        """dc'/dc in terms of c, q, sigma_m2, sigma_b2."""
+        return self.maps.chi.closed
+
+    @property
+    def total_map(self) -> sp.Expr:
+        """T' in terms of T, sigma_m2, sigma_b2."""
+        return self.maps.total_map.closed
+
+    @property
+    def critical_curve(self) -> tuple[sp.Expr, sp.Expr] | None:
+        """(sigma_m2, sigma_b2) along q, or None where no curve exists."""
+        return None if self.criticality is None else self.criticality.curve
+
+
+@lru_cache(maxsize=256)
+def derive(surrogate: Surrogate) -> Theory:
+    """Derive the theory of a surrogate.
+
+    >>> from theory.surrogates import CATALOGUE
+    >>> lrt = next(surrogate for surrogate in CATALOGUE if surrogate.name == "lrt")
+    >>> derive(lrt).variance_map
+    sigma_b2 + 1
+    """
+    kernel = markov_kernel(surrogate)
+    field = field_moments(kernel)
+    forward = forward_equations(field)
+    order_parameters = mean_field(forward)
+    maps = correlation_maps(order_parameters)
+    singular_values = jacobian(maps)
+    criticality = critical_conditions(maps)
+    trace = maps.steps
+    trace += singular_values.steps if singular_values is not None else ()
+    trace += criticality.steps if criticality is not None else ()
+    return Theory(surrogate, field, forward, order_parameters, maps, singular_values, criticality, trace)

@@ -1,0 +1,119 @@
+"""Stage 6: mean squared singular value of the layer Jacobian, with and without the derivative of Sigma."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from theory.correlation import Maps
+from theory.gaussian import evaluate_all, expectation
+from theory.symbols import A, B, D, Q, Sigma, T, epsilon, hbar, mean_state, mean_weight, mu_4, u
+from theory.tidy import simplified_almost_everywhere, tidy_rational
+from theory.trace import Assumption, Formula, Step
+
+small = sp.Symbol("s", positive=True)
+rest = sp.Symbol("H", real=True)
+eta = sp.Symbol("eta", real=True)
+slope_mean, slope_second = sp.symbols("m_h r_h", real=True)
+
+
+@dataclass(frozen=True)
+class Jacobian:
+    """Of J_ij = dh_i/dh_j: mean squared singular value N E J_ij^2 = leading + sigma_derivative / N + ...
+
+    h is the normalised field hbar/sqrt(Sigma) where the field is integrated out, and the field itself elsewhere.
+    `sigma_derivative` is what the derivative of Sigma adds; soudry's gradient leaves it out. It holds at the fixed
+    point of q and involves mu_4 = E M^4.
+    """
+
+    maps: Maps
+    leading: Formula
+    sigma_derivative: Formula
+    steps: tuple[Step, ...]
+
+
+def jacobian(maps: Maps) -> Jacobian | None:
+    """Expand one element of J in 1/sqrt(N) and average its square; None where neurons have no derivative."""
+    forward = maps.mean_field.forward
+    surrogate = forward.moments.kernel.surrogate
+    psi, second, variable = _neuron_functions(maps)
+    slope = simplified_almost_everywhere(psi.diff(variable))
+    if forward.sampled or surrogate.real_input or (forward.field is not None and slope.has(sp.DiracDelta)):
+        return None
+    direct, indirect = _elements(maps)
+    variance = Q if forward.field is None else T
+    leading_term = _average(maps, small**2 * direct**2)
+    extra_term = _average(maps, sp.expand((small * direct + small**2 * indirect) ** 2 - small**2 * direct**2))
+    values = {mean_state: psi, slope_mean: slope, slope_second: second.diff(variable)}
+    leading, extra = (_expected(maps, term, values, variance) for term in (leading_term, extra_term))
+    steps = (
+        Step("element of the Jacobian", Assumption.EXACT, sp.Symbol("J_ij"), small * direct + small**2 * indirect),
+        Step("mean squared singular value", Assumption.SELF_AVERAGING, leading.definition, leading.closed),
+        Step("what the derivative of Sigma adds, times 1/N", Assumption.SELF_AVERAGING, extra.definition, extra.closed),
+    )
+    return Jacobian(maps, leading, extra, steps)
+
+
+def _neuron_functions(maps: Maps) -> tuple[sp.Expr, sp.Expr, sp.Symbol]:
+    """Mean and second moment of the neuron as functions of u, the quenched or sampled field."""
+    forward = maps.mean_field.forward
+    if forward.field is None:
+        at = {Sigma: D, hbar: u}
+    else:
+        at = {Sigma: 0, epsilon: 0, hbar: u}
+    mean, second = (f.definition.subs(at, simultaneous=True) for f in (forward.mean, forward.second_moment))
+    return mean, second, u
+
+
+def _elements(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
+    """J_ij = s direct + s^2 indirect + O(s^3), s = 1/sqrt(N): through hbar or h, and through Sigma.
+
+    hbar' = H + s M m and Sigma' = D + s^2 (R r - M^2 m^2) when neuron j is singled out, H the sum over the others.
+    """
+    forward = maps.mean_field.forward
+    moments = forward.moments
+    weight_2 = moments.kernel.weight_moments[1]
+    mean_slope = mean_weight * slope_mean
+    variance_slope = weight_2 * slope_second - 2 * mean_weight**2 * mean_state * slope_mean
+    if moments.variance_term == 0:
+        return mean_slope, sp.S.Zero
+    if forward.field is None:
+        field = rest + small * mean_weight * mean_state
+        # h = hbar / sqrt(Sigma): d/dh of the previous layer brings sqrt(D)
+        return mean_slope, -field * variance_slope / (2 * D)
+    return mean_slope, eta * variance_slope / (2 * sp.sqrt(D))
+
+
+def _average(maps: Maps, square: sp.Expr) -> sp.Expr:
+    """The lowest order in s of N E[square] over the means of the weights and the rest of the field."""
+    square = sp.expand(sp.expand(square) / small**2)
+    variance = maps.mean_field.forward.moments.kernel.surrogate.weights.variance_of_means
+    averages = {rest: {1: 0, 2: Q}, eta: {1: 0, 2: 1}, mean_weight: {1: 0, 2: variance, 3: 0, 4: mu_4}}
+    for symbol, powers in averages.items():
+        square = sp.Add(*(
+            term / symbol ** sp.degree(term, symbol) * powers.get(sp.degree(term, symbol), 1) for term in sp.Add.make_args(square)
+        ))
+        square = sp.expand(square)
+    orders = [sp.degree(term, small) for term in sp.Add.make_args(square)] if square != 0 else [0]
+    lowest = min(orders)
+    return square.coeff(small, lowest) if square != 0 else sp.S.Zero
+
+
+def _expected(maps: Maps, term: sp.Expr, values: dict[sp.Symbol, sp.Expr], variance: sp.Symbol) -> Formula:
+    """The average over the field of the previous layer, in terms of the state."""
+    total = sp.S.Zero
+    for summand in sp.Add.make_args(sp.expand(term)):
+        coefficient, product = summand.as_independent(*values)
+        total += coefficient * expectation(product.subs(values, simultaneous=True), 0, variance)
+    definition = total.subs({**maps.state, D: _annealed(maps)}, simultaneous=True)
+    return Formula(definition, tidy_rational(evaluate_all(definition)))
+
+
+def _annealed(maps: Maps) -> sp.Expr:
+    """D in terms of the state: at the fixed point of q where the field is sampled."""
+    if D in maps.state:
+        return maps.state[D]
+    mean_field = maps.mean_field
+    at_fixed_point = {A: mean_field.mean_square.definition, B: mean_field.second_moment.definition}
+    return mean_field.annealed.subs(at_fixed_point, simultaneous=True).subs(maps.state, simultaneous=True)

@@ -1,0 +1,133 @@
+"""Special functions the theory needs and SymPy lacks: each states its derivative and its definition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mpmath
+import sympy as sp
+from sympy.core.function import ArgumentIndexError
+
+
+class HardTanh(sp.Function):
+    """Hard tanh: x clipped to [-1, 1]."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, arg: sp.Expr) -> sp.Expr | None:
+        if arg.is_number and arg.is_comparable:
+            return sp.Max(-1, sp.Min(1, arg))
+        return -cls(-arg) if arg.could_extract_minus_sign() else None
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return Box(self.args[0])
+
+    def _eval_rewrite_as_sign(self, arg: sp.Expr, **hints: Any) -> sp.Expr:
+        return ((arg + 1) * sp.sign(arg + 1) - (arg - 1) * sp.sign(arg - 1)) / 2
+
+
+class Box(sp.Function):
+    """Indicator of (-1, 1): the slope of `HardTanh`."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, arg: sp.Expr) -> sp.Expr | None:
+        if arg.is_number and arg.is_comparable:
+            return sp.S.One if abs(arg) < 1 else sp.S.Zero
+        return cls(-arg) if arg.could_extract_minus_sign() else None
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.DiracDelta(self.args[0] + 1) - sp.DiracDelta(self.args[0] - 1)
+
+    def _eval_rewrite_as_sign(self, arg: sp.Expr, **hints: Any) -> sp.Expr:
+        return (sp.sign(arg + 1) - sp.sign(arg - 1)) / 2
+
+
+def density_difference(a: sp.Expr, correlation: sp.Expr) -> sp.Expr:
+    """2 [n2(a, a; rho) - n2(a, -a; rho)], n2 the standard bivariate normal density."""
+    def density(sign: int) -> sp.Expr:
+        return sp.exp(-(a**2) / (1 + sign * correlation)) / (2 * sp.pi * sp.sqrt(1 - correlation**2))
+
+    return 2 * (density(1) - density(-1))
+
+
+class BoxProbability(sp.Function):
+    """P(|x| < a, |y| < a) for standard normal x, y of the given correlation (Plackett, Biometrika 41 (1954) 351)."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        a, correlation = self.args
+        if argindex == 2:
+            return density_difference(a, correlation)
+        step = sp.sqrt(2 * (1 - correlation**2))
+        inside = sp.erf(a * (1 - correlation) / step) + sp.erf(a * (1 + correlation) / step)
+        return sp.sqrt(2 / sp.pi) * sp.exp(-(a**2) / 2) * inside
+
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        return _plackett(*self.args, prec=prec, order=1)
+
+
+class ClipCovariance(sp.Function):
+    """E clip(x, -a, a) clip(y, -a, a) for standard normal x, y of the given correlation; its slope is BoxProbability."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        a, correlation = self.args
+        if argindex == 2:
+            return BoxProbability(a, correlation)
+        if correlation == 1:
+            return 2 * a * sp.erfc(a / sp.sqrt(2))
+        raise ArgumentIndexError(self, argindex)
+
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        return _plackett(*self.args, prec=prec, order=2)
+
+
+def _plackett(a: sp.Expr, correlation: sp.Expr, prec: int, order: int) -> sp.Expr:
+    """The integral of `density_difference` over the correlation, once (order 1) or twice (order 2), by mpmath."""
+    with mpmath.workprec(prec + 10):
+        threshold, rho = (mpmath.mpf(sp.N(arg, mpmath.mp.dps)) for arg in (a, correlation))
+
+        def integrand(theta: mpmath.mpf) -> mpmath.mpf:
+            s = mpmath.sin(theta)
+            near = mpmath.exp(-(threshold**2) / (1 + s)) if s > -1 else mpmath.mpf(0)
+            far = mpmath.exp(-(threshold**2) / (1 - s)) if s < 1 else mpmath.mpf(0)
+            return (rho - s) ** (order - 1) * (near - far) / mpmath.pi
+
+        start = rho ** (order - 1) * mpmath.erf(threshold / mpmath.sqrt(2)) ** 2
+        knots = [mpmath.asin(rho) * (1 - mpmath.mpf(4) ** -k) for k in range(12)] + [mpmath.asin(rho)]
+        return sp.Float(start + mpmath.quad(integrand, knots), precision=prec)
+
+
+class ExpErfc(sp.Function):
+    """exp(a) erfc(b), finite where either factor alone overflows or underflows."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        a, b = self.args
+        return self if argindex == 1 else -2 / sp.sqrt(sp.pi) * sp.exp(a - b**2)
+
+    def _eval_rewrite_as_erfc(self, a: sp.Expr, b: sp.Expr, **hints: Any) -> sp.Expr:
+        return sp.exp(a) * sp.erfc(b)
+
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        a, b = self.args
+        return (sp.exp(a) * sp.erfc(b)).evalf(sp.core.evalf.prec_to_dps(prec))
+
+
+class VoigtProfile(sp.Function):
+    """Density at x of the sum of N(0, sigma^2) and a Cauchy variable of scale gamma."""
+
+    nargs = 3
+
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        with mpmath.workprec(prec + 10):
+            x, sigma, gamma = (mpmath.mpf(sp.N(arg, mpmath.mp.dps)) for arg in self.args)
+            z = mpmath.mpc(x, gamma) / (sigma * mpmath.sqrt(2))
+            faddeeva = mpmath.exp(-(z**2)) * mpmath.erfc(mpmath.mpc(0, -1) * z)
+            return sp.Float(faddeeva.real / (sigma * mpmath.sqrt(2 * mpmath.pi)), precision=prec)

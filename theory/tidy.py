@@ -1,0 +1,138 @@
+"""Algebra that keeps closed forms readable and free of cancellation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import sympy as sp
+
+from theory.symbols import C, D, Q, Q_ab, Sigma, T, c, overlap, q, sigma_b2, sigma_m2, u, v
+
+NESTING = (q, T, Q, Sigma, D, sigma_m2, sigma_b2)
+SIGNED = (c, C, Q_ab, overlap)
+
+
+def tidy(expression: sp.Expr) -> sp.Expr:
+    """Factor what stands under roots, each factor nested in q and T and written with a positive sign.
+
+    1 - (c q/(1+q))^2 becomes (1 + q (1-c)) (1 + q (1+c)) / (1+q)^2: no digits are lost as c -> 1 or q -> infinity.
+    The factors are those of variances and determinants, so each is positive for |c| < 1 and its root real.
+    """
+    expression = expression.replace(_is_root, lambda root: _root_of_factors(root.base, root.exp))
+    return expression.replace(_is_mixed_product, lambda product: sp.Mul(*_signed(product.args)))
+
+
+def tidy_rational(expression: sp.Expr) -> sp.Expr:
+    """One fraction, numerator and denominator factored and nested; functions, roots and expectations left as they are."""
+    masked, opaque = _masked(expression)
+    return _factored(masked).xreplace(opaque)
+
+
+def root_of_linear(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
+    """Where an expression linear in a symbol vanishes; None if it is not linear or vanishes only at 0."""
+    masked, opaque = _masked(expression)
+    numerator = sp.together(masked).as_numer_denom()[0]
+    if any(part.has(symbol) for part in opaque.values()) or sp.degree(numerator, symbol) != 1:
+        return None
+    offset = numerator.subs(symbol, 0)
+    return None if offset.expand() == 0 else _factored(-offset / numerator.diff(symbol)).xreplace(opaque)
+
+
+def simplified_almost_everywhere(expression: sp.Expr) -> sp.Expr:
+    """sign(x)^2 = 1 and f(x) delta(x - a) = f(a) delta(x - a): equal except on a set of measure zero."""
+    expression = expression.replace(
+        lambda e: e.is_Pow and isinstance(e.base, sp.sign) and e.exp.is_Integer,
+        lambda e: e.base ** (e.exp % 2),
+    )
+    deltas = expression.atoms(sp.DiracDelta)
+    if not deltas:
+        return expression
+    expression = sp.expand(expression)
+    for delta in deltas:
+        coefficient = expression.coeff(delta)
+        variable = u if delta.has(u) else v
+        root = sp.solve(delta.args[0], variable)[0]
+        expression = sp.expand(expression + delta * (coefficient.subs(variable, root) - coefficient))
+    return expression
+
+
+def _masked(expression: sp.Expr) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
+    symbols: dict[sp.Expr, sp.Symbol] = {}
+
+    def mask(part: sp.Expr) -> sp.Expr:
+        return symbols.setdefault(part, sp.Dummy(positive=part.is_positive or None, real=True))
+
+    masked = _replace_outermost(expression, _is_opaque, mask)
+    return masked, {symbol: part for part, symbol in symbols.items()}
+
+
+def _is_opaque(expression: sp.Expr) -> bool:
+    atomic = expression.is_Atom or expression.is_Add or expression.is_Mul
+    return not atomic and not (expression.is_Pow and expression.exp.is_Integer)
+
+
+def _replace_outermost(
+    expression: sp.Expr, matches: Callable[[sp.Expr], bool], change: Callable[[sp.Expr], sp.Expr]
+) -> sp.Expr:
+    if matches(expression):
+        return change(expression)
+    if expression.is_Atom:
+        return expression
+    return expression.func(*(_replace_outermost(part, matches, change) for part in expression.args))
+
+
+def _is_root(expression: sp.Basic) -> bool:
+    return bool(expression.is_Pow and expression.exp.is_Rational and not expression.exp.is_Integer)
+
+
+def _is_mixed_product(expression: sp.Basic) -> bool:
+    return bool(expression.is_Mul and expression.has(sp.Pow) and expression.has(*SIGNED))
+
+
+def _root_of_factors(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+    return sp.Mul(*(factor**exponent for factor in _factors(base)))
+
+
+def _factored(base: sp.Expr) -> sp.Expr:
+    return sp.Mul(*_factors(base))
+
+
+def _factors(base: sp.Expr) -> list[sp.Expr]:
+    return _signed(_nested(factor) for factor in sp.Mul.make_args(sp.factor(sp.together(base))))
+
+
+def _signed(factors: Iterable[sp.Expr]) -> list[sp.Expr]:
+    """The factors with positive bases at a point of |c| < 1, after the sign that is left over."""
+    sign, positive = sp.S.One, []
+    for factor in factors:
+        base, exponent = factor.as_base_exp()
+        if exponent.is_Integer and _is_negative(base):
+            sign, base = sign * (-1) ** exponent, _nested(sp.expand(-base))
+        positive.append(base**exponent)
+    numbers = [factor for factor in positive if factor.is_number]
+    return [sp.Mul(sign, *numbers), *(factor for factor in positive if not factor.is_number)]
+
+
+def _is_negative(base: sp.Expr) -> bool:
+    if not base.is_Add or base.has(sp.Function):
+        return False
+    inside = {symbol: sp.Rational(1, 2 if symbol in SIGNED else 10) for symbol in base.free_symbols}
+    return base.subs(inside, simultaneous=True).is_negative is True
+
+
+def _nested(factor: sp.Expr) -> sp.Expr:
+    base, exponent = factor.as_base_exp()
+    generators = [symbol for symbol in NESTING if base.has(symbol)]
+    if not base.is_Add or not generators or not base.is_polynomial(*generators):
+        return factor
+    return sp.Pow(_horner(base, generators), exponent)
+
+
+def _horner(polynomial: sp.Expr, generators: list[sp.Symbol]) -> sp.Expr:
+    if not generators:
+        return sp.factor_terms(polynomial)
+    generator, *rest = generators
+    nested = sp.S.Zero
+    for coefficient in sp.Poly(polynomial, generator).all_coeffs():
+        nested = nested * generator + _horner(coefficient, rest)
+    return nested
