@@ -1,12 +1,12 @@
-"""Special functions that generated Torch modules call: the functions of runtime_numpy, differentiable.
+"""Special functions that generated Torch modules call: those of runtime_numpy, differentiable to every order.
 
 Values are the quadratures of runtime_numpy, in float64. Gradients are theorems, not derivatives of a quadrature: Price's
-and Stein's for Gaussian expectations, closed forms for clipped normals. They call the same functions again, so every
-order of derivative is as accurate as a value. `emit` copies these functions, so each uses math, torch and this file.
+and Stein's for Gaussian expectations, closed forms for clipped normals. They call the same functions again, so each
+derivative is as accurate as a value. `emit` copies these functions, so each uses math, torch and this file only.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -14,11 +14,7 @@ from torch import Tensor
 
 
 def half_line_rule(sharpness: float, reach: float, step: float) -> tuple[Tensor, ...]:
-    """Nodes x and weights w, each (n,): sum(w F(x)) is the integral of F over x > 0, for F negligible beyond reach.
-
-    x = 4 log(1 + e^t) is logarithmic below 4 and linear above; t = s - exp(1.5 (onset - s)) / 1.5 ends the grid doubly
-    exponentially below 1 / sharpness, where F must be smooth. Source: Takahasi and Mori 1974, Publ. RIMS 9, 721.
-    """
+    """Nodes x and weights w, each (n,): sum(w F(x)) is the integral of F over x > 0; see runtime_numpy."""
     onset = -math.log(4 * sharpness)
     first, last = math.floor((onset - 2.7) / step), math.ceil(math.log(math.expm1(reach / 4)) / step)
     s = step * torch.arange(first, last + 1, dtype=torch.float64)
@@ -28,44 +24,60 @@ def half_line_rule(sharpness: float, reach: float, step: float) -> tuple[Tensor,
 
 
 def unit_interval_rule(sharpness: float) -> tuple[Tensor, ...]:
-    """Nodes x, 1 - x and weights w, each (n,), on (0, 1): logarithmic down to 1 / sharpness, then doubly exponential.
-
-    Source: Takahasi and Mori 1974, Publ. RIMS 9, 721.
-    """
+    """Nodes x, 1 - x and weights w, each (n,), on (0, 1); see runtime_numpy."""
     step, onset = 1 / 6, -math.log(sharpness)
-    first, last = math.floor((onset - 2.7) / step), math.ceil(2.7 / step)
-    s = step * torch.arange(first, last + 1, dtype=torch.float64)
+    s = step * torch.arange(math.floor((onset - 2.7) / step), math.ceil(2.7 / step) + 1, dtype=torch.float64)
     left, right = torch.exp(1.5 * (onset - s)), torch.exp(1.5 * s)
     t = s + (right - left) / 1.5
     x, rest = torch.special.expit(t), torch.special.expit(-t)
     return x, rest, step * x * rest * (1 + left + right)
 
 
-def double_points(*arguments: float | Tensor) -> tuple[torch.dtype, tuple[Tensor, ...]]:
-    """The dtype to return, and the arguments as float64 tensors of one shape on one device."""
-    tensors = [argument for argument in arguments if isinstance(argument, Tensor)]
-    dtype, device = torch.float64, tensors[0].device if tensors else None
-    if tensors and all(tensor.dtype != torch.float64 for tensor in tensors):
-        dtype = next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.float64)
-    doubles = (torch.as_tensor(argument, dtype=torch.float64, device=device) for argument in arguments)
-    return dtype, torch.broadcast_tensors(*doubles)
-
-
 def batches(
     rule: Callable[[float], tuple[Tensor, ...]], sharpness: Tensor, dimension: int
 ) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
-    """For each decade of sharpness (n,): its rule, and the indices of its points in blocks of about 2^15 nodes."""
+    """For each decade of sharpness (n,): its rule, and the indices of its points in blocks that fit the cache."""
     torch.empty(2**21, dtype=torch.float64)  # freed at once: glibc then keeps up to 32 MB between the blocks
-    decade = torch.ceil(torch.log10(sharpness.clamp(min=10.0)))
+    decade = torch.ceil(torch.log10(torch.clamp(sharpness, min=10.0)))
+    nodes = 2**15 if sharpness.is_cpu else 2**22
     for exponent in torch.unique(decade[torch.isfinite(decade)]).tolist():
         table = tuple(column.to(sharpness.device) for column in rule(10.0**exponent))
         points = torch.nonzero(decade == exponent)[:, 0]
-        for part in torch.split(points, 1 + 2**15 // len(table[0]) ** dimension):
+        for part in torch.split(points, 1 + nodes // len(table[0]) ** dimension):
             yield table, part
 
 
+class WithSlopes(torch.autograd.Function):
+    """values(*points), whose gradient in points[k] is slopes[k](*points); slopes are differentiable in turn."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Callable[..., Tensor], slopes: Sequence[Callable[..., Tensor]], *points: Tensor):
+        ctx.slopes = slopes
+        ctx.save_for_backward(*points)
+        return values(*points)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor):
+        needed = zip(ctx.slopes, ctx.needs_input_grad[2:], strict=True)
+        return None, None, *(grads[0] * slope(*ctx.saved_tensors) if need else None for slope, need in needed)
+
+
+def with_slopes(
+    values: Callable[..., Tensor], slopes: Sequence[Callable[..., Tensor]], *arguments: float | Tensor
+) -> Tensor:
+    """WithSlopes on the arguments broadcast to float64 vectors (n,); the result has their shape and dtype."""
+    tensors = [argument for argument in arguments if isinstance(argument, Tensor)]
+    floating = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
+    dtype = floating.pop() if len(floating) == 1 else torch.float64
+    device = tensors[0].device if tensors else None
+    doubles = (torch.as_tensor(argument, dtype=torch.float64, device=device) for argument in arguments)
+    points = torch.broadcast_tensors(*doubles)
+    result: Any = WithSlopes.apply(values, slopes, *(point.reshape(-1) for point in points))
+    return result.reshape(points[0].shape).to(dtype)
+
+
 def partial(f: Callable[..., Tensor], index: int) -> Callable[..., Tensor]:
-    """The derivative of an elementwise f in one of its arguments: elementwise, differentiable."""
+    """The derivative of an elementwise f in its argument of that index: elementwise, differentiable."""
 
     def derivative(*arguments: Tensor) -> Tensor:
         create_graph = any(argument.requires_grad for argument in arguments)
@@ -76,7 +88,301 @@ def partial(f: Callable[..., Tensor], index: int) -> Callable[..., Tensor]:
             value = f(*live)
             if not value.requires_grad:
                 return torch.zeros_like(value)
-            unit = torch.ones_like(value)
-            return torch.autograd.grad(value, live[index], unit, create_graph=create_graph, materialize_grads=True)[0]
+            ones = torch.ones_like(value)
+            return torch.autograd.grad(value, live[index], ones, create_graph=create_graph, materialize_grads=True)[0]
 
     return derivative
+
+
+def require_closed(f: Callable[..., Tensor], parameters: Sequence[float | Tensor]) -> None:
+    """Raise ValueError if f closes over a tensor that wants a gradient, which would be lost."""
+    one = [torch.as_tensor(each, dtype=torch.float64).detach().flatten()[:1] for each in (1.0, *parameters)]
+    if torch.is_grad_enabled() and f(*(each.to(one[-1].device) for each in one)).requires_grad:
+        raise ValueError(f"{f} closes over a tensor that requires grad; pass that tensor as one of the parameters")
+
+
+def require_continuous(f: Callable[..., Tensor], scale: Tensor, parameters: Sequence[Tensor]) -> None:
+    """Raise ValueError if f jumps at 0, where partial(f, 0) misses a delta function."""
+    with torch.no_grad():
+        near = torch.full_like(scale, 1e-150)
+        jump = torch.abs(f(near, *parameters) - f(-near, *parameters))
+        size = torch.abs(f(scale, *parameters)) + torch.abs(f(-scale, *parameters))
+    if torch.any(jump > 1e-9 * size):
+        raise ValueError(f"{f} jumps at 0: autograd misses the delta in its derivative; differentiate a closed form")
+
+
+def mean_values(f: Callable[..., Tensor], scale: Tensor, mean: Tensor, variance: Tensor, *p: Tensor) -> Tensor:
+    """The quadrature of gaussian_mean; all arguments and the result are (n,)."""
+    if torch.any(variance < 0):
+        raise ValueError(f"gaussian_mean: variance {variance.min()} is negative; give numbers >= 0")
+    sigma, reach = torch.sqrt(variance), 50.0 if torch.any(mean) else 10.0
+    centre = torch.where(torch.abs(mean) < 40 * sigma, 0.0, mean)
+    offset = torch.where(sigma > 0, torch.abs(mean - centre) / sigma, 0.0)
+    value = torch.full_like(sigma, math.nan)
+    for (x, w), i in batches(lambda s: half_line_rule(s, reach, 1 / 6), 100 * sigma / scale, 1):
+        c, d, step, *q = (each[i, None] for each in (centre, offset, torch.copysign(sigma, mean), *p))
+        near, far = f(c + step * x, *q), f(c - step * x, *q)
+        excess = -torch.expm1(-2 * d * x) * torch.exp(-((x - d) ** 2) / 2)
+        total = (near + far) * torch.exp(-((x + d) ** 2) / 2) + near * excess
+        value[i] = torch.sum(total * w, -1) / math.sqrt(2 * math.pi)
+    return value
+
+
+def mean_by_variance(f: Callable[..., Tensor], scale: Tensor, mean: Tensor, variance: Tensor, *p: Tensor) -> Tensor:
+    """d/dvariance E f = E (u - mean) f'(u) / (2 variance), or E f'' / 2 where 0 is 40 deviations from the mean; (n,)."""
+    require_continuous(f, scale, p)
+    slope = partial(f, 0)
+    remote = torch.abs(mean) >= 40 * torch.sqrt(variance)
+    m, v = torch.where(remote, 0.0, mean), torch.where(remote, 1.0, variance)
+    moment = gaussian_mean(lambda u, *q: u * slope(u, *q), m, v, *p, scale=scale)
+    stein = (moment - m * gaussian_mean(slope, m, v, *p, scale=scale)) / (2 * v)
+    if not torch.any(remote):
+        return stein
+    if torch.any(remote & (mean == 0)):
+        require_continuous(slope, scale, p)
+    return torch.where(remote, gaussian_mean(partial(slope, 0), mean, variance, *p, scale=scale) / 2, stein)
+
+
+def gaussian_mean(
+    f: Callable[..., Tensor],
+    mean: float | Tensor,
+    variance: float | Tensor,
+    *parameters: float | Tensor,
+    scale: float | Tensor = 1.0,
+) -> Tensor:
+    """E f(u, *parameters) for u ~ N(mean, variance), variance >= 0; the arguments broadcast.
+
+    f is elementwise on float64 tensors, analytic for Re u > 0 and for Re u < 0 (a kink at 0 is fine, a jump too unless a
+    gradient is asked for), and varies on no scale below scale / 100. d/dmean E f = E f'. NaN gives NaN.
+    """
+    require_closed(f, parameters)
+
+    def in_mean(s: Tensor, *points: Tensor) -> Tensor:
+        require_continuous(f, s, points[2:])
+        return gaussian_mean(partial(f, 0), *points, scale=s)
+
+    slopes = [lambda s, *points: torch.zeros_like(s), in_mean, lambda *points: mean_by_variance(f, *points)]
+    for k in range(len(parameters)):
+        slopes.append(lambda s, *points, k=k: gaussian_mean(partial(f, k + 1), *points, scale=s))
+    return with_slopes(lambda *points: mean_values(f, *points), slopes, scale, mean, variance, *parameters)
+
+
+def quadrant(sigma: Tensor, c: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
+    """Nodes v (p, n, 1) and u (p, n, n) over u > v > 0, their weights, and 2 u v c / (sigma^2 (1 + c)).
+
+    v = sigma eta x_i and u = sigma eta (x_i + 2 rho x_j), eta^2 = (1 + c) / 2, rho^2 = (1 - c) / 2, turn the bivariate
+    density at correlation c into exp(-(x_i^2 + 2 rho x_i x_j + x_j^2) / 2). sigma and c are (p, 1, 1), x and w (n,).
+    """
+    eta, rho, row = torch.sqrt((1 + c) / 2), torch.sqrt((1 - c) / 2), x[:, None]
+    gauss, ratio = w * torch.exp(-x * x / 2), row + 2 * rho * x
+    weight = gauss * torch.exp(-rho * (row * x))
+    return sigma * eta * row, sigma * eta * ratio, eta / (2 * math.pi) * gauss[:, None], weight, c * row * ratio
+
+
+def same_sign(
+    f: Callable[..., Tensor],
+    g: Callable[..., Tensor],
+    s: Tensor,
+    c: Tensor,
+    sign: Tensor,
+    p: list[Tensor],
+    *rule: Tensor,
+) -> Tensor:
+    """E f(u) g(sign v) over |u| > |v|, u v > 0, at standard deviation s, correlation c, all (p, 1, 1); result (p,)."""
+    v, u, row_weight, weight, _ = quadrant(s, c, *rule)
+    plus = torch.linalg.vecdot(weight, f(u, *p))[..., None] * g(sign * v, *p)
+    minus = torch.linalg.vecdot(weight, f(-u, *p))[..., None] * g(-sign * v, *p)
+    return torch.sum(row_weight * (plus + minus), (1, 2))
+
+
+def any_sign(
+    f: Callable[..., Tensor],
+    g: Callable[..., Tensor],
+    s: Tensor,
+    c: Tensor,
+    sign: Tensor,
+    p: list[Tensor],
+    *rule: Tensor,
+) -> Tensor:
+    """E f(u) g(sign v) over |u| > |v|, 0 <= c < 1; odd functions keep only the expm1; shapes as in same_sign."""
+    v, u, row_weight, weight, exponent = quadrant(s, c, *rule)
+    excess = weight * torch.expm1(exponent / (c - 1))
+    f_plus, f_minus, g_plus, g_minus = f(u, *p), f(-u, *p), g(sign * v, *p), g(-sign * v, *p)
+    even = torch.linalg.vecdot(weight, f_plus + f_minus)[..., None] * (g_plus + g_minus)
+    odd = (
+        torch.linalg.vecdot(excess, f_plus)[..., None] * g_minus
+        + torch.linalg.vecdot(excess, f_minus)[..., None] * g_plus
+    )
+    return torch.sum(row_weight * (even + odd), (1, 2))
+
+
+def pair_values(
+    f: Callable[..., Tensor], g: Callable[..., Tensor], scale: Tensor, variance: Tensor, rho: Tensor, *p: Tensor
+) -> Tensor:
+    """The quadrature of gaussian_pair; all arguments and the result are (n,)."""
+    if torch.any(variance < 0):
+        raise ValueError(f"gaussian_pair: variance {variance.min()} is negative; give numbers >= 0")
+    if torch.any(torch.abs(rho) > 1):
+        raise ValueError(f"gaussian_pair: |correlation| {torch.abs(rho).max()} exceeds 1; divide by the variance")
+    sigma, near, value = torch.sqrt(variance), torch.abs(rho) > 0.9, torch.full_like(variance, math.nan)
+    orders = ((f, g),) if f is g else ((f, g), (g, f))
+    for apart in (False, True):
+        points = torch.nonzero(near == apart)[:, 0]
+        for rule, part in batches(lambda s: half_line_rule(s, 10.0, 0.18), 100 * (sigma / scale)[points], 2):
+            i = points[part]
+            s, c, *q = (each[i, None, None] for each in (sigma, torch.abs(rho), *p))
+            sign = torch.where(rho[i, None, None] < 0, -1.0, 1.0)
+            if apart:
+                halves = [same_sign(*h, s, c, sign, q, *rule) + same_sign(*h, s, -c, -sign, q, *rule) for h in orders]
+            else:
+                halves = [any_sign(*h, s, c, sign, q, *rule) for h in orders]
+            value[i] = torch.stack(halves).sum(0) * (2 / len(halves))
+    return value
+
+
+def pair_by_variance(
+    f: Callable[..., Tensor], g: Callable[..., Tensor], scale: Tensor, variance: Tensor, rho: Tensor, *p: Tensor
+) -> Tensor:
+    """d/dvariance E f g = E (u f' g + f v g') / (2 variance), and E (f'' g / 2 + f g'' / 2 + rho f' g') at 0; (n,)."""
+    require_continuous(f, scale, p)
+    require_continuous(g, scale, p)
+    f1, g1, zero = partial(f, 0), partial(g, 0), variance == 0
+
+    def pair(a: Callable[..., Tensor], b: Callable[..., Tensor], v: Tensor) -> Tensor:
+        return gaussian_pair(a, b, v, rho, *p, scale=scale)
+
+    def both(a: Callable[..., Tensor], b: Callable[..., Tensor], v: Tensor) -> Tensor:
+        return 2 * pair(a, g, v) if f is g else pair(a, g, v) + pair(f, b, v)
+
+    safe = torch.where(zero, 1.0, variance)
+    stein = both(lambda u, *q: u * f1(u, *q), lambda v, *q: v * g1(v, *q), safe) / (2 * safe)
+    if not torch.any(zero):
+        return stein
+    require_continuous(f1, scale, p)
+    require_continuous(g1, scale, p)
+    none = torch.where(zero, variance, 0.0)
+    return torch.where(zero, both(partial(f1, 0), partial(g1, 0), none) / 2 + rho * pair(f1, g1, none), stein)
+
+
+def gaussian_pair(
+    f: Callable[..., Tensor],
+    g: Callable[..., Tensor],
+    variance: float | Tensor,
+    correlation: float | Tensor,
+    *parameters: float | Tensor,
+    scale: float | Tensor = 1.0,
+) -> Tensor:
+    """E f(u, *parameters) g(v, *parameters), (u, v) centred Gaussian of one variance >= 0, |correlation| <= 1.
+
+    f and g are as in gaussian_mean, of any parity; the arguments broadcast. One function passed twice costs half.
+    d/dcorrelation E f g = variance E f' g' (Price 1958, IRE Trans. Inf. Theory 4, 69). NaN gives NaN.
+    """
+    require_closed(f, parameters)
+    require_closed(g, parameters)
+
+    def in_correlation(s: Tensor, v: Tensor, c: Tensor, *p: Tensor) -> Tensor:
+        require_continuous(f, s, p)
+        require_continuous(g, s, p)
+        slope = partial(f, 0)
+        return v * gaussian_pair(slope, slope if f is g else partial(g, 0), v, c, *p, scale=s)
+
+    def in_parameter(k: int, s: Tensor, *points: Tensor) -> Tensor:
+        first = gaussian_pair(partial(f, k), g, *points, scale=s)
+        return 2 * first if f is g else first + gaussian_pair(f, partial(g, k), *points, scale=s)
+
+    slopes = [lambda s, *points: torch.zeros_like(s), lambda *points: pair_by_variance(f, g, *points), in_correlation]
+    slopes += [lambda *points, k=k: in_parameter(k + 1, *points) for k in range(len(parameters))]
+    return with_slopes(lambda *points: pair_values(f, g, *points), slopes, scale, variance, correlation, *parameters)
+
+
+def corner_integrals(a: Tensor, rho: Tensor) -> tuple[Tensor, Tensor]:
+    """Integrals of D(s) and of (|rho| - s) D(s) over 0 < s < |rho|, D = d/ds P(|x| < a, |y| < a), each (n,)."""
+    if torch.any(a < 0) or torch.any(torch.abs(rho) > 1):
+        raise ValueError(f"clipped normals: need a >= 0 and |rho| <= 1, got a >= {a.min()}, |rho| <= {rho.abs().max()}")
+    r = torch.abs(rho)
+    low = torch.sqrt((1 - r) / (1 + r))
+    width = 2 * r / ((1 + r) * (1 + low))
+    first, second = torch.full_like(a, math.nan), torch.full_like(a, math.nan)
+    for (t, rest, w), i in batches(unit_interval_rule, 100 / torch.where(a > 0, a, 1.0), 1):
+        h, k, b = (each[i, None] for each in (a * a / 2, low, width))
+        x = k + b * t
+        square = 1 + x * x
+        density = -2 / math.pi * b * w / square * torch.exp(-h * square)
+        density = density * torch.expm1(-h * b * rest * (1 + x) * square / (x * x))
+        first[i] = torch.sum(density, -1)
+        second[i] = torch.sum(density * 2 * b * t * (x + k) / (square * (1 + k * k)), -1)
+    return first, second
+
+
+def box_in_rho(a: Tensor, rho: Tensor) -> Tensor:
+    """d/drho P(|x| < a, |y| < a) = 2 n2(a, a; rho) - 2 n2(a, -a; rho), odd in rho, infinite at |rho| = 1."""
+    sign = torch.where(rho < 0, -1.0, 1.0)
+    r = sign * rho
+    rest = (1 - r) * (1 + r)
+    return -sign * torch.exp(-a * a / (1 + r)) * torch.expm1(-2 * a * a * r / rest) / (math.pi * torch.sqrt(rest))
+
+
+def given_edge(a: Tensor, rho: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Given x = a: P(|y| < a), P(y > a) - P(y < -a), E clip(y, -a, a); and the density of x at a."""
+    low = torch.sqrt((1 - rho) / (1 + rho))
+    inner, outer = torch.special.erf(a * low / math.sqrt(2)), torch.special.erf(a / low / math.sqrt(2))
+    inside, beyond = (inner + outer) / 2, (outer - inner) / 2
+    gap = torch.exp(-((a / low) ** 2) / 2) - torch.exp(-((a * low) ** 2) / 2)
+    spread = torch.sqrt((1 - rho) * (1 + rho) / (2 * math.pi)) * gap
+    return inside, beyond, a * (rho * inside + beyond) + spread, torch.exp(-a * a / 2) / math.sqrt(2 * math.pi)
+
+
+def box_in_edge(a: Tensor, rho: Tensor) -> Tensor:
+    """d/da P(|x| < a, |y| < a) = 4 n(a) P(|y| < a | x = a)."""
+    inside, _, _, density = given_edge(a, rho)
+    return 4 * density * inside
+
+
+def box_probability(a: float | Tensor, rho: float | Tensor) -> Tensor:
+    """P(|x| < a, |y| < a) for standard normal x, y of correlation rho; a >= 0 and |rho| <= 1 broadcast.
+
+    Its slope in rho is infinite at |rho| = 1. Source: Plackett 1954, Biometrika 41, 351.
+    """
+
+    def values(edge: Tensor, c: Tensor) -> Tensor:
+        return torch.special.erf(edge / math.sqrt(2)) ** 2 + corner_integrals(edge, c)[0]
+
+    return with_slopes(values, (box_in_edge, box_in_rho), a, rho)
+
+
+def clip_in_edge(a: Tensor, rho: Tensor) -> Tensor:
+    """d/da E clip(x, -a, a) clip(y, -a, a) = (2 / a) (E clip clip - E x 1(|x| < a) clip(y)), by Stein's theorem; (n,)."""
+
+    def values(edge: Tensor, c: Tensor) -> Tensor:
+        _, _, mean, density = given_edge(edge, c)
+        return 2 / edge * (clip_covariance(edge, c) - c * box_probability(edge, c) + 2 * density * mean)
+
+    def in_edge(edge: Tensor, c: Tensor) -> Tensor:
+        inside, beyond, mean, density = given_edge(edge, c)
+        return (clip_in_edge(edge, c) + 4 * density * (beyond - c * inside - edge * mean)) / edge
+
+    return with_slopes(values, (in_edge, box_in_edge), a, rho)
+
+
+def clip_covariance(a: float | Tensor, rho: float | Tensor) -> Tensor:
+    """E clip(x, -a, a) clip(y, -a, a) for standard normal x, y of correlation rho; a >= 0 and |rho| <= 1 broadcast.
+
+    Its slope in rho is box_probability (Price 1958, IRE Trans. Inf. Theory 4, 69).
+    """
+
+    def values(edge: Tensor, c: Tensor) -> Tensor:
+        inside = torch.special.erf(edge / math.sqrt(2)) ** 2
+        return c * inside + torch.copysign(corner_integrals(edge, c)[1], c)
+
+    return with_slopes(values, (clip_in_edge, box_probability), a, rho)
+
+
+def exp_erfc(a: float | Tensor, b: float | Tensor) -> Tensor:
+    """exp(a) erfc(b), finite wherever the product is; a and b broadcast. For b > 0 it is exp(a - b^2) erfcx(b)."""
+
+    def values(x: Tensor, y: Tensor) -> Tensor:
+        positive = torch.clamp(y, min=0.0)
+        root = torch.exp((x - positive * positive) / 2)
+        return root * torch.where(y > 0, torch.special.erfcx(positive), torch.special.erfc(y)) * root
+
+    return with_slopes(values, (exp_erfc, lambda x, y: -2 / math.sqrt(math.pi) * torch.exp(x - y * y)), a, b)

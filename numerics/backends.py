@@ -1,0 +1,131 @@
+"""A backend is a printer and its conventions: how SymPy expressions become NumPy or Torch source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+
+import sympy as sp
+from sympy.printing.precedence import PRECEDENCE, precedence
+from sympy.printing.str import StrPrinter
+
+from numerics import elementwise_numpy, elementwise_torch, runtime_numpy, runtime_torch
+
+COMMON = {
+    "BoxProbability": "box_probability",
+    "ClipCovariance": "clip_covariance",
+    "ExpErfc": "exp_erfc",
+}
+NUMPY_FUNCTIONS = COMMON | {
+    "Abs": "np.abs", "asin": "np.arcsin", "atan": "np.arctan", "cos": "np.cos", "cosh": "np.cosh", "exp": "np.exp",
+    "erf": "special.erf", "erfc": "special.erfc", "log": "np.log", "sign": "np.sign", "sin": "np.sin",
+    "sinh": "np.sinh", "tanh": "np.tanh", "HardTanh": "hard_tanh", "Box": "box", "Max": "np.maximum",
+}  # fmt: skip
+TORCH_FUNCTIONS = COMMON | {
+    "Abs": "torch.abs", "asin": "torch.asin", "atan": "torch.atan", "cos": "torch.cos", "cosh": "torch.cosh",
+    "exp": "torch.exp", "erf": "torch.erf", "erfc": "torch.erfc", "log": "torch.log", "sign": "torch.sign",
+    "sin": "torch.sin", "sinh": "torch.sinh", "tanh": "torch.tanh", "HardTanh": "hard_tanh", "Box": "box",
+    "Max": "maximum",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Names and conventions of an array library.
+
+    functions: SymPy function name -> source name. runtime: the modules whose functions emitted source may copy.
+    """
+
+    name: str
+    functions: dict[str, str]
+    sqrt: str
+    imports: tuple[str, ...]
+    array_type: str
+    argument_type: str
+    runtime: tuple[ModuleType, ...]
+
+
+NUMPY = Backend("numpy", NUMPY_FUNCTIONS, "np.sqrt", ("from collections.abc import Callable, Iterator", "", "import numpy as np",
+                "from numpy.typing import ArrayLike, NDArray", "from scipy import special"), "NDArray[np.float64]", "ArrayLike", (elementwise_numpy, runtime_numpy))  # fmt: skip
+TORCH = Backend("torch", TORCH_FUNCTIONS, "torch.sqrt", ("import math", "from collections.abc import Callable, Iterator",
+                "from typing import Any", "", "import torch", "from torch import Tensor"),
+                "Tensor", "Tensor | float", (elementwise_torch, runtime_torch))  # fmt: skip
+BACKENDS: tuple[Backend, ...] = (NUMPY, TORCH)
+
+
+class ArrayPrinter(StrPrinter):
+    """SymPy to array source: constants folded to 17 digits, roots and integer powers plain, one name per function."""
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__({"order": "none"})
+        self.backend = backend
+
+    def source(self, expression: sp.Expr) -> str:
+        """The source of an expression without expectations."""
+        return self.doprint(fold_constants(expression))
+
+    def _print_Function(self, expr: sp.Function) -> str:
+        name = self.backend.functions.get(type(expr).__name__)
+        if name is None:
+            raise ValueError(f"{self.backend.name} has no {type(expr).__name__}; add it to numerics/backends.py")
+        return f"{name}({', '.join(self._print(argument) for argument in expr.args)})"
+
+    _print_Max = _print_Function
+    _print_Abs = _print_Function
+    _print_sign = _print_Function
+
+    def _print_Pow(self, expr: sp.Pow) -> str:
+        base, exponent = expr.as_base_exp()
+        if exponent == sp.Rational(1, 2):
+            return f"{self.backend.sqrt}({self._print(base)})"
+        if exponent.is_negative:
+            return f"1 / {self.parenthesize(base ** -exponent, PRECEDENCE['Mul'], strict=True)}"
+        if exponent == 2 and base.is_Symbol:
+            return f"{self._print(base)} * {self._print(base)}"
+        return f"{self.parenthesize(base, PRECEDENCE['Pow'])} ** {self.parenthesize(exponent, PRECEDENCE['Pow'])}"
+
+    def _print_Rational(self, expr: sp.Rational) -> str:
+        return repr(float(expr))
+
+    def _print_Integer(self, expr: sp.Integer) -> str:
+        return str(expr.p)
+
+    def _print_Float(self, expr: sp.Float) -> str:
+        return repr(float(expr))
+
+    def _print_Mul(self, expr: sp.Mul) -> str:
+        return _print_fraction(self, expr)
+
+    def parenthesize(self, item: sp.Expr, level: int, strict: bool = False) -> str:
+        weak = item.is_Pow and item.exp == 2 and item.base.is_Symbol
+        inner = PRECEDENCE["Mul"] if weak else precedence(item)
+        text = self._print(item)
+        return f"({text})" if inner < level or (not strict and inner <= level) else text
+
+
+def _print_fraction(printer: ArrayPrinter, expr: sp.Mul) -> str:
+    """A product as numerator / denominator, a leading minus in front."""
+    sign = "-" if expr.could_extract_minus_sign() else ""
+    numerator, denominator = sp.fraction(-expr if sign else expr)
+
+    def product(side: sp.Expr) -> str:
+        return " * ".join(printer.parenthesize(f, PRECEDENCE["Mul"], strict=True) for f in side.as_ordered_factors())
+
+    if denominator == 1:
+        return sign + product(numerator)
+    below = product(denominator)
+    return f"{sign}{product(numerator)} / " + (f"({below})" if denominator.is_Mul else printer.parenthesize(
+        denominator, PRECEDENCE["Mul"]))  # fmt: skip
+
+
+def fold_constants(expression: sp.Expr) -> sp.Expr:
+    """Irrational constants, and the products they stand in, as floats of 17 digits."""
+    if expression.is_number and not expression.is_Rational:
+        return sp.Float(expression.evalf(30), 17)
+    if expression.is_Atom:
+        return expression
+    if expression.is_Mul:
+        numbers, rest = expression.as_independent(*expression.free_symbols, as_Add=False)
+        if not numbers.is_Rational:
+            return sp.Float(numbers.evalf(30), 17) * fold_constants(rest)
+    return expression.func(*map(fold_constants, expression.args))

@@ -1,0 +1,27 @@
+"""Elementwise functions that generated NumPy modules call; `emit` copies those a module uses."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
+    """The arguments as floating-point arrays: float32 stays float32, integers become float64."""
+    arrays = [np.asarray(argument) for argument in arguments]
+    return [array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64) for array in arrays]
+
+
+def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A value that depends on none, or not all, of the arguments, in their common shape."""
+    return np.broadcast_to(value, np.broadcast_shapes(*(argument.shape for argument in arguments))).copy()
+
+
+def hard_tanh(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    """u clipped to [-1, 1]."""
+    return np.clip(u, -1, 1)
+
+
+def box(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 where |u| < 1, else 0."""
+    return np.where(np.abs(u) < 1, 1.0, 0.0)

@@ -1,0 +1,35 @@
+"""Elementwise functions that generated Torch modules call; `emit` copies those a module uses."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def as_arrays(*arguments: Tensor | float) -> list[Tensor]:
+    """The arguments as tensors on one device; numbers become float64 scalars, which leave a float32 tensor float32."""
+    device = next((argument.device for argument in arguments if isinstance(argument, Tensor)), None)
+    return [
+        argument if isinstance(argument, Tensor) else torch.as_tensor(argument, dtype=torch.float64, device=device)
+        for argument in arguments
+    ]
+
+
+def broadcast(value: Tensor | float, *arguments: Tensor) -> Tensor:
+    """A value that depends on none, or not all, of the arguments, in their common shape."""
+    return torch.broadcast_tensors(torch.as_tensor(value, dtype=arguments[0].dtype), *arguments)[0]
+
+
+def maximum(floor: float, u: Tensor) -> Tensor:
+    """u where it exceeds floor, else floor."""
+    return torch.clamp(u, min=floor)
+
+
+def hard_tanh(u: Tensor) -> Tensor:
+    """u clipped to [-1, 1]."""
+    return torch.clamp(u, -1, 1)
+
+
+def box(u: Tensor) -> Tensor:
+    """1 where |u| < 1, else 0."""
+    return torch.where(torch.abs(u) < 1, 1.0, 0.0).to(u.dtype)
