@@ -18,7 +18,7 @@ from theory.surrogates import Surrogate
 from theory.trace import Step
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Theory:
     """Everything derived from a surrogate, stage by stage; the properties name the results people ask for."""
 
