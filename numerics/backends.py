@@ -29,7 +29,7 @@ TORCH_FUNCTIONS = COMMON | {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Backend:
     """Names and conventions of an array library.
 

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy import special
 
+Real = float | np.ndarray
+Elementwise = Callable[..., np.ndarray]  # (u, *parameters) -> value, all of one shape
+
 
 def half_line_rule(sharpness: float, reach: float, step: float) -> tuple[np.ndarray, np.ndarray]:
     """Nodes x and weights w, each (n,): sum(w F(x)) is the integral of F over x > 0, for F negligible beyond reach.
@@ -38,7 +41,7 @@ def unit_interval_rule(sharpness: float) -> tuple[np.ndarray, np.ndarray, np.nda
     return x, rest, step * x * rest * (1 + left + right)
 
 
-def flat_points(*arguments: float | np.ndarray) -> tuple[tuple[int, ...], list[np.ndarray]]:
+def flat_points(*arguments: Real) -> tuple[tuple[int, ...], list[np.ndarray]]:
     """The broadcast shape, and each argument broadcast to it as a float64 vector (n,)."""
     arrays = np.broadcast_arrays(*(np.asarray(argument, dtype=np.float64) for argument in arguments))
     return arrays[0].shape, [array.ravel() for array in arrays]
@@ -59,11 +62,11 @@ def batches(
 
 
 def gaussian_mean(
-    f: Callable[..., np.ndarray],
-    mean: float | np.ndarray,
-    variance: float | np.ndarray,
-    *parameters: float | np.ndarray,
-    scale: float | np.ndarray = 1.0,
+    f: Elementwise,
+    mean: Real,
+    variance: Real,
+    *parameters: Real,
+    scale: Real = 1.0,
 ) -> np.ndarray:
     """E f(u, *parameters) for u ~ N(mean, variance), variance >= 0; the arguments broadcast.
 
@@ -101,36 +104,36 @@ def quadrant(sigma: np.ndarray, c: np.ndarray, x: np.ndarray, w: np.ndarray) -> 
 
 
 def same_sign(
-    f: Callable[..., np.ndarray],
-    g: Callable[..., np.ndarray],
-    sigma: np.ndarray,
+    f: Elementwise,
+    g: Elementwise,
+    s: np.ndarray,
     c: np.ndarray,
     sign: np.ndarray,
     p: list[np.ndarray],
-    rule: tuple[np.ndarray, ...],
+    *rule: np.ndarray,
 ) -> np.ndarray:
-    """E f(u) g(sign v) over |u| > |v|, u v > 0, at correlation c; sigma, c and sign (p, 1, 1), result (p,)."""
-    v, u, row_weight, weight, _ = quadrant(sigma, c, *rule)
+    """E f(u) g(sign v) over |u| > |v|, u v > 0, at standard deviation s, correlation c, all (p, 1, 1); result (p,)."""
+    v, u, row_weight, weight, _ = quadrant(s, c, *rule)
     plus = np.vecdot(weight, f(u, *p))[..., None] * g(sign * v, *p)
     minus = np.vecdot(weight, f(-u, *p))[..., None] * g(-sign * v, *p)
     return np.sum(row_weight * (plus + minus), (1, 2))
 
 
 def any_sign(
-    f: Callable[..., np.ndarray],
-    g: Callable[..., np.ndarray],
-    sigma: np.ndarray,
+    f: Elementwise,
+    g: Elementwise,
+    s: np.ndarray,
     c: np.ndarray,
     sign: np.ndarray,
     p: list[np.ndarray],
-    rule: tuple[np.ndarray, ...],
+    *rule: np.ndarray,
 ) -> np.ndarray:
-    """E f(u) g(sign v) over |u| > |v| at correlation 0 <= c < 1; sigma, c and sign (p, 1, 1), result (p,).
+    """E f(u) g(sign v) over |u| > |v| at correlation 0 <= c < 1; shapes as in same_sign.
 
-    The density at (u, -v) is the one at (u, v) times 1 + expm1(-2 u v c / (sigma^2 (1 - c^2))). Odd functions keep the
+    The density at (u, -v) is the one at (u, v) times 1 + expm1(-2 u v c / (s^2 (1 - c^2))). Odd functions keep the
     expm1 alone, so that the result ~ c has all its digits.
     """
-    v, u, row_weight, weight, exponent = quadrant(sigma, c, *rule)
+    v, u, row_weight, weight, exponent = quadrant(s, c, *rule)
     excess = weight * np.expm1(exponent / (c - 1))
     f_plus, f_minus, g_plus, g_minus = f(u, *p), f(-u, *p), g(sign * v, *p), g(-sign * v, *p)
     even = np.vecdot(weight, f_plus + f_minus)[..., None] * (g_plus + g_minus)
@@ -139,12 +142,12 @@ def any_sign(
 
 
 def gaussian_pair(
-    f: Callable[..., np.ndarray],
-    g: Callable[..., np.ndarray],
-    variance: float | np.ndarray,
-    correlation: float | np.ndarray,
-    *parameters: float | np.ndarray,
-    scale: float | np.ndarray = 1.0,
+    f: Elementwise,
+    g: Elementwise,
+    variance: Real,
+    correlation: Real,
+    *parameters: Real,
+    scale: Real = 1.0,
 ) -> np.ndarray:
     """E f(u, *parameters) g(v, *parameters), (u, v) centred Gaussian of one variance >= 0, |correlation| <= 1.
 
@@ -165,9 +168,9 @@ def gaussian_pair(
             s, c, *q = (each[i, None, None] for each in (sigma, np.abs(rho), *p))
             sign = np.where(rho[i, None, None] < 0, -1.0, 1.0)
             if apart:
-                halves = [same_sign(*h, s, c, sign, q, rule) + same_sign(*h, s, -c, -sign, q, rule) for h in orders]
+                halves = [same_sign(*h, s, c, sign, q, *rule) + same_sign(*h, s, -c, -sign, q, *rule) for h in orders]
             else:
-                halves = [any_sign(*h, s, c, sign, q, rule) for h in orders]
+                halves = [any_sign(*h, s, c, sign, q, *rule) for h in orders]
             value[i] = sum(halves) * (2 / len(halves))
     return value.reshape(shape)[()]
 
@@ -179,7 +182,9 @@ def corner_integrals(a: np.ndarray, rho: np.ndarray) -> tuple[np.ndarray, np.nda
     integrals, joined here by expm1. Source: Plackett 1954, Biometrika 41, 351; Owen 1956, Ann. Math. Stat. 27, 1075.
     """
     if np.any(a < 0) or np.any(np.abs(rho) > 1):
-        raise ValueError(f"clipped normals: need a >= 0 and |rho| <= 1, got a >= {a.min()}, |rho| <= {np.abs(rho).max()}")
+        raise ValueError(
+            f"clipped normals: need a >= 0 and |rho| <= 1, got a >= {a.min()}, |rho| <= {np.abs(rho).max()}"
+        )
     r = np.abs(rho)
     low = np.sqrt((1 - r) / (1 + r))
     width = 2 * r / ((1 + r) * (1 + low))
@@ -195,7 +200,7 @@ def corner_integrals(a: np.ndarray, rho: np.ndarray) -> tuple[np.ndarray, np.nda
     return first, second
 
 
-def box_probability(a: float | np.ndarray, rho: float | np.ndarray) -> np.ndarray:
+def box_probability(a: Real, rho: Real) -> np.ndarray:
     """P(|x| < a, |y| < a) for standard normal x, y of correlation rho; a >= 0 and |rho| <= 1 broadcast.
 
     It is erf(a / sqrt 2)^2 plus the integral of d/ds P over 0 < s < |rho|. Source: Plackett 1954, Biometrika 41, 351.
@@ -205,7 +210,7 @@ def box_probability(a: float | np.ndarray, rho: float | np.ndarray) -> np.ndarra
     return (special.erf(edge / np.sqrt(2)) ** 2 + first).reshape(shape)[()]
 
 
-def clip_covariance(a: float | np.ndarray, rho: float | np.ndarray) -> np.ndarray:
+def clip_covariance(a: Real, rho: Real) -> np.ndarray:
     """E clip(x, -a, a) clip(y, -a, a) for standard normal x, y of correlation rho; a >= 0 and |rho| <= 1 broadcast.
 
     Its derivative in rho is box_probability (Price 1958, IRE Trans. Inf. Theory 4, 69), integrated here by parts.
@@ -216,7 +221,7 @@ def clip_covariance(a: float | np.ndarray, rho: float | np.ndarray) -> np.ndarra
     return (correlation * inside + np.copysign(second, correlation)).reshape(shape)[()]
 
 
-def exp_erfc(a: float | np.ndarray, b: float | np.ndarray) -> np.ndarray:
+def exp_erfc(a: Real, b: Real) -> np.ndarray:
     """exp(a) erfc(b), finite wherever the product is; a and b broadcast. For b > 0 it is exp(a - b^2) erfcx(b)."""
     b = np.asarray(b, dtype=np.float64)
     positive = np.maximum(b, 0.0)

@@ -1,8 +1,8 @@
 """Special functions that generated Torch modules call: those of runtime_numpy, differentiable to every order.
 
-Values are the quadratures of runtime_numpy, in float64. Gradients are theorems, not derivatives of a quadrature: Price's
-and Stein's for Gaussian expectations, closed forms for clipped normals. They call the same functions again, so each
-derivative is as accurate as a value. `emit` copies these functions, so each uses math, torch and this file only.
+Values are the quadratures of runtime_numpy, in float64. Gradients are theorems, not derivatives of a quadrature: those
+of Price and Stein for Gaussian expectations, closed forms for clipped normals. They call the same functions again, so
+each derivative is as accurate as a value. `emit` copies these functions, so each uses math, torch and this file only.
 """
 
 import math
@@ -11,6 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+Real = float | Tensor
+Elementwise = Callable[..., Tensor]  # (u, *parameters) -> value, all of one shape
 
 
 def half_line_rule(sharpness: float, reach: float, step: float) -> tuple[Tensor, ...]:
@@ -62,9 +65,7 @@ class WithSlopes(torch.autograd.Function):
         return None, None, *(grads[0] * slope(*ctx.saved_tensors) if need else None for slope, need in needed)
 
 
-def with_slopes(
-    values: Callable[..., Tensor], slopes: Sequence[Callable[..., Tensor]], *arguments: float | Tensor
-) -> Tensor:
+def with_slopes(values: Callable[..., Tensor], slopes: Sequence[Callable[..., Tensor]], *arguments: Real) -> Tensor:
     """WithSlopes on the arguments broadcast to float64 vectors (n,); the result has their shape and dtype."""
     tensors = [argument for argument in arguments if isinstance(argument, Tensor)]
     floating = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
@@ -76,7 +77,7 @@ def with_slopes(
     return result.reshape(points[0].shape).to(dtype)
 
 
-def partial(f: Callable[..., Tensor], index: int) -> Callable[..., Tensor]:
+def slope_of(f: Elementwise, index: int) -> Elementwise:
     """The derivative of an elementwise f in its argument of that index: elementwise, differentiable."""
 
     def derivative(*arguments: Tensor) -> Tensor:
@@ -94,15 +95,15 @@ def partial(f: Callable[..., Tensor], index: int) -> Callable[..., Tensor]:
     return derivative
 
 
-def require_closed(f: Callable[..., Tensor], parameters: Sequence[float | Tensor]) -> None:
+def require_closed(f: Elementwise, parameters: Sequence[Real]) -> None:
     """Raise ValueError if f closes over a tensor that wants a gradient, which would be lost."""
     one = [torch.as_tensor(each, dtype=torch.float64).detach().flatten()[:1] for each in (1.0, *parameters)]
     if torch.is_grad_enabled() and f(*(each.to(one[-1].device) for each in one)).requires_grad:
         raise ValueError(f"{f} closes over a tensor that requires grad; pass that tensor as one of the parameters")
 
 
-def require_continuous(f: Callable[..., Tensor], scale: Tensor, parameters: Sequence[Tensor]) -> None:
-    """Raise ValueError if f jumps at 0, where partial(f, 0) misses a delta function."""
+def require_continuous(f: Elementwise, scale: Tensor, parameters: Sequence[Tensor]) -> None:
+    """Raise ValueError if f jumps at 0, where slope_of(f, 0) misses a delta function."""
     with torch.no_grad():
         near = torch.full_like(scale, 1e-150)
         jump = torch.abs(f(near, *parameters) - f(-near, *parameters))
@@ -111,7 +112,7 @@ def require_continuous(f: Callable[..., Tensor], scale: Tensor, parameters: Sequ
         raise ValueError(f"{f} jumps at 0: autograd misses the delta in its derivative; differentiate a closed form")
 
 
-def mean_values(f: Callable[..., Tensor], scale: Tensor, mean: Tensor, variance: Tensor, *p: Tensor) -> Tensor:
+def mean_values(f: Elementwise, scale: Tensor, mean: Tensor, variance: Tensor, *p: Tensor) -> Tensor:
     """The quadrature of gaussian_mean; all arguments and the result are (n,)."""
     if torch.any(variance < 0):
         raise ValueError(f"gaussian_mean: variance {variance.min()} is negative; give numbers >= 0")
@@ -128,10 +129,10 @@ def mean_values(f: Callable[..., Tensor], scale: Tensor, mean: Tensor, variance:
     return value
 
 
-def mean_by_variance(f: Callable[..., Tensor], scale: Tensor, mean: Tensor, variance: Tensor, *p: Tensor) -> Tensor:
-    """d/dvariance E f = E (u - mean) f'(u) / (2 variance), or E f'' / 2 where 0 is 40 deviations from the mean; (n,)."""
+def mean_by_variance(f: Elementwise, scale: Tensor, mean: Tensor, variance: Tensor, *p: Tensor) -> Tensor:
+    """d/dvariance E f = E (u - mean) f'(u) / (2 variance), or E f'' / 2 where 0 is 40 deviations away; (n,)."""
     require_continuous(f, scale, p)
-    slope = partial(f, 0)
+    slope = slope_of(f, 0)
     remote = torch.abs(mean) >= 40 * torch.sqrt(variance)
     m, v = torch.where(remote, 0.0, mean), torch.where(remote, 1.0, variance)
     moment = gaussian_mean(lambda u, *q: u * slope(u, *q), m, v, *p, scale=scale)
@@ -140,30 +141,30 @@ def mean_by_variance(f: Callable[..., Tensor], scale: Tensor, mean: Tensor, vari
         return stein
     if torch.any(remote & (mean == 0)):
         require_continuous(slope, scale, p)
-    return torch.where(remote, gaussian_mean(partial(slope, 0), mean, variance, *p, scale=scale) / 2, stein)
+    return torch.where(remote, gaussian_mean(slope_of(slope, 0), mean, variance, *p, scale=scale) / 2, stein)
 
 
 def gaussian_mean(
-    f: Callable[..., Tensor],
-    mean: float | Tensor,
-    variance: float | Tensor,
-    *parameters: float | Tensor,
-    scale: float | Tensor = 1.0,
+    f: Elementwise,
+    mean: Real,
+    variance: Real,
+    *parameters: Real,
+    scale: Real = 1.0,
 ) -> Tensor:
     """E f(u, *parameters) for u ~ N(mean, variance), variance >= 0; the arguments broadcast.
 
-    f is elementwise on float64 tensors, analytic for Re u > 0 and for Re u < 0 (a kink at 0 is fine, a jump too unless a
+    f is elementwise on float64 tensors, analytic for Re u > 0 and for Re u < 0 (a kink at 0 is fine, and a jump if no
     gradient is asked for), and varies on no scale below scale / 100. d/dmean E f = E f'. NaN gives NaN.
     """
     require_closed(f, parameters)
 
     def in_mean(s: Tensor, *points: Tensor) -> Tensor:
         require_continuous(f, s, points[2:])
-        return gaussian_mean(partial(f, 0), *points, scale=s)
+        return gaussian_mean(slope_of(f, 0), *points, scale=s)
 
     slopes = [lambda s, *points: torch.zeros_like(s), in_mean, lambda *points: mean_by_variance(f, *points)]
     for k in range(len(parameters)):
-        slopes.append(lambda s, *points, k=k: gaussian_mean(partial(f, k + 1), *points, scale=s))
+        slopes.append(lambda s, *points, k=k: gaussian_mean(slope_of(f, k + 1), *points, scale=s))
     return with_slopes(lambda *points: mean_values(f, *points), slopes, scale, mean, variance, *parameters)
 
 
@@ -180,8 +181,8 @@ def quadrant(sigma: Tensor, c: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, ..
 
 
 def same_sign(
-    f: Callable[..., Tensor],
-    g: Callable[..., Tensor],
+    f: Elementwise,
+    g: Elementwise,
     s: Tensor,
     c: Tensor,
     sign: Tensor,
@@ -196,8 +197,8 @@ def same_sign(
 
 
 def any_sign(
-    f: Callable[..., Tensor],
-    g: Callable[..., Tensor],
+    f: Elementwise,
+    g: Elementwise,
     s: Tensor,
     c: Tensor,
     sign: Tensor,
@@ -216,9 +217,7 @@ def any_sign(
     return torch.sum(row_weight * (even + odd), (1, 2))
 
 
-def pair_values(
-    f: Callable[..., Tensor], g: Callable[..., Tensor], scale: Tensor, variance: Tensor, rho: Tensor, *p: Tensor
-) -> Tensor:
+def pair_values(f: Elementwise, g: Elementwise, scale: Tensor, variance: Tensor, rho: Tensor, *p: Tensor) -> Tensor:
     """The quadrature of gaussian_pair; all arguments and the result are (n,)."""
     if torch.any(variance < 0):
         raise ValueError(f"gaussian_pair: variance {variance.min()} is negative; give numbers >= 0")
@@ -241,17 +240,17 @@ def pair_values(
 
 
 def pair_by_variance(
-    f: Callable[..., Tensor], g: Callable[..., Tensor], scale: Tensor, variance: Tensor, rho: Tensor, *p: Tensor
+    f: Elementwise, g: Elementwise, scale: Tensor, variance: Tensor, rho: Tensor, *p: Tensor
 ) -> Tensor:
     """d/dvariance E f g = E (u f' g + f v g') / (2 variance), and E (f'' g / 2 + f g'' / 2 + rho f' g') at 0; (n,)."""
     require_continuous(f, scale, p)
     require_continuous(g, scale, p)
-    f1, g1, zero = partial(f, 0), partial(g, 0), variance == 0
+    f1, g1, zero = slope_of(f, 0), slope_of(g, 0), variance == 0
 
-    def pair(a: Callable[..., Tensor], b: Callable[..., Tensor], v: Tensor) -> Tensor:
+    def pair(a: Elementwise, b: Elementwise, v: Tensor) -> Tensor:
         return gaussian_pair(a, b, v, rho, *p, scale=scale)
 
-    def both(a: Callable[..., Tensor], b: Callable[..., Tensor], v: Tensor) -> Tensor:
+    def both(a: Elementwise, b: Elementwise, v: Tensor) -> Tensor:
         return 2 * pair(a, g, v) if f is g else pair(a, g, v) + pair(f, b, v)
 
     safe = torch.where(zero, 1.0, variance)
@@ -261,16 +260,16 @@ def pair_by_variance(
     require_continuous(f1, scale, p)
     require_continuous(g1, scale, p)
     none = torch.where(zero, variance, 0.0)
-    return torch.where(zero, both(partial(f1, 0), partial(g1, 0), none) / 2 + rho * pair(f1, g1, none), stein)
+    return torch.where(zero, both(slope_of(f1, 0), slope_of(g1, 0), none) / 2 + rho * pair(f1, g1, none), stein)
 
 
 def gaussian_pair(
-    f: Callable[..., Tensor],
-    g: Callable[..., Tensor],
-    variance: float | Tensor,
-    correlation: float | Tensor,
-    *parameters: float | Tensor,
-    scale: float | Tensor = 1.0,
+    f: Elementwise,
+    g: Elementwise,
+    variance: Real,
+    correlation: Real,
+    *parameters: Real,
+    scale: Real = 1.0,
 ) -> Tensor:
     """E f(u, *parameters) g(v, *parameters), (u, v) centred Gaussian of one variance >= 0, |correlation| <= 1.
 
@@ -283,12 +282,12 @@ def gaussian_pair(
     def in_correlation(s: Tensor, v: Tensor, c: Tensor, *p: Tensor) -> Tensor:
         require_continuous(f, s, p)
         require_continuous(g, s, p)
-        slope = partial(f, 0)
-        return v * gaussian_pair(slope, slope if f is g else partial(g, 0), v, c, *p, scale=s)
+        slope = slope_of(f, 0)
+        return v * gaussian_pair(slope, slope if f is g else slope_of(g, 0), v, c, *p, scale=s)
 
     def in_parameter(k: int, s: Tensor, *points: Tensor) -> Tensor:
-        first = gaussian_pair(partial(f, k), g, *points, scale=s)
-        return 2 * first if f is g else first + gaussian_pair(f, partial(g, k), *points, scale=s)
+        first = gaussian_pair(slope_of(f, k), g, *points, scale=s)
+        return 2 * first if f is g else first + gaussian_pair(f, slope_of(g, k), *points, scale=s)
 
     slopes = [lambda s, *points: torch.zeros_like(s), lambda *points: pair_by_variance(f, g, *points), in_correlation]
     slopes += [lambda *points, k=k: in_parameter(k + 1, *points) for k in range(len(parameters))]
@@ -338,7 +337,7 @@ def box_in_edge(a: Tensor, rho: Tensor) -> Tensor:
     return 4 * density * inside
 
 
-def box_probability(a: float | Tensor, rho: float | Tensor) -> Tensor:
+def box_probability(a: Real, rho: Real) -> Tensor:
     """P(|x| < a, |y| < a) for standard normal x, y of correlation rho; a >= 0 and |rho| <= 1 broadcast.
 
     Its slope in rho is infinite at |rho| = 1. Source: Plackett 1954, Biometrika 41, 351.
@@ -351,7 +350,7 @@ def box_probability(a: float | Tensor, rho: float | Tensor) -> Tensor:
 
 
 def clip_in_edge(a: Tensor, rho: Tensor) -> Tensor:
-    """d/da E clip(x, -a, a) clip(y, -a, a) = (2 / a) (E clip clip - E x 1(|x| < a) clip(y)), by Stein's theorem; (n,)."""
+    """d/da E clip(x, -a, a) clip(y, -a, a) = 2 / a E (clip(x) - x 1(|x| < a)) clip(y), by Stein's theorem."""
 
     def values(edge: Tensor, c: Tensor) -> Tensor:
         _, _, mean, density = given_edge(edge, c)
@@ -364,7 +363,7 @@ def clip_in_edge(a: Tensor, rho: Tensor) -> Tensor:
     return with_slopes(values, (in_edge, box_in_edge), a, rho)
 
 
-def clip_covariance(a: float | Tensor, rho: float | Tensor) -> Tensor:
+def clip_covariance(a: Real, rho: Real) -> Tensor:
     """E clip(x, -a, a) clip(y, -a, a) for standard normal x, y of correlation rho; a >= 0 and |rho| <= 1 broadcast.
 
     Its slope in rho is box_probability (Price 1958, IRE Trans. Inf. Theory 4, 69).
@@ -377,7 +376,7 @@ def clip_covariance(a: float | Tensor, rho: float | Tensor) -> Tensor:
     return with_slopes(values, (clip_in_edge, box_probability), a, rho)
 
 
-def exp_erfc(a: float | Tensor, b: float | Tensor) -> Tensor:
+def exp_erfc(a: Real, b: Real) -> Tensor:
     """exp(a) erfc(b), finite wherever the product is; a and b broadcast. For b > 0 it is exp(a - b^2) erfcx(b)."""
 
     def values(x: Tensor, y: Tensor) -> Tensor:
