@@ -12,6 +12,7 @@ from sympy.printing.str import StrPrinter
 from numerics import elementwise_numpy, elementwise_torch, runtime_numpy, runtime_torch
 
 COMMON = {
+    "ArcCosineKernel": "arc_cosine_kernel",
     "BoxProbability": "box_probability",
     "ClipCovariance": "clip_covariance",
     "ExpErfc": "exp_erfc",

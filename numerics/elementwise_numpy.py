@@ -25,3 +25,13 @@ def hard_tanh(u: NDArray[np.float64]) -> NDArray[np.float64]:
 def box(u: NDArray[np.float64]) -> NDArray[np.float64]:
     """1 where |u| < 1, else 0."""
     return np.where(np.abs(u) < 1, 1.0, 0.0)
+
+
+def arc_cosine_kernel(delta: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(sin t - t cos t) / (2 pi), cos t = 1 - delta, delta in [0, 2]; by its series where the difference cancels."""
+    t = 2 * np.arcsin(np.sqrt(delta / 2))
+    series, term = 0 * t, t**3
+    for k in range(10):
+        series = series + term / (2 * k + 3)
+        term = -term * t * t / ((2 * k + 2) * (2 * k + 3))
+    return np.where(t < 1, series, np.sin(t) - t * np.cos(t)) / (2 * np.pi)

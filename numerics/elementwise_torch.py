@@ -33,3 +33,13 @@ def hard_tanh(u: Tensor) -> Tensor:
 def box(u: Tensor) -> Tensor:
     """1 where |u| < 1, else 0."""
     return torch.where(torch.abs(u) < 1, 1.0, 0.0).to(u.dtype)
+
+
+def arc_cosine_kernel(delta: Tensor) -> Tensor:
+    """(sin t - t cos t) / (2 pi), cos t = 1 - delta, delta in [0, 2]; by its series where the difference cancels."""
+    t = 2 * torch.asin(torch.sqrt(delta / 2))
+    series, term = 0 * t, t**3
+    for k in range(10):
+        series = series + term / (2 * k + 3)
+        term = -term * t * t / ((2 * k + 2) * (2 * k + 3))
+    return torch.where(t < 1, series, torch.sin(t) - t * torch.cos(t)) / (2 * torch.pi)

@@ -14,7 +14,7 @@ import sympy as sp
 from numerics.backends import NUMPY, ArrayPrinter, Backend
 from theory.derive import Theory
 from theory.gaussian import GaussianExpectation
-from theory.symbols import Sigma, T, c, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, u, v
+from theory.symbols import Sigma, T, c, epsilon, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, u, v
 from theory.tidy import tidy_rational
 
 field_symbol = sp.Symbol("h", real=True)
@@ -42,11 +42,11 @@ def emitted_functions(theory: Theory) -> tuple[EmittedFunction, ...]:
     """What a theory offers as functions; those whose integrands carry parameters are left to `theory`."""
     maps, forward = theory.maps, theory.forward
     means, extra = (sigma_m2, sigma_b2), () if maps.is_constant_total else (T,)
-    field = {forward.field: field_symbol} if forward.field is not None else {}
+    field = {Sigma: 0, epsilon: 0, hbar: field_symbol} if forward.field is not None else {}
     inputs = (hbar, Sigma) if forward.field is None else (field_symbol,)
     offered = [
-        EmittedFunction("mean", inputs, forward.mean.closed.subs(field), "mean of a neuron, E x"),
-        EmittedFunction("second_moment", inputs, forward.second_moment.closed.subs(field), "second moment, E x^2"),
+        EmittedFunction("mean", inputs, forward.mean.closed.subs(field, simultaneous=True), "mean of a neuron, E x"),
+        EmittedFunction("second_moment", inputs, forward.second_moment.closed.subs(field, simultaneous=True), "second moment, E x^2"),
         EmittedFunction("total_map", (T, *means), theory.total_map, "total field variance of the next layer, T'"),
         EmittedFunction("variance_map", (q, *means, *extra), theory.variance_map, "variance map, q'"),
         EmittedFunction("variance_slope", (q, *means, *extra), maps.variance_slope.closed, "slope of it, dq'/dq"),
@@ -134,6 +134,9 @@ class ModuleWriter:
         text = self.printer.source(result)
         if not set(names) <= used:
             text = f"broadcast({text}, {', '.join(names)})"
+        if self.backend is NUMPY and expression.subs(c, 1).has(sp.zoo):
+            statements.append("    with np.errstate(divide=\"ignore\"):  # infinite at |c| = 1: the sign jumps")
+            return [*statements, f"        return {text}"]
         return [*statements, f"    return {text}"]
 
     def _expectation(self, node: GaussianExpectation) -> str:

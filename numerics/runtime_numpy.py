@@ -15,17 +15,17 @@ Real = float | np.ndarray
 Elementwise = Callable[..., np.ndarray]  # (u, *parameters) -> value, all of one shape
 
 
-def half_line_rule(sharpness: float, reach: float, step: float) -> tuple[np.ndarray, np.ndarray]:
+def half_line_rule(sharpness: float, bend: float, reach: float) -> tuple[np.ndarray, np.ndarray]:
     """Nodes x and weights w, each (n,): sum(w F(x)) is the integral of F over x > 0, for F negligible beyond reach.
 
-    x = 4 log(1 + e^t) is logarithmic below 4 and linear above; t = s - exp(1.5 (onset - s)) / 1.5 ends the grid doubly
-    exponentially below 1 / sharpness, where F must be smooth. Source: Takahasi and Mori 1974, Publ. RIMS 9, 721.
+    x = bend log(1 + e^t) is logarithmic below bend, linear above; t = s - exp(1.5 (onset - s)) / 1.5 ends the grid
+    doubly exponentially below 1 / sharpness, where F must be smooth. Source: Takahasi and Mori 1974, Publ. RIMS 9, 721.
     """
-    onset = -np.log(4 * sharpness)
-    s = step * np.arange(np.floor((onset - 2.7) / step), np.ceil(np.log(np.expm1(reach / 4)) / step) + 1)
+    step, onset = 1 / 6, -np.log(bend * sharpness)
+    s = step * np.arange(np.floor((onset - 2.7) / step), np.ceil(np.log(np.expm1(reach / bend)) / step) + 1)
     left = np.exp(1.5 * (onset - s))
     t = s - left / 1.5
-    return 4 * np.log1p(np.exp(t)), 4 * step * special.expit(t) * (1 + left)
+    return bend * np.log1p(np.exp(t)), bend * step * special.expit(t) * (1 + left)
 
 
 def unit_interval_rule(sharpness: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -61,6 +61,13 @@ def batches(
             yield table, points[start : start + block]
 
 
+def correlations(rho: np.ndarray) -> np.ndarray:
+    """rho, where a magnitude of 1 plus at most 1e-15, a ratio's rounding, counts as 1. Raises ValueError beyond."""
+    if np.any(np.abs(rho) > 1 + 1e-15):
+        raise ValueError(f"correlation of magnitude {np.nanmax(np.abs(rho))}; give numbers in [-1, 1]")
+    return np.clip(rho, -1.0, 1.0)
+
+
 def gaussian_mean(
     f: Elementwise,
     mean: Real,
@@ -81,7 +88,7 @@ def gaussian_mean(
     centre = np.where(np.abs(m) < 40 * sigma, 0.0, m)
     offset = np.divide(m - centre, sigma, out=np.zeros_like(sigma), where=sigma > 0)
     value = np.full(sigma.shape, np.nan)
-    for (x, w), i in batches(lambda s: half_line_rule(s, reach, 1 / 6), 100 * sigma / finest, 1):
+    for (x, w), i in batches(lambda s: half_line_rule(s, 2.0, reach), 100 * sigma / finest, 1):
         c, d, step, *q = (each[i, None] for each in (centre, np.abs(offset), np.copysign(sigma, m), *p))
         near, far = f(c + step * x, *q), f(c - step * x, *q)
         excess = -np.expm1(-2 * d * x) * np.exp(-((x - d) ** 2) / 2)
@@ -114,8 +121,8 @@ def same_sign(
 ) -> np.ndarray:
     """E f(u) g(sign v) over |u| > |v|, u v > 0, at standard deviation s, correlation c, all (p, 1, 1); result (p,)."""
     v, u, row_weight, weight, _ = quadrant(s, c, *rule)
-    plus = np.vecdot(weight, f(u, *p))[..., None] * g(sign * v, *p)
-    minus = np.vecdot(weight, f(-u, *p))[..., None] * g(-sign * v, *p)
+    plus = np.sum(weight * (f(u, *p)), -1, keepdims=True) * g(sign * v, *p)
+    minus = np.sum(weight * (f(-u, *p)), -1, keepdims=True) * g(-sign * v, *p)
     return np.sum(row_weight * (plus + minus), (1, 2))
 
 
@@ -130,15 +137,16 @@ def any_sign(
 ) -> np.ndarray:
     """E f(u) g(sign v) over |u| > |v| at correlation 0 <= c < 1; shapes as in same_sign.
 
-    The density at (u, -v) is the one at (u, v) times 1 + expm1(-2 u v c / (s^2 (1 - c^2))). Odd functions keep the
-    expm1 alone, so that the result ~ c has all its digits.
+    The density at (u, -v) is the one at (u, v) times e^-y, y = 2 u v c / (s^2 (1 - c^2)). With weights e^-y for the sum
+    of the quadrants and 1 - e^-y for (u, v), odd functions keep their digits as c -> 0, positive ones as c -> -1.
     """
     v, u, row_weight, weight, exponent = quadrant(s, c, *rule)
-    excess = weight * np.expm1(exponent / (c - 1))
+    excess, rest = -weight * np.expm1(exponent / (c - 1)), weight * np.exp(exponent / (c - 1))
     f_plus, f_minus, g_plus, g_minus = f(u, *p), f(-u, *p), g(sign * v, *p), g(-sign * v, *p)
-    even = np.vecdot(weight, f_plus + f_minus)[..., None] * (g_plus + g_minus)
-    odd = np.vecdot(excess, f_plus)[..., None] * g_minus + np.vecdot(excess, f_minus)[..., None] * g_plus
-    return np.sum(row_weight * (even + odd), (1, 2))
+    both = np.sum(rest * (f_plus + f_minus), -1, keepdims=True) * (g_plus + g_minus)
+    plus = np.sum(excess * f_plus, -1, keepdims=True) * g_plus
+    minus = np.sum(excess * f_minus, -1, keepdims=True) * g_minus
+    return np.sum(row_weight * (both + plus + minus), (1, 2))
 
 
 def gaussian_pair(
@@ -157,13 +165,13 @@ def gaussian_pair(
     shape, (v, rho, finest, *p) = flat_points(variance, correlation, scale, *parameters)
     if np.any(v < 0):
         raise ValueError(f"gaussian_pair: variance {np.nanmin(v)} is negative; give numbers >= 0")
-    if np.any(np.abs(rho) > 1):
-        raise ValueError(f"gaussian_pair: |correlation| {np.nanmax(np.abs(rho))} exceeds 1; divide by the variance")
-    sigma, near, value = np.sqrt(v), np.abs(rho) > 0.9, np.full(v.shape, np.nan)
+    sigma, rho, value = np.sqrt(v), correlations(rho), np.full(v.shape, np.nan)
+    sharpness = np.maximum(100 * sigma / finest, 10.0)
+    unresolved = sharpness * np.sqrt(1 - np.abs(rho)) < 3
     orders = ((f, g),) if f is g else ((f, g), (g, f))
     for apart in (False, True):
-        points = np.flatnonzero(near == apart)
-        for rule, part in batches(lambda s: half_line_rule(s, 10.0, 0.18), 100 * (sigma / finest)[points], 2):
+        points = np.flatnonzero(unresolved == apart)
+        for rule, part in batches(lambda s: half_line_rule(s, 4.0, 10.0), sharpness[points], 2):
             i = points[part]
             s, c, *q = (each[i, None, None] for each in (sigma, np.abs(rho), *p))
             sign = np.where(rho[i, None, None] < 0, -1.0, 1.0)
@@ -181,11 +189,9 @@ def corner_integrals(a: np.ndarray, rho: np.ndarray) -> tuple[np.ndarray, np.nda
     n2(x, y; s) is the bivariate normal density. x^2 = (1 - s) / (1 + s) turns the first into a difference of Owen's T
     integrals, joined here by expm1. Source: Plackett 1954, Biometrika 41, 351; Owen 1956, Ann. Math. Stat. 27, 1075.
     """
-    if np.any(a < 0) or np.any(np.abs(rho) > 1):
-        raise ValueError(
-            f"clipped normals: need a >= 0 and |rho| <= 1, got a >= {a.min()}, |rho| <= {np.abs(rho).max()}"
-        )
-    r = np.abs(rho)
+    if np.any(a < 0):
+        raise ValueError(f"clipped normals: a = {np.nanmin(a)} is negative; give numbers >= 0")
+    r = np.abs(correlations(rho))
     low = np.sqrt((1 - r) / (1 + r))
     width = 2 * r / ((1 + r) * (1 + low))
     first, second = np.full(a.shape, np.nan), np.full(a.shape, np.nan)

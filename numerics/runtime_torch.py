@@ -6,7 +6,7 @@ each derivative is as accurate as a value. `emit` copies these functions, so eac
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -16,14 +16,14 @@ Real = float | Tensor
 Elementwise = Callable[..., Tensor]  # (u, *parameters) -> value, all of one shape
 
 
-def half_line_rule(sharpness: float, reach: float, step: float) -> tuple[Tensor, ...]:
+def half_line_rule(sharpness: float, bend: float, reach: float) -> tuple[Tensor, ...]:
     """Nodes x and weights w, each (n,): sum(w F(x)) is the integral of F over x > 0; see runtime_numpy."""
-    onset = -math.log(4 * sharpness)
-    first, last = math.floor((onset - 2.7) / step), math.ceil(math.log(math.expm1(reach / 4)) / step)
+    step, onset = 1 / 6, -math.log(bend * sharpness)
+    first, last = math.floor((onset - 2.7) / step), math.ceil(math.log(math.expm1(reach / bend)) / step)
     s = step * torch.arange(first, last + 1, dtype=torch.float64)
     left = torch.exp(1.5 * (onset - s))
     t = s - left / 1.5
-    return 4 * torch.log1p(torch.exp(t)), 4 * step * torch.special.expit(t) * (1 + left)
+    return bend * torch.log1p(torch.exp(t)), bend * step * torch.special.expit(t) * (1 + left)
 
 
 def unit_interval_rule(sharpness: float) -> tuple[Tensor, ...]:
@@ -54,7 +54,7 @@ class WithSlopes(torch.autograd.Function):
     """values(*points), whose gradient in points[k] is slopes[k](*points); slopes are differentiable in turn."""
 
     @staticmethod
-    def forward(ctx: Any, values: Callable[..., Tensor], slopes: Sequence[Callable[..., Tensor]], *points: Tensor):
+    def forward(ctx: Any, values: Callable[..., Tensor], slopes: list[Callable[..., Tensor]], *points: Tensor):
         ctx.slopes = slopes
         ctx.save_for_backward(*points)
         return values(*points)
@@ -65,7 +65,7 @@ class WithSlopes(torch.autograd.Function):
         return None, None, *(grads[0] * slope(*ctx.saved_tensors) if need else None for slope, need in needed)
 
 
-def with_slopes(values: Callable[..., Tensor], slopes: Sequence[Callable[..., Tensor]], *arguments: Real) -> Tensor:
+def with_slopes(values: Callable[..., Tensor], slopes: list[Callable[..., Tensor]], *arguments: Real) -> Tensor:
     """WithSlopes on the arguments broadcast to float64 vectors (n,); the result has their shape and dtype."""
     tensors = [argument for argument in arguments if isinstance(argument, Tensor)]
     floating = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
@@ -75,6 +75,16 @@ def with_slopes(values: Callable[..., Tensor], slopes: Sequence[Callable[..., Te
     points = torch.broadcast_tensors(*doubles)
     result: Any = WithSlopes.apply(values, slopes, *(point.reshape(-1) for point in points))
     return result.reshape(points[0].shape).to(dtype)
+
+
+def correlations(rho: Real) -> Real:
+    """rho, where a magnitude of 1 plus at most 4 ulp, a ratio's rounding, counts as 1. Raises ValueError beyond."""
+    value = torch.as_tensor(rho, dtype=torch.float64).detach()
+    dtype = rho.dtype if isinstance(rho, Tensor) and rho.is_floating_point() else torch.float64
+    if torch.any(torch.abs(value) > 1 + 4 * torch.finfo(dtype).eps):
+        raise ValueError(f"correlation of magnitude {value.abs().max()}; give numbers in [-1, 1]")
+    excess = value - torch.clamp(value, -1.0, 1.0)
+    return rho - (excess.to(dtype) if isinstance(rho, Tensor) else excess.item())
 
 
 def slope_of(f: Elementwise, index: int) -> Elementwise:
@@ -95,19 +105,20 @@ def slope_of(f: Elementwise, index: int) -> Elementwise:
     return derivative
 
 
-def require_closed(f: Elementwise, parameters: Sequence[Real]) -> None:
+def require_closed(f: Elementwise, *arguments: Real) -> None:
     """Raise ValueError if f closes over a tensor that wants a gradient, which would be lost."""
-    one = [torch.as_tensor(each, dtype=torch.float64).detach().flatten()[:1] for each in (1.0, *parameters)]
-    if torch.is_grad_enabled() and f(*(each.to(one[-1].device) for each in one)).requires_grad:
+    device = next((each.device for each in arguments if isinstance(each, Tensor)), None)
+    one = (torch.as_tensor(each, dtype=torch.float64, device=device).detach().flatten()[:1] for each in arguments)
+    if torch.is_grad_enabled() and f(*one).requires_grad:
         raise ValueError(f"{f} closes over a tensor that requires grad; pass that tensor as one of the parameters")
 
 
-def require_continuous(f: Elementwise, scale: Tensor, parameters: Sequence[Tensor]) -> None:
-    """Raise ValueError if f jumps at 0, where slope_of(f, 0) misses a delta function."""
+def require_continuous(f: Elementwise, near: Tensor, scale: Tensor, *parameters: Tensor) -> None:
+    """Raise ValueError if f jumps at 0 for one of the points marked near, where slope_of(f, 0) misses a delta."""
     with torch.no_grad():
-        near = torch.full_like(scale, 1e-150)
-        jump = torch.abs(f(near, *parameters) - f(-near, *parameters))
-        size = torch.abs(f(scale, *parameters)) + torch.abs(f(-scale, *parameters))
+        s, *p = (each[near] for each in (scale, *parameters))
+        tiny = torch.full_like(s, 1e-150)
+        jump, size = torch.abs(f(tiny, *p) - f(-tiny, *p)), torch.abs(f(s, *p)) + torch.abs(f(-s, *p))
     if torch.any(jump > 1e-9 * size):
         raise ValueError(f"{f} jumps at 0: autograd misses the delta in its derivative; differentiate a closed form")
 
@@ -117,10 +128,10 @@ def mean_values(f: Elementwise, scale: Tensor, mean: Tensor, variance: Tensor, *
     if torch.any(variance < 0):
         raise ValueError(f"gaussian_mean: variance {variance.min()} is negative; give numbers >= 0")
     sigma, reach = torch.sqrt(variance), 50.0 if torch.any(mean) else 10.0
-    centre = torch.where(torch.abs(mean) < 40 * sigma, 0.0, mean)
+    centre = torch.where(sees_zero(mean, variance), 0.0, mean)
     offset = torch.where(sigma > 0, torch.abs(mean - centre) / sigma, 0.0)
     value = torch.full_like(sigma, math.nan)
-    for (x, w), i in batches(lambda s: half_line_rule(s, reach, 1 / 6), 100 * sigma / scale, 1):
+    for (x, w), i in batches(lambda s: half_line_rule(s, 2.0, reach), 100 * sigma / scale, 1):
         c, d, step, *q = (each[i, None] for each in (centre, offset, torch.copysign(sigma, mean), *p))
         near, far = f(c + step * x, *q), f(c - step * x, *q)
         excess = -torch.expm1(-2 * d * x) * torch.exp(-((x - d) ** 2) / 2)
@@ -129,19 +140,23 @@ def mean_values(f: Elementwise, scale: Tensor, mean: Tensor, variance: Tensor, *
     return value
 
 
-def mean_by_variance(f: Elementwise, scale: Tensor, mean: Tensor, variance: Tensor, *p: Tensor) -> Tensor:
-    """d/dvariance E f = E (u - mean) f'(u) / (2 variance), or E f'' / 2 where 0 is 40 deviations away; (n,)."""
-    require_continuous(f, scale, p)
-    slope = slope_of(f, 0)
-    remote = torch.abs(mean) >= 40 * torch.sqrt(variance)
-    m, v = torch.where(remote, 0.0, mean), torch.where(remote, 1.0, variance)
-    moment = gaussian_mean(lambda u, *q: u * slope(u, *q), m, v, *p, scale=scale)
-    stein = (moment - m * gaussian_mean(slope, m, v, *p, scale=scale)) / (2 * v)
-    if not torch.any(remote):
-        return stein
-    if torch.any(remote & (mean == 0)):
-        require_continuous(slope, scale, p)
-    return torch.where(remote, gaussian_mean(slope_of(slope, 0), mean, variance, *p, scale=scale) / 2, stein)
+def sees_zero(mean: Tensor, variance: Tensor) -> Tensor:
+    """Whether 0 is less than 40 standard deviations from the mean; (n,)."""
+    return torch.abs(mean) < 40 * torch.sqrt(variance)
+
+
+def mean_by_variance(f: Elementwise, *points: Tensor) -> Tensor:
+    """d/dvariance E f = E (u - mean) f'(u) / (2 variance), or E f'' / 2 where 0 is far; points as in mean_values."""
+    scale, mean, variance, *p = points
+    slope, near = slope_of(f, 0), sees_zero(mean, variance)
+    require_continuous(f, near | (mean == 0), scale, *p)
+    require_continuous(slope, ~near & (mean == 0), scale, *p)
+    s, m, v, *q = (each[near] for each in points)
+    moment = gaussian_mean(lambda u, *r: u * slope(u, *r), m, v, *q, scale=s)
+    stein = (moment - m * gaussian_mean(slope, m, v, *q, scale=s)) / (2 * v)
+    s, m, v, *q = (each[~near] for each in points)
+    curvature = gaussian_mean(slope_of(slope, 0), m, v, *q, scale=s) / 2
+    return torch.zeros_like(mean).masked_scatter(near, stein).masked_scatter(~near, curvature)
 
 
 def gaussian_mean(
@@ -156,11 +171,11 @@ def gaussian_mean(
     f is elementwise on float64 tensors, analytic for Re u > 0 and for Re u < 0 (a kink at 0 is fine, and a jump if no
     gradient is asked for), and varies on no scale below scale / 100. d/dmean E f = E f'. NaN gives NaN.
     """
-    require_closed(f, parameters)
+    require_closed(f, variance, *parameters)
 
-    def in_mean(s: Tensor, *points: Tensor) -> Tensor:
-        require_continuous(f, s, points[2:])
-        return gaussian_mean(slope_of(f, 0), *points, scale=s)
+    def in_mean(s: Tensor, m: Tensor, v: Tensor, *p: Tensor) -> Tensor:
+        require_continuous(f, sees_zero(m, v) | (m == 0), s, *p)
+        return gaussian_mean(slope_of(f, 0), m, v, *p, scale=s)
 
     slopes = [lambda s, *points: torch.zeros_like(s), in_mean, lambda *points: mean_by_variance(f, *points)]
     for k in range(len(parameters)):
@@ -191,8 +206,8 @@ def same_sign(
 ) -> Tensor:
     """E f(u) g(sign v) over |u| > |v|, u v > 0, at standard deviation s, correlation c, all (p, 1, 1); result (p,)."""
     v, u, row_weight, weight, _ = quadrant(s, c, *rule)
-    plus = torch.linalg.vecdot(weight, f(u, *p))[..., None] * g(sign * v, *p)
-    minus = torch.linalg.vecdot(weight, f(-u, *p))[..., None] * g(-sign * v, *p)
+    plus = torch.sum(weight * (f(u, *p)), -1, keepdim=True) * g(sign * v, *p)
+    minus = torch.sum(weight * (f(-u, *p)), -1, keepdim=True) * g(-sign * v, *p)
     return torch.sum(row_weight * (plus + minus), (1, 2))
 
 
@@ -205,29 +220,27 @@ def any_sign(
     p: list[Tensor],
     *rule: Tensor,
 ) -> Tensor:
-    """E f(u) g(sign v) over |u| > |v|, 0 <= c < 1; odd functions keep only the expm1; shapes as in same_sign."""
+    """E f(u) g(sign v) over |u| > |v|, 0 <= c < 1; shapes as in same_sign, weights as in runtime_numpy."""
     v, u, row_weight, weight, exponent = quadrant(s, c, *rule)
-    excess = weight * torch.expm1(exponent / (c - 1))
+    excess, rest = -weight * torch.expm1(exponent / (c - 1)), weight * torch.exp(exponent / (c - 1))
     f_plus, f_minus, g_plus, g_minus = f(u, *p), f(-u, *p), g(sign * v, *p), g(-sign * v, *p)
-    even = torch.linalg.vecdot(weight, f_plus + f_minus)[..., None] * (g_plus + g_minus)
-    odd = (
-        torch.linalg.vecdot(excess, f_plus)[..., None] * g_minus
-        + torch.linalg.vecdot(excess, f_minus)[..., None] * g_plus
-    )
-    return torch.sum(row_weight * (even + odd), (1, 2))
+    both = torch.sum(rest * (f_plus + f_minus), -1, keepdim=True) * (g_plus + g_minus)
+    plus = torch.sum(excess * f_plus, -1, keepdim=True) * g_plus
+    minus = torch.sum(excess * f_minus, -1, keepdim=True) * g_minus
+    return torch.sum(row_weight * (both + plus + minus), (1, 2))
 
 
 def pair_values(f: Elementwise, g: Elementwise, scale: Tensor, variance: Tensor, rho: Tensor, *p: Tensor) -> Tensor:
     """The quadrature of gaussian_pair; all arguments and the result are (n,)."""
     if torch.any(variance < 0):
         raise ValueError(f"gaussian_pair: variance {variance.min()} is negative; give numbers >= 0")
-    if torch.any(torch.abs(rho) > 1):
-        raise ValueError(f"gaussian_pair: |correlation| {torch.abs(rho).max()} exceeds 1; divide by the variance")
-    sigma, near, value = torch.sqrt(variance), torch.abs(rho) > 0.9, torch.full_like(variance, math.nan)
+    sigma, value = torch.sqrt(variance), torch.full_like(variance, math.nan)
+    sharpness = torch.clamp(100 * sigma / scale, min=10.0)
+    unresolved = sharpness * torch.sqrt(1 - torch.abs(rho)) < 3
     orders = ((f, g),) if f is g else ((f, g), (g, f))
     for apart in (False, True):
-        points = torch.nonzero(near == apart)[:, 0]
-        for rule, part in batches(lambda s: half_line_rule(s, 10.0, 0.18), 100 * (sigma / scale)[points], 2):
+        points = torch.nonzero(unresolved == apart)[:, 0]
+        for rule, part in batches(lambda s: half_line_rule(s, 4.0, 10.0), sharpness[points], 2):
             i = points[part]
             s, c, *q = (each[i, None, None] for each in (sigma, torch.abs(rho), *p))
             sign = torch.where(rho[i, None, None] < 0, -1.0, 1.0)
@@ -239,28 +252,24 @@ def pair_values(f: Elementwise, g: Elementwise, scale: Tensor, variance: Tensor,
     return value
 
 
-def pair_by_variance(
-    f: Elementwise, g: Elementwise, scale: Tensor, variance: Tensor, rho: Tensor, *p: Tensor
-) -> Tensor:
-    """d/dvariance E f g = E (u f' g + f v g') / (2 variance), and E (f'' g / 2 + f g'' / 2 + rho f' g') at 0; (n,)."""
-    require_continuous(f, scale, p)
-    require_continuous(g, scale, p)
-    f1, g1, zero = slope_of(f, 0), slope_of(g, 0), variance == 0
+def pair_by_variance(f: Elementwise, g: Elementwise, *points: Tensor) -> Tensor:
+    """d/dvariance E f g = E (u f' g + f v g') / (2 variance), or E (f'' g + 2 correlation f' g' + f g'') / 2 at 0.
 
-    def pair(a: Elementwise, b: Elementwise, v: Tensor) -> Tensor:
-        return gaussian_pair(a, b, v, rho, *p, scale=scale)
+    Its own slope in the variance cancels to an error of about 1e-16 / variance near 0.
+    """
+    f1, g1, zero = slope_of(f, 0), slope_of(g, 0), points[1] == 0
+    for each in (f, g, f1, g1):
+        require_continuous(each, zero, points[0], *points[3:])
 
-    def both(a: Elementwise, b: Elementwise, v: Tensor) -> Tensor:
-        return 2 * pair(a, g, v) if f is g else pair(a, g, v) + pair(f, b, v)
+    def either(a: Elementwise, b: Elementwise, s: Tensor, *rest: Tensor) -> Tensor:
+        first = gaussian_pair(a, g, *rest, scale=s)
+        return 2 * first if f is g else first + gaussian_pair(f, b, *rest, scale=s)
 
-    safe = torch.where(zero, 1.0, variance)
-    stein = both(lambda u, *q: u * f1(u, *q), lambda v, *q: v * g1(v, *q), safe) / (2 * safe)
-    if not torch.any(zero):
-        return stein
-    require_continuous(f1, scale, p)
-    require_continuous(g1, scale, p)
-    none = torch.where(zero, variance, 0.0)
-    return torch.where(zero, both(slope_of(f1, 0), slope_of(g1, 0), none) / 2 + rho * pair(f1, g1, none), stein)
+    live = [each[~zero] for each in points]
+    stein = either(lambda u, *q: u * f1(u, *q), lambda u, *q: u * g1(u, *q), *live) / (2 * live[1])
+    s, *rest = (each[zero] for each in points)
+    limit = either(slope_of(f1, 0), slope_of(g1, 0), s, *rest) / 2 + rest[1] * gaussian_pair(f1, g1, *rest, scale=s)
+    return torch.zeros_like(zero, dtype=torch.float64).masked_scatter(~zero, stein).masked_scatter(zero, limit)
 
 
 def gaussian_pair(
@@ -276,12 +285,12 @@ def gaussian_pair(
     f and g are as in gaussian_mean, of any parity; the arguments broadcast. One function passed twice costs half.
     d/dcorrelation E f g = variance E f' g' (Price 1958, IRE Trans. Inf. Theory 4, 69). NaN gives NaN.
     """
-    require_closed(f, parameters)
-    require_closed(g, parameters)
+    require_closed(f, variance, *parameters)
+    require_closed(g, variance, *parameters)
 
     def in_correlation(s: Tensor, v: Tensor, c: Tensor, *p: Tensor) -> Tensor:
-        require_continuous(f, s, p)
-        require_continuous(g, s, p)
+        require_continuous(f, v >= 0, s, *p)
+        require_continuous(g, v >= 0, s, *p)
         slope = slope_of(f, 0)
         return v * gaussian_pair(slope, slope if f is g else slope_of(g, 0), v, c, *p, scale=s)
 
@@ -291,13 +300,15 @@ def gaussian_pair(
 
     slopes = [lambda s, *points: torch.zeros_like(s), lambda *points: pair_by_variance(f, g, *points), in_correlation]
     slopes += [lambda *points, k=k: in_parameter(k + 1, *points) for k in range(len(parameters))]
-    return with_slopes(lambda *points: pair_values(f, g, *points), slopes, scale, variance, correlation, *parameters)
+    return with_slopes(
+        lambda *points: pair_values(f, g, *points), slopes, scale, variance, correlations(correlation), *parameters
+    )
 
 
 def corner_integrals(a: Tensor, rho: Tensor) -> tuple[Tensor, Tensor]:
     """Integrals of D(s) and of (|rho| - s) D(s) over 0 < s < |rho|, D = d/ds P(|x| < a, |y| < a), each (n,)."""
-    if torch.any(a < 0) or torch.any(torch.abs(rho) > 1):
-        raise ValueError(f"clipped normals: need a >= 0 and |rho| <= 1, got a >= {a.min()}, |rho| <= {rho.abs().max()}")
+    if torch.any(a < 0):
+        raise ValueError(f"clipped normals: a = {a.min()} is negative; give numbers >= 0")
     r = torch.abs(rho)
     low = torch.sqrt((1 - r) / (1 + r))
     width = 2 * r / ((1 + r) * (1 + low))
@@ -326,7 +337,7 @@ def given_edge(a: Tensor, rho: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     low = torch.sqrt((1 - rho) / (1 + rho))
     inner, outer = torch.special.erf(a * low / math.sqrt(2)), torch.special.erf(a / low / math.sqrt(2))
     inside, beyond = (inner + outer) / 2, (outer - inner) / 2
-    gap = torch.exp(-((a / low) ** 2) / 2) - torch.exp(-((a * low) ** 2) / 2)
+    gap = torch.expm1(-((a / low) ** 2) / 2) - torch.expm1(-((a * low) ** 2) / 2)
     spread = torch.sqrt((1 - rho) * (1 + rho) / (2 * math.pi)) * gap
     return inside, beyond, a * (rho * inside + beyond) + spread, torch.exp(-a * a / 2) / math.sqrt(2 * math.pi)
 
@@ -346,7 +357,7 @@ def box_probability(a: Real, rho: Real) -> Tensor:
     def values(edge: Tensor, c: Tensor) -> Tensor:
         return torch.special.erf(edge / math.sqrt(2)) ** 2 + corner_integrals(edge, c)[0]
 
-    return with_slopes(values, (box_in_edge, box_in_rho), a, rho)
+    return with_slopes(values, [box_in_edge, box_in_rho], a, correlations(rho))
 
 
 def clip_in_edge(a: Tensor, rho: Tensor) -> Tensor:
@@ -360,7 +371,7 @@ def clip_in_edge(a: Tensor, rho: Tensor) -> Tensor:
         inside, beyond, mean, density = given_edge(edge, c)
         return (clip_in_edge(edge, c) + 4 * density * (beyond - c * inside - edge * mean)) / edge
 
-    return with_slopes(values, (in_edge, box_in_edge), a, rho)
+    return with_slopes(values, [in_edge, box_in_edge], a, rho)
 
 
 def clip_covariance(a: Real, rho: Real) -> Tensor:
@@ -373,7 +384,7 @@ def clip_covariance(a: Real, rho: Real) -> Tensor:
         inside = torch.special.erf(edge / math.sqrt(2)) ** 2
         return c * inside + torch.copysign(corner_integrals(edge, c)[1], c)
 
-    return with_slopes(values, (clip_in_edge, box_probability), a, rho)
+    return with_slopes(values, [clip_in_edge, box_probability], a, correlations(rho))
 
 
 def exp_erfc(a: Real, b: Real) -> Tensor:
@@ -384,4 +395,4 @@ def exp_erfc(a: Real, b: Real) -> Tensor:
         root = torch.exp((x - positive * positive) / 2)
         return root * torch.where(y > 0, torch.special.erfcx(positive), torch.special.erfc(y)) * root
 
-    return with_slopes(values, (exp_erfc, lambda x, y: -2 / math.sqrt(math.pi) * torch.exp(x - y * y)), a, b)
+    return with_slopes(values, [exp_erfc, lambda x, y: -2 / math.sqrt(math.pi) * torch.exp(x - y * y)], a, b)

@@ -11,7 +11,7 @@ from functools import lru_cache
 import sympy as sp
 
 from theory.gaussian import BOUND, GaussianExpectation, Rule, evaluate_all
-from theory.special import Box, BoxProbability, ClipCovariance, ExpErfc, HardTanh, VoigtProfile
+from theory.special import ArcCosineKernel, Box, BoxProbability, ClipCovariance, ExpErfc, HardTanh, VoigtProfile
 from theory.symbols import Q, Q_ab, c, q, u, v
 from theory.tidy import simplified_almost_everywhere, tidy, tidy_rational
 
@@ -30,6 +30,9 @@ def evaluate(node: GaussianExpectation) -> sp.Expr:
 def close(node: GaussianExpectation) -> sp.Expr | None:
     """The closed form, term by term, or None if any term has none."""
     constant, integrand = node.integrand.as_independent(*BOUND, as_Add=False)
+    whole = arc_cosine(node.func(integrand, node.mean, node.covariance))
+    if whole is not None:
+        return constant * whole
     total = sp.S.Zero
     for term in sp.Add.make_args(_as_sum_of_products(integrand)):
         coefficient, rest = term.as_independent(*BOUND, as_Add=False)
@@ -220,6 +223,16 @@ def voigt(node: GaussianExpectation) -> sp.Expr | None:
     if node.mean[0] == 0:
         return sp.sqrt(sp.pi / (2 * variance)) * ExpErfc(1 / (2 * variance), 1 / sp.sqrt(2 * variance)) / offset
     return sp.pi * VoigtProfile(node.mean[0] * sp.sqrt(curvature / offset), sp.sqrt(variance), 1) / offset
+
+
+def arc_cosine(node: GaussianExpectation) -> sp.Expr | None:
+    """relu(u) relu(v), both of mean 0: the arc-cosine kernel of degree 1 (Cho & Saul, NeurIPS 22 (2009), eq. 6)."""
+    if not node.is_pair or node.integrand != sp.Max(0, u) * sp.Max(0, v) or any(mean != 0 for mean in node.mean):
+        return None
+    variance, covariance, other = node.covariance
+    if variance != other:
+        return None
+    return variance * ArcCosineKernel(tidy_rational(1 + covariance / variance))
 
 
 RULES: tuple[Rule, ...] = (tilt, delta, stein, signs, clipped, exponential_tails, voigt)

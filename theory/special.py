@@ -103,6 +103,28 @@ def _plackett(a: sp.Expr, correlation: sp.Expr, prec: int, order: int) -> sp.Exp
         return sp.Float(start + mpmath.quad(integrand, knots), precision=prec)
 
 
+class ArcCosineKernel(sp.Function):
+    """E relu(x) relu(y) for standard normal x, y of correlation delta - 1 (Cho & Saul, NeurIPS 22 (2009), eq. 6).
+
+    (sin t - t cos t) / (2 pi) with t = arccos(1 - delta); the argument 1 + correlation keeps its digits as it vanishes.
+    """
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.Rational(1, 4) + sp.asin(self.args[0] - 1) / (2 * sp.pi)
+
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        with mpmath.workprec(2 * prec + 20):
+            return sp.Float(arc_cosine_kernel(mpmath.mpf(str(sp.N(self.args[0], mpmath.mp.dps)))), precision=prec)
+
+
+def arc_cosine_kernel(delta: mpmath.mpf) -> mpmath.mpf:
+    """`ArcCosineKernel` in mpmath."""
+    angle = mpmath.acos(1 - delta)
+    return (mpmath.sin(angle) - angle * mpmath.cos(angle)) / (2 * mpmath.pi)
+
+
 class ExpErfc(sp.Function):
     """exp(a) erfc(b), finite where either factor alone overflows or underflows."""
 

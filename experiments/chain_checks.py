@@ -1,0 +1,118 @@
+"""Checks against the exact chain: field moments to rounding, and the rate of the central limit theorem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from numerics.backends import NUMPY
+from numerics.chain import Layer, initial, marginal, propagate, state_means
+from numerics.chain import field_moments as exact_field_moments
+from numerics.emit import compile_theory
+from theory.derive import derive
+from theory.network import stochastic
+from theory.noise import CAUCHY, GAUSSIAN, LOGISTIC, NeuronNoise
+from theory.surrogates import MARGINALISE, SAMPLE, Surrogate
+from theory.symbols import mean_state, mean_weight, second_moment_state
+
+FloatArray = NDArray[np.float64]
+Mean = Callable[[FloatArray, FloatArray], FloatArray]
+
+SMALL = 10
+SIZES = (65, 129, 257, 513)
+SPREAD, SHIFT = 0.3, 0.4
+SMOOTH_NOISES: tuple[NeuronNoise, ...] = (GAUSSIAN, LOGISTIC, CAUCHY)
+
+
+@dataclass(frozen=True, eq=False)
+class ChainSubject:
+    """Formulas to hold against enumeration: per-synapse field moments, and the marginal mean of a neuron.
+
+    field_mean and field_variance: functions of (M, m) for a layer of binary inputs with means m. mean: E x given
+    (hbar, Sigma), the field integrated out exactly. neuron: E[x | h].
+    """
+
+    weights: str
+    rho: float | None
+    field_mean: Callable[[FloatArray, FloatArray], FloatArray]
+    field_variance: Callable[[FloatArray, FloatArray], FloatArray]
+    mean: Mean
+    neuron: Callable[[FloatArray], FloatArray]
+
+    @classmethod
+    def of(cls, surrogate: Surrogate, noise: NeuronNoise | None = None) -> ChainSubject:
+        """The formulas of a surrogate's network with its neurons, or with stochastic neurons of another noise."""
+        neurons = surrogate.neurons if noise is None else stochastic(noise)
+        twin = replace(surrogate, neurons=neurons, treatment=MARGINALISE, real_input=False)
+        theory = derive(twin)
+        arguments, binary = (mean_weight, mean_state), {second_moment_state: 1}
+        terms = (theory.field.mean_term, theory.field.variance_term)
+        mean, variance = (sp.lambdify(arguments, sp.expand(term).subs(binary), "numpy") for term in terms)
+        kind, _, density = surrogate.weights.name.partition(":")
+        sharp = derive(replace(twin, treatment=SAMPLE))
+        return cls(kind, float(sp.Rational(density)) if density else None, mean, variance,
+                   compile_theory(theory, NUMPY).mean, compile_theory(sharp, NUMPY).mean)  # fmt: skip
+
+    def wrong(self) -> ChainSubject:
+        """The subject with the term M^2 m^2 of the variance left out, and with it Sigma = E R."""
+        density = 1.0 if self.rho is None else self.rho
+
+        def forgetful(means: FloatArray, states: FloatArray) -> FloatArray:
+            return np.broadcast_to(density, np.broadcast_shapes(np.shape(means), np.shape(states)))
+
+        return replace(self, field_variance=forgetful)
+
+
+def applies(surrogate: Surrogate) -> bool:
+    """Whether the chain is random and its states binary."""
+    return surrogate.weights.is_random and surrogate.neurons.is_binary and surrogate.form.name == "exact"
+
+
+def field_moment_error(subject: ChainSubject) -> float:
+    """Mean and variance of the first layer's fields against enumeration of all 2^10 states, absolute."""
+    rng = np.random.default_rng(5)
+    density = 1.0 if subject.rho is None else subject.rho
+    means = rng.uniform(-density, density, (4, SMALL))
+    states, bias = rng.uniform(-1, 1, SMALL), rng.normal(size=4)
+    layer = Layer(means, bias, subject.neuron, subject.weights, subject.rho)
+    exact_mean, exact_variance = exact_field_moments(initial(states), layer)
+    mean = subject.field_mean(means, states).sum(axis=1) / np.sqrt(SMALL) + bias
+    variance = subject.field_variance(means, states).sum(axis=1) / SMALL
+    return float(max(np.abs(mean - exact_mean).max(), np.abs(variance - exact_variance).max()))
+
+
+def marginal_order(subject: ChainSubject) -> float:
+    """Distance from -1 of the order in N at which the marginals' error falls.
+
+    Terms M_j x_j = +-s, alternating, plus a shift delta/sqrt(N) that keeps the mean field at delta: the skewness of the
+    field is O(1/N), and for odd N a jump at h = 0 lies midway between two points of the lattice, so that the
+    central limit theorem errs at order 1/N (Edgeworth expansion) whatever the neuron.
+    """
+    errors = []
+    for size in SIZES:
+        means = (SPREAD * (-1.0) ** np.arange(size) + SHIFT / np.sqrt(size))[None, :]
+        known = np.ones(size)
+        layer = Layer(means, np.zeros(1), subject.neuron, "binary")
+        hbar = subject.field_mean(means, known).sum() / np.sqrt(size)
+        variance = subject.field_variance(means, known).sum() / size
+        errors.append(abs(marginal(layer, 0, known) - float(subject.mean(hbar, variance))))
+    order = np.polyfit(np.log(SIZES), np.log(errors), 1)[0]
+    return float(abs(order + 1))
+
+
+def propagated_error(subject: ChainSubject, size: int, seed: int = 6) -> float:
+    """Mean absolute error of the second layer's means against the enumerated chain of width `size` <= 12."""
+    rng = np.random.default_rng(seed)
+    first, second = rng.uniform(-0.7, 0.7, (2, size, size))
+    inputs, bias = rng.uniform(-1, 1, size), np.zeros(size)
+    layers = [Layer(means, bias, subject.neuron, "binary") for means in (first, second)]
+    exact = state_means(propagate(propagate(initial(inputs), layers[0]), layers[1]))
+    states = inputs
+    for means in (first, second):
+        hbar = subject.field_mean(means, states).sum(axis=1) / np.sqrt(size)
+        states = np.asarray(subject.mean(hbar, subject.field_variance(means, states).sum(axis=1) / size))
+    return float(np.abs(states - exact).mean())

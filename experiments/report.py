@@ -1,0 +1,82 @@
+"""The report of a run in Markdown: what was derived, checked and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.equations import equations, latex, notes
+from theory.derive import Theory
+
+if TYPE_CHECKING:
+    from experiments.verify import CheckResult
+
+
+SURROGATE_HEADER = ("surrogate", "weights", "neurons", "treatment", "form", "derived in", "reference")
+CHECKS = """A check passes if its error (or |z|) keeps to its tolerance, and that of a formula made wrong on purpose does not."""
+CHECK_HEADER = ("surrogate", "check", "expected", "got", "error or z", "tolerance", "if wrong", "passed")
+
+
+@dataclass(frozen=True, eq=False)
+class Derivation:
+    """A theory and how long it took to derive."""
+
+    theory: Theory
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure's files and what they show, settings included."""
+
+    title: str
+    caption: str
+    paths: tuple[Path, ...]
+
+
+def report(
+    settings: dict[str, str],
+    derivations: Sequence[Derivation],
+    checks: Sequence[CheckResult],
+    figures: Sequence[Figure],
+) -> str:
+    """The report in Markdown; figures are linked by name, so it lies in their folder."""
+    failed = [check for check in checks if not check.passed]
+    verdict = f"**{len(failed)} of {len(checks)} checks failed.**" if failed else f"All {len(checks)} checks passed."
+    parts = [
+        "# meanbits report", verdict, _markdown_table(("setting", "value"), settings.items()),
+        "## Surrogates", _markdown_table(SURROGATE_HEADER, map(_surrogate_row, derivations)),
+        "## Checks", CHECKS, _markdown_table(CHECK_HEADER, map(_check_row, checks)),
+        "## Figures", *(_figure(figure) for figure in figures),
+        "## Equations", *(_equations(derivation.theory) for derivation in derivations),
+    ]  # fmt: skip
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+
+
+def _surrogate_row(derivation: Derivation) -> tuple[str, ...]:
+    surrogate = derivation.theory.surrogate
+    parts = (surrogate.weights, surrogate.neurons, surrogate.treatment, surrogate.form)
+    return (surrogate.name, *(part.name for part in parts), f"{derivation.seconds:.2f} s", surrogate.reference)
+
+
+def _check_row(check: CheckResult) -> tuple[str, ...]:
+    measured = check.error if check.z is None else check.z
+    numbers = (f"{value:.3g}" for value in (measured, check.tolerance, check.wrong_error))
+    return (check.surrogate, check.check, check.expected, check.got, *numbers, "yes" if check.passed else "**no**")
+
+
+def _figure(figure: Figure) -> str:
+    shown = [f"![{figure.title}]({path.name})" for path in figure.paths if path.suffix == ".png"]
+    return "\n\n".join([f"### {figure.title}", *shown, figure.caption])
+
+
+def _equations(theory: Theory) -> str:
+    shown = [f"{item.title}:\n\n$$\n{item.left_latex} = {latex(item.expression)}\n$$" for item in equations(theory)]
+    return "\n\n".join([f"### {theory.surrogate.name}", *shown, *(f"- {text}" for text in notes(theory).values())])

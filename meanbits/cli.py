@@ -1,0 +1,91 @@
+"""The command line: the group of commands, and what becomes of an error."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Iterable, Sequence
+
+import click
+
+from meanbits import __version__
+from meanbits.run_commands import figure, paper, verify
+from meanbits.theory_commands import catalogue, derive, emit, map_command
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130  # as a shell reports SIGINT
+EXIT_BROKEN_PIPE = 141  # as a shell reports SIGPIPE
+
+
+class Commands(click.Group):
+    """A group that names the command nearest to an unknown one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not name.startswith("-") and name not in self.commands:
+            raise click.UsageError(f"unknown command '{name}'{_nearest(name, self.commands)}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    invoke_without_command=True,
+    epilog="\b\nExample: meanbits derive deterministic --steps",
+)
+@click.version_option(__version__, prog_name="meanbits")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """A workbench for the mean-field theory of binary neural networks.
+
+    It derives the theory of a surrogate from its definition, emits it as code, checks it, and draws the figures of
+    Stamatescu et al. 2020 (arXiv 1902.00177). A surrogate S is a name of `meanbits catalogue`, or composed by options.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+for command in (catalogue, derive, emit, map_command, verify, figure, paper):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0 done, 1 a check failed, 2 bad input."""
+    try:
+        with cli.make_context("meanbits", list(sys.argv[1:] if arguments is None else arguments)) as ctx:
+            cli.invoke(ctx)
+        sys.stdout.flush()
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        sys.stderr.write(f"{_error_line(error)}\n")
+        return EXIT_BAD_INPUT
+    except (KeyboardInterrupt, click.Abort):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The interpreter flushes standard output once more when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    return 0
+
+
+def _error_line(error: click.ClickException) -> str:
+    """One line: the command, and what was wrong with which option."""
+    ctx = getattr(error, "ctx", None)
+    command = "meanbits" if ctx is None else ctx.command_path
+    message = error.format_message()
+    if isinstance(error, click.NoSuchOption):
+        known = [option for parameter in ctx.command.params for option in parameter.opts] if ctx else []
+        message = f"unknown option '{error.option_name}'{_nearest(error.option_name, [*known, '--help'])}"
+    elif isinstance(error, click.UsageError) and type(error) is not click.BadParameter and "; " not in message:
+        message = f"{message.rstrip('.')}; see {command} --help"
+    return f"{command}: {' '.join(message.split())}"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    choices = list(known)
+    close = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(choices)}"

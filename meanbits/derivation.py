@@ -1,0 +1,149 @@
+"""A derivation as a JSON document, as text and as LaTeX."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+from experiments.equations import Equation, equations, latex, legend, notes, notices
+from meanbits.present import wrapped
+from theory.derive import Theory
+from theory.surrogates import Surrogate
+from theory.trace import Step
+
+FORWARD = ("field_mean", "field_variance", "field", "mean", "second_moment")
+JACOBIAN = {"jacobian": "leading", "jacobian_sigma_derivative": "sigma_derivative"}
+CONDITIONS = ("fixed_point", "marginal", "alignment")
+CURVE = {"critical_sigma_m2": "sigma_m2", "critical_sigma_b2": "sigma_b2", "curve_constraint": "constraint"}
+MAPS = ("variance_map", "covariance_map", "correlation_map", "chi", "total_map", "replica_map")
+SECTIONS = (
+    ("Forward equations", FORWARD),
+    ("Maps of a layer", MAPS),
+    ("Jacobian", tuple(JACOBIAN)),
+    ("Critical conditions", (*CONDITIONS, *CURVE, "critical_conditions", "critical_curve")),
+)
+
+
+def parts(surrogate: Surrogate) -> dict[str, str]:
+    """A surrogate by its parts."""
+    return {
+        "name": surrogate.name,
+        "weights": surrogate.weights.name,
+        "neurons": surrogate.neurons.name,
+        "treatment": surrogate.treatment.name,
+        "form": surrogate.form.name if surrogate.form.phi is None else f"paper: {_paper(surrogate)}",
+        "reference": surrogate.reference,
+    }
+
+
+def _paper(surrogate: Surrogate) -> str:
+    return f"phi = {surrogate.form.phi}, gain {surrogate.form.gain}"
+
+
+def document(theory: Theory, steps: bool) -> dict[str, Any]:
+    """Every formula as a string, its LaTeX under `latex` by the same name."""
+    found = equations(theory)
+    text = {equation.name: plain(equation.expression) for equation in found}
+    critical = {name: text[name] for name in CONDITIONS if name in text}
+    curve = {name: text[key] for key, name in CURVE.items() if key in text}
+    result = {
+        "surrogate": parts(theory.surrogate),
+        "forward_equations": {name: text.get(name) for name in FORWARD} | {"sampled": theory.forward.sampled},
+        **{name: text.get(name) for name in MAPS},
+        "jacobian": _jacobian(theory, text),
+        "critical_conditions": critical | {"curve": curve or None} if critical else None,
+        "latex": {equation.name: latex(equation.expression) for equation in found},
+        "legend": legend(equation.expression for equation in found),
+        "notes": notes(theory),
+        "notices": list(notices(theory)),
+    }
+    return result | ({"steps": [_step(number, step) for number, step in _numbered(theory)]} if steps else {})
+
+
+def plain(expression: sp.Basic) -> str:
+    """SymPy's own notation; infinities as the rest of the output writes them."""
+    return {sp.oo: "inf", -sp.oo: "-inf"}.get(expression, str(expression))
+
+
+def _jacobian(theory: Theory, text: dict[str, str]) -> dict[str, Any] | None:
+    if theory.jacobian is None:
+        return None
+    terms = {name: text[key] for key, name in JACOBIAN.items()}
+    return terms | {"gradient_through_sigma": theory.surrogate.gradient_through_sigma}
+
+
+def _numbered(theory: Theory) -> list[tuple[int, Step]]:
+    return list(enumerate(theory.trace, start=1))
+
+
+def _step(number: int, step: Step) -> dict[str, Any]:
+    return {
+        "number": number,
+        "name": step.name,
+        "assumption": str(step.assumption),
+        "before": plain(step.before),
+        "after": plain(step.after),
+        "latex": {"before": latex(step.before), "after": latex(step.after)},
+    }
+
+
+def as_text(theory: Theory, steps: bool) -> str:
+    """The derivation for people, 100 columns wide."""
+    found = {equation.name: equation for equation in equations(theory)}
+    said = notes(theory)
+    lines = [_heading(theory)]
+    for title, names in SECTIONS:
+        lines += ["", title, ""]
+        lines += [_equation(found[name]) for name in names if name in found]
+        lines += [f"  ({said[name]})" for name in names if name in said]
+    if steps:
+        lines += ["", "Steps", "", *(_step_text(number, step) for number, step in _numbered(theory))]
+    shown = [equation.expression for equation in found.values()]
+    shown += [side for step in theory.trace for side in (step.before, step.after)] if steps else []
+    lines += ["", "Symbols", "", *(wrapped(text, f"  {name:<9} ", " " * 12) for name, text in legend(shown).items())]
+    return "\n".join([*lines, *("\n" + wrapped(text, indent="  ") for text in notices(theory))])
+
+
+def _heading(theory: Theory) -> str:
+    shown = parts(theory.surrogate)
+    return (f"{shown['name']}: weights {shown['weights']}, neurons {shown['neurons']}, treatment {shown['treatment']}, "
+            f"form {shown['form']}\n{shown['reference']}")  # fmt: skip
+
+
+def _equation(equation: Equation) -> str:
+    return f"  {equation.title}\n" + wrapped(plain(equation.expression), f"    {equation.left} = ", " " * 8)
+
+
+def _readable(side: sp.Basic) -> str:
+    return f"{side.lhs} = {side.rhs}" if isinstance(side, sp.Equality) else plain(side)
+
+
+def _step_text(number: int, step: Step) -> str:
+    return "\n".join([
+        f"  {number:>2}. {step.name} ({step.assumption})",
+        wrapped(_readable(step.before), "      from ", " " * 12),
+        wrapped(_readable(step.after), "      to   ", " " * 12),
+    ])  # fmt: skip
+
+
+def as_latex(theory: Theory, steps: bool) -> str:
+    """A fragment for a document that loads amsmath and amssymb."""
+    rows = [rf"&\text{{{escaped(equation.title)}}} & {equation.aligned}" for equation in equations(theory)]
+    comment = f"% {theory.surrogate.name}; needs amsmath and amssymb"
+    lines = [comment, r"\begin{align*}", " \\\\\n".join(rows), r"\end{align*}"]
+    lines += [rf"\par {escaped(text)}" for text in (*notes(theory).values(), *notices(theory))]
+    if steps:
+        lines += [r"\begin{enumerate}", *(_step_latex(step) for step in theory.trace), r"\end{enumerate}"]
+    return "\n".join(lines)
+
+
+def _step_latex(step: Step) -> str:
+    heading = rf"\item {escaped(step.name)} ({escaped(str(step.assumption))})"
+    return f"{heading}\n\\[ {latex(step.before)} \\;\\to\\; {latex(step.after)} \\]"
+
+
+def escaped(text: str) -> str:
+    """Text with the characters that LaTeX reserves written out."""
+    special = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+    return "".join(special.get(letter, f"\\{letter}" if letter in "{}$&#_%" else letter) for letter in text)

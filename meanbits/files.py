@@ -1,0 +1,36 @@
+"""Files written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file by one of this text; on failure the old one stays."""
+    target = path.resolve()
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def unwritable_file(path: Path) -> str | None:
+    """Why a file cannot be written, or None."""
+    if path.exists() and not path.is_file():
+        return f"{path} is not a file; name a file"
+    if not path.parent.is_dir():
+        return f"the folder {path.parent} does not exist; create it, or name another file"
+    if not os.access(path.parent, os.W_OK):
+        return f"the folder {path.parent} is not writable; name another file"
+    return None
+
+
+def unwritable_folder(path: Path) -> str | None:
+    """Why a folder cannot be written or created, or None."""
+    existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not existing.is_dir():
+        return f"{existing} is not a folder; name another one"
+    return None if os.access(existing, os.W_OK) else f"the folder {existing} is not writable; name another one"

@@ -1,0 +1,140 @@
+"""Options that commands share. Nothing heavy is imported before a command runs, so that --help answers at once."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from theory.surrogates import Surrogate
+
+Function = Callable[..., Any]
+
+PARTS = (
+    ("--weights", "LAW", "binary, ternary:RHO (RHO = P(S != 0)) or fixed."),
+    ("--neurons", "KIND", "sign, stochastic, tanh, erf, relu, hardtanh or linear."),
+    ("--noise", "LAW", "gaussian:A, logistic:A, uniform:A, laplace:A, cauchy:A (scale A, default 1) or cdf:EXPR, "
+                       "EXPR a CDF in h."),
+    ("--treatment", "NAME", "marginalise, sample, network or none."),
+    ("--form", "NAME", "exact, matched or paper: phi(K hbar/sqrt(Sigma))."),
+    ("--phi", "PHI", "phi of form paper: tanh (default), erf or a formula in h."),
+    ("--gain", "K", "K of form paper, default 1."),
+)  # fmt: skip
+
+
+def fail(message: str) -> NoReturn:
+    """Refuse the input in one line, which is to name the option, its value and the remedy."""
+    raise click.UsageError(message, click.get_current_context())
+
+
+def surrogate_options(command: Function) -> Function:
+    """S and the options that compose one; the command is called with `surrogate`."""
+
+    @click.argument("name", metavar="[S]", required=False)
+    @_part_options
+    @functools.wraps(command)
+    def wrapped(name: str | None, parts: dict[str, str | None], **others: Any) -> Any:
+        return command(surrogate=composed(name, parts), **others)
+
+    return wrapped
+
+
+def surrogates_options(command: Function) -> Function:
+    """Any number of S, and the options that compose each; the command is called with `surrogates`."""
+
+    @click.argument("names", metavar="[S]...", nargs=-1)
+    @_part_options
+    @functools.wraps(command)
+    def wrapped(names: tuple[str, ...], parts: dict[str, str | None], **others: Any) -> Any:
+        chosen = names or ((None,) if any(parts.values()) else ())
+        return command(surrogates=tuple(composed(name, parts) for name in chosen), **others)
+
+    return wrapped
+
+
+def composed(name: str | None, parts: dict[str, str | None]) -> Surrogate:
+    """The surrogate, or a refusal that says what does not fit."""
+    from theory.compose import DEFAULT, compose
+    from theory.surrogates import SurrogateError
+
+    if name is None and not any(value is not None for value in parts.values()):
+        name = DEFAULT
+    try:
+        return compose(name, **parts)
+    except SurrogateError as error:
+        fail(str(error))
+
+
+def _part_options(command: Function) -> Function:
+    names = [option.lstrip("-") for option, *_ in PARTS]
+
+    @functools.wraps(command)
+    def wrapped(**values: Any) -> Any:
+        return command(parts={name: values.pop(name) for name in names}, **values)
+
+    for option, metavar, text in reversed(PARTS):
+        wrapped = click.option(option, metavar=metavar, help=text)(wrapped)
+    return wrapped
+
+
+FOLDER = click.Path(path_type=Path)
+RUN_OPTIONS = (
+    click.option("--preset", type=click.Choice(["smoke", "quick", "paper"]), default="quick",
+                 help="Size of the run, default quick."),
+    click.option("--dataset", metavar="NAME",
+                 help="digits, mnist or fashion-mnist; default digits, or mnist with --data-dir."),
+    click.option("--data-dir", metavar="FOLDER", type=FOLDER, help="Folder of the idx.gz files."),
+    click.option("--seed", metavar="I", type=click.IntRange(min=0), default=0,
+                 help="Seed of the random networks, default 0."),
+    click.option("-o", "--output", "folder", metavar="FOLDER", type=FOLDER, default=Path("output"),
+                 help="Folder to write to, default output."),
+)  # fmt: skip
+
+
+def run_options(command: Function) -> Function:
+    """What a run computes on and where it writes: preset, dataset, data_dir, seed, folder."""
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(RUN_OPTIONS), command)
+
+
+def json_option(command: Function) -> Function:
+    """--json, as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+class Command(click.Command):
+    """A command whose every usage error knows which command it came from."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
+
+class Number(click.ParamType):
+    """A finite floating-point number in [low, high]."""
+
+    name = "number"
+
+    def __init__(self, low: float = -math.inf, high: float = math.inf) -> None:
+        self.low, self.high = low, high
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number; write for example 0.5", param, ctx)
+        if not self.low <= number <= self.high:
+            self.fail(f"{value} is out of range; it must be {self._domain()}", param, ctx)
+        return number
+
+    def _domain(self) -> str:
+        return f">= {self.low:g}" if math.isinf(self.high) else f"in [{self.low:g}, {self.high:g}]"

@@ -1,0 +1,91 @@
+"""What commands print: one JSON document, tables, and formulas wrapped to the width of a page."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+WIDTH = 100
+
+# Where a formula may break: after a space, after * and / but not inside **.
+BREAK = re.compile(r"(?<= )|(?<=[^*]\*)(?!\*)|(?<=/)")
+
+
+def json_text(document: Any) -> str:
+    """The document as JSON: infinities as "inf" and "-inf", undefined as null."""
+    return json.dumps(_plain(document), indent=2, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    return value
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Left-aligned columns."""
+    lines = [tuple(header), *map(tuple, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(table_line(line, widths) for line in lines)
+
+
+def table_line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """One line of a table."""
+    return "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def wrapped(text: str, first: str = "", indent: str = "", width: int = WIDTH) -> str:
+    """A formula after `first`, broken outside parentheses where it can be, later lines after `indent`."""
+    lines, lead = [], first
+    while len(lead) + len(text.rstrip()) > width:
+        cut = _break(text, width - len(lead))
+        lines.append(f"{lead}{text[:cut]}".rstrip())
+        text, lead = text[cut:], indent
+    return "\n".join([*lines, f"{lead}{text}".rstrip()])
+
+
+def _break(text: str, room: int) -> int:
+    """Where to break a line: at the least depth of parentheses, in the last two thirds of it if possible."""
+    places = [match.start() for match in BREAK.finditer(text) if match.start() > 0]
+    fitting = [place for place in places if len(text[:place].rstrip()) <= room]
+    late = [place for place in fitting if place > room / 3] or fitting[-1:] or places[:1] or [len(text)]
+    return min(late, key=lambda place: (_depth(text[:place]), text[place - 1] != " ", -place))
+
+
+def _depth(text: str) -> int:
+    return sum(map(text.count, "([")) - sum(map(text.count, ")]"))
+
+
+def number(value: float | str | None) -> str:
+    """A number for people."""
+    if value is None:
+        return "undefined"
+    return value if isinstance(value, str) else repr(float(value))
+
+
+def notice(text: str) -> None:
+    """One line on stderr."""
+    click.echo(text, err=True)
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr where that is a terminal; called with what is done and the total."""
+    with click.progressbar(length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+
+        def tick(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield tick

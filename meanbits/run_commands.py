@@ -1,0 +1,149 @@
+"""Commands that compute: verify, figure, paper."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from meanbits.options import Command, fail, json_option, run_options, surrogate_options, surrogates_options
+from meanbits.present import json_text, notice, progress, table_line
+
+if TYPE_CHECKING:
+    from experiments.report import Derivation
+    from experiments.verify import CheckResult
+    from theory.surrogates import Surrogate
+
+WIDTHS = (58, 16, 14, 10, 4)
+HEADER = table_line(("check", "expected", "got", "if wrong", ""), WIDTHS)
+
+
+@click.command(cls=Command, epilog="\b\nExample: meanbits verify deterministic lrt")
+@surrogates_options
+@click.option("--all", "everything", is_flag=True, help="Every surrogate of the catalogue.")
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, surrogates: tuple[Surrogate, ...], everything: bool, as_json: bool) -> None:
+    """Check derived formulas and emitted code.
+
+    Without S, the deterministic surrogate. The exit code is 1 if a check fails.
+    """
+    from theory.surrogates import CATALOGUE
+
+    if everything and surrogates:
+        fail("--all and a surrogate exclude each other; give one of the two")
+    chosen = CATALOGUE if everything else surrogates or (_default(),)
+    if as_json:
+        checks = _checks(chosen)
+        passed = all(check.passed for check in checks)
+        click.echo(json_text({"passed": passed, "checks": [_check_document(check) for check in checks]}))
+    else:
+        click.echo(HEADER)
+        checks = _checks(chosen, on_result=_printer(click.echo))
+    if not all(check.passed for check in checks):
+        ctx.exit(1)
+
+
+@click.command(cls=Command, epilog="\b\nExample: meanbits figure 1 --preset smoke -o output")
+@click.argument("figure_number", metavar="N")
+@surrogate_options
+@run_options
+@json_option
+def figure(figure_number: str, surrogate: Surrogate, as_json: bool, **options: Any) -> None:
+    """Draw figure N of the paper, with its data.
+
+    It is written as PDF and PNG, its data beside it.
+    """
+    from meanbits.figures import FIGURES, Settings
+
+    if figure_number not in FIGURES:
+        fail(f"figure {figure_number} does not exist; there is figure {', '.join(FIGURES)}")
+    settings = Settings.checked(**options)
+    with progress(f"figure {figure_number}") as tick:
+        try:
+            drawn = FIGURES[figure_number](surrogate, settings, tick)
+        except ValueError as error:
+            fail(f"figure {figure_number}: {error}")
+    paths = [str(path) for path in drawn.paths]
+    document = {"surrogate": surrogate.name, **settings.shown(), "files": paths}
+    click.echo(json_text(document) if as_json else "\n".join(paths))
+
+
+@click.command(cls=Command, epilog="\b\nExample: meanbits paper --preset smoke -o output")
+@run_options
+@json_option
+@click.pass_context
+def paper(ctx: click.Context, as_json: bool, **options: Any) -> None:
+    """Derive, verify, draw, and write one report.
+
+    Every surrogate of the catalogue is derived and verified, every figure drawn for the deterministic one. The exit
+    code is 1 if a check fails.
+    """
+    from experiments.report import report
+    from meanbits.figures import FIGURES, Settings
+    from meanbits.files import write_text
+    from theory.surrogates import CATALOGUE
+
+    settings = Settings.checked(**options)
+    derivations = _derivations(CATALOGUE)
+    checks = _checks(CATALOGUE, on_result=_printer(notice))
+    figures = []
+    for name, draw in FIGURES.items():
+        with progress(f"figure {name}") as tick:
+            figures.append(draw(_default(), settings, tick))
+    path = settings.folder / "report.md"
+    write_text(path, report(settings.shown(), derivations, checks, figures))
+    failed = sum(not check.passed for check in checks)
+    verdict = f"{failed} of {len(checks)} checks failed" if failed else f"all {len(checks)} checks passed"
+    document = {"report": str(path), "passed": not failed, "verdict": verdict}
+    click.echo(json_text(document) if as_json else f"{path}: {verdict}")
+    ctx.exit(1 if failed else 0)
+
+
+def _default() -> Surrogate:
+    from theory.compose import DEFAULT, compose
+
+    return compose(DEFAULT)
+
+
+def _derivations(surrogates: Sequence[Surrogate]) -> list[Derivation]:
+    from experiments.report import Derivation
+    from theory.derive import derive
+
+    derivations = []
+    for surrogate in surrogates:
+        start = time.perf_counter()
+        theory = derive(surrogate)
+        derivations.append(Derivation(theory, time.perf_counter() - start))
+        notice(f"derived {surrogate.name} in {derivations[-1].seconds:.2f} s")
+    return derivations
+
+
+def _checks(
+    surrogates: Sequence[Surrogate], on_result: Callable[[CheckResult], None] | None = None
+) -> tuple[CheckResult, ...]:
+    from experiments.verify import verify as verify_surrogates
+
+    return verify_surrogates(surrogates, on_result)
+
+
+def _check_document(check: CheckResult) -> dict[str, Any]:
+    return {"surrogate": check.surrogate, "name": check.check, "expected": check.expected, "got": check.got,
+            "error": check.error, "z": check.z, "tolerance": check.tolerance, "wrong_error": check.wrong_error,
+            "pass": check.passed}  # fmt: skip
+
+
+def _printer(echo: Callable[[str], None]) -> Callable[[CheckResult], None]:
+    """Prints one line a check, below the name of its surrogate."""
+    named: list[str] = []
+
+    def on_result(check: CheckResult) -> None:
+        if check.surrogate not in named[-1:]:
+            named.append(check.surrogate)
+            echo(check.surrogate)
+        passed = "ok" if check.passed else "FAIL"
+        echo(table_line((f"  {check.check}", check.expected, check.got, f"{check.wrong_error:.2g}", passed), WIDTHS))
+
+    return on_result

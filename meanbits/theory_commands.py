@@ -1,0 +1,158 @@
+"""Commands about the theory of one surrogate: catalogue, derive, emit, map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from meanbits.options import Command, Number, fail, json_option, surrogate_options
+from meanbits.present import json_text, notice, number, table
+
+if TYPE_CHECKING:
+    from theory.derive import Theory
+    from theory.surrogates import Surrogate
+
+MARKER = ": derived, not written."
+
+
+@click.command(cls=Command, epilog="\b\nExample: meanbits catalogue --json")
+@json_option
+def catalogue(as_json: bool) -> None:
+    """List the surrogates that have a name."""
+    from meanbits.derivation import parts
+    from theory.surrogates import CATALOGUE
+
+    rows = [parts(surrogate) for surrogate in CATALOGUE]
+    shown = json_text({"surrogates": rows}) if as_json else table(list(rows[0]), [list(row.values()) for row in rows])
+    click.echo(shown)
+
+
+@click.command(cls=Command, epilog="\b\nExample: meanbits derive lrt --noise gaussian:0.5 --steps")
+@surrogate_options
+@click.option("--steps", is_flag=True, help="Every step: its assumption, what was before and after.")
+@click.option("--format", "output_format", type=click.Choice(["text", "latex", "json"]), help="Default: text.")
+@json_option
+def derive(surrogate: Surrogate, steps: bool, output_format: str | None, as_json: bool) -> None:
+    """Derive the theory of a surrogate.
+
+    Forward equations, the maps of a layer, their slope chi, the Jacobian and the critical conditions.
+    """
+    if as_json and output_format not in (None, "json"):
+        fail(f"--format {output_format} and --json exclude each other; drop one of the two")
+    from experiments.equations import notices
+    from meanbits.derivation import as_latex, as_text, document
+
+    theory = _derived(surrogate)
+    if as_json or output_format == "json":
+        for text in notices(theory):
+            notice(text)
+        click.echo(json_text(document(theory, steps)))
+    else:
+        click.echo(as_latex(theory, steps) if output_format == "latex" else as_text(theory, steps))
+
+
+@click.command(cls=Command, epilog="\b\nExample: meanbits emit deterministic --backend torch -o deterministic.py")
+@surrogate_options
+@click.option("--backend", metavar="NAME", default="numpy", help="numpy (default) or torch.")
+@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE, not to stdout.")
+@click.option("--force", is_flag=True, help="Replace FILE even if it is not an emitted module.")
+@json_option
+def emit(surrogate: Surrogate, backend: str, output: Path | None, force: bool, as_json: bool) -> None:
+    """Write the maps as a standalone module.
+
+    It is readable, and needs only NumPy and SciPy, or Torch.
+    """
+    import meanbits
+
+    if output is not None:
+        _check_output(output, force)
+    try:
+        source = meanbits.emit(_derived(surrogate), backend)
+    except ValueError as error:
+        fail(f"--backend {backend}: {error}")
+    if output is not None:
+        from meanbits.files import write_text
+
+        try:
+            write_text(output, source)
+        except OSError as error:
+            fail(f"--output {output}: {error.strerror}; name another file")
+        notice(f"wrote {output}")
+    if as_json:
+        written = {"source": source} if output is None else {"file": str(output)}
+        click.echo(json_text({"surrogate": surrogate.name, "backend": backend, **written}))
+    elif output is None:
+        click.echo(source, nl=False)
+
+
+@click.command(
+    "map", cls=Command, epilog="\b\nExample: meanbits map deterministic --sigma-m2 0.5 --sigma-b2 0 --q 1 --gap 1e-20"
+)
+@surrogate_options
+@click.option("--sigma-m2", type=Number(low=0), metavar="X", help="Variance of the weight means.")
+@click.option("--sigma-b2", type=Number(low=0), metavar="Y", required=True, help="Variance of the biases.")
+@click.option(
+    "--q",
+    type=Number(low=0),
+    metavar="Q",
+    required=True,
+    help="Field variance; relative to its annealed part where the field is marginalised.",
+)
+@click.option("--c", type=Number(-1, 1), metavar="C", help="Correlation of two inputs.")
+@click.option("--gap", type=Number(0, 2), metavar="G", help="1 - C, instead of C.")
+@click.option(
+    "--total",
+    type=Number(low=0),
+    metavar="T",
+    help="Total field variance of continuous marginalised neurons; default: its fixed point.",
+)
+@json_option
+def map_command(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, q: float, c: float | None,
+                gap: float | None, total: float | None, as_json: bool) -> None:  # fmt: skip
+    """Evaluate the maps of one layer.
+
+    q, c and the gap 1 - c that come out, and the slope chi. A gap that goes in may be tiny: 1 - c keeps its digits.
+    """
+    if c is not None and gap is not None:
+        fail(f"--c {c:g} and --gap {gap:g} exclude each other; give one of the two")
+    if c is None and gap is None:
+        fail("--c and --gap are both missing; give one of the two, for example --c 0.5")
+    from meanbits.point import InputError, evaluate, variance_of_means
+
+    try:
+        means = variance_of_means(surrogate, sigma_m2)
+        point = evaluate(_derived(surrogate), means, sigma_b2, q, c, gap, total)
+    except InputError as error:
+        fail(str(error))
+    for text in point.notices:
+        notice(text)
+    results = {"q_out": point.q_out, "c_out": point.c_out, "gap_out": point.gap_out, "chi": point.chi}
+    inputs = {"sigma_m2": means, "sigma_b2": sigma_b2, "q": q, "total": point.total}
+    if as_json:
+        click.echo(json_text({"surrogate": surrogate.name, **inputs, **results}))
+    else:
+        click.echo("\n".join(f"{name:<8} {number(value)}" for name, value in results.items()))
+
+
+def _derived(surrogate: Surrogate) -> Theory:
+    from theory.derive import derive as derive_theory
+
+    return derive_theory(surrogate)
+
+
+def _check_output(path: Path, force: bool) -> None:
+    from meanbits.files import unwritable_file
+
+    reason = unwritable_file(path)
+    if reason is not None:
+        fail(f"--output {path}: {reason}")
+    if path.exists() and not force and not _is_emitted(path):
+        fail(f"--output {path}: it exists and is not an emitted module; add --force or name another file")
+
+
+def _is_emitted(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        first = file.readline()
+    return first.startswith('"""') and MARKER in first
