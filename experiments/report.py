@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 SURROGATE_HEADER = ("surrogate", "weights", "neurons", "treatment", "form", "derived in", "reference")
-CHECKS = """A check passes if its error (or |z|) keeps to its tolerance, and that of a formula made wrong on purpose does not."""
+CHECKS = "A check passes if its error (or |z|) is within tolerance and that of a formula made wrong on purpose is not."
 CHECK_HEADER = ("surrogate", "check", "expected", "got", "error or z", "tolerance", "if wrong", "passed")
 
 

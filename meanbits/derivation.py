@@ -61,9 +61,10 @@ def document(theory: Theory, steps: bool) -> dict[str, Any]:
     return result | ({"steps": [_step(number, step) for number, step in _numbered(theory)]} if steps else {})
 
 
-def plain(expression: sp.Basic) -> str:
-    """SymPy's own notation; infinities as the rest of the output writes them."""
-    return {sp.oo: "inf", -sp.oo: "-inf"}.get(expression, str(expression))
+def plain(expression: sp.Basic) -> str | None:
+    """SymPy's own notation; infinities as the rest of the output writes them, None where undefined."""
+    known = {sp.oo: "inf", -sp.oo: "-inf", sp.nan: None, sp.zoo: None}
+    return known[expression] if expression in known else str(expression)
 
 
 def _jacobian(theory: Theory, text: dict[str, str]) -> dict[str, Any] | None:
@@ -112,11 +113,11 @@ def _heading(theory: Theory) -> str:
 
 
 def _equation(equation: Equation) -> str:
-    return f"  {equation.title}\n" + wrapped(plain(equation.expression), f"    {equation.left} = ", " " * 8)
+    return f"  {equation.title}\n" + wrapped(_readable(equation.expression), f"    {equation.left} = ", " " * 8)
 
 
 def _readable(side: sp.Basic) -> str:
-    return f"{side.lhs} = {side.rhs}" if isinstance(side, sp.Equality) else plain(side)
+    return f"{side.lhs} = {side.rhs}" if isinstance(side, sp.Equality) else plain(side) or "undefined"
 
 
 def _step_text(number: int, step: Step) -> str:

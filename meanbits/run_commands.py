@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from experiments.verify import CheckResult
     from theory.surrogates import Surrogate
 
-WIDTHS = (58, 16, 14, 10, 4)
+WIDTHS = (62, 18, 16, 8, 4)
 HEADER = table_line(("check", "expected", "got", "if wrong", ""), WIDTHS)
 
 
@@ -132,7 +132,7 @@ def _checks(
 def _check_document(check: CheckResult) -> dict[str, Any]:
     return {"surrogate": check.surrogate, "name": check.check, "expected": check.expected, "got": check.got,
             "error": check.error, "z": check.z, "tolerance": check.tolerance, "wrong_error": check.wrong_error,
-            "pass": check.passed}  # fmt: skip
+            "pass": bool(check.passed)}  # fmt: skip
 
 
 def _printer(echo: Callable[[str], None]) -> Callable[[CheckResult], None]:

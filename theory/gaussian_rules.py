@@ -72,9 +72,9 @@ def flatten(node: GaussianExpectation) -> GaussianExpectation:
 
 
 def flatten_all(expression: sp.Expr) -> sp.Expr:
-    """`flatten` for every outermost expectation of an expression."""
+    """Every outermost expectation of an expression flattened and normalised, closed by no rule."""
     if isinstance(expression, GaussianExpectation):
-        return flatten(expression)
+        return normalise(flatten(expression))
     if not expression.has(GaussianExpectation):
         return expression
     return expression.func(*map(flatten_all, expression.args))
@@ -333,7 +333,8 @@ def _conditional(node: GaussianExpectation, row: int, root: sp.Expr, rest: sp.Ex
 
 def _common_scale(integrand: sp.Expr) -> sp.Expr:
     """The factor s by which u and v enter everywhere, f(s u, s v), or 1."""
-    arguments = [f.args[0] for f in integrand.atoms(sp.Function) if f.args[0].has(*BOUND)]
+    arguments = [f.args[0] for f in integrand.atoms(sp.Function)] + [f.point[0] for f in integrand.atoms(sp.Subs)]
+    arguments = [argument for argument in arguments if argument.has(*BOUND)]
     squares = [e / e.subs(dict.fromkeys(BOUND, 0)) for e in integrand.atoms(sp.Add) if e.is_polynomial(*BOUND)]
     linear = [argument.replace(sp.Abs, lambda w: -w) for argument in arguments]
     candidates = [argument.diff(w) for argument in linear for w in BOUND if argument.has(w)]

@@ -1,0 +1,1 @@
+"""The paper's figures: each module reads a dataset of `experiments`, draws it, and computes nothing."""

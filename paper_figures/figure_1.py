@@ -1,0 +1,90 @@
+"""Figure 1: variance and correlation layer by layer, and the correlation map; theory against random networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, MARKERS, figure, save, tag
+
+
+def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
+    """Draw `experiments.propagation.figure_1`'s dataset as figure_1.pdf and figure_1.png in `folder`; their paths.
+
+    Lines are theory; markers are means over random networks with one standard deviation. Colour is sigma_m^2. In (a)
+    the marker is sigma_b^2, for one image pair; (b) and (c) have the smallest sigma_b^2, (b) with one line a pair.
+    """
+    with figure(DOUBLE_COLUMN, 2.55) as drawn:
+        variance, correlation, mapping = drawn.subplots(1, 3)
+        _variance(variance, dataset)
+        _correlation(correlation, dataset)
+        _mapping(mapping, dataset)
+        _legend(drawn, dataset)
+        return save(drawn, folder, "figure_1")
+
+
+def _variance(axes: Axes, dataset: xr.Dataset) -> None:
+    first = dataset.isel(pair=0)
+    for colour, m2 in zip(COLOURS, dataset.sigma_m2.values, strict=False):
+        for marker, b2 in zip(MARKERS, dataset.sigma_b2.values, strict=False):
+            _layers(axes, first.sel(sigma_m2=m2, sigma_b2=b2), "q", colour, marker)
+    if dataset.q_theory.max() > 10 * dataset.q_theory.min():
+        axes.set_yscale("log")
+    axes.set(xlabel=r"layer $\ell$", ylabel=r"$q^{\ell}$")
+    handles = [
+        Line2D([], [], color="black", linestyle="", marker=marker, markerfacecolor="white", label=f"{b2:g}")
+        for marker, b2 in zip(MARKERS, dataset.sigma_b2.values, strict=False)
+    ]
+    axes.legend(handles=handles, title=r"$\sigma_b^2$", loc="upper right")
+    tag(axes, "a", "variance")
+
+
+def _correlation(axes: Axes, dataset: xr.Dataset) -> None:
+    lowest = dataset.isel(sigma_b2=0)
+    for colour, m2 in zip(COLOURS, dataset.sigma_m2.values, strict=False):
+        for pair in range(dataset.sizes["pair"]):
+            _layers(axes, lowest.sel(sigma_m2=m2).isel(pair=pair), "c", colour, "o")
+    axes.set(xlabel=r"layer $\ell$", ylabel=r"$c^{\ell}$")
+    tag(axes, "b", rf"correlation, $\sigma_b^2 = {float(lowest.sigma_b2):g}$")
+
+
+def _mapping(axes: Axes, dataset: xr.Dataset) -> None:
+    axes.axline((0, 0), (1, 1), color=FAINT, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
+    for colour, m2 in zip(COLOURS, dataset.sigma_m2.values, strict=False):
+        one = dataset.sel(sigma_m2=m2)
+        axes.plot(one.curve_c_in, one.curve_c_out, color=colour)
+        _simulated(axes, one.map_c_in, one.map_mean, one.map_std, colour, "o")
+    ticks = np.linspace(0, 1, 6)
+    axes.set(xlabel=r"$c_{\rm in}$", ylabel=r"$c_{\rm out}$", xlim=(-0.03, 1.03), xticks=ticks, yticks=ticks)
+    tag(axes, "c", rf"correlation map, $\sigma_b^2 = {dataset.attrs['map_sigma_b2']:g}$")
+
+
+def _layers(axes: Axes, one: xr.Dataset, quantity: str, colour: str, marker: str) -> None:
+    """One orbit, (layer,): the theory's line, the simulation's markers."""
+    mean, std, theory = (one[f"{quantity}_{kind}"] for kind in ("mean", "std", "theory"))
+    axes.plot(one.layer, theory, color=colour)
+    _simulated(axes, one.layer, mean, std, colour, marker)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+
+
+def _simulated(axes: Axes, x: xr.DataArray, mean: xr.DataArray, std: xr.DataArray, colour: str, marker: str) -> None:
+    axes.errorbar(x, mean, std, color=colour, linestyle="", marker=marker, markerfacecolor="white", elinewidth=0.7)
+
+
+def _legend(drawn: Figure, dataset: xr.Dataset) -> None:
+    handles = [
+        Line2D([], [], color=colour, linewidth=2, label=rf"$\sigma_m^2 = {m2:g}$")
+        for colour, m2 in zip(COLOURS, dataset.sigma_m2.values, strict=False)
+    ]
+    simulated = rf"random networks, mean $\pm$ standard deviation of {dataset.attrs['realisations']}"
+    handles += [
+        Line2D([], [], color="black", label="theory"),
+        Line2D([], [], color="black", linestyle="", marker="o", markerfacecolor="white", label=simulated),
+    ]
+    drawn.legend(handles=handles, loc="outside upper center", ncols=len(handles))

@@ -1,0 +1,80 @@
+"""The look that all figures share, and writing them whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+COLUMN, DOUBLE_COLUMN = 3.3, 6.9  # inches
+# Okabe & Ito 2008, "Color universal design": distinct with every kind of colour vision, dark enough for thin lines.
+COLOURS = ("#0072B2", "#009E73", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+FAINT = "#9A9A9A"
+
+STYLE = {
+    "font.family": "STIXGeneral",
+    "mathtext.fontset": "stix",
+    "font.size": 9,
+    "axes.labelsize": 9,
+    "axes.titlesize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.title_fontsize": 8,
+    "legend.labelspacing": 0.2,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "legend.handletextpad": 0.4,
+    "legend.columnspacing": 1.2,
+    "legend.borderaxespad": 0.2,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 3.0,
+    "lines.markeredgewidth": 0.8,
+    "errorbar.capsize": 0.0,
+    "pdf.fonttype": 42,
+    "savefig.dpi": 300,
+}
+
+
+@contextmanager
+def figure(width: float = COLUMN, height: float = 2.4) -> Iterator[Figure]:
+    """A figure in the shared style, sizes in inches, free of pyplot's global state; draw inside the `with`."""
+    with mpl.rc_context(STYLE):
+        drawn = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(drawn)
+        yield drawn
+
+
+def tag(axes: Axes, letter: str, title: str) -> None:
+    """Panel letter and title above the axes, flush left."""
+    axes.set_title(rf"$\bf{{{letter}}}$  {title}", loc="left", pad=6)
+
+
+def save(drawn: Figure, folder: str | Path, name: str) -> list[Path]:
+    """Write name.pdf and name.png (300 dpi) to a folder, which is made; each file appears whole or not at all."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.{suffix}" for suffix in ("pdf", "png")]
+    undated = {".pdf": {"CreationDate": None}, ".png": {}}
+    with TemporaryDirectory(dir=folder, prefix=f".{name}-") as drafts:
+        for path in paths:
+            drawn.savefig(Path(drafts) / path.name, metadata=undated[path.suffix])
+            os.replace(Path(drafts) / path.name, path)
+    return paths
