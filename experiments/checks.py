@@ -22,7 +22,7 @@ from theory.surrogates import Surrogate
 from theory.symbols import A, B, D, T, c, overlap, q, sigma_b2, sigma_m2
 from theory.trace import Formula
 
-DIGITS = 14
+DIGITS = 13
 MAPS = ("variance_map", "correlation_map", "chi")
 
 
@@ -82,7 +82,7 @@ def two_routes(subject: Subject) -> float:
 
 
 def definition(subject: Subject) -> float:
-    """Closed forms of the two maps against their defining expectations, integrated panel by panel at 14 digits."""
+    """Closed forms of the two maps against their defining expectations, integrated panel by panel at 13 digits."""
     (point,) = _few_points(subject, moderate=True)
     return max(_definition_error(subject, name, point) for name in MAPS[:2])
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from theory import symbols
+from theory.criticality import Criticality
 from theory.derive import Theory
 from theory.gaussian import GaussianExpectation
 from theory.jacobian import eta, rest, slope_mean, slope_second, small
@@ -137,7 +138,7 @@ def notes(theory: Theory) -> dict[str, str]:
     if critical is None:
         said["critical_conditions"] = f"no critical conditions: {SINGLE_LAYER}"
     elif critical.curve is None:
-        said["critical_curve"] = "no curve: " + _no_curve(theory)
+        said["critical_curve"] = "no curve: " + _no_curve(theory, critical)
     elif critical.curve_constraint != 0:
         said["critical_curve"] = "T is left to solve from 0 = T' - T"
     return said
@@ -151,8 +152,8 @@ def _no_jacobian(theory: Theory) -> str:
     return "the neurons jump, so they have no derivative"
 
 
-def _no_curve(theory: Theory) -> str:
-    critical, weights = theory.criticality, theory.surrogate.weights
+def _no_curve(theory: Theory, critical: Criticality) -> str:
+    weights = theory.surrogate.weights
     if critical.alignment != 0:
         return "two equal inputs stay equal only where 1 - c'(1) above vanishes"
     if critical.marginal.is_infinite:
@@ -182,7 +183,7 @@ def legend(expressions: Iterable[sp.Basic]) -> dict[str, str]:
     if any(isinstance(node, GaussianExpectation) and node.is_pair for node in nodes):
         said["E[f; u, v ~ N([m, n], [s, k, t])]"] = "the same over a Gaussian pair, k its covariance"
     special = {type(node) for node in nodes if type(node).__module__ == "theory.special"}
-    return said | {node.__name__: SENTENCE_END.split(node.__doc__)[0] for node in sorted(special, key=str)}
+    return said | {node.__name__: SENTENCE_END.split(node.__doc__ or node.__name__)[0] for node in sorted(special, key=str)}
 
 
 def latex(expression: sp.Basic) -> str:

@@ -28,7 +28,7 @@ Variables = dict[str, tuple[tuple[str, ...], Array]]
 Tick = Callable[[], object]
 
 MAP_SIGMA_B2 = 0.001
-SETTLED, PATIENCE = 1e-13, 10_000
+SETTLED, BOUNDLESS, PATIENCE = 1e-13, 1e99, 10_000
 VERSION = next((found.version for found in distributions(name="meanbits")), "not installed")
 COMPARED = ("mean", "std", "theory", "z")
 
@@ -89,8 +89,8 @@ class Dynamics:
 
     def settled(self) -> tuple[float, float]:
         """q and T at the fixed point that iteration from q = T = 1 reaches; ValueError if it reaches none."""
-        state = 1.0, 1.0
-        for _ in range(PATIENCE):
+        state, steps = (1.0, 1.0), 0
+        while max(state) < BOUNDLESS and (steps := steps + 1) < PATIENCE:
             before, state = state, self.following(state[0], 0.0, state[1])[::2]
             if np.allclose(before, state, rtol=SETTLED, atol=0):
                 return state

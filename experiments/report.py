@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,6 @@ from theory.derive import Theory
 
 if TYPE_CHECKING:
     from experiments.verify import CheckResult
-
 
 SURROGATE_HEADER = ("surrogate", "weights", "neurons", "treatment", "form", "derived in", "reference")
 CHECKS = "A check passes if its error (or |z|) is within tolerance and that of a formula made wrong on purpose is not."
@@ -37,7 +36,7 @@ class Figure:
 
 
 def report(
-    settings: dict[str, str],
+    settings: Mapping[str, str | int],
     derivations: Sequence[Derivation],
     checks: Sequence[CheckResult],
     figures: Sequence[Figure],
@@ -55,9 +54,9 @@ def report(
     return "\n\n".join(parts) + "\n"
 
 
-def _markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+def _markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines: list[Sequence[object]] = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", r"\|") for cell in line) + " |" for line in lines)
 
 
 def _surrogate_row(derivation: Derivation) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def plain(expression: sp.Basic) -> str | None:
     return known[expression] if expression in known else str(expression)
 
 
-def _jacobian(theory: Theory, text: dict[str, str]) -> dict[str, Any] | None:
+def _jacobian(theory: Theory, text: dict[str, str | None]) -> dict[str, Any] | None:
     if theory.jacobian is None:
         return None
     terms = {name: text[key] for key, name in JACOBIAN.items()}

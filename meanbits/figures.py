@@ -42,16 +42,16 @@ class Settings:
             fail(f"--dataset {chosen}: {error}")
         return cls(preset, chosen, data_dir, seed, folder)
 
-    def shown(self) -> dict[str, str]:
-        """The settings as text."""
-        return {name: str(value) for name, value in asdict(self).items() if value is not None}
+    def shown(self) -> dict[str, str | int]:
+        """The settings, paths as text."""
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: value if isinstance(value, int) else str(value) for name, value in given.items()}
 
 
 def figure_1(surrogate: Surrogate, settings: Settings, tick: Tick) -> Figure:
     """Figure 1: q and c per layer, and the correlation map, theory against random networks."""
-    from paper_figures.figure_1 import draw
-
     from experiments.propagation import PRESETS, figure_1, save
+    from paper_figures.figure_1 import draw
 
     preset = next(preset for preset in PRESETS if preset.name == settings.preset)
     measured = figure_1(surrogate, preset, settings.dataset, settings.data_dir, settings.seed, tick)

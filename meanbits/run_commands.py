@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from experiments.verify import CheckResult
     from theory.surrogates import Surrogate
 
-WIDTHS = (62, 18, 16, 8, 4)
+WIDTHS = (68, 18, 16, 8, 4)
 HEADER = table_line(("check", "expected", "got", "if wrong", ""), WIDTHS)
 
 
@@ -86,7 +86,7 @@ def paper(ctx: click.Context, as_json: bool, **options: Any) -> None:
     from meanbits.files import write_text
     from theory.surrogates import CATALOGUE
 
-    settings = Settings.checked(**options)
+    start, settings = time.perf_counter(), Settings.checked(**options)
     derivations = _derivations(CATALOGUE)
     checks = _checks(CATALOGUE, on_result=_printer(notice))
     figures = []
@@ -94,12 +94,21 @@ def paper(ctx: click.Context, as_json: bool, **options: Any) -> None:
         with progress(f"figure {name}") as tick:
             figures.append(draw(_default(), settings, tick))
     path = settings.folder / "report.md"
-    write_text(path, report(settings.shown(), derivations, checks, figures))
+    made = settings.shown() | _versions() | {"seconds": f"{time.perf_counter() - start:.0f}"}
+    write_text(path, report(made, derivations, checks, figures))
     failed = sum(not check.passed for check in checks)
     verdict = f"{failed} of {len(checks)} checks failed" if failed else f"all {len(checks)} checks passed"
     document = {"report": str(path), "passed": not failed, "verdict": verdict}
     click.echo(json_text(document) if as_json else f"{path}: {verdict}")
     ctx.exit(1 if failed else 0)
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    from meanbits import __version__
+
+    return {"meanbits": __version__} | {name: version(name) for name in ("sympy", "numpy", "torch")}
 
 
 def _default() -> Surrogate:

@@ -41,8 +41,10 @@ def _variance(axes: Axes, dataset: xr.Dataset) -> None:
         Line2D([], [], color="black", linestyle="", marker=marker, markerfacecolor="white", label=f"{b2:g}")
         for marker, b2 in zip(MARKERS, dataset.sigma_b2.values, strict=False)
     ]
-    axes.legend(handles=handles, title=r"$\sigma_b^2$", loc="upper right")
-    tag(axes, "a", "variance")
+    beside_tag = {"loc": "lower left", "bbox_to_anchor": (0.2, 1.01), "borderpad": 0, "fontsize": 9}
+    legend = axes.legend(handles=handles, ncols=len(handles), columnspacing=0.6, handlelength=0.8, **beside_tag)
+    legend.set_in_layout(False)
+    tag(axes, "a", r"$\sigma_b^2 =$")
 
 
 def _correlation(axes: Axes, dataset: xr.Dataset) -> None:
@@ -51,7 +53,7 @@ def _correlation(axes: Axes, dataset: xr.Dataset) -> None:
         for pair in range(dataset.sizes["pair"]):
             _layers(axes, lowest.sel(sigma_m2=m2).isel(pair=pair), "c", colour, "o")
     axes.set(xlabel=r"layer $\ell$", ylabel=r"$c^{\ell}$")
-    tag(axes, "b", rf"correlation, $\sigma_b^2 = {float(lowest.sigma_b2):g}$")
+    tag(axes, "b", rf"$\sigma_b^2 = {float(lowest.sigma_b2):g}$")
 
 
 def _mapping(axes: Axes, dataset: xr.Dataset) -> None:
@@ -62,7 +64,7 @@ def _mapping(axes: Axes, dataset: xr.Dataset) -> None:
         _simulated(axes, one.map_c_in, one.map_mean, one.map_std, colour, "o")
     ticks = np.linspace(0, 1, 6)
     axes.set(xlabel=r"$c_{\rm in}$", ylabel=r"$c_{\rm out}$", xlim=(-0.03, 1.03), xticks=ticks, yticks=ticks)
-    tag(axes, "c", rf"correlation map, $\sigma_b^2 = {dataset.attrs['map_sigma_b2']:g}$")
+    tag(axes, "c", rf"$\sigma_b^2 = {dataset.attrs['map_sigma_b2']:g}$")
 
 
 def _layers(axes: Axes, one: xr.Dataset, quantity: str, colour: str, marker: str) -> None:

@@ -16,8 +16,10 @@ import pytest
 
 import meanbits
 from experiments.data import IDX_FILES
+from experiments.report import Figure
 from meanbits.cli import cli, main
-from theory.surrogates import CATALOGUE
+from meanbits.figures import Settings, Tick
+from theory.surrogates import CATALOGUE, Surrogate
 
 ROOT = Path(__file__).parents[1]
 NAMES = [surrogate.name for surrogate in CATALOGUE]
@@ -334,12 +336,45 @@ def test_verify_exits_by_its_checks(run: Run, monkeypatch: pytest.MonkeyPatch, p
     assert "\ncomposed (form paper, gain 2)\n" in run("verify --gain 2").out
 
 
+@pytest.mark.parametrize("passed", [True, False])
+def test_paper_writes_one_report(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, passed: bool) -> None:
+    def draw(surrogate: Surrogate, settings: Settings, tick: Tick) -> Figure:
+        settings.folder.mkdir()
+        tick(1, 1)
+        return Figure("Figure 1", f"{surrogate.name}, {settings.dataset}.", (settings.folder / "figure_1.png",))
+
+    monkeypatch.setitem(sys.modules, "experiments.verify", fake_verify(passed))
+    monkeypatch.setattr("meanbits.figures.FIGURES", {"1": draw})
+    result = run("paper --preset smoke -o results --json")
+    verdict = "all 20 checks passed" if passed else "10 of 20 checks failed"
+    assert result.code == (0 if passed else 1)
+    assert parsed(result.out) == {"report": "results/report.md", "passed": passed, "verdict": verdict}
+    text = (tmp_path / "results" / "report.md").read_text()
+    assert verdict.capitalize() in text
+    assert "![Figure 1](figure_1.png)\n\ndeterministic, digits." in text
+    assert all(f"\n### {name}\n" in text and f"\n| {name} | " in text for name in NAMES)
+    assert text.count("$$\n") % 2 == 0
+    assert run("paper --preset smoke -o results/again").out == f"results/again/report.md: {verdict}\n"
+
+
+def test_figure_1_with_its_data(run: Run, tmp_path: Path) -> None:
+    result = run("figure 1 --preset smoke --json")
+    document = parsed(result.out)
+    assert (result.code, document["dataset"], document["seed"]) == (0, "digits", 0)
+    assert document["files"] == [f"output/figure_1.{kind}" for kind in ("pdf", "png", "nc")]
+    assert {path.name for path in (tmp_path / "output").iterdir()} == {"figure_1.pdf", "figure_1.png", "figure_1.nc"}
+
+
 def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
     assert main([*command.split(), "-h"]) == 0
     short = capsys.readouterr().out
     assert main([*command.split(), "--help"]) == 0
     assert capsys.readouterr().out == short
     return short
+
+
+def example_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
+    return re.search(r"Example: meanbits (.*)", help_of(command, capsys)).group(1)
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -351,8 +386,13 @@ def test_help_has_a_description_and_an_example(capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize("command", ["", "catalogue", "derive", "emit", "map"])
 def test_help_examples_run(run: Run, capsys: pytest.CaptureFixture[str], command: str) -> None:
-    example = re.search(r"Example: meanbits (.*)", help_of(command, capsys)).group(1)
-    assert run(example).code == 0
+    assert run(example_of(command, capsys)).code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["verify", "figure", "paper"])
+def test_long_help_examples_run(run: Run, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert run(example_of(command, capsys)).code == 0
 
 
 def test_help_and_import_load_nothing_heavy() -> None:

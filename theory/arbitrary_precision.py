@@ -12,7 +12,7 @@ from sympy.integrals.quadrature import gauss_legendre
 
 from theory.gaussian import GaussianExpectation, evaluate_all
 from theory.gaussian_rules import flatten
-from theory.special import arc_cosine_kernel
+from theory.special import Box, HardTanh, arc_cosine_kernel
 
 Number = mpmath.mpf
 
@@ -29,8 +29,8 @@ NODES_A_DIGIT = 0.8
 def integrate(node: GaussianExpectation, prec: int) -> sp.Expr:
     """The value of an expectation without free symbols, to about `prec` bits; the node itself if symbols remain.
 
-    Functions may have kinks or jumps at 0, 1 and -1 (sign, hard tanh). Scales down to those of the functions (order 1)
-    and of the Gaussian are resolved by panels that triple in width away from 0 and from the mean.
+    Panels end at kinks and jumps, and triple in width away from 0 and from the mean: they resolve the scale of the
+    functions (order 1) and of the Gaussian.
 
     Raises:
         ValueError: if the integrand holds a delta function.
@@ -45,7 +45,8 @@ def integrate(node: GaussianExpectation, prec: int) -> sp.Expr:
         f = sp.lambdify(node.variables, node.integrand, modules=[FUNCTIONS, "mpmath"])
         mean = [_number(entry) for entry in node.mean]
         covariance = [_number(entry) for entry in node.covariance]
-        value = _pair(f, mean, covariance, dps) if node.is_pair else _single(f, mean[0], covariance[0], dps)
+        kinks = [[_number(kink) for kink in _kinks(node.integrand, variable)] for variable in node.variables]
+        value = (_pair if node.is_pair else _single)(f, mean, covariance, kinks, dps)
         return sp.Float(value, precision=prec)
 
 
@@ -61,40 +62,56 @@ def _number(entry: sp.Expr) -> Number:
     return mpmath.mpf(str(sp.N(entry, mpmath.mp.dps)))
 
 
-def _single(f: Callable[[Number], Number], mean: Number, variance: Number, dps: int) -> Number:
+def _kinks(integrand: sp.Expr, variable: sp.Symbol) -> set[sp.Expr]:
+    """Where functions of one variable with linear arguments are not smooth."""
+    arguments = [f.args[0] for f in integrand.atoms(sp.sign, sp.Abs, sp.Heaviside)]
+    arguments += [f.args[0] - f.args[1] for f in integrand.atoms(sp.Max) if len(f.args) == 2]
+    arguments += [f.args[0] + edge for f in integrand.atoms(HardTanh, Box) for edge in (-1, 1)]
+    return {-argument.subs(variable, 0) / argument.diff(variable) for argument in arguments
+            if argument.free_symbols == {variable} and not argument.diff(variable).has(variable)}  # fmt: skip
+
+
+def _single(
+    f: Callable[[Number], Number], mean: list[Number], covariance: list[Number], kinks: list[list[Number]], dps: int
+) -> Number:
+    (centre,), (variance,) = mean, covariance
     if variance == 0:
-        return f(mean)
+        return f(centre)
     total, sigma = mpmath.mpf(0), mpmath.sqrt(variance)
-    for left, right in _panels(mean, sigma, dps):
+    for left, right in _panels(centre, sigma, kinks[0], dps):
         half, middle = (right - left) / 2, (right + left) / 2
         for x, weight in _legendre(int(NODES_A_DIGIT * dps) + 4, mpmath.mp.prec):
             point = middle + half * x
-            total += half * weight * f(point) * mpmath.exp(-((point - mean) ** 2) / (2 * variance))
+            total += half * weight * f(point) * mpmath.exp(-((point - centre) ** 2) / (2 * variance))
     return total / (sigma * mpmath.sqrt(2 * mpmath.pi))
 
 
-def _pair(f: Callable[[Number, Number], Number], mean: list[Number], covariance: list[Number], dps: int) -> Number:
+def _pair(
+    f: Callable[[Number, Number], Number],
+    mean: list[Number],
+    covariance: list[Number],
+    kinks: list[list[Number]],
+    dps: int,
+) -> Number:
     variance_u, shared, variance_v = covariance
     slope = shared / variance_u if variance_u != 0 else mpmath.mpf(0)
     spread = variance_v - slope * shared
     spread = mpmath.mpf(0) if abs(spread) < variance_v * mpmath.mpf(10) ** (-dps - 4) else spread
 
     def given(point: Number) -> Number:
-        return _single(lambda other: f(point, other), mean[1] + slope * (point - mean[0]), spread, dps)
+        law = [mean[1] + slope * (point - mean[0])], [spread]
+        return _single(lambda other: f(point, other), *law, kinks[1:], dps)
 
-    return _single(given, mean[0], variance_u, dps)
+    return _single(given, mean[:1], [variance_u], kinks[:1], dps)
 
 
-def _panels(mean: Number, sigma: Number, dps: int) -> list[tuple[Number, Number]]:
-    reach = sigma * mpmath.sqrt(2 * mpmath.log(10) * (dps + 2))
-    low, high = mean - reach, mean + reach
-    steps = [mpmath.mpf(3) ** power / 2 for power in range(60)]
-    scale = min(mpmath.mpf(1), sigma)
-    cuts = {low, high, mpmath.mpf(0), mpmath.mpf(1), mpmath.mpf(-1), mean}
-    for step in steps:
-        cuts |= {scale * step, -scale * step, mean + sigma * step, mean - sigma * step}
-        if scale * step > abs(mean) + reach:
-            break
+def _panels(mean: Number, sigma: Number, kinks: list[Number], dps: int) -> list[tuple[Number, Number]]:
+    reach = sigma * mpmath.sqrt(2 * mpmath.log(10) * (dps + 8))  # room for the growth of polynomials
+    low, high, scale = mean - reach, mean + reach, min(mpmath.mpf(1), sigma)
+    cuts, step = {low, high, mpmath.mpf(0), mean, *kinks}, scale / 2
+    while step < abs(mean) + reach:
+        cuts |= {step, -step, mean + sigma * step / scale, mean - sigma * step / scale}
+        step *= 3
     inside = sorted(cut for cut in cuts if low <= cut <= high)
     return list(zip(inside, inside[1:], strict=False))
 

@@ -1,6 +1,6 @@
-"""Closed forms of Gaussian expectations: one rule, one reference; `RULES` gives their order.
+"""Closed forms of Gaussian expectations: one rule, one reference; `WHOLE`, then `RULES` give their order.
 
-A rule sees one product of functions of the bound symbols u, v and returns its closed form (possibly through simpler
+A rule sees one product of functions of the bound symbols u, v (before expansion for `WHOLE`) and returns its closed form (possibly through simpler
 expectations, themselves closed by the rules), or None where it does not apply.
 """
 
@@ -30,7 +30,8 @@ def evaluate(node: GaussianExpectation) -> sp.Expr:
 def close(node: GaussianExpectation) -> sp.Expr | None:
     """The closed form, term by term, or None if any term has none."""
     constant, integrand = node.integrand.as_independent(*BOUND, as_Add=False)
-    whole = arc_cosine(node.func(integrand, node.mean, node.covariance))
+    node = node.func(integrand, node.mean, node.covariance)
+    whole = next((value for rule in WHOLE if (value := rule(node)) is not None), None)
     if whole is not None:
         return constant * whole
     total = sp.S.Zero
@@ -235,6 +236,20 @@ def arc_cosine(node: GaussianExpectation) -> sp.Expr | None:
     return variance * ArcCosineKernel(tidy_rational(1 + covariance / variance))
 
 
+def sines(node: GaussianExpectation) -> sp.Expr | None:
+    """sin(a u) sin(b v), both of mean 0: exp(-variances/2) sinh(covariance), where exponentials would cancel."""
+    factors = [factor.as_base_exp() for factor in sp.Mul.make_args(node.integrand)]
+    arguments = [base.args[0] for base, power in factors if isinstance(base, sp.sin) for _ in range(int(power))]
+    if len(arguments) != 2 or sum(power for _, power in factors) != 2 or any(mean != 0 for mean in node.mean):
+        return None
+    slopes = sp.Matrix([[argument.diff(w) for w in node.variables] for argument in arguments])
+    if slopes.has(*BOUND) or any(argument.subs(dict.fromkeys(BOUND, 0)) != 0 for argument in arguments):
+        return None
+    law = slopes * node.matrix * slopes.T
+    return sp.exp(-tidy_rational(law.trace() / 2)) * sp.sinh(law[0, 1])
+
+
+WHOLE: tuple[Rule, ...] = (arc_cosine, sines)
 RULES: tuple[Rule, ...] = (tilt, delta, stein, signs, clipped, exponential_tails, voigt)
 
 
@@ -243,7 +258,7 @@ def _cancels(node: GaussianExpectation, closed: sp.Expr) -> bool:
 
     E (1 - exp(-|u|))^2 is of the order of the variance, and its three terms are of order 1.
     """
-    if not closed.is_Add or any(mean != 0 for mean in node.mean):
+    if not closed.is_Add or node.integrand.has(sp.DiracDelta) or any(mean != 0 for mean in node.mean):
         return False
     ones = dict.fromkeys(closed.free_symbols, 1)
     for q_value in (1e-6, 1e6):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import math
 from collections.abc import Callable
 
 import sympy as sp
@@ -12,6 +13,7 @@ from theory.symbols import h
 
 MAX_LENGTH = 200
 MAX_EXPONENT = 64
+LARGEST = 1e300
 
 FUNCTIONS: dict[str, Callable[..., sp.Expr]] = {
     "abs": sp.Abs, "atan": sp.atan, "cos": sp.cos, "cosh": sp.cosh, "erf": sp.erf, "erfc": sp.erfc, "exp": sp.exp,
@@ -74,7 +76,29 @@ def _build(node: ast.expr) -> sp.Expr:
 def _power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
     if not exponent.is_number or abs(exponent) > MAX_EXPONENT:
         raise FormulaError(f"exponent {exponent}: a number of at most {MAX_EXPONENT} is allowed")
+    if base.is_number and abs(base) > 1 and abs(float(exponent)) * math.log(abs(float(base))) > math.log(LARGEST):
+        raise FormulaError(f"({base})**({exponent}) is too large a number")
     return base**exponent
+
+
+def evaluator(expression: sp.Expr) -> Callable[[float], float]:
+    """A function of h in floating point: it overflows to infinity, and returns NaN where there is no real value."""
+
+    def overflowing(function: Callable[[float], float]) -> Callable[[float], float]:
+        return lambda x: function(x) if abs(x) < math.log(LARGEST) else function(math.copysign(math.inf, x))
+
+    names = {name: overflowing(getattr(math, name)) for name in ("exp", "sinh", "cosh")}
+    names |= {"sign": lambda x: (x > 0) - (x < 0), "HardTanh": lambda x: max(-1.0, min(1.0, x)), "Abs": abs}
+    function = sp.lambdify(h, expression, modules=[names, "math"])
+
+    def value(point: float) -> float:
+        try:
+            result = function(point)
+            return result if isinstance(result, float | int) else math.nan
+        except (ValueError, ZeroDivisionError, OverflowError):
+            return math.nan
+
+    return value
 
 
 def _lookup(name: str, known: dict[str, sp.Expr] | dict[str, Callable[..., sp.Expr]]) -> sp.Expr:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 
-import mpmath
 import sympy as sp
 
-from theory.grammar import FormulaError, parse
+from theory.grammar import FormulaError, evaluator, parse
 from theory.special import HardTanh
 from theory.symbols import h
 
-GRID = [mpmath.mpf(10) ** (mpmath.mpf(exponent) / 4) for exponent in range(-12, 13)]
-FAR = mpmath.mpf(10) ** 9
-TAIL = mpmath.mpf(10) ** -6
-ROUNDING = mpmath.mpf(10) ** -12
+POSITIVE = [*(10 ** (exponent / 4) for exponent in range(-12, 13)), 1e9]
+GRID = [*(-point for point in reversed(POSITIVE)), 0.0, *POSITIVE]
+TAIL, ROUNDING = 1e-6, 1e-12
 
 
 @dataclass(frozen=True)
@@ -33,30 +32,17 @@ class NeuronNoise:
         for kink in self.cdf.atoms(sp.Abs, sp.sign):
             if kink.args[0].subs(h, 0) != 0:
                 raise FormulaError(f"noise {self.name}: {kink} has its kink off h = 0, where quadrature cannot follow it")
-        value = self._evaluator()
-        right = [value(point) for point in [*GRID, FAR]]
-        left = [value(-point) for point in [*GRID, FAR]]
-        centre = value(mpmath.mpf(0))
-        if any(abs(a + b - 1) > ROUNDING for a, b in zip([*right, centre], [*left, centre], strict=True)):
+        value = evaluator(self.cdf)
+        values = [value(point) for point in GRID]
+        for point, found in zip(GRID, values, strict=True):
+            if not math.isfinite(found):
+                raise FormulaError(f"noise {self.name}: the CDF {self.cdf} has no finite real value at h = {point:.4g}")
+        if any(abs(a + b - 1) > ROUNDING for a, b in zip(values, reversed(values), strict=True)):
             raise FormulaError(f"noise {self.name}: the CDF {self.cdf} is not symmetric, F(h) + F(-h) = 1 fails")
-        values = [*reversed(left), centre, *right]
-        if any(b < a - ROUNDING for a, b in zip(values, values[1:], strict=False)):
+        if any(b < a - ROUNDING for a, b in pairwise(values)):
             raise FormulaError(f"noise {self.name}: the CDF {self.cdf} is not increasing")
-        if abs(right[-1] - 1) > TAIL:
-            raise FormulaError(f"noise {self.name}: the CDF {self.cdf} tends to {mpmath.nstr(right[-1], 4)}, not to 1")
-
-    def _evaluator(self) -> Callable[[mpmath.mpf], mpmath.mpf]:
-        clip = {"HardTanh": lambda x: max(-1, min(1, x))}
-        function = sp.lambdify(h, self.cdf, modules=[clip, "mpmath"])
-
-        def value(point: mpmath.mpf) -> mpmath.mpf:
-            try:
-                return mpmath.mpf(function(point))
-            except (TypeError, ValueError, ZeroDivisionError, OverflowError):
-                raise FormulaError(f"noise {self.name}: the CDF {self.cdf} has no finite real value at h = "
-                                   f"{mpmath.nstr(point, 4)}") from None
-
-        return value
+        if abs(values[-1] - 1) > TAIL:
+            raise FormulaError(f"noise {self.name}: the CDF {self.cdf} tends to {values[-1]:.4g}, not to 1")
 
 
 GAUSSIAN = NeuronNoise("gaussian", (1 + sp.erf(h / sp.sqrt(2))) / 2)

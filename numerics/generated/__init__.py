@@ -1,0 +1,1 @@
+"""The catalogue as code, emitted by `python -m numerics.generate`; never edited."""

@@ -1,0 +1,114 @@
+"""baldassi: derived, not written. Baldassi et al. 2018, arXiv 1710.09825.
+
+Weights binary; neurons sign; treatment marginalise; form exact.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def as_arrays(*arguments: Tensor | float) -> list[Tensor]:
+    """The arguments as tensors on one device; numbers become float64 scalars, which leave a float32 tensor float32."""
+    device = next((argument.device for argument in arguments if isinstance(argument, Tensor)), None)
+    return [
+        argument if isinstance(argument, Tensor) else torch.as_tensor(argument, dtype=torch.float64, device=device)
+        for argument in arguments
+    ]
+
+
+def broadcast(value: Tensor | float, *arguments: Tensor) -> Tensor:
+    """A value that depends on none, or not all, of the arguments, in their common shape."""
+    return torch.broadcast_tensors(torch.as_tensor(value, dtype=arguments[0].dtype), *arguments)[0]
+
+
+def mean(hbar: Tensor | float, Sigma: Tensor | float) -> Tensor:
+    """Mean of a neuron, E x.
+
+    All arguments broadcast.
+
+    hbar: mean of the field, any real.
+    Sigma: variance of the field, >= 0.
+    """
+    hbar, Sigma = as_arrays(hbar, Sigma)
+    return torch.erf(0.7071067811865476 * hbar / torch.sqrt(Sigma))
+
+
+def second_moment(hbar: Tensor | float, Sigma: Tensor | float) -> Tensor:
+    """Second moment, E x^2.
+
+    All arguments broadcast.
+
+    hbar: mean of the field, any real.
+    Sigma: variance of the field, >= 0.
+    """
+    hbar, Sigma = as_arrays(hbar, Sigma)
+    return broadcast(1, hbar, Sigma)
+
+
+def total_map(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Total field variance of the next layer, T'.
+
+    All arguments broadcast.
+
+    T: total field variance, > 0.
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
+    return broadcast(1 + sigma_b2, T, sigma_m2, sigma_b2)
+
+
+def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Variance map, q'.
+
+    All arguments broadcast.
+
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
+    return broadcast((sigma_b2 + sigma_m2) / (1 - sigma_m2), q, sigma_m2, sigma_b2)
+
+
+def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Slope of it, dq'/dq.
+
+    All arguments broadcast.
+
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
+    return broadcast(0, q, sigma_m2, sigma_b2)
+
+
+def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Correlation map, c'.
+
+    All arguments broadcast.
+
+    c: correlation of two inputs, in [-1, 1].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
+    return broadcast((sigma_b2 + c * sigma_m2) / (sigma_b2 + sigma_m2), c, q, sigma_m2, sigma_b2)
+
+
+def chi(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Slope of the correlation map, chi = dc'/dc.
+
+    All arguments broadcast.
+
+    c: correlation of two inputs, in [-1, 1].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
+    return broadcast(sigma_m2 / (sigma_b2 + sigma_m2), c, q, sigma_m2, sigma_b2)

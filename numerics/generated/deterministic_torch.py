@@ -1,0 +1,188 @@
+"""deterministic: derived, not written. Stamatescu et al. 2020, arXiv 1902.00177.
+
+Weights binary; neurons sign; treatment marginalise; form exact.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def as_arrays(*arguments: Tensor | float) -> list[Tensor]:
+    """The arguments as tensors on one device; numbers become float64 scalars, which leave a float32 tensor float32."""
+    device = next((argument.device for argument in arguments if isinstance(argument, Tensor)), None)
+    return [
+        argument if isinstance(argument, Tensor) else torch.as_tensor(argument, dtype=torch.float64, device=device)
+        for argument in arguments
+    ]
+
+
+def broadcast(value: Tensor | float, *arguments: Tensor) -> Tensor:
+    """A value that depends on none, or not all, of the arguments, in their common shape."""
+    return torch.broadcast_tensors(torch.as_tensor(value, dtype=arguments[0].dtype), *arguments)[0]
+
+
+def mean(hbar: Tensor | float, Sigma: Tensor | float) -> Tensor:
+    """Mean of a neuron, E x.
+
+    All arguments broadcast.
+
+    hbar: mean of the field, any real.
+    Sigma: variance of the field, >= 0.
+    """
+    hbar, Sigma = as_arrays(hbar, Sigma)
+    return torch.erf(0.7071067811865476 * hbar / torch.sqrt(Sigma))
+
+
+def second_moment(hbar: Tensor | float, Sigma: Tensor | float) -> Tensor:
+    """Second moment, E x^2.
+
+    All arguments broadcast.
+
+    hbar: mean of the field, any real.
+    Sigma: variance of the field, >= 0.
+    """
+    hbar, Sigma = as_arrays(hbar, Sigma)
+    return broadcast(1, hbar, Sigma)
+
+
+def total_map(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Total field variance of the next layer, T'.
+
+    All arguments broadcast.
+
+    T: total field variance, > 0.
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
+    return broadcast(1 + sigma_b2, T, sigma_m2, sigma_b2)
+
+
+def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Variance map, q'.
+
+    All arguments broadcast.
+
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
+    x0 = 2 * sigma_m2 * torch.asin(q / (1 + q))
+    return (x0 + 3.141592653589793 * sigma_b2) / (3.141592653589793 - x0)
+
+
+def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Slope of it, dq'/dq.
+
+    All arguments broadcast.
+
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
+    x0 = 1 / (1 + q)
+    x1 = 2 * sigma_m2
+    return 3.141592653589793 * x0 * x1 * (1 + sigma_b2) / (torch.sqrt(1 + 2 * q) * (3.141592653589793 - x1 * torch.asin(q * x0)) ** 2)
+
+
+def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Correlation map, c'.
+
+    All arguments broadcast.
+
+    c: correlation of two inputs, in [-1, 1].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
+    x0 = 3.141592653589793 * sigma_b2
+    x1 = q / (1 + q)
+    x2 = 2 * sigma_m2
+    return (x0 + x2 * torch.asin(c * x1)) / (x0 + x2 * torch.asin(x1))
+
+
+def chi(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Slope of the correlation map, chi = dc'/dc.
+
+    All arguments broadcast.
+
+    c: correlation of two inputs, in [-1, 1].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
+    x0 = 2 * sigma_m2
+    return q * x0 / ((3.141592653589793 * sigma_b2 + x0 * torch.asin(q / (1 + q))) * torch.sqrt(1 + q * (1 - c)) * torch.sqrt(1 + q * (1 + c)))
+
+
+def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Replica map, g(r).
+
+    All arguments broadcast.
+
+    r: replica overlap, in [-1, 1].
+    T: total field variance, > 0.
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    r, T, sigma_m2, sigma_b2 = as_arrays(r, T, sigma_m2, sigma_b2)
+    return broadcast((sigma_b2 + 0.6366197723675814 * sigma_m2 * torch.asin(r)) / (1 + sigma_b2), r, T, sigma_m2, sigma_b2)
+
+
+def jacobian(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Mean squared singular value of the layer Jacobian.
+
+    All arguments broadcast.
+
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
+    T = 1 + sigma_b2
+    return broadcast(0.6366197723675814 * sigma_m2 * (1 + q) / (T * torch.sqrt(1 + 2 * q)), q, sigma_m2, sigma_b2)
+
+
+def jacobian_sigma_derivative(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, mu_4: Tensor | float) -> Tensor:
+    """What the derivative of Sigma adds to it, times 1/N.
+
+    All arguments broadcast.
+
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    mu_4: fourth moment of the weight means.
+    """
+    q, sigma_m2, sigma_b2, mu_4 = as_arrays(q, sigma_m2, sigma_b2, mu_4)
+    T = 1 + sigma_b2
+    return broadcast(0.4052847345693511 * mu_4 * (1 + q) ** 2 * (2 + q) * torch.asin(q / (1 + 3 * q)) / (T * T * torch.sqrt(1 + 2 * q)), q, sigma_m2, sigma_b2, mu_4)
+
+
+def critical_sigma_m2(q: Tensor | float) -> Tensor:
+    """Sigma_m2 along the critical curve.
+
+    All arguments broadcast.
+
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    """
+    q, = as_arrays(q)
+    x0 = torch.sqrt(1 + 2 * q)
+    return 1.5707963267948966 * x0 / (1 + x0 * torch.asin(q / (1 + q)))
+
+
+def critical_sigma_b2(q: Tensor | float) -> Tensor:
+    """Sigma_b2 along the critical curve.
+
+    All arguments broadcast.
+
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    """
+    q, = as_arrays(q)
+    x0 = torch.sqrt(1 + 2 * q) * torch.asin(q / (1 + q))
+    return (q - x0) / (1 + x0)

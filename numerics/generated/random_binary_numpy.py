@@ -1,0 +1,124 @@
+"""random-binary: derived, not written. Stamatescu et al. 2020, appendix; Blumenfeld et al. 2019, arXiv 1906.00771.
+
+Weights fixed signs; neurons sign; treatment none; form exact.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
+    """The arguments as floating-point arrays: float32 stays float32, integers become float64."""
+    arrays = [np.asarray(argument) for argument in arguments]
+    return [array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64) for array in arrays]
+
+
+def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A value that depends on none, or not all, of the arguments, in their common shape."""
+    return np.broadcast_to(value, np.broadcast_shapes(*(argument.shape for argument in arguments))).copy()
+
+
+def mean(h: ArrayLike) -> NDArray[np.float64]:
+    """Mean of a neuron, E x.
+
+    All arguments broadcast.
+
+    h: field, any real.
+    """
+    h, = as_arrays(h)
+    return np.sign(h)
+
+
+def second_moment(h: ArrayLike) -> NDArray[np.float64]:
+    """Second moment, E x^2.
+
+    All arguments broadcast.
+
+    h: field, any real.
+    """
+    h, = as_arrays(h)
+    return broadcast(1, h)
+
+
+def total_map(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Total field variance of the next layer, T'.
+
+    All arguments broadcast.
+
+    T: total field variance, > 0.
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
+    return broadcast(1 + sigma_b2, T, sigma_m2, sigma_b2)
+
+
+def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Variance map, q'.
+
+    All arguments broadcast.
+
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
+    return broadcast(1 + sigma_b2, q, sigma_m2, sigma_b2)
+
+
+def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Slope of it, dq'/dq.
+
+    All arguments broadcast.
+
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
+    return broadcast(0, q, sigma_m2, sigma_b2)
+
+
+def correlation_map(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Correlation map, c'.
+
+    All arguments broadcast.
+
+    c: correlation of two inputs, in [-1, 1].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
+    return broadcast((1.0 * sigma_b2 + 0.6366197723675814 * np.arcsin(c)) / (1 + sigma_b2), c, q, sigma_m2, sigma_b2)
+
+
+def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Slope of the correlation map, chi = dc'/dc.
+
+    All arguments broadcast.
+
+    c: correlation of two inputs, in [-1, 1].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
+    with np.errstate(divide="ignore"):  # infinite at |c| = 1: the sign jumps
+        return broadcast(0.6366197723675814 / (np.sqrt(1 - c) * np.sqrt(1 + c) * (1 + sigma_b2)), c, q, sigma_m2, sigma_b2)
+
+
+def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Replica map, g(r).
+
+    All arguments broadcast.
+
+    r: replica overlap, in [-1, 1].
+    T: total field variance, > 0.
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    r, T, sigma_m2, sigma_b2 = as_arrays(r, T, sigma_m2, sigma_b2)
+    return broadcast((sigma_b2 + 0.6366197723675814 * np.arcsin(r)) / (1 + sigma_b2), r, T, sigma_m2, sigma_b2)

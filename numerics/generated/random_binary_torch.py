@@ -1,0 +1,126 @@
+"""random-binary: derived, not written. Stamatescu et al. 2020, appendix; Blumenfeld et al. 2019, arXiv 1906.00771.
+
+Weights fixed signs; neurons sign; treatment none; form exact.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def as_arrays(*arguments: Tensor | float) -> list[Tensor]:
+    """The arguments as tensors on one device; numbers become float64 scalars, which leave a float32 tensor float32."""
+    device = next((argument.device for argument in arguments if isinstance(argument, Tensor)), None)
+    return [
+        argument if isinstance(argument, Tensor) else torch.as_tensor(argument, dtype=torch.float64, device=device)
+        for argument in arguments
+    ]
+
+
+def broadcast(value: Tensor | float, *arguments: Tensor) -> Tensor:
+    """A value that depends on none, or not all, of the arguments, in their common shape."""
+    return torch.broadcast_tensors(torch.as_tensor(value, dtype=arguments[0].dtype), *arguments)[0]
+
+
+def mean(h: Tensor | float) -> Tensor:
+    """Mean of a neuron, E x.
+
+    All arguments broadcast.
+
+    h: field, any real.
+    """
+    h, = as_arrays(h)
+    return torch.sign(h)
+
+
+def second_moment(h: Tensor | float) -> Tensor:
+    """Second moment, E x^2.
+
+    All arguments broadcast.
+
+    h: field, any real.
+    """
+    h, = as_arrays(h)
+    return broadcast(1, h)
+
+
+def total_map(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Total field variance of the next layer, T'.
+
+    All arguments broadcast.
+
+    T: total field variance, > 0.
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
+    return broadcast(1 + sigma_b2, T, sigma_m2, sigma_b2)
+
+
+def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Variance map, q'.
+
+    All arguments broadcast.
+
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
+    return broadcast(1 + sigma_b2, q, sigma_m2, sigma_b2)
+
+
+def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Slope of it, dq'/dq.
+
+    All arguments broadcast.
+
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
+    return broadcast(0, q, sigma_m2, sigma_b2)
+
+
+def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Correlation map, c'.
+
+    All arguments broadcast.
+
+    c: correlation of two inputs, in [-1, 1].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
+    return broadcast((1.0 * sigma_b2 + 0.6366197723675814 * torch.asin(c)) / (1 + sigma_b2), c, q, sigma_m2, sigma_b2)
+
+
+def chi(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Slope of the correlation map, chi = dc'/dc.
+
+    All arguments broadcast.
+
+    c: correlation of two inputs, in [-1, 1].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
+    return broadcast(0.6366197723675814 / (torch.sqrt(1 - c) * torch.sqrt(1 + c) * (1 + sigma_b2)), c, q, sigma_m2, sigma_b2)
+
+
+def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Replica map, g(r).
+
+    All arguments broadcast.
+
+    r: replica overlap, in [-1, 1].
+    T: total field variance, > 0.
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    r, T, sigma_m2, sigma_b2 = as_arrays(r, T, sigma_m2, sigma_b2)
+    return broadcast((sigma_b2 + 0.6366197723675814 * torch.asin(r)) / (1 + sigma_b2), r, T, sigma_m2, sigma_b2)

@@ -1,0 +1,133 @@
+"""Gaussian expectations: every rule against arbitrary precision, derivatives by two routes, nesting and limits."""
+
+from __future__ import annotations
+
+import pytest
+import sympy as sp
+
+from theory.gaussian import GaussianExpectation, evaluate_all, expectation, pair_expectation
+from theory.gaussian_rules import flatten
+from theory.special import Box, HardTanh
+from theory.symbols import D, Q, Q_ab, Sigma, c, hbar, q, u, v
+
+RELU = sp.Max(0, u)
+LEAKY = sp.Max(u / 10, u)
+LAPLACE = sp.sign(u) * (1 - sp.exp(-sp.Abs(u)))
+SINGLE = {
+    "polynomial": u**4 - 3 * u + 1,
+    "exp": sp.exp(u / 2) * u,
+    "quadratic exp": sp.exp(-(u**2) + u) * u**2,
+    "sin": sp.sin(u) * sp.cos(u / 3),
+    "erf": sp.erf(2 * u + sp.Rational(1, 2)),
+    "sign": sp.sign(u + sp.Rational(1, 3)),
+    "step": sp.Heaviside(u),
+    "relu": RELU,
+    "leaky relu": LEAKY,
+    "abs": sp.Abs(u),
+    "relu squared": RELU**2,
+    "erf times polynomial": u * sp.erf(u),
+    "hard tanh": HardTanh(u),
+    "hard tanh squared": HardTanh(u) ** 2,
+    "box": Box(u),
+    "laplace": LAPLACE,
+    "laplace slope": sp.exp(-sp.Abs(u)),
+    "cauchy slope": 1 / (1 + u**2),
+}
+PAIRS = {
+    "polynomials": u**3,
+    "exp": sp.exp(u / 2),
+    "sin": sp.sin(u),
+    "cos": sp.cos(u),
+    "erf": sp.erf(u),
+    "erf slope": sp.exp(-(u**2)),
+    "sign": sp.sign(u),
+    "step": sp.Heaviside(u),
+    "relu": RELU,
+    "leaky relu": LEAKY,
+    "abs": sp.Abs(u),
+    "hard tanh": HardTanh(u),
+    "box": Box(u),
+}
+STATE = {hbar: sp.Rational(3, 10), Sigma: sp.Rational(7, 10), q: sp.Rational(6, 5)}
+
+
+def close_to(first: sp.Expr, second: sp.Expr, digits: int = 14) -> bool:
+    """Equal to one unit in the digit before the last of the `digits` that were asked for."""
+    return abs(sp.N(first, 20) - sp.N(second, 20)) <= 10 ** (1 - digits) * (1 + abs(sp.N(second, 20)))
+
+
+@pytest.mark.parametrize("integrand", SINGLE.values(), ids=SINGLE)
+def test_closed_form_of_one_variable(integrand: sp.Expr) -> None:
+    node = expectation(integrand, hbar, Sigma)
+    closed = node.doit()
+    assert not closed.has(GaussianExpectation)
+    assert close_to(closed.subs(STATE), node.subs(STATE).evalf(15))
+
+
+@pytest.mark.parametrize("correlation", [sp.Rational(-4, 5), sp.Rational(1, 2)])
+@pytest.mark.parametrize("integrand", PAIRS.values(), ids=PAIRS)
+def test_closed_form_of_a_pair(integrand: sp.Expr, correlation: sp.Expr) -> None:
+    node = pair_expectation(integrand, integrand, q, c * q)
+    closed = node.doit()
+    state = {q: sp.Rational(6, 5), c: correlation}
+    assert not closed.has(GaussianExpectation)
+    assert close_to(closed.subs(state), node.subs(state).evalf(10), digits=10)
+
+
+@pytest.mark.parametrize("integrand", PAIRS.values(), ids=PAIRS)
+def test_price_equals_the_derivative_of_the_closed_form(integrand: sp.Expr) -> None:
+    node = pair_expectation(integrand, integrand, q, c * q)
+    state = {q: sp.Rational(6, 5), c: sp.Rational(1, 3)}
+    by_price = evaluate_all(node.diff(c))
+    assert not by_price.has(GaussianExpectation)
+    assert close_to(by_price.subs(state), node.doit().diff(c).subs(state))
+
+
+@pytest.mark.parametrize("symbol", [hbar, Sigma])
+@pytest.mark.parametrize("name", ["erf", "relu", "hard tanh", "laplace", "exp", "polynomial"])
+def test_stein_equals_the_derivative_of_the_closed_form(name: str, symbol: sp.Symbol) -> None:
+    node = expectation(SINGLE[name], hbar, Sigma)
+    by_stein, by_closed = evaluate_all(node.diff(symbol)), node.doit().diff(symbol)
+    assert close_to(by_stein.subs(STATE), by_closed.subs(STATE))
+
+
+def test_tower_property_gives_the_replica_form() -> None:
+    phi = sp.Function("phi")
+    psi = expectation(phi(u), u, D)
+    two_inputs = pair_expectation(psi, psi, Q, Q_ab)
+    assert flatten(two_inputs) == GaussianExpectation(phi(u) * phi(v), (0, 0), (D + Q, Q_ab, D + Q))
+    assert flatten(expectation(psi**2, 0, Q)) == GaussianExpectation(phi(u) * phi(v), (0, 0), (D + Q, Q, D + Q))
+
+
+def test_bound_variables_stay_bound() -> None:
+    node = expectation(sp.tanh(u), u, D)
+    assert node.free_symbols == {u, D}
+    assert node.subs(u, hbar) == expectation(sp.tanh(u), hbar, D)
+
+
+def test_equal_variables_merge() -> None:
+    node = pair_expectation(sp.tanh(u), sp.tanh(u), q, q)
+    assert node.doit() == expectation(sp.tanh(u) ** 2, 0, q).doit()
+
+
+def test_an_open_expectation_keeps_scales_out_of_the_integrand() -> None:
+    node = pair_expectation(sp.tanh(3 * u), sp.tanh(3 * u), q, c * q)
+    assert node.doit() == pair_expectation(sp.tanh(u), sp.tanh(u), 9 * q, 9 * c * q)
+
+
+def test_a_wrong_closed_form_is_noticed() -> None:
+    node = pair_expectation(sp.erf(u), sp.erf(u), q, c * q)
+    state = {q: sp.Rational(6, 5), c: sp.Rational(1, 2)}
+    assert not close_to(node.doit().subs(state) * (1 + sp.Float("1e-12")), node.subs(state).evalf(15))
+
+
+def test_latex_and_text_name_the_law() -> None:
+    node = expectation(sp.tanh(u), hbar, Sigma)
+    assert str(node) == "E[tanh(u); u ~ N([hbar], [Sigma])]"
+    assert r"\mathbb{E}" in sp.latex(node)
+
+
+@pytest.mark.parametrize("entries", [((0,), (1, 1)), ((0, 0), (1,)), ((), ())])
+def test_a_law_of_the_wrong_size_is_refused(entries: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    with pytest.raises(ValueError, match="Gaussian expectation"):
+        GaussianExpectation(u, *entries)

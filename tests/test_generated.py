@@ -1,0 +1,101 @@
+"""The committed modules of `numerics/generated/`: what emit writes today, standalone, and the same in every process."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from numerics.generate import FOLDER, generate, generated_files
+from theory.surrogates import CATALOGUE
+
+ROOT = Path(__file__).parent.parent
+REMEDY = "run `python -m numerics.generate`"
+STANDARD = {"__future__", "collections.abc", "math", "typing"}
+LIBRARIES = {"numpy": {"numpy", "scipy"}, "torch": {"torch"}}
+ABSENT = {"numpy": {"torch", "sympy"}, "torch": {"scipy"}}
+PROJECT = {"theory", "numerics", "experiments", "paper_figures", "meanbits"}
+NAMES = [f"{surrogate.name.replace('-', '_')}_{backend}.py" for surrogate in CATALOGUE for backend in LIBRARIES]
+
+
+def backend_of(name):
+    return Path(name).stem.rpartition("_")[2]
+
+
+def test_committed_files_are_what_emit_writes():
+    paths = {FOLDER / name: text.encode() for name, text in generated_files()}
+    changed = [path.name for path, text in paths.items() if not path.is_file() or path.read_bytes() != text]
+    assert not changed, f"{', '.join(changed)} differ from a fresh emit; {REMEDY}"
+
+
+def test_no_stale_files():
+    stale = {path.name for path in FOLDER.iterdir()} - {"__init__.py", "__pycache__", *NAMES}
+    assert not stale, f"{', '.join(sorted(stale))} belong to no surrogate; {REMEDY}"
+
+
+def imports(source):
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_imports_are_the_library_and_little_else(name):
+    libraries = LIBRARIES[backend_of(name)]
+    found = set(imports((FOLDER / name).read_text(encoding="utf-8")))
+    assert not {module for module in found - STANDARD if module.partition(".")[0] not in libraries}
+
+
+RUN_FILES = """
+import runpy, sys
+for path in sys.argv[1:]:
+    runpy.run_path(path)["total_map"](1.0, 0.5, 0.1)
+print(*{name.partition(".")[0] for name in sys.modules})
+"""
+
+
+@pytest.mark.parametrize("backend", LIBRARIES)
+def test_runs_alone(backend):
+    paths = [str(FOLDER / name) for name in NAMES if backend_of(name) == backend]
+    loaded = set(run("-I", "-c", RUN_FILES, *paths).split())
+    assert not loaded & (PROJECT | ABSENT[backend])
+
+
+EMIT = """
+import hashlib, sys
+from numerics.generate import modules_of
+from theory.surrogates import CATALOGUE
+for name in sys.argv[1:]:
+    surrogate = next(surrogate for surrogate in CATALOGUE if surrogate.name == name)
+    for file, text in modules_of(surrogate):
+        print(file, hashlib.sha256(text.encode()).hexdigest())
+"""
+
+
+def test_emit_is_the_same_in_every_process():
+    first = run("-c", EMIT, "deterministic", "lrt", hash_seed="0")
+    second = run("-c", EMIT, "lrt", "deterministic", hash_seed="1")
+    assert sorted(first.splitlines()) == sorted(second.splitlines())
+    assert len(first.splitlines()) == 4
+
+
+def run(*arguments, hash_seed="0"):
+    environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, cwd=ROOT, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_generate_replaces_the_folder(tmp_path):
+    (tmp_path / "forgotten_numpy.py").write_text("")
+    (tmp_path / NAMES[0]).write_text("edited by hand")
+    written, removed = generate(tmp_path)
+    assert removed == ["forgotten_numpy.py"]
+    assert {path.name for path in tmp_path.iterdir()} == {"__init__.py", *NAMES} == set(written)
+    assert (tmp_path / NAMES[0]).read_text() != "edited by hand"

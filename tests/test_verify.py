@@ -1,0 +1,65 @@
+"""Every surrogate of the catalogue passes every check, and no check passes a wrong formula."""
+
+from __future__ import annotations
+
+import pytest
+
+from experiments import verify as module
+from experiments.checks import CHECKS, Subject, spoiled
+from experiments.verify import CheckResult, verify
+from theory.compose import compose
+from theory.surrogates import CATALOGUE, Surrogate
+
+
+def failures(results: tuple[CheckResult, ...]) -> list[CheckResult]:
+    return [result for result in results if not result.passed]
+
+
+@pytest.mark.parametrize("surrogate", CATALOGUE, ids=lambda surrogate: surrogate.name)
+def test_catalogue(surrogate: Surrogate) -> None:
+    results = verify([surrogate])
+    assert len(results) >= 6
+    assert failures(results) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"phi": "tanh"},
+        {"phi": "erf", "gain": 2},
+        {"noise": "gaussian:0.5"},
+        {"noise": "logistic:0.5", "form": "matched"},
+        {"noise": "uniform:0.5"},
+        {"noise": "laplace:0.5"},
+        {"noise": "cauchy:0.5", "treatment": "sample"},
+        {"noise": "cdf:(1 + h/sqrt(1 + h**2))/2"},
+        {"weights": "ternary:0.5"},
+        {"neurons": "erf"},
+        {"neurons": "hardtanh", "treatment": "sample"},
+    ],
+    ids=str,
+)
+def test_composed(options: dict[str, str]) -> None:
+    assert failures(verify([compose(**options)])) == []
+
+
+def test_results_come_one_by_one() -> None:
+    seen: list[CheckResult] = []
+    results = verify([compose("baldassi")], seen.append)
+    assert tuple(seen) == results
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_every_check_rejects_a_wrong_formula(check: object) -> None:
+    name = "continuous" if "quadrature" in check.name else "deterministic"
+    subject = Subject.of(compose(name))
+    assert check.applies(subject)
+    assert check.measure(spoiled(subject, check.spoil)) > check.tolerance
+
+
+def test_a_wrong_theory_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    derived = Subject.of(compose("baldassi"))
+    monkeypatch.setattr(module.Subject, "of", lambda surrogate: spoiled(derived, 1e-6))
+    failed = {result.check for result in failures(verify([compose("baldassi")]))}
+    assert {"chi by two routes", "closed form = definition", "NumPy = mpmath, closed forms"} <= failed
