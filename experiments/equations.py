@@ -183,7 +183,9 @@ def legend(expressions: Iterable[sp.Basic]) -> dict[str, str]:
     if any(isinstance(node, GaussianExpectation) and node.is_pair for node in nodes):
         said["E[f; u, v ~ N([m, n], [s, k, t])]"] = "the same over a Gaussian pair, k its covariance"
     special = {type(node) for node in nodes if type(node).__module__ == "theory.special"}
-    return said | {node.__name__: SENTENCE_END.split(node.__doc__ or node.__name__)[0] for node in sorted(special, key=str)}
+    return said | {
+        node.__name__: SENTENCE_END.split(node.__doc__ or node.__name__)[0] for node in sorted(special, key=str)
+    }
 
 
 def latex(expression: sp.Basic) -> str:

@@ -129,7 +129,14 @@ def _emitted(theory: Theory, name: str, values: Values) -> float | None:
 
     from meanbits import compile as compile_maps
 
-    function: Callable[..., float] = getattr(compile_maps(theory), name)
+    try:
+        function: Callable[..., float] = getattr(compile_maps(theory), name)
+    except (ValueError, AttributeError):
+        phi = theory.surrogate.form.phi
+        raise InputError(
+            f"{name} of {theory.surrogate.name} has no closed form and cannot be emitted for quadrature; "
+            f"choose another {'--noise or --neurons' if phi is None else '--phi'}"
+        ) from None
     state = {"total_map": (T,), "variance_map": (q,)}.get(name, (c, q))
     extra = () if theory.maps.is_constant_total or name == "total_map" else (T,)
     with np.errstate(all="ignore"):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from theory.derive import Theory
     from theory.surrogates import Surrogate
 
+MAPS = ("total_map", "variance_map", "variance_slope", "correlation_map", "chi")
 MARKER = ": derived, not written."
 
 
@@ -68,10 +69,14 @@ def emit(surrogate: Surrogate, backend: str, output: Path | None, force: bool, a
 
     if output is not None:
         _check_output(output, force)
+    theory = _derived(surrogate)
     try:
-        source = meanbits.emit(_derived(surrogate), backend)
+        source = meanbits.emit(theory, backend)
     except ValueError as error:
         fail(f"--backend {backend}: {error}")
+    missing = [name for name in MAPS if f"\ndef {name}(" not in source]
+    if missing:
+        notice(f"left out, since quadrature cannot evaluate them: {', '.join(missing)}")
     if output is not None:
         from meanbits.files import write_text
 

@@ -107,7 +107,7 @@ class ArrayPrinter(StrPrinter):
 def _print_fraction(printer: ArrayPrinter, expr: sp.Mul) -> str:
     """A product as numerator / denominator, a leading minus in front."""
     sign = "-" if expr.could_extract_minus_sign() else ""
-    numerator, denominator = sp.fraction(-expr if sign else expr)
+    numerator, denominator = sp.fraction(-expr if sign else expr, exact=True)
 
     def product(side: sp.Expr) -> str:
         return " * ".join(printer.parenthesize(f, PRECEDENCE["Mul"], strict=True) for f in side.as_ordered_factors())

@@ -107,6 +107,7 @@ BAD = {
     "derive --format latex --json": r"--format latex and --json exclude each other",
     "derive --stps": r"unknown option '--stps'; did you mean --steps\?",
     "derive lrt soudry": r"unexpected extra argument \(soudry\); see meanbits derive --help",
+    f"map --phi 'h/(1+abs(h))' --sigma-m2 0.5 {POINT}": r"variance_map of .* cannot be emitted .* --phi",
     "emit --backend jax": r"--backend jax: unknown backend 'jax'; known: numpy, torch",
     "emit --backend tourch": r"--backend tourch: unknown backend 'tourch'; did you mean torch\?",
     "emit -o missing/maps.py": r"--output missing/maps.py: the folder missing does not exist; create it",
@@ -287,6 +288,14 @@ def test_emitted_modules_stand_alone(run: Run, tmp_path: Path, backend: str) -> 
     done = subprocess.run([sys.executable, "-c", check], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     maps = meanbits.compile(meanbits.derive("deterministic"))
     assert float(done.stdout) == pytest.approx(float(maps.chi(0.5, 1.0, 0.5, 0.1)), rel=1e-6)
+
+
+def test_emit_says_what_it_leaves_out(run: Run) -> None:
+    result = run("emit --phi 'h/(1+abs(h))'")
+    assert result.code == 0
+    assert "left out" in result.err
+    assert "variance_map" in result.err
+    assert run("emit").err == ""
 
 
 def test_emit_replaces_only_its_own_files(run: Run, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 import sympy as sp
 
 from theory.gaussian import GaussianExpectation, evaluate_all, expectation, pair_expectation
-from theory.gaussian_rules import flatten
+from theory.gaussian_closing import flatten
 from theory.special import Box, HardTanh
 from theory.symbols import D, Q, Q_ab, Sigma, c, hbar, q, u, v
 

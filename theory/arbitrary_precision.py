@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import mpmath
 import sympy as sp
@@ -11,10 +13,10 @@ from sympy.core.evalf import prec_to_dps
 from sympy.integrals.quadrature import gauss_legendre
 
 from theory.gaussian import GaussianExpectation, evaluate_all
-from theory.gaussian_rules import flatten
+from theory.gaussian_closing import flatten
 from theory.special import Box, HardTanh, arc_cosine_kernel
 
-Number = mpmath.mpf
+Number: TypeAlias = Any  # mpmath.mpf: mpmath has no types
 
 FUNCTIONS = {
     "HardTanh": lambda x: max(-mpmath.mpf(1), min(mpmath.mpf(1), x)),
@@ -113,7 +115,7 @@ def _panels(mean: Number, sigma: Number, kinks: list[Number], dps: int) -> list[
         cuts |= {step, -step, mean + sigma * step / scale, mean - sigma * step / scale}
         step *= 3
     inside = sorted(cut for cut in cuts if low <= cut <= high)
-    return list(zip(inside, inside[1:], strict=False))
+    return list(pairwise(inside))
 
 
 @lru_cache(maxsize=64)

@@ -109,9 +109,9 @@ def _form(name: str | None, phi: str | None, gain: str | float | None) -> Form:
         if phi is not None or gain is not None:
             raise SurrogateError(f"--form {chosen} takes no --phi or --gain; use --form paper")
         return MATCHED if chosen == "matched" else EXACT
+    phi = "tanh" if phi is None else phi
     try:
-        function = PAPER_PHI.get("tanh" if phi is None else phi)
-        function = parse(phi) if function is None else function
+        function = PAPER_PHI[phi] if phi in PAPER_PHI else parse(phi)
         _check_bounded(function)
     except FormulaError as error:
         raise SurrogateError(f"--phi {phi}: {error}") from None

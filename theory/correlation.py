@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from theory.gaussian import evaluate_all
-from theory.gaussian_rules import flatten_all
+from theory.gaussian_closing import flatten_all
 from theory.meanfield import MeanField
 from theory.symbols import A, B, C, D, Q, Q_ab, T, c, overlap, q
 from theory.tidy import tidy, tidy_rational
@@ -137,5 +137,3 @@ def _replica(mean_field: MeanField) -> tuple[Formula | None, tuple[Step, ...]]:
 def tidy_numerator(expression: sp.Expr) -> sp.Expr:
     """The expression with its roots factored and each term a plain product."""
     return tidy(sp.expand(expression, deep=False))
-
-

@@ -8,7 +8,7 @@ import sympy as sp
 
 from theory.correlation import Maps, is_relative
 from theory.gaussian import evaluate_all
-from theory.gaussian_rules import flatten_all
+from theory.gaussian_closing import flatten_all
 from theory.symbols import T, c, q, sigma_b2, sigma_m2
 from theory.tidy import root_of_linear, tidy, tidy_rational
 from theory.trace import Assumption, Step

@@ -1,8 +1,8 @@
-"""Gaussian expectations as SymPy nodes: unevaluated, differentiable (Stein, Price), evaluated by rules or quadrature."""
+"""Gaussian expectations as SymPy nodes: unevaluated, differentiable (Stein, Price), closed by rules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import sympy as sp
@@ -10,8 +10,6 @@ import sympy as sp
 from theory.symbols import u, v
 
 BOUND = (u, v)
-
-Rule = Callable[["GaussianExpectation"], "sp.Expr | None"]
 
 
 class GaussianExpectation(sp.Expr):
@@ -34,8 +32,10 @@ class GaussianExpectation(sp.Expr):
     def __new__(cls, integrand: Any, mean: Iterable[Any], covariance: Iterable[Any]) -> GaussianExpectation:
         means, moments = sp.Tuple(*mean), sp.Tuple(*covariance)
         if (len(means), len(moments)) not in ((1, 1), (2, 3)):
-            raise ValueError(f"a Gaussian expectation has 1 mean and 1 variance, or 2 means and 3 covariances; got "
-                             f"{len(means)} and {len(moments)}")
+            raise ValueError(
+                f"a Gaussian expectation has 1 mean and 1 variance, or 2 means and 3 covariances; got "
+                f"{len(means)} and {len(moments)}"
+            )
         node = super().__new__(cls, sp.sympify(integrand), means, moments)
         node.integrand, node.mean, node.covariance = node.args
         return node
@@ -86,8 +86,8 @@ class GaussianExpectation(sp.Expr):
         return sp.S.Zero if integrand == 0 else self.func(integrand, self.mean, self.covariance)
 
     def doit(self, **hints: Any) -> sp.Expr:
-        """The closed form by `theory.gaussian_rules`, or an expectation no rule applies to."""
-        from theory.gaussian_rules import evaluate
+        """The closed form by `theory.gaussian_closing`, or an expectation no rule applies to."""
+        from theory.gaussian_closing import evaluate
 
         return evaluate(self)
 

@@ -69,8 +69,10 @@ def _build(node: ast.expr) -> sp.Expr:
         case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if not isinstance(argument, ast.Starred):
             return _lookup(name, FUNCTIONS)(_build(argument))
         case _:
-            raise FormulaError(f"'{ast.unparse(node)}' is not allowed in a formula; use h, numbers, + - * / ** and "
-                               f"{', '.join(FUNCTIONS)}")
+            raise FormulaError(
+                f"'{ast.unparse(node)}' is not allowed in a formula; use h, numbers, + - * / ** and "
+                f"{', '.join(FUNCTIONS)}"
+            )
 
 
 def _power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:

@@ -37,15 +37,15 @@ def jacobian(maps: Maps) -> Jacobian | None:
     """Expand one element of J in 1/sqrt(N) and average its square; None where neurons have no derivative."""
     forward = maps.mean_field.forward
     surrogate = forward.moments.kernel.surrogate
-    psi, second, variable = _neuron_functions(maps)
-    slope = simplified_almost_everywhere(psi.diff(variable))
+    psi, second = _neuron_functions(maps)
+    slope = simplified_almost_everywhere(psi.diff(u))
     if forward.sampled or surrogate.real_input or (forward.field is not None and slope.has(sp.DiracDelta)):
         return None
     direct, indirect = _elements(maps)
     variance = Q if forward.field is None else T
     leading_term = _average(maps, small**2 * direct**2)
     extra_term = _average(maps, sp.expand((small * direct + small**2 * indirect) ** 2 - small**2 * direct**2))
-    values = {mean_state: psi, slope_mean: slope, slope_second: second.diff(variable)}
+    values = {mean_state: psi, slope_mean: slope, slope_second: second.diff(u)}
     leading, extra = (_expected(maps, term, values, variance) for term in (leading_term, extra_term))
     steps = (
         Step("element of the Jacobian", Assumption.EXACT, sp.Symbol("J_ij"), small * direct + small**2 * indirect),
@@ -55,15 +55,13 @@ def jacobian(maps: Maps) -> Jacobian | None:
     return Jacobian(maps, leading, extra, steps)
 
 
-def _neuron_functions(maps: Maps) -> tuple[sp.Expr, sp.Expr, sp.Symbol]:
+def _neuron_functions(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
     """Mean and second moment of the neuron as functions of u, the quenched or sampled field."""
     forward = maps.mean_field.forward
-    if forward.field is None:
-        at = {Sigma: D, hbar: u}
-    else:
-        at = {Sigma: 0, epsilon: 0, hbar: u}
-    mean, second = (f.definition.subs(at, simultaneous=True) for f in (forward.mean, forward.second_moment))
-    return mean, second, u
+    at = {Sigma: D, hbar: u} if forward.field is None else {Sigma: 0, epsilon: 0, hbar: u}
+    return forward.mean.definition.subs(at, simultaneous=True), forward.second_moment.definition.subs(
+        at, simultaneous=True
+    )
 
 
 def _elements(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
@@ -80,24 +78,20 @@ def _elements(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
         return mean_slope, sp.S.Zero
     if forward.field is None:
         field = rest + small * mean_weight * mean_state
-        # h = hbar / sqrt(Sigma): d/dh of the previous layer brings sqrt(D)
+        # h = hbar / sqrt(Sigma): the sqrt(D) of d/dh in the previous layer cancels one of the next
         return mean_slope, -field * variance_slope / (2 * D)
     return mean_slope, eta * variance_slope / (2 * sp.sqrt(D))
 
 
 def _average(maps: Maps, square: sp.Expr) -> sp.Expr:
-    """The lowest order in s of N E[square] over the means of the weights and the rest of the field."""
-    square = sp.expand(sp.expand(square) / small**2)
+    """The lowest order in s that survives in N E[square], over symmetric weight means and the rest of the field."""
     variance = maps.mean_field.forward.moments.kernel.surrogate.weights.variance_of_means
-    averages = {rest: {1: 0, 2: Q}, eta: {1: 0, 2: 1}, mean_weight: {1: 0, 2: variance, 3: 0, 4: mu_4}}
-    for symbol, powers in averages.items():
-        square = sp.Add(*(
-            term / symbol ** sp.degree(term, symbol) * powers.get(sp.degree(term, symbol), 1) for term in sp.Add.make_args(square)
-        ))
-        square = sp.expand(square)
-    orders = [sp.degree(term, small) for term in sp.Add.make_args(square)] if square != 0 else [0]
-    lowest = min(orders)
-    return square.coeff(small, lowest) if square != 0 else sp.S.Zero
+    moments = ({0: 1, 2: Q}, {0: 1, 2: 1}, {0: 1, 2: variance, 4: mu_4})  # of H, eta, M; M^6 comes at higher order only
+    orders: dict[int, sp.Expr] = {}
+    for (order, *powers), coefficient in sp.Poly(square, small, rest, eta, mean_weight).terms():
+        mean = sp.prod(moment.get(power, 0) for moment, power in zip(moments, powers, strict=True))
+        orders[order] = orders.get(order, sp.S.Zero) + coefficient * mean
+    return next((value for _, value in sorted(orders.items()) if value != 0), sp.S.Zero)
 
 
 def _expected(maps: Maps, term: sp.Expr, values: dict[sp.Symbol, sp.Expr], variance: sp.Symbol) -> Formula:

@@ -37,7 +37,7 @@ def markov_kernel(surrogate: Surrogate) -> Kernel:
     steps = (
         Step("field", Assumption.EXACT, h, field),
         Step("weight mean, sum over the support", Assumption.EXACT, _average("S", weights.law), mean),
-        Step("weight second moment, sum over the support", Assumption.EXACT, _average("S^2", weights.law), second_moment),
+        Step("weight second moment, likewise", Assumption.EXACT, _average("S^2", weights.law), second_moment),
         Step("neuron mean given the field", Assumption.EXACT, _average("x|h", neurons.law), neurons.mean),
         Step("neuron second moment given the field", Assumption.EXACT, _average("x^2|h", neurons.law),
              neurons.second_moment),

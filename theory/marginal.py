@@ -35,7 +35,10 @@ def forward_equations(moments: FieldMoments) -> Forward:
         return _integrated(moments)
     field = hbar if surrogate.treatment.field == "sharp" else hbar + sp.sqrt(Sigma) * epsilon
     mean, second_moment = (expression.subs(h, field) for expression in _neuron(moments))
-    steps = [Step("field", Assumption.EXACT, h, field), Step("mean of the neuron", Assumption.EXACT, sp.Symbol("m"), mean)]
+    steps = [
+        Step("field", Assumption.EXACT, h, field),
+        Step("mean of the neuron", Assumption.EXACT, sp.Symbol("m"), mean),
+    ]
     return _collect(moments, Formula(mean, mean), Formula(second_moment, second_moment), field, steps)
 
 
@@ -50,6 +53,7 @@ def _integrated(moments: FieldMoments) -> Forward:
     elif form.name == "matched":
         mean, steps = _matched(neuron_mean, moments.kernel.surrogate.neurons.slope_at_zero, exact)
     else:
+        assert form.phi is not None
         ansatz = form.phi.subs(h, form.gain * hbar / sp.sqrt(Sigma))
         mean = Formula(ansatz, ansatz)
         steps = [Step("mean of the neuron, free function of the normalised field", Assumption.ANSATZ, exact, ansatz)]
@@ -57,9 +61,7 @@ def _integrated(moments: FieldMoments) -> Forward:
     return _collect(moments, mean, second, None, steps)
 
 
-def _matched(
-    neuron_mean: sp.Expr, slope: sp.Expr, exact: GaussianExpectation
-) -> tuple[Formula, list[Step]]:
+def _matched(neuron_mean: sp.Expr, slope: sp.Expr, exact: GaussianExpectation) -> tuple[Formula, list[Step]]:
     """phi -> erf of equal slope at 0 -> integrated -> phi of equal slope at 0."""
     erf = sp.erf(slope / sp.erf(h).diff(h).subs(h, 0) * h)
     integrated = expectation(erf.subs(h, u), hbar, Sigma).doit()
@@ -86,5 +88,7 @@ def _collect(
 ) -> Forward:
     sampled = moments.kernel.surrogate.treatment.propagates == "sample"
     if sampled:
-        steps.append(Step("neurons drawn from their means", Assumption.EXACT, sp.Symbol("P(x = 1)"), (1 + mean.closed) / 2))
+        steps.append(
+            Step("neurons drawn from their means", Assumption.EXACT, sp.Symbol("P(x = 1)"), (1 + mean.closed) / 2)
+        )
     return Forward(moments, mean, second_moment, field, sampled, (*moments.steps, *steps))

@@ -31,7 +31,9 @@ class NeuronNoise:
     def __post_init__(self) -> None:
         for kink in self.cdf.atoms(sp.Abs, sp.sign):
             if kink.args[0].subs(h, 0) != 0:
-                raise FormulaError(f"noise {self.name}: {kink} has its kink off h = 0, where quadrature cannot follow it")
+                raise FormulaError(
+                    f"noise {self.name}: {kink} has its kink off h = 0, where quadrature cannot follow it"
+                )
         value = evaluator(self.cdf)
         values = [value(point) for point in GRID]
         for point, found in zip(GRID, values, strict=True):

@@ -47,6 +47,7 @@ class Box(sp.Function):
 
 def density_difference(a: sp.Expr, correlation: sp.Expr) -> sp.Expr:
     """2 [n2(a, a; rho) - n2(a, -a; rho)], n2 the standard bivariate normal density."""
+
     def density(sign: int) -> sp.Expr:
         return sp.exp(-(a**2) / (1 + sign * correlation)) / (2 * sp.pi * sp.sqrt(1 - correlation**2))
 
@@ -71,7 +72,7 @@ class BoxProbability(sp.Function):
 
 
 class ClipCovariance(sp.Function):
-    """E clip(x, -a, a) clip(y, -a, a) for standard normal x, y of the given correlation; its slope is BoxProbability."""
+    """E clip(x, -a, a) clip(y, -a, a) for standard normal x, y of the given correlation."""
 
     nargs = 2
 

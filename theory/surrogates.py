@@ -94,14 +94,14 @@ class Surrogate:
              f"treatment {treatment.name} has nothing random to treat with fixed weights and {neurons.name} neurons; "
              "use treatment none"),
             (treatment.field != "integrated" and form.name != "exact",
-             f"form {form.name} approximates an integral over the field, and treatment {treatment.name} integrates none; "
+             f"form {form.name} approximates an integral over the field, and {treatment.name} integrates none; "
              "use treatment marginalise or form exact"),
             (treatment.propagates == "sample" and treatment.field == "integrated" and form.name != "exact",
              f"sampled neurons need their exact probabilities, and form {form.name} approximates them; use form exact"),
             (treatment.propagates == "sample" and treatment.field == "integrated" and not neurons.is_binary,
-             f"sampling {neurons.name} neurons from their marginal needs its whole law; use sign or stochastic neurons"),
+             f"sampling {neurons.name} neurons needs the whole law of their marginal; use sign or stochastic neurons"),
             (form.name != "exact" and not neurons.is_binary,
-             f"form {form.name} gives the mean of a binary neuron, and {neurons.name} neurons need a second moment too; "
+             f"form {form.name} gives the mean of a binary neuron, and {neurons.name} neurons need a second moment; "
              "use form exact"),
             (form.name == "matched" and not neurons.slope_at_zero.is_finite,
              f"form matched matches slopes at 0, and {neurons.name} neurons have none; use form exact (it is closed)"),

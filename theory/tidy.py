@@ -23,7 +23,7 @@ def tidy(expression: sp.Expr) -> sp.Expr:
 
 
 def tidy_rational(expression: sp.Expr) -> sp.Expr:
-    """One fraction, numerator and denominator factored and nested; functions, roots and expectations left as they are."""
+    """One fraction, numerator and denominator factored and nested; functions, roots, expectations left as they are."""
     masked, opaque = _masked(expression)
     return _factored(masked).xreplace(opaque)
 

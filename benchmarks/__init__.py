@@ -1,0 +1,1 @@
+"""Speed of the emitted maps, of derivations and of the command line, measured in one run: `python -m benchmarks`."""

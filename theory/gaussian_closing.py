@@ -1,0 +1,153 @@
+"""Evaluate Gaussian expectations: flatten by the tower property, close term by term by rules, or normalise.
+
+What no rule closes stays an expectation, with constants pulled out and scales moved to its covariance, and is left to
+quadrature.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import sympy as sp
+
+from theory.gaussian import BOUND, GaussianExpectation, evaluate_all
+from theory.gaussian_rules import RULES, WHOLE
+from theory.symbols import Q, Q_ab, c, q, u, v
+from theory.tidy import simplified_almost_everywhere, tidy, tidy_rational
+
+
+@lru_cache(maxsize=4096)
+def evaluate(node: GaussianExpectation) -> sp.Expr:
+    """The closed form of an expectation, or the simplest expectation equal to it that no rule closes."""
+    node = _marginal(flatten(node))
+    closed = close(node)
+    return normalise(node) if closed is None or _cancels(node, closed) else tidy(closed)
+
+
+def flatten_all(expression: sp.Expr) -> sp.Expr:
+    """Every outermost expectation of an expression flattened and normalised, closed by no rule."""
+    if isinstance(expression, GaussianExpectation):
+        return normalise(flatten(expression))
+    if not expression.has(GaussianExpectation):
+        return expression
+    return expression.func(*map(flatten_all, expression.args))
+
+
+def flatten(node: GaussianExpectation) -> GaussianExpectation:
+    """The tower property: independent inner expectations become variables of their own.
+
+    E_u prod_k E f_k(mean_k(u) + sqrt(D_k) z_k) is one expectation with covariance D_k added on the diagonal. This is
+    where the replica form comes from: E psi(u_a) psi(u_b) = E phi(h) phi(h'), h and h' with independent noise.
+    """
+    factors = [
+        (base, int(power))
+        for base, power in (factor.as_base_exp() for factor in sp.Mul.make_args(node.integrand))
+        if power.is_Integer and power > 0
+    ]
+    replicas = [base for base, power in factors for _ in range(power)]
+    node = node.func(simplified_almost_everywhere(node.integrand), node.mean, node.covariance)
+    inner = [replica for replica in replicas if isinstance(replica, GaussianExpectation) and not replica.is_pair]
+    if not inner or len(inner) > 2 or sp.Mul(*inner) != node.integrand:
+        return node
+    slopes = sp.Matrix([[replica.mean[0].diff(variable) for variable in node.variables] for replica in inner])
+    if slopes.has(*BOUND):
+        return node
+    outer_mean = dict(zip(node.variables, node.mean, strict=True))
+    mean = [replica.mean[0].subs(outer_mean, simultaneous=True) for replica in inner]
+    noise = sp.diag(*(replica.covariance[0] for replica in inner))
+    total = (slopes * node.matrix * slopes.T + noise).applyfunc(tidy_rational)
+    integrand = sp.Mul(*(replica.integrand.subs(u, variable) for replica, variable in zip(inner, BOUND, strict=False)))
+    entries = (total[0, 0],) if len(inner) == 1 else (total[0, 0], total[0, 1], total[1, 1])
+    return node.func(integrand, mean, entries)
+
+
+def normalise(node: GaussianExpectation) -> sp.Expr:
+    """Constants pulled out of an open expectation and scales of u, v moved from the integrand to the covariance."""
+    integrand = simplified_almost_everywhere(evaluate_all(node.integrand))
+    coefficient, integrand = sp.factor_terms(integrand).as_independent(*BOUND, as_Add=False)
+    scale = _common_scale(integrand)
+    integrand = sp.powdenest(integrand.subs({w: w / scale for w in BOUND}, simultaneous=True))
+    factor, integrand = integrand.as_independent(*BOUND, as_Add=False)
+    mean = [scale * entry for entry in node.mean]
+    covariance = [tidy_rational(scale**2 * entry) for entry in node.covariance]
+    return tidy_rational(coefficient * factor) * _marginal(node.func(integrand, mean, covariance))
+
+
+def close(node: GaussianExpectation) -> sp.Expr | None:
+    """The closed form, term by term, or None if any term has none."""
+    constant, integrand = node.integrand.as_independent(*BOUND, as_Add=False)
+    node = node.func(integrand, node.mean, node.covariance)
+    whole = next((value for rule in WHOLE if (value := rule(node, close)) is not None), None)
+    if whole is not None:
+        return constant * whole
+    total = sp.S.Zero
+    for term in sp.Add.make_args(_as_sum_of_products(integrand)):
+        coefficient, rest = term.as_independent(*BOUND, as_Add=False)
+        value = _close_product(_marginal(node.func(rest, node.mean, node.covariance)))
+        if value is None:
+            return None
+        total += coefficient * value
+    return constant * total
+
+
+def _close_product(node: GaussianExpectation) -> sp.Expr | None:
+    if node.integrand.is_number:
+        return node.integrand
+    return next((value for rule in RULES if (value := rule(node, close)) is not None), None)
+
+
+def _cancels(node: GaussianExpectation, closed: sp.Expr) -> bool:
+    """Whether the terms of a closed form nearly cancel as q -> 0 or q -> infinity: quadrature keeps its digits there.
+
+    E (1 - exp(-|u|))^2 is of the order of the variance, and its three terms are of order 1.
+    """
+    if not closed.is_Add or node.integrand.has(sp.DiracDelta) or any(mean != 0 for mean in node.mean):
+        return False
+    ones = dict.fromkeys(closed.free_symbols, 1)
+    for q_value in (1e-6, 1e6):
+        point = ones | {q: q_value, Q: q_value, Q_ab: q_value / 2, c: 0.5}
+        terms = [complex(term.subs(point).evalf()) for term in closed.args]
+        if abs(sum(terms)) < max(map(abs, terms)) / 1000:
+            return True
+    return False
+
+
+def _as_sum_of_products(integrand: sp.Expr) -> sp.Expr:
+    """Kinked and trigonometric functions in terms of sign and exp, expanded."""
+    integrand = evaluate_all(integrand)
+    integrand = integrand.replace(
+        lambda e: isinstance(e, sp.Max) and len(e.args) == 2,
+        lambda e: (e.args[0] + e.args[1] + (e.args[0] - e.args[1]) * sp.sign(e.args[0] - e.args[1])) / 2,
+    )
+    integrand = integrand.replace(sp.Heaviside, lambda argument, *_: (1 + sp.sign(argument)) / 2)
+    if not any(tail.has(sp.Abs) for tail in integrand.atoms(sp.exp)):
+        integrand = integrand.replace(sp.Abs, lambda argument: argument * sp.sign(argument))
+    if integrand.has(sp.sin, sp.cos, sp.sinh, sp.cosh):
+        integrand = integrand.rewrite([sp.sin, sp.cos, sp.sinh, sp.cosh], sp.exp)
+    return simplified_almost_everywhere(sp.expand(integrand, power_base=False, power_exp=False, log=False))
+
+
+def _marginal(node: GaussianExpectation) -> GaussianExpectation:
+    """A pair expectation of one variable alone, or of two that are equal, as an expectation over one."""
+    if node.is_pair and len(set(node.covariance)) == 1 and node.mean[0] == node.mean[1]:
+        return node.func(node.integrand.subs(v, u), (node.mean[0],), (node.covariance[0],))
+    if not node.is_pair or (node.integrand.has(u) and node.integrand.has(v)):
+        return node
+    row = 1 if node.integrand.has(v) else 0
+    return node.func(node.integrand.subs(v, u), (node.mean[row],), (node.matrix[row, row],))
+
+
+def _common_scale(integrand: sp.Expr) -> sp.Expr:
+    """The factor s by which u and v enter everywhere, f(s u, s v), or 1."""
+    arguments = [f.args[0] for f in integrand.atoms(sp.Function)] + [f.point[0] for f in integrand.atoms(sp.Subs)]
+    arguments = [argument for argument in arguments if argument.has(*BOUND)]
+    squares = [e / e.subs(dict.fromkeys(BOUND, 0)) for e in integrand.atoms(sp.Add) if e.is_polynomial(*BOUND)]
+    linear = [argument.replace(sp.Abs, lambda w: -w) for argument in arguments]
+    candidates = [argument.diff(w) for argument in linear for w in BOUND if argument.has(w)]
+    candidates += [sp.sqrt(square.coeff(w, 2)) for square in squares for w in BOUND if square.coeff(w, 2) != 0]
+    for scale in candidates:
+        if scale not in (0, 1) and not scale.has(*BOUND) and scale.is_positive:
+            rescaled = sp.powdenest(integrand.subs({w: w / scale for w in BOUND}, simultaneous=True))
+            if not rescaled.as_independent(*BOUND, as_Add=False)[1].free_symbols & scale.free_symbols:
+                return scale
+    return sp.S.One
