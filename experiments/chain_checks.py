@@ -10,9 +10,10 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from numerics.backends import NUMPY
-from numerics.chain import Layer, initial, marginal, propagate, state_means
 from numerics.chain import field_moments as exact_field_moments
+from numerics.chain import initial, propagate, state_means
 from numerics.emit import compile_theory
+from numerics.field_law import Layer, marginal
 from theory.derive import derive
 from theory.network import stochastic
 from theory.noise import CAUCHY, GAUSSIAN, LOGISTIC, NeuronNoise

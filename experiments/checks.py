@@ -68,7 +68,9 @@ def spoiled(subject: Subject, relative: float) -> Subject:
     factor = sp.Rational(str(1 + relative))
     closed = {name: expression * factor for name, expression in subject.closed.items()}
     functions = {
-        name: (lambda *arguments, function=function: function(*arguments) * (1 + relative)) if name in MAPS else function
+        name: (lambda *arguments, function=function: function(*arguments) * (1 + relative))
+        if name in MAPS
+        else function
         for name, function in vars(subject.numpy).items()
     }
     return replace(subject, closed=closed, numpy=SimpleNamespace(**functions))
@@ -109,7 +111,9 @@ def torch_equals_numpy(subject: Subject) -> float:
 
     worst = 0.0
     for name in MAPS:
-        values = random_points(subject.theory.surrogate, subject.arguments(name), 400 if subject.is_closed else 40, seed=2)
+        values = random_points(
+            subject.theory.surrogate, subject.arguments(name), 400 if subject.is_closed else 40, seed=2
+        )
         reference = getattr(subject.numpy, name)(*values)
         got = getattr(subject.torch, name)(*(torch.as_tensor(value) for value in values)).numpy()
         worst = max(worst, _relative(got, reference))
@@ -146,7 +150,10 @@ def _distance(difference: sp.Expr, scale: sp.Expr, subject: Subject) -> float:
         return 0.0
     is_open = difference.has(GaussianExpectation)
     points, digits = _few_points(subject, moderate=is_open), DIGITS if is_open else 30
-    values = [_value(difference, point, subject.theory, digits) / _value(scale, point, subject.theory, digits) for point in points]
+    values = [
+        _value(difference, point, subject.theory, digits) / _value(scale, point, subject.theory, digits)
+        for point in points
+    ]
     return float(max(map(abs, values)))
 
 
@@ -195,7 +202,7 @@ def _value(expression: sp.Expr, point: dict[sp.Symbol, sp.Expr], theory: Theory,
 
 @dataclass(frozen=True)
 class Check:
-    """A check by name: its measure, the error it tolerates and why, how wrong a formula it must reject, where it applies."""
+    """A check by name: its measure, the error it tolerates, how wrong a formula it must reject, where it applies."""
 
     name: str
     measure: Callable[[Subject], float]

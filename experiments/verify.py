@@ -1,4 +1,4 @@
-"""Verify a theory: symbols, arbitrary precision, the exact chain, random networks; every check is shown a wrong formula."""
+"""Verify a theory: symbols, arbitrary precision, exact chain, random networks; each check is shown a wrong formula."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROUNDING = 1e-13  # sums of ten terms of order one, and probabilities over 2^10 
 ORDER_TOLERANCE = 0.05  # next order of the Edgeworth expansion over N = 65 .. 513
 Z_LIMIT = 4.0
 WIDTH, DEPTH, REALISATIONS, SEED = 600, 5, 48, 7
-SETTING = {"sigma_m2": 0.6, "sigma_b2": 0.05}
+MEAN_SPREAD, SIGMA_B2 = 0.6, 0.05  # sigma_m2 as a part of what the weights allow, sigma_b2
 WRONG_FACTOR = 1.1
 
 
@@ -88,9 +88,10 @@ def _rate_check(surrogate: Surrogate, noise: NeuronNoise | None) -> CheckResult:
 
 def _network_checks(surrogate: Surrogate) -> Iterator[CheckResult]:
     theory, depth = derive(surrogate), 1 if surrogate.real_input else DEPTH
-    setting = SETTING if surrogate.weights.mean_square is None else SETTING | {"sigma_m2": 1.0}
-    measured, pair = _networks(surrogate, depth, setting["sigma_m2"], setting["sigma_b2"]), _pair()
-    expected = theory_orbit(theory, pair=pair, depth=depth, **setting)
+    weights = surrogate.weights
+    sigma_m2 = MEAN_SPREAD * float(weights.mean_limit or 1) ** 2 if weights.mean_square is None else 1.0
+    measured = _networks(surrogate, depth, sigma_m2)
+    expected = theory_orbit(theory, pair=_pair(), depth=depth, sigma_m2=sigma_m2, sigma_b2=SIGMA_B2)
     for name, statistic, orbit in zip("qc", (measured.q, measured.c), expected, strict=True):
         z, wrong = (float(np.abs(statistic.z(values)).max()) for values in (orbit, orbit * WRONG_FACTOR))
         yield CheckResult(surrogate.name, f"random networks: {name} of {depth} layers", "theory", f"|z| <= {z:.2f}", None,
@@ -98,9 +99,9 @@ def _network_checks(surrogate: Surrogate) -> Iterator[CheckResult]:
 
 
 @lru_cache(maxsize=64)
-def _networks(surrogate: Surrogate, depth: int, sigma_m2: float, sigma_b2: float) -> LayerStatistics:
+def _networks(surrogate: Surrogate, depth: int, sigma_m2: float) -> LayerStatistics:
     return simulate(surrogate, width=WIDTH, depth=depth, realisations=REALISATIONS, sigma_m2=sigma_m2,
-                    sigma_b2=sigma_b2, pair=_pair(), seed=SEED)  # fmt: skip
+                    sigma_b2=SIGMA_B2, pair=_pair(), seed=SEED)  # fmt: skip
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,17 @@ import sympy as sp
 from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.str import StrPrinter
 
-from numerics import elementwise_numpy, elementwise_torch, runtime_numpy, runtime_torch
+from numerics import (
+    clipped_numpy,
+    clipped_torch,
+    elementwise_numpy,
+    elementwise_torch,
+    gaussian_numpy,
+    gaussian_torch,
+    quadrature_numpy,
+    quadrature_torch,
+    slopes_torch,
+)
 
 COMMON = {
     "ArcCosineKernel": "arc_cosine_kernel",
@@ -34,7 +44,8 @@ TORCH_FUNCTIONS = COMMON | {
 class Backend:
     """Names and conventions of an array library.
 
-    functions: SymPy function name -> source name. runtime: the modules whose functions emitted source may copy.
+    functions: SymPy function name -> source name. imports: the lines an emitted module may need. runtime: the modules
+    whose definitions it may copy, in that order; together they are one namespace.
     """
 
     name: str
@@ -46,11 +57,37 @@ class Backend:
     runtime: tuple[ModuleType, ...]
 
 
-NUMPY = Backend("numpy", NUMPY_FUNCTIONS, "np.sqrt", ("from collections.abc import Callable, Iterator", "", "import numpy as np",
-                "from numpy.typing import ArrayLike, NDArray", "from scipy import special"), "NDArray[np.float64]", "ArrayLike", (elementwise_numpy, runtime_numpy))  # fmt: skip
-TORCH = Backend("torch", TORCH_FUNCTIONS, "torch.sqrt", ("import math", "from collections.abc import Callable, Iterator",
-                "from typing import Any", "", "import torch", "from torch import Tensor"),
-                "Tensor", "Tensor | float", (elementwise_torch, runtime_torch))  # fmt: skip
+NUMPY = Backend(
+    name="numpy",
+    functions=NUMPY_FUNCTIONS,
+    sqrt="np.sqrt",
+    imports=(
+        "from collections.abc import Callable, Iterator",
+        "",
+        "import numpy as np",
+        "from numpy.typing import ArrayLike, NDArray",
+        "from scipy import special",
+    ),
+    array_type="NDArray[np.float64]",
+    argument_type="ArrayLike",
+    runtime=(elementwise_numpy, quadrature_numpy, gaussian_numpy, clipped_numpy),
+)
+TORCH = Backend(
+    name="torch",
+    functions=TORCH_FUNCTIONS,
+    sqrt="torch.sqrt",
+    imports=(
+        "import math",
+        "from collections.abc import Callable, Iterator",
+        "from typing import Any",
+        "",
+        "import torch",
+        "from torch import Tensor",
+    ),
+    array_type="Tensor",
+    argument_type="Tensor | float",
+    runtime=(elementwise_torch, slopes_torch, quadrature_torch, gaussian_torch, clipped_torch),
+)
 BACKENDS: tuple[Backend, ...] = (NUMPY, TORCH)
 
 
@@ -71,16 +108,14 @@ class ArrayPrinter(StrPrinter):
             raise ValueError(f"{self.backend.name} has no {type(expr).__name__}; add it to numerics/backends.py")
         return f"{name}({', '.join(self._print(argument) for argument in expr.args)})"
 
-    _print_Max = _print_Function
-    _print_Abs = _print_Function
-    _print_sign = _print_Function
+    _print_Max = _print_Abs = _print_sign = _print_Function  # noqa: N815 (the names SymPy looks up)
 
     def _print_Pow(self, expr: sp.Pow) -> str:
         base, exponent = expr.as_base_exp()
         if exponent == sp.Rational(1, 2):
             return f"{self.backend.sqrt}({self._print(base)})"
         if exponent.is_negative:
-            return f"1 / {self.parenthesize(base ** -exponent, PRECEDENCE['Mul'], strict=True)}"
+            return f"1 / {self.parenthesize(base**-exponent, PRECEDENCE['Mul'], strict=True)}"
         if exponent == 2 and base.is_Symbol:
             return f"{self._print(base)} * {self._print(base)}"
         return f"{self.parenthesize(base, PRECEDENCE['Pow'])} ** {self.parenthesize(exponent, PRECEDENCE['Pow'])}"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 
 def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
-    """The arguments as floating-point arrays: float32 stays float32, integers become float64."""
-    arrays = [np.asarray(argument) for argument in arguments]
-    return [array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64) for array in arrays]
+    """The arguments as arrays of one floating-point type: that of the arrays among them, float64 where there is none."""
+    found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
+    dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
+    return [np.asarray(argument, dtype=dtype) for argument in arguments]
 
 
 def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -35,3 +37,12 @@ def arc_cosine_kernel(delta: NDArray[np.float64]) -> NDArray[np.float64]:
         series = series + term / (2 * k + 3)
         term = -term * t * t / ((2 * k + 2) * (2 * k + 3))
     return np.where(t < 1, series, np.sin(t) - t * np.cos(t)) / (2 * np.pi)
+
+
+def exp_erfc(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """exp(a) erfc(b), finite wherever the product is; a and b broadcast. For b > 0 it is exp(a - b^2) erfcx(b)."""
+    x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    positive = np.maximum(y, 0.0)
+    with np.errstate(over="ignore"):  # y^2 = inf means the limit 0
+        root = np.exp((x - positive * positive) / 2)
+    return (root * np.where(y > 0, special.erfcx(positive), special.erfc(y)) * root)[()]

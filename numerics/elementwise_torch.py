@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
+from numerics.slopes_torch import with_slopes
+
 
 def as_arrays(*arguments: Tensor | float) -> list[Tensor]:
-    """The arguments as tensors on one device; numbers become float64 scalars, which leave a float32 tensor float32."""
-    device = next((argument.device for argument in arguments if isinstance(argument, Tensor)), None)
-    return [
-        argument if isinstance(argument, Tensor) else torch.as_tensor(argument, dtype=torch.float64, device=device)
-        for argument in arguments
-    ]
+    """The arguments as tensors of one device and type: those of the tensors among them, float64 where there is none."""
+    found = [argument for argument in arguments if isinstance(argument, Tensor)]
+    device, dtype = (found[0].device, found[0].dtype) if found else (None, torch.float64)
+    for tensor in found:
+        dtype = torch.promote_types(dtype, tensor.dtype)
+    dtype = dtype if dtype.is_floating_point else torch.float64
+    return [torch.as_tensor(argument, dtype=dtype, device=device) for argument in arguments]
 
 
 def broadcast(value: Tensor | float, *arguments: Tensor) -> Tensor:
@@ -43,3 +48,14 @@ def arc_cosine_kernel(delta: Tensor) -> Tensor:
         series = series + term / (2 * k + 3)
         term = -term * t * t / ((2 * k + 2) * (2 * k + 3))
     return torch.where(t < 1, series, torch.sin(t) - t * torch.cos(t)) / (2 * torch.pi)
+
+
+def exp_erfc(a: Tensor | float, b: Tensor | float) -> Tensor:
+    """exp(a) erfc(b), finite wherever the product is; a and b broadcast. For b > 0 it is exp(a - b^2) erfcx(b)."""
+
+    def values(x: Tensor, y: Tensor) -> Tensor:
+        positive = torch.clamp(y, min=0.0)
+        root = torch.exp((x - positive * positive) / 2)
+        return root * torch.where(y > 0, torch.special.erfcx(positive), torch.special.erfc(y)) * root
+
+    return with_slopes(values, [exp_erfc, lambda x, y: -2 / math.sqrt(math.pi) * torch.exp(x - y * y)], a, b)

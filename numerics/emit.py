@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType, SimpleNamespace
@@ -12,11 +10,15 @@ from types import ModuleType, SimpleNamespace
 import sympy as sp
 
 from numerics.backends import NUMPY, ArrayPrinter, Backend
+from numerics.copying import copied_sources, used_imports
 from theory.derive import Theory
 from theory.gaussian import GaussianExpectation
+from theory.special import BoxProbability, ClipCovariance, ExpErfc
 from theory.symbols import Sigma, T, c, epsilon, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, u, v
 from theory.tidy import tidy_rational
 
+FUTURE = "from __future__ import annotations"
+VARIANCES = (sigma_m2, sigma_b2)
 field_symbol = sp.Symbol("h", real=True)
 
 MEANING = {
@@ -26,6 +28,9 @@ MEANING = {
     sigma_b2: "variance of the biases, >= 0", T: "total field variance, > 0", overlap: "replica overlap, in [-1, 1]",
     mu_4: "fourth moment of the weight means",
 }  # fmt: skip
+
+
+DOUBLE = (BoxProbability, ClipCovariance, ExpErfc)  # evaluated in float64 whatever the arguments
 
 
 @dataclass(frozen=True)
@@ -40,31 +45,50 @@ class EmittedFunction:
 
 def emitted_functions(theory: Theory) -> tuple[EmittedFunction, ...]:
     """What a theory offers as functions; those whose integrands carry parameters are left to `theory`."""
-    maps, forward = theory.maps, theory.forward
-    means, extra = (sigma_m2, sigma_b2), () if maps.is_constant_total else (T,)
-    field = {Sigma: 0, epsilon: 0, hbar: field_symbol} if forward.field is not None else {}
+    offered = [*_neuron(theory), *_maps(theory), *_jacobian(theory), *_critical_curve(theory)]
+    return tuple(function for function in offered if _is_emittable(function, theory.maps.is_constant_total))
+
+
+def _neuron(theory: Theory) -> Iterator[EmittedFunction]:
+    forward = theory.forward
+    sharp = {Sigma: 0, epsilon: 0, hbar: field_symbol} if forward.field is not None else {}
     inputs = (hbar, Sigma) if forward.field is None else (field_symbol,)
-    offered = [
-        EmittedFunction("mean", inputs, forward.mean.closed.subs(field, simultaneous=True), "mean of a neuron, E x"),
-        EmittedFunction("second_moment", inputs, forward.second_moment.closed.subs(field, simultaneous=True), "second moment, E x^2"),
-        EmittedFunction("total_map", (T, *means), theory.total_map, "total field variance of the next layer, T'"),
-        EmittedFunction("variance_map", (q, *means, *extra), theory.variance_map, "variance map, q'"),
-        EmittedFunction("variance_slope", (q, *means, *extra), maps.variance_slope.closed, "slope of it, dq'/dq"),
-        EmittedFunction("correlation_map", (c, q, *means, *extra), theory.correlation_map, "correlation map, c'"),
-        EmittedFunction("chi", (c, q, *means, *extra), theory.chi, "slope of the correlation map, chi = dc'/dc"),
-    ]
+    mean, square = (moment.closed.subs(sharp, simultaneous=True) for moment in (forward.mean, forward.second_moment))
+    yield EmittedFunction("mean", inputs, mean, "mean of a neuron, E x")
+    yield EmittedFunction("second_moment", inputs, square, "second moment, E x^2")
+
+
+def _maps(theory: Theory) -> Iterator[EmittedFunction]:
+    maps, rest = theory.maps, (*VARIANCES, *_total(theory))
+    total, slope = "total field variance of the next layer, T'", "slope of the correlation map, chi = dc'/dc"
+    yield EmittedFunction("total_map", (T, *VARIANCES), theory.total_map, total)
+    yield EmittedFunction("variance_map", (q, *rest), theory.variance_map, "variance map, q'")
+    yield EmittedFunction("variance_slope", (q, *rest), maps.variance_slope.closed, "slope of it, dq'/dq")
+    yield EmittedFunction("correlation_map", (c, q, *rest), theory.correlation_map, "correlation map, c'")
+    yield EmittedFunction("chi", (c, q, *rest), theory.chi, slope)
     if maps.replica_map is not None:
-        offered.append(EmittedFunction("replica_map", (overlap, T, *means), maps.replica_map.closed, "replica map, g(r)"))
+        yield EmittedFunction("replica_map", (overlap, T, *VARIANCES), maps.replica_map.closed, "replica map, g(r)")
+
+
+def _jacobian(theory: Theory) -> Iterator[EmittedFunction]:
     if theory.jacobian is not None:
-        leading, extra_term = theory.jacobian.leading.closed, theory.jacobian.sigma_derivative.closed
+        leading, derivative = theory.jacobian.leading.closed, theory.jacobian.sigma_derivative.closed
         title = "mean squared singular value of the layer Jacobian"
-        offered.append(EmittedFunction("jacobian", (q, *means, *extra), leading, title))
-        title = "what the derivative of Sigma adds to it, times 1/N"
-        offered.append(EmittedFunction("jacobian_sigma_derivative", (q, *means, mu_4, *extra), extra_term, title))
-    if theory.critical_curve is not None and theory.criticality.curve_constraint == 0:
-        for name, value in zip(("critical_sigma_m2", "critical_sigma_b2"), theory.critical_curve, strict=True):
-            offered.append(EmittedFunction(name, (q,), value, f"{name[9:]} along the critical curve"))
-    return tuple(function for function in offered if _is_emittable(function, maps.is_constant_total))
+        yield EmittedFunction("jacobian", (q, *VARIANCES, *_total(theory)), leading, title)
+        title, arguments = "what the derivative of Sigma adds to it, times 1/N", (q, *VARIANCES, mu_4, *_total(theory))
+        yield EmittedFunction("jacobian_sigma_derivative", arguments, derivative, title)
+
+
+def _total(theory: Theory) -> tuple[sp.Symbol, ...]:
+    """T, where it does not follow from the other arguments."""
+    return () if theory.maps.is_constant_total else (T,)
+
+
+def _critical_curve(theory: Theory) -> Iterator[EmittedFunction]:
+    critical = theory.criticality
+    if critical is not None and critical.curve is not None and critical.curve_constraint == 0:
+        for name, value in zip(("sigma_m2", "sigma_b2"), critical.curve, strict=True):
+            yield EmittedFunction(f"critical_{name}", (q,), value, f"{name} along the critical curve")
 
 
 def emit(theory: Theory, backend: Backend = NUMPY) -> str:
@@ -75,9 +99,8 @@ def emit(theory: Theory, backend: Backend = NUMPY) -> str:
     """
     writer = ModuleWriter(backend, theory)
     bodies = [writer.function(function) for function in emitted_functions(theory)]
-    written = [*writer.integrands.values(), *bodies]
-    copied = [block for runtime in backend.runtime for block in copied_sources(runtime, "\n".join(written))]
-    body = "\n\n\n".join(part.strip() for part in [*copied, *written])
+    written = [*writer.integrand_sources(), *bodies]
+    body = "\n\n\n".join([*copied_sources(backend.runtime, "\n".join(written)), *written])
     return f"{writer.header(body)}\n\n\n{body}\n"
 
 
@@ -101,26 +124,36 @@ class ModuleWriter:
 
     def header(self, body: str) -> str:
         """The module docstring and the imports the body uses."""
-        surrogate, used = self.theory.surrogate, _names(ast.parse(body))
-        imports = [line for line in self.backend.imports if not line or used & _names_bound(line)]
-        return "\n".join([
-            f'"""{surrogate.name}: derived, not written. {surrogate.reference}.', "",
-            f"Weights {surrogate.weights.name}; neurons {surrogate.neurons.name}; treatment {surrogate.treatment.name}; "
-            f"form {surrogate.form.name}.", '"""', "", "from __future__ import annotations", "", *imports,
-        ]).replace("\n\n\n", "\n\n")  # fmt: skip
+        surrogate, imports = self.theory.surrogate, used_imports(self.backend.imports, body)
+        parts = f"Weights {surrogate.weights.name}; neurons {surrogate.neurons.name}; "
+        parts += f"treatment {surrogate.treatment.name}; form {surrogate.form.name}."
+        docstring = [f'"""{surrogate.name}: derived, not written. {surrogate.reference}.', "", parts, '"""']
+        return "\n".join([*docstring, "", FUTURE, "", *imports]).replace("\n\n\n", "\n\n")
 
     def function(self, function: EmittedFunction) -> str:
         """One function: signature, docstring, statements."""
         names = [symbol.name for symbol in function.arguments]
-        argument = self.backend.argument_type
-        arguments = ", ".join(f"{name}: {argument}" for name in names)
-        lines = [f"def {function.name}({arguments}) -> {self.backend.array_type}:",
-                 f'    """{function.title[0].upper()}{function.title[1:]}.', "", "    All arguments broadcast.", ""]  # fmt: skip
+        arguments = ", ".join(f"{name}: {self.backend.argument_type}" for name in names)
+        title = f"{function.title[0].upper()}{function.title[1:]}."
+        lines = [f"def {function.name}({arguments}) -> {self.backend.array_type}:"]
+        lines += [f'    """{title}', "", "    All arguments broadcast.", ""]
         lines += [f"    {symbol.name}: {MEANING[symbol]}." for symbol in function.arguments]
         lines += ['    """', f"    {', '.join(names)}{',' * (len(names) == 1)} = as_arrays({', '.join(names)})"]
         if function.expression.has(T) and T not in function.arguments:
             lines.append(f"    T = {self.printer.source(self.theory.total_map)}")
         return "\n".join([*lines, *self._statements(function.expression, names)])
+
+    def integrand_sources(self) -> list[str]:
+        """The integrands that the functions written so far call."""
+        kind = self.backend.array_type
+        return [
+            f"def {name}(u: {kind}) -> {kind}:\n    return {self._integrand_body(integrand)}"
+            for integrand, name in self.integrands.items()
+        ]
+
+    def _integrand_body(self, integrand: sp.Expr) -> str:
+        body = self.printer.source(integrand)
+        return body if integrand.has(u) else f"torch.ones_like(u) * {body}"
 
     def _statements(self, expression: sp.Expr, names: list[str]) -> list[str]:
         statements: list[str] = []
@@ -134,8 +167,10 @@ class ModuleWriter:
         text = self.printer.source(result)
         if not set(names) <= used:
             text = f"broadcast({text}, {', '.join(names)})"
+        if self.backend is NUMPY and (named or expression.atoms(*DOUBLE)):
+            text = f"({text}).astype({names[0]}.dtype, copy=False)"
         if self.backend is NUMPY and expression.subs(c, 1).has(sp.zoo):
-            statements.append("    with np.errstate(divide=\"ignore\"):  # infinite at |c| = 1: the sign jumps")
+            statements.append('    with np.errstate(divide="ignore"):  # infinite at |c| = 1: the sign jumps')
             return [*statements, f"        return {text}"]
         return [*statements, f"    return {text}"]
 
@@ -151,22 +186,17 @@ class ModuleWriter:
             terms.append(call if coefficient == 1 else f"{self.printer.source(coefficient)} * {call}")
         return " + ".join(terms)
 
-    def _integrand(self, function: sp.Expr) -> str:
-        name = f"integrand_{list(self.integrands).index(function) + 1 if function in self.integrands else len(self.integrands) + 1}"
-        body = self.printer.source(function)
-        body = f"torch.ones_like(u) * {body}" if not function.has(u) else body
-        kind = self.backend.array_type
-        self.integrands[function] = f"def {name}(u: {kind}) -> {kind}:\n    return {body}"
-        return name
+    def _integrand(self, integrand: sp.Expr) -> str:
+        return self.integrands.setdefault(integrand, f"integrand_{len(self.integrands) + 1}")
 
 
 def separated(integrand: sp.Expr) -> list[tuple[sp.Expr, sp.Expr, sp.Expr]]:
     """A pair integrand as a sum of coefficient * f(u) * g(v), f and g both written in u."""
-    factors = sp.factor_terms(sp.expand_power_exp(integrand))
-    if not any(part.has(u) and part.has(v) for part in sp.Mul.make_args(factors)):
-        terms = [factors]
-    else:
-        terms = sp.Add.make_args(sp.expand(integrand))
+    integrand = sp.expand_power_exp(integrand)
+    is_product = not any(part.has(u) and part.has(v) for part in sp.Mul.make_args(integrand))
+    terms = (
+        [integrand] if is_product else sp.Add.make_args(sp.expand_mul(sp.expand_mul(integrand, deep=False), deep=False))
+    )
     result = []
     for term in terms:
         coefficient, rest = term.as_independent(u, v, as_Add=False)
@@ -175,41 +205,6 @@ def separated(integrand: sp.Expr) -> list[tuple[sp.Expr, sp.Expr, sp.Expr]]:
             raise ValueError(f"the pair integrand {term} is no product of a function of u and one of v")
         result.append((coefficient, first, second.subs(v, u)))
     return result
-
-
-def copied_sources(runtime: ModuleType, text: str) -> list[str]:
-    """The source of what `text` uses of a runtime module, and of what that uses, in the module's order."""
-    tree = ast.parse(inspect.getsource(runtime))
-    lines = inspect.getsource(runtime).splitlines()
-    blocks = {name: node for node in tree.body for name in _defined(node)}
-    wanted: set[str] = set()
-    pending = _names(ast.parse(text)) & set(blocks)
-    while pending:
-        wanted |= pending
-        pending = {used for name in pending for used in _names(blocks[name]) & set(blocks)} - wanted
-    chosen = [node for node in tree.body if wanted & set(_defined(node))]
-    return ["\n".join(lines[_first_line(node) - 1 : node.end_lineno]) for node in chosen]
-
-
-def _first_line(node: ast.stmt) -> int:
-    decorators = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
-
-
-def _defined(node: ast.stmt) -> Iterable[str]:
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        return (node.name,)
-    if isinstance(node, ast.Assign):
-        return tuple(name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name))
-    return (node.target.id,) if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) else ()
-
-
-def _names_bound(line: str) -> set[str]:
-    return {alias.asname or alias.name for node in ast.parse(line).body for alias in node.names}
-
-
-def _names(tree: ast.AST) -> set[str]:
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def _is_emittable(function: EmittedFunction, is_constant_total: bool) -> bool:

@@ -10,22 +10,8 @@ import numpy as np
 import pytest
 from scipy import integrate, special
 
-from numerics.chain import (
-    FloatArray,
-    Layer,
-    WeightKind,
-    field_law,
-    field_moments,
-    first_layer,
-    initial,
-    lattice_law,
-    marginal,
-    propagate,
-    real_field_law,
-    state_means,
-    states,
-    transition,
-)
+from numerics.chain import field_moments, first_layer, initial, propagate, state_means, states, transition
+from numerics.field_law import FloatArray, Layer, WeightKind, field_law, lattice_law, marginal, real_field_law
 
 KINDS: tuple[WeightKind, ...] = ("binary", "ternary", "fixed")
 Phi = Callable[[FloatArray], FloatArray]

@@ -1,7 +1,8 @@
-"""The committed modules of `numerics/generated/`: what emit writes today, standalone, and the same in every process."""
+"""What is generated and committed: the modules of `numerics/generated/`, and `docs/derivation.md`."""
 
 import ast
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from numerics.generate import FOLDER, generate, generated_files
+from theory.compose import compose
+from theory.derive import derive
 from theory.surrogates import CATALOGUE
 
 ROOT = Path(__file__).parent.parent
@@ -90,6 +93,12 @@ def run(*arguments, hash_seed="0"):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_the_documented_derivation_is_what_the_engine_derives():
+    script = runpy.run_path(str(ROOT / "docs" / "derivation.py"))
+    fresh = script["text"](derive(compose(script["SURROGATE"])))
+    assert script["PATH"].read_text(encoding="utf-8") == fresh, "run `python docs/derivation.py`"
 
 
 def test_generate_replaces_the_folder(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
@@ -19,6 +20,7 @@ Choice = TypeVar("Choice")
 
 PAPER_PHI = {"tanh": sp.tanh(h), "erf": sp.erf(h / sp.sqrt(2))}
 DEFAULT = "deterministic"
+LARGEST = 1e9
 
 
 def compose(
@@ -123,6 +125,8 @@ def _form(name: str | None, phi: str | None, gain: str | float | None) -> Form:
 
 def _check_bounded(function: sp.Expr) -> None:
     """A mean of binary neurons lies in [-1, 1] and has its kinks, if any, at 0."""
+    if not function.has(h):
+        raise FormulaError(f"{function} does not depend on h")
     if any(kink.args[0].subs(h, 0) != 0 for kink in function.atoms(sp.Abs, sp.sign)):
         raise FormulaError(f"{function} has a kink off h = 0, where quadrature cannot follow it")
     value = evaluator(function)
@@ -133,12 +137,14 @@ def _check_bounded(function: sp.Expr) -> None:
 
 def _number(option: str, value: str | float) -> sp.Expr:
     try:
-        number = sp.Rational(str(value).strip())
-    except (TypeError, ValueError, ZeroDivisionError):
-        number = None
-    if number is None or not number.is_finite:
+        size = abs(float(value))
+    except (TypeError, ValueError):
+        size = math.nan
+    if math.isnan(size):
         raise SurrogateError(f"{option} = {value!r} is not a number; write for example 0.5")
-    return number
+    if size > LARGEST or 0 < size < 1 / LARGEST:
+        raise SurrogateError(f"{option} = {value}: its size must lie between {1 / LARGEST:g} and {LARGEST:g}")
+    return sp.Rational(str(value).strip())
 
 
 def _pick(kind: str, name: str, choices: dict[str, Choice]) -> Choice:

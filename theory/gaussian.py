@@ -8,6 +8,7 @@ from typing import Any
 import sympy as sp
 
 from theory.symbols import u, v
+from theory.tidy import tidy_slope
 
 BOUND = (u, v)
 
@@ -76,10 +77,10 @@ class GaussianExpectation(sp.Expr):
         f, variables = self.integrand, self.variables
         total = sp.S.Zero if s in BOUND else self._over(f.diff(s))
         for variable, mean in zip(variables, self.mean, strict=True):
-            total += mean.diff(s) * self._over(f.diff(variable))
+            total += mean.diff(s) * self._over(_slope(f, variable))
         for a, row in enumerate(variables):
             for b, column in enumerate(variables):
-                total += self.matrix[a, b].diff(s) * self._over(f.diff(row, column)) / 2
+                total += self.matrix[a, b].diff(s) * self._over(_slope(_slope(f, row), column)) / 2
         return total
 
     def _over(self, integrand: sp.Expr) -> sp.Expr:
@@ -108,6 +109,12 @@ class GaussianExpectation(sp.Expr):
         covariance = printer.doprint(self.matrix if self.is_pair else self.covariance[0])
         law = rf"{names} \sim \mathcal{{N}}\left({mean}, {covariance}\right)"
         return rf"\mathbb{{E}}_{{{law}}}\left[{printer.doprint(self.integrand)}\right]"
+
+
+def _slope(integrand: sp.Expr, variable: sp.Symbol) -> sp.Expr:
+    """The derivative, taken in the factors that hold the variable alone: a product of f(u) and g(v) stays one."""
+    rest, dependent = integrand.as_independent(variable, as_Add=False)
+    return rest * tidy_slope(dependent.diff(variable), variable)
 
 
 def expectation(integrand: Any, mean: Any, variance: Any) -> GaussianExpectation:

@@ -6,6 +6,7 @@ quadrature.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import sympy as sp
@@ -101,15 +102,17 @@ def _cancels(node: GaussianExpectation, closed: sp.Expr) -> bool:
 
     E (1 - exp(-|u|))^2 is of the order of the variance, and its three terms are of order 1.
     """
-    if not closed.is_Add or node.integrand.has(sp.DiracDelta) or any(mean != 0 for mean in node.mean):
+    sums = [factor for factor in sp.Mul.make_args(closed) if factor.is_Add and factor.has(sp.Function)]
+    if not sums or node.integrand.has(sp.DiracDelta) or any(mean != 0 for mean in node.mean):
         return False
     ones = dict.fromkeys(closed.free_symbols, 1)
-    for q_value in (1e-6, 1e6):
-        point = ones | {q: q_value, Q: q_value, Q_ab: q_value / 2, c: 0.5}
-        terms = [complex(term.subs(point).evalf()) for term in closed.args]
-        if abs(sum(terms)) < max(map(abs, terms)) / 1000:
-            return True
-    return False
+    extremes = [ones | {q: value, Q: value, Q_ab: value / 2, c: 0.5} for value in (1e-6, 1e6)]
+    return any(_loses_digits(total, point) for total in sums for point in extremes)
+
+
+def _loses_digits(total: sp.Expr, point: dict[sp.Symbol, float]) -> bool:
+    terms = [complex(term.subs(point).evalf()) for term in total.args]
+    return abs(sum(terms)) < max(map(abs, terms)) / 1000
 
 
 def _as_sum_of_products(integrand: sp.Expr) -> sp.Expr:
@@ -139,15 +142,23 @@ def _marginal(node: GaussianExpectation) -> GaussianExpectation:
 
 def _common_scale(integrand: sp.Expr) -> sp.Expr:
     """The factor s by which u and v enter everywhere, f(s u, s v), or 1."""
-    arguments = [f.args[0] for f in integrand.atoms(sp.Function)] + [f.point[0] for f in integrand.atoms(sp.Subs)]
-    arguments = [argument for argument in arguments if argument.has(*BOUND)]
-    squares = [e / e.subs(dict.fromkeys(BOUND, 0)) for e in integrand.atoms(sp.Add) if e.is_polynomial(*BOUND)]
-    linear = [argument.replace(sp.Abs, lambda w: -w) for argument in arguments]
-    candidates = [argument.diff(w) for argument in linear for w in BOUND if argument.has(w)]
-    candidates += [sp.sqrt(square.coeff(w, 2)) for square in squares for w in BOUND if square.coeff(w, 2) != 0]
-    for scale in candidates:
+    for scale in _scales(integrand):
         if scale not in (0, 1) and not scale.has(*BOUND) and scale.is_positive:
             rescaled = sp.powdenest(integrand.subs({w: w / scale for w in BOUND}, simultaneous=True))
             if not rescaled.as_independent(*BOUND, as_Add=False)[1].free_symbols & scale.free_symbols:
                 return scale
     return sp.S.One
+
+
+def _scales(integrand: sp.Expr) -> Iterator[sp.Expr]:
+    """Candidates: s of f(s u), of exp(-s |u|) and exp(-s^2 u^2), and of sums 1 + s^2 u^2 and 1 + s |u|."""
+    size = sp.Dummy(positive=True)
+    arguments = [f.args[0] for f in integrand.atoms(sp.Function)] + [f.point[0] for f in integrand.atoms(sp.Subs)]
+    sums = [(total, total.subs(dict.fromkeys(BOUND, 0))) for total in integrand.atoms(sp.Add)]
+    forms = arguments + [total / offset for total, offset in sums if offset != 0 and total.has(*BOUND)]
+    for form in forms:
+        for w in BOUND:
+            if form.has(w):
+                yield sp.Abs(form.subs(sp.Abs(w), size).diff(size))
+                yield form.diff(w)
+                yield sp.sqrt(sp.Abs(form.diff(w, 2)) / 2)

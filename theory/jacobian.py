@@ -9,7 +9,7 @@ import sympy as sp
 from theory.correlation import Maps
 from theory.gaussian import evaluate_all, expectation
 from theory.symbols import A, B, D, Q, Sigma, T, epsilon, hbar, mean_state, mean_weight, mu_4, u
-from theory.tidy import simplified_almost_everywhere, tidy_rational
+from theory.tidy import tidy_rational, tidy_slope
 from theory.trace import Assumption, Formula, Step
 
 small = sp.Symbol("s", positive=True)
@@ -38,14 +38,14 @@ def jacobian(maps: Maps) -> Jacobian | None:
     forward = maps.mean_field.forward
     surrogate = forward.moments.kernel.surrogate
     psi, second = _neuron_functions(maps)
-    slope = simplified_almost_everywhere(psi.diff(u))
+    slope = tidy_slope(psi.diff(u), u)
     if forward.sampled or surrogate.real_input or (forward.field is not None and slope.has(sp.DiracDelta)):
         return None
     direct, indirect = _elements(maps)
     variance = Q if forward.field is None else T
     leading_term = _average(maps, small**2 * direct**2)
     extra_term = _average(maps, sp.expand((small * direct + small**2 * indirect) ** 2 - small**2 * direct**2))
-    values = {mean_state: psi, slope_mean: slope, slope_second: second.diff(u)}
+    values = {mean_state: psi, slope_mean: slope, slope_second: tidy_slope(second.diff(u), u)}
     leading, extra = (_expected(maps, term, values, variance) for term in (leading_term, extra_term))
     steps = (
         Step("element of the Jacobian", Assumption.EXACT, sp.Symbol("J_ij"), small * direct + small**2 * indirect),

@@ -86,7 +86,8 @@ def _neuron(moments: FieldMoments) -> tuple[sp.Expr, sp.Expr]:
 def _collect(
     moments: FieldMoments, mean: Formula, second_moment: Formula, field: sp.Expr | None, steps: list[Step]
 ) -> Forward:
-    sampled = moments.kernel.surrogate.treatment.propagates == "sample"
+    surrogate = moments.kernel.surrogate
+    sampled = surrogate.treatment.propagates == "sample" and surrogate.neurons.is_binary
     if sampled:
         steps.append(
             Step("neurons drawn from their means", Assumption.EXACT, sp.Symbol("P(x = 1)"), (1 + mean.closed) / 2)

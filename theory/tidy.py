@@ -38,6 +38,13 @@ def root_of_linear(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
     return None if offset.expand() == 0 else _factored(-offset / numerator.diff(symbol)).xreplace(opaque)
 
 
+def tidy_slope(slope: sp.Expr, variable: sp.Symbol) -> sp.Expr:
+    """A derivative almost everywhere, over one denominator: 1/(1+|u|) - |u|/(1+|u|)^2 would cancel far out."""
+    slope = simplified_almost_everywhere(slope).subs(variable * sp.sign(variable), sp.Abs(variable))
+    has_denominator = sp.fraction(sp.together(slope))[1].has(variable)
+    return sp.factor(slope) if has_denominator and slope.is_Add else slope
+
+
 def simplified_almost_everywhere(expression: sp.Expr) -> sp.Expr:
     """sign(x)^2 = 1 and f(x) delta(x - a) = f(a) delta(x - a): equal except on a set of measure zero."""
     expression = expression.replace(

@@ -1,0 +1,62 @@
+"""What a standalone module takes along: the runtime definitions and the imports that its text uses."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterable
+from types import ModuleType
+
+
+def copied_sources(runtime: Iterable[ModuleType], text: str) -> list[str]:
+    """The source of what `text` uses of the runtime modules, and of what that uses, in the order of the modules.
+
+    The modules are one namespace: a definition may use those of another module, whose import is not copied.
+
+    Raises:
+        ValueError: if two modules define the same name.
+    """
+    definitions: dict[str, tuple[str, set[str]]] = {}
+    for module in runtime:
+        for name, source, used in _definitions(module):
+            if name in definitions:
+                raise ValueError(f"{module.__name__} defines {name}, as another runtime module does; rename one")
+            definitions[name] = source, used
+    wanted: set[str] = set()
+    pending = _names(ast.parse(text)) & definitions.keys()
+    while pending:
+        wanted |= pending
+        pending = {name for user in pending for name in definitions[user][1] & definitions.keys()} - wanted
+    return [source for name, (source, _) in definitions.items() if name in wanted]
+
+
+def used_imports(imports: Iterable[str], text: str) -> list[str]:
+    """The import lines, cut down to the names that `text` uses; empty lines stay."""
+    used = _names(ast.parse(text))
+    cut = [(line, _cut_import(line, used)) for line in imports]
+    return [kept for line, kept in cut if kept or not line]
+
+
+def _definitions(module: ModuleType) -> Iterable[tuple[str, str, set[str]]]:
+    """Name, source and used names of every function, class and constant at the top of a module."""
+    text = inspect.getsource(module)
+    lines = text.splitlines()
+    for node in ast.parse(text).body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.Assign(targets=[ast.Name(id=name)]):
+                first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
+                yield name, "\n".join(lines[first - 1 : node.end_lineno]), _names(node)
+            case _:
+                pass
+
+
+def _cut_import(line: str, used: set[str]) -> str:
+    for node in ast.parse(line).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            node.names = [alias for alias in node.names if (alias.asname or alias.name) in used]
+            return ast.unparse(node) if node.names else ""
+    return ""
+
+
+def _names(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}

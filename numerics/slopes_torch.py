@@ -1,0 +1,86 @@
+"""Torch functions with stated derivatives: values from a quadrature, slopes from theorems.
+
+A slope is again such a function, so every derivative is as accurate as a value.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Real = float | Tensor
+Elementwise = Callable[..., Tensor]  # (u, *parameters) -> value, all of one shape
+
+
+class WithSlopes(torch.autograd.Function):
+    """values(*points), whose gradient in points[k] is slopes[k](*points); slopes are differentiable in turn."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Callable[..., Tensor], slopes: list[Callable[..., Tensor]], *points: Tensor):
+        ctx.slopes = slopes
+        ctx.save_for_backward(*points)
+        return values(*points)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor):
+        needed = zip(ctx.slopes, ctx.needs_input_grad[2:], strict=True)
+        return None, None, *(grads[0] * slope(*ctx.saved_tensors) if need else None for slope, need in needed)
+
+
+def with_slopes(values: Callable[..., Tensor], slopes: list[Callable[..., Tensor]], *arguments: Real) -> Tensor:
+    """WithSlopes on the arguments broadcast to float64 vectors (n,); the result has their shape and dtype."""
+    tensors = [argument for argument in arguments if isinstance(argument, Tensor)]
+    floating = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
+    dtype = floating.pop() if len(floating) == 1 else torch.float64
+    device = tensors[0].device if tensors else None
+    doubles = (torch.as_tensor(argument, dtype=torch.float64, device=device) for argument in arguments)
+    points = torch.broadcast_tensors(*doubles)
+    result: Any = WithSlopes.apply(values, slopes, *(point.reshape(-1) for point in points))
+    return result.reshape(points[0].shape).to(dtype)
+
+
+def correlations(rho: Real) -> Real:
+    """rho, where a magnitude of 1 plus at most 4 ulp, a ratio's rounding, counts as 1. Raises ValueError beyond."""
+    value = torch.as_tensor(rho, dtype=torch.float64).detach()
+    dtype = rho.dtype if isinstance(rho, Tensor) and rho.is_floating_point() else torch.float64
+    if torch.any(torch.abs(value) > 1 + 4 * torch.finfo(dtype).eps):
+        raise ValueError(f"correlation of magnitude {value.abs().max()}; give numbers in [-1, 1]")
+    excess = value - torch.clamp(value, -1.0, 1.0)
+    return rho - (excess.to(dtype) if isinstance(rho, Tensor) else excess.item())
+
+
+def slope_of(f: Elementwise, index: int) -> Elementwise:
+    """The derivative of an elementwise f in its argument of that index: elementwise, differentiable."""
+
+    def derivative(*arguments: Tensor) -> Tensor:
+        create_graph = any(argument.requires_grad for argument in arguments)
+        with torch.enable_grad():
+            live = list(torch.broadcast_tensors(*arguments))
+            if not live[index].requires_grad:
+                live[index] = live[index].detach().requires_grad_()
+            value = f(*live)
+            if not value.requires_grad:
+                return torch.zeros_like(value)
+            ones = torch.ones_like(value)
+            return torch.autograd.grad(value, live[index], ones, create_graph=create_graph, materialize_grads=True)[0]
+
+    return derivative
+
+
+def require_closed(f: Elementwise, *arguments: Real) -> None:
+    """Raise ValueError if f closes over a tensor that wants a gradient, which would be lost."""
+    device = next((each.device for each in arguments if isinstance(each, Tensor)), None)
+    one = (torch.as_tensor(each, dtype=torch.float64, device=device).detach().flatten()[:1] for each in arguments)
+    if torch.is_grad_enabled() and f(*one).requires_grad:
+        raise ValueError(f"{f} closes over a tensor that requires grad; pass that tensor as one of the parameters")
+
+
+def require_continuous(f: Elementwise, near: Tensor, scale: Tensor, *parameters: Tensor) -> None:
+    """Raise ValueError if f jumps at 0 for one of the points marked near, where slope_of(f, 0) misses a delta."""
+    with torch.no_grad():
+        s, *p = (each[near] for each in (scale, *parameters))
+        tiny = torch.full_like(s, 1e-150)
+        jump, size = torch.abs(f(tiny, *p) - f(-tiny, *p)), torch.abs(f(s, *p)) + torch.abs(f(-s, *p))
+    if torch.any(jump > 1e-9 * size):
+        raise ValueError(f"{f} jumps at 0: autograd misses the delta in its derivative; differentiate a closed form")
