@@ -67,7 +67,7 @@ class Dynamics:
         mean_field, surrogate = self.theory.mean_field, self.theory.surrogate
         a = 1.0 if surrogate.real_input else mean_square
         b = a if surrogate.treatment.field == "sharp" else 1.0
-        inputs = {A: b if mean_field.forward.sampled else a, B: b, C: a * overlap}
+        inputs = {A: b if surrogate.treatment.propagates == "sample" else a, B: b, C: a * overlap}
         fields = (mean_field.quenched, mean_field.annealed, mean_field.covariance, mean_field.total)
         quenched, annealed, covariance, total = (self._number(field, inputs) for field in fields)
         if is_relative(mean_field):

@@ -94,8 +94,8 @@ def _network_checks(surrogate: Surrogate) -> Iterator[CheckResult]:
     expected = theory_orbit(theory, pair=_pair(), depth=depth, sigma_m2=sigma_m2, sigma_b2=SIGMA_B2)
     for name, statistic, orbit in zip("qc", (measured.q, measured.c), expected, strict=True):
         z, wrong = (float(np.abs(statistic.z(values)).max()) for values in (orbit, orbit * WRONG_FACTOR))
-        yield CheckResult(surrogate.name, f"random networks: {name} of {depth} layers", "theory", f"|z| <= {z:.2f}", None,
-                          z, Z_LIMIT, wrong, z < Z_LIMIT < wrong)  # fmt: skip
+        check, got = f"random networks: {name} of {depth} layers", f"|z| <= {z:.2f}"
+        yield CheckResult(surrogate.name, check, "theory", got, None, z, Z_LIMIT, wrong, z < Z_LIMIT < wrong)
 
 
 @lru_cache(maxsize=64)

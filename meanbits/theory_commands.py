@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from theory.derive import Theory
     from theory.surrogates import Surrogate
 
-MAPS = ("total_map", "variance_map", "variance_slope", "correlation_map", "chi")
 MARKER = ": derived, not written."
 
 
@@ -66,6 +65,7 @@ def emit(surrogate: Surrogate, backend: str, output: Path | None, force: bool, a
     It is readable, and needs only NumPy and SciPy, or Torch.
     """
     import meanbits
+    from numerics.emit import omitted_functions
 
     if output is not None:
         _check_output(output, force)
@@ -74,7 +74,7 @@ def emit(surrogate: Surrogate, backend: str, output: Path | None, force: bool, a
         source = meanbits.emit(theory, backend)
     except ValueError as error:
         fail(f"--backend {backend}: {error}")
-    missing = [name for name in MAPS if f"\ndef {name}(" not in source]
+    missing = omitted_functions(theory)
     if missing:
         notice(f"left out, since quadrature cannot evaluate them: {', '.join(missing)}")
     if output is not None:

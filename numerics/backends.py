@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import ModuleType
 
 import sympy as sp
 from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.str import StrPrinter
-
-from numerics import (
-    clipped_numpy,
-    clipped_torch,
-    elementwise_numpy,
-    elementwise_torch,
-    gaussian_numpy,
-    gaussian_torch,
-    quadrature_numpy,
-    quadrature_torch,
-    slopes_torch,
-)
 
 COMMON = {
     "ArcCosineKernel": "arc_cosine_kernel",
@@ -44,23 +31,24 @@ TORCH_FUNCTIONS = COMMON | {
 class Backend:
     """Names and conventions of an array library.
 
-    functions: SymPy function name -> source name. imports: the lines an emitted module may need. runtime: the modules
-    whose definitions it may copy, in that order; together they are one namespace.
+    functions: SymPy function name -> source name. module: the name of the library in source. imports: the lines an
+    emitted module may need. runtime: the modules whose definitions it may copy, in that order; together they are one
+    namespace.
     """
 
     name: str
     functions: dict[str, str]
-    sqrt: str
+    module: str
     imports: tuple[str, ...]
     array_type: str
     argument_type: str
-    runtime: tuple[ModuleType, ...]
+    runtime: tuple[str, ...]
 
 
 NUMPY = Backend(
     name="numpy",
     functions=NUMPY_FUNCTIONS,
-    sqrt="np.sqrt",
+    module="np",
     imports=(
         "from collections.abc import Callable, Iterator",
         "",
@@ -70,12 +58,12 @@ NUMPY = Backend(
     ),
     array_type="NDArray[np.float64]",
     argument_type="ArrayLike",
-    runtime=(elementwise_numpy, quadrature_numpy, gaussian_numpy, clipped_numpy),
+    runtime=("elementwise_numpy", "quadrature_numpy", "gaussian_numpy", "clipped_numpy"),
 )
 TORCH = Backend(
     name="torch",
     functions=TORCH_FUNCTIONS,
-    sqrt="torch.sqrt",
+    module="torch",
     imports=(
         "import math",
         "from collections.abc import Callable, Iterator",
@@ -86,7 +74,7 @@ TORCH = Backend(
     ),
     array_type="Tensor",
     argument_type="Tensor | float",
-    runtime=(elementwise_torch, slopes_torch, quadrature_torch, gaussian_torch, clipped_torch),
+    runtime=("elementwise_torch", "slopes_torch", "quadrature_torch", "gaussian_torch", "clipped_torch"),
 )
 BACKENDS: tuple[Backend, ...] = (NUMPY, TORCH)
 
@@ -113,7 +101,7 @@ class ArrayPrinter(StrPrinter):
     def _print_Pow(self, expr: sp.Pow) -> str:
         base, exponent = expr.as_base_exp()
         if exponent == sp.Rational(1, 2):
-            return f"{self.backend.sqrt}({self._print(base)})"
+            return f"{self.backend.module}.sqrt({self._print(base)})"
         if exponent.is_negative:
             return f"1 / {self.parenthesize(base**-exponent, PRECEDENCE['Mul'], strict=True)}"
         if exponent == 2 and base.is_Symbol:

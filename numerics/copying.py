@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Iterable
-from types import ModuleType
+from pathlib import Path
+
+HERE = Path(__file__).parent
 
 
-def copied_sources(runtime: Iterable[ModuleType], text: str) -> list[str]:
+def copied_sources(runtime: Iterable[str], text: str) -> list[str]:
     """The source of what `text` uses of the runtime modules, and of what that uses, in the order of the modules.
 
-    The modules are one namespace: a definition may use those of another module, whose import is not copied.
+    The modules are named, and read but not imported: writing NumPy source does not load Torch. They are one namespace:
+    a definition may use those of another module, whose import is not copied.
 
     Raises:
         ValueError: if two modules define the same name.
@@ -20,7 +22,7 @@ def copied_sources(runtime: Iterable[ModuleType], text: str) -> list[str]:
     for module in runtime:
         for name, source, used in _definitions(module):
             if name in definitions:
-                raise ValueError(f"{module.__name__} defines {name}, as another runtime module does; rename one")
+                raise ValueError(f"{module} defines {name}, as another runtime module does; rename one")
             definitions[name] = source, used
     wanted: set[str] = set()
     pending = _names(ast.parse(text)) & definitions.keys()
@@ -37,9 +39,9 @@ def used_imports(imports: Iterable[str], text: str) -> list[str]:
     return [kept for line, kept in cut if kept or not line]
 
 
-def _definitions(module: ModuleType) -> Iterable[tuple[str, str, set[str]]]:
-    """Name, source and used names of every function, class and constant at the top of a module."""
-    text = inspect.getsource(module)
+def _definitions(module: str) -> Iterable[tuple[str, str, set[str]]]:
+    """Name, source and used names of every function, class and constant at the top of a module beside this one."""
+    text = (HERE / f"{module}.py").read_text(encoding="utf-8")
     lines = text.splitlines()
     for node in ast.parse(text).body:
         match node:

@@ -8,7 +8,7 @@ from scipy import special
 
 
 def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
-    """The arguments as arrays of one floating-point type: that of the arrays among them, float64 where there is none."""
+    """The arguments as arrays of one floating-point type: that of the arrays among them, float64 if there is none."""
     found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
     dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
     return [np.asarray(argument, dtype=dtype) for argument in arguments]

@@ -44,9 +44,18 @@ class EmittedFunction:
 
 
 def emitted_functions(theory: Theory) -> tuple[EmittedFunction, ...]:
-    """What a theory offers as functions; those whose integrands carry parameters are left to `theory`."""
-    offered = [*_neuron(theory), *_maps(theory), *_jacobian(theory), *_critical_curve(theory)]
-    return tuple(function for function in offered if _is_emittable(function, theory.maps.is_constant_total))
+    """What a theory offers as functions, but for those of `omitted_functions`."""
+    return tuple(function for function in _offered(theory) if _is_emittable(function, theory.maps.is_constant_total))
+
+
+def omitted_functions(theory: Theory) -> tuple[str, ...]:
+    """The names of functions that quadrature cannot evaluate: expectations nested, or with parameters in them."""
+    emitted = {function.name for function in emitted_functions(theory)}
+    return tuple(function.name for function in _offered(theory) if function.name not in emitted)
+
+
+def _offered(theory: Theory) -> list[EmittedFunction]:
+    return [*_neuron(theory), *_maps(theory), *_jacobian(theory), *_critical_curve(theory)]
 
 
 def _neuron(theory: Theory) -> Iterator[EmittedFunction]:
@@ -153,7 +162,7 @@ class ModuleWriter:
 
     def _integrand_body(self, integrand: sp.Expr) -> str:
         body = self.printer.source(integrand)
-        return body if integrand.has(u) else f"torch.ones_like(u) * {body}"
+        return body if integrand.has(u) else f"{self.backend.module}.ones_like(u) * {body}"
 
     def _statements(self, expression: sp.Expr, names: list[str]) -> list[str]:
         statements: list[str] = []

@@ -17,18 +17,18 @@ def defined(sources: list[str]) -> list[str]:
 @pytest.mark.parametrize(
     ("backend", "text", "names"),
     [
-        (NUMPY, "box(u)", ["box"]),
-        (NUMPY, "exp_erfc(a, b)", ["exp_erfc"]),
-        (TORCH, "exp_erfc(a, b)", ["exp_erfc", "Real", "WithSlopes", "with_slopes"]),
+        (NUMPY, "box(u)", "box"),
+        (NUMPY, "exp_erfc(a, b)", "exp_erfc"),
+        (TORCH, "exp_erfc(a, b)", "exp_erfc Real WithSlopes with_slopes"),
         (
             NUMPY,
             "box(clip_covariance(a, r))",
-            "box Real unit_interval_rule flat_points batches correlations corner_integrals clip_covariance".split(),
+            "box Real unit_interval_rule flat_points batches correlations corner_integrals clip_covariance",
         ),
     ],
 )
-def test_definitions_are_found_across_the_modules(backend: Backend, text: str, names: list[str]) -> None:
-    assert defined(copied_sources(backend.runtime, text)) == names
+def test_definitions_are_found_across_the_modules(backend: Backend, text: str, names: str) -> None:
+    assert defined(copied_sources(backend.runtime, text)) == names.split()
 
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)

@@ -144,7 +144,7 @@ def _number(option: str, value: str | float) -> sp.Expr:
         raise SurrogateError(f"{option} = {value!r} is not a number; write for example 0.5")
     if size > LARGEST or 0 < size < 1 / LARGEST:
         raise SurrogateError(f"{option} = {value}: its size must lie between {1 / LARGEST:g} and {LARGEST:g}")
-    return sp.Rational(str(value).strip())
+    return sp.Rational(str(value).strip()) if size else sp.S.Zero
 
 
 def _pick(kind: str, name: str, choices: dict[str, Choice]) -> Choice:

@@ -153,8 +153,9 @@ def _common_scale(integrand: sp.Expr) -> sp.Expr:
 def _scales(integrand: sp.Expr) -> Iterator[sp.Expr]:
     """Candidates: s of f(s u), of exp(-s |u|) and exp(-s^2 u^2), and of sums 1 + s^2 u^2 and 1 + s |u|."""
     size = sp.Dummy(positive=True)
-    arguments = [f.args[0] for f in integrand.atoms(sp.Function)] + [f.point[0] for f in integrand.atoms(sp.Subs)]
-    sums = [(total, total.subs(dict.fromkeys(BOUND, 0))) for total in integrand.atoms(sp.Add)]
+    functions, values, totals = (_ordered(integrand.atoms(kind)) for kind in (sp.Function, sp.Subs, sp.Add))
+    arguments = [f.args[0] for f in functions] + [value.point[0] for value in values]
+    sums = [(total, total.subs(dict.fromkeys(BOUND, 0))) for total in totals]
     forms = arguments + [total / offset for total, offset in sums if offset != 0 and total.has(*BOUND)]
     for form in forms:
         for w in BOUND:
@@ -162,3 +163,8 @@ def _scales(integrand: sp.Expr) -> Iterator[sp.Expr]:
                 yield sp.Abs(form.subs(sp.Abs(w), size).diff(size))
                 yield form.diff(w)
                 yield sp.sqrt(sp.Abs(form.diff(w, 2)) / 2)
+
+
+def _ordered(expressions: set[sp.Expr]) -> list[sp.Expr]:
+    """A set in an order that does not depend on the process."""
+    return sorted(expressions, key=sp.default_sort_key)

@@ -55,7 +55,7 @@ def simplified_almost_everywhere(expression: sp.Expr) -> sp.Expr:
     if not deltas:
         return expression
     expression = sp.expand(expression)
-    for delta in deltas:
+    for delta in sorted(deltas, key=sp.default_sort_key):
         coefficient = expression.coeff(delta)
         variable = u if delta.has(u) else v
         root = sp.solve(delta.args[0], variable)[0]

@@ -11,9 +11,10 @@ from scipy import special
 
 
 def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
-    """The arguments as floating-point arrays: float32 stays float32, integers become float64."""
-    arrays = [np.asarray(argument) for argument in arguments]
-    return [array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64) for array in arrays]
+    """The arguments as arrays of one floating-point type: that of the arrays among them, float64 if there is none."""
+    found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
+    dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
+    return [np.asarray(argument, dtype=dtype) for argument in arguments]
 
 
 def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,12 +10,13 @@ from torch import Tensor
 
 
 def as_arrays(*arguments: Tensor | float) -> list[Tensor]:
-    """The arguments as tensors on one device; numbers become float64 scalars, which leave a float32 tensor float32."""
-    device = next((argument.device for argument in arguments if isinstance(argument, Tensor)), None)
-    return [
-        argument if isinstance(argument, Tensor) else torch.as_tensor(argument, dtype=torch.float64, device=device)
-        for argument in arguments
-    ]
+    """The arguments as tensors of one device and type: those of the tensors among them, float64 where there is none."""
+    found = [argument for argument in arguments if isinstance(argument, Tensor)]
+    device, dtype = (found[0].device, found[0].dtype) if found else (None, torch.float64)
+    for tensor in found:
+        dtype = torch.promote_types(dtype, tensor.dtype)
+    dtype = dtype if dtype.is_floating_point else torch.float64
+    return [torch.as_tensor(argument, dtype=dtype, device=device) for argument in arguments]
 
 
 def broadcast(value: Tensor | float, *arguments: Tensor) -> Tensor:

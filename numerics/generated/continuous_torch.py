@@ -14,12 +14,13 @@ from torch import Tensor
 
 
 def as_arrays(*arguments: Tensor | float) -> list[Tensor]:
-    """The arguments as tensors on one device; numbers become float64 scalars, which leave a float32 tensor float32."""
-    device = next((argument.device for argument in arguments if isinstance(argument, Tensor)), None)
-    return [
-        argument if isinstance(argument, Tensor) else torch.as_tensor(argument, dtype=torch.float64, device=device)
-        for argument in arguments
-    ]
+    """The arguments as tensors of one device and type: those of the tensors among them, float64 where there is none."""
+    found = [argument for argument in arguments if isinstance(argument, Tensor)]
+    device, dtype = (found[0].device, found[0].dtype) if found else (None, torch.float64)
+    for tensor in found:
+        dtype = torch.promote_types(dtype, tensor.dtype)
+    dtype = dtype if dtype.is_floating_point else torch.float64
+    return [torch.as_tensor(argument, dtype=dtype, device=device) for argument in arguments]
 
 
 def broadcast(value: Tensor | float, *arguments: Tensor) -> Tensor:
@@ -31,30 +32,6 @@ Real = float | Tensor
 
 
 Elementwise = Callable[..., Tensor]  # (u, *parameters) -> value, all of one shape
-
-
-def half_line_rule(sharpness: float, bend: float, reach: float) -> tuple[Tensor, ...]:
-    """Nodes x and weights w, each (n,): sum(w F(x)) is the integral of F over x > 0; see runtime_numpy."""
-    step, onset = 1 / 6, -math.log(bend * sharpness)
-    first, last = math.floor((onset - 2.7) / step), math.ceil(math.log(math.expm1(reach / bend)) / step)
-    s = step * torch.arange(first, last + 1, dtype=torch.float64)
-    left = torch.exp(1.5 * (onset - s))
-    t = s - left / 1.5
-    return bend * torch.log1p(torch.exp(t)), bend * step * torch.special.expit(t) * (1 + left)
-
-
-def batches(
-    rule: Callable[[float], tuple[Tensor, ...]], sharpness: Tensor, dimension: int
-) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
-    """For each decade of sharpness (n,): its rule, and the indices of its points in blocks that fit the cache."""
-    torch.empty(2**21, dtype=torch.float64)  # freed at once: glibc then keeps up to 32 MB between the blocks
-    decade = torch.ceil(torch.log10(torch.clamp(sharpness, min=10.0)))
-    nodes = 2**15 if sharpness.is_cpu else 2**22
-    for exponent in torch.unique(decade[torch.isfinite(decade)]).tolist():
-        table = tuple(column.to(sharpness.device) for column in rule(10.0**exponent))
-        points = torch.nonzero(decade == exponent)[:, 0]
-        for part in torch.split(points, 1 + nodes // len(table[0]) ** dimension):
-            yield table, part
 
 
 class WithSlopes(torch.autograd.Function):
@@ -130,6 +107,34 @@ def require_continuous(f: Elementwise, near: Tensor, scale: Tensor, *parameters:
         raise ValueError(f"{f} jumps at 0: autograd misses the delta in its derivative; differentiate a closed form")
 
 
+def half_line_rule(sharpness: float, bend: float, reach: float) -> tuple[Tensor, ...]:
+    """Nodes x and weights w, each (n,): sum(w F(x)) is the integral of F over x > 0, for F negligible beyond reach.
+
+    x = bend log(1 + e^t) is logarithmic below bend, linear above; t = s - exp(1.5 (onset - s)) / 1.5 ends the grid
+    doubly exponentially below 1 / sharpness, where F must be smooth. Source: Takahasi and Mori 1974, Publ. RIMS 9, 721.
+    """
+    step, onset = 1 / 6, -math.log(bend * sharpness)
+    first, last = math.floor((onset - 2.7) / step), math.ceil(math.log(math.expm1(reach / bend)) / step)
+    s = step * torch.arange(first, last + 1, dtype=torch.float64)
+    left = torch.exp(1.5 * (onset - s))
+    t = s - left / 1.5
+    return bend * torch.log1p(torch.exp(t)), bend * step * torch.special.expit(t) * (1 + left)
+
+
+def batches(
+    rule: Callable[[float], tuple[Tensor, ...]], sharpness: Tensor, dimension: int
+) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
+    """For each decade of sharpness (n,): its rule, and the indices of its points in blocks that fit the cache."""
+    torch.empty(2**21, dtype=torch.float64)  # freed at once: glibc then keeps up to 32 MB between the blocks
+    decade = torch.ceil(torch.log10(torch.clamp(sharpness, min=10.0)))
+    nodes = 2**15 if sharpness.is_cpu else 2**22
+    for exponent in torch.unique(decade[torch.isfinite(decade)]).tolist():
+        table = tuple(column.to(sharpness.device) for column in rule(10.0**exponent))
+        points = torch.nonzero(decade == exponent)[:, 0]
+        for part in torch.split(points, 1 + nodes // len(table[0]) ** dimension):
+            yield table, part
+
+
 def mean_values(f: Elementwise, scale: Tensor, mean: Tensor, variance: Tensor, *p: Tensor) -> Tensor:
     """The quadrature of gaussian_mean; all arguments and the result are (n,)."""
     if torch.any(variance < 0):
@@ -166,13 +171,7 @@ def mean_by_variance(f: Elementwise, *points: Tensor) -> Tensor:
     return torch.zeros_like(mean).masked_scatter(near, stein).masked_scatter(~near, curvature)
 
 
-def gaussian_mean(
-    f: Elementwise,
-    mean: Real,
-    variance: Real,
-    *parameters: Real,
-    scale: Real = 1.0,
-) -> Tensor:
+def gaussian_mean(f: Elementwise, mean: Real, variance: Real, *parameters: Real, scale: Real = 1.0) -> Tensor:
     """E f(u, *parameters) for u ~ N(mean, variance), variance >= 0; the arguments broadcast.
 
     f is elementwise on float64 tensors, analytic for Re u > 0 and for Re u < 0 (a kink at 0 is fine, and a jump if no
@@ -185,8 +184,8 @@ def gaussian_mean(
         return gaussian_mean(slope_of(f, 0), m, v, *p, scale=s)
 
     slopes = [lambda s, *points: torch.zeros_like(s), in_mean, lambda *points: mean_by_variance(f, *points)]
-    for k in range(len(parameters)):
-        slopes.append(lambda s, *points, k=k: gaussian_mean(slope_of(f, k + 1), *points, scale=s))
+    for k in range(1, len(parameters) + 1):
+        slopes.append(lambda s, *points, k=k: gaussian_mean(slope_of(f, k), *points, scale=s))
     return with_slopes(lambda *points: mean_values(f, *points), slopes, scale, mean, variance, *parameters)
 
 
@@ -202,32 +201,30 @@ def quadrant(sigma: Tensor, c: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, ..
     return sigma * eta * row, sigma * eta * ratio, eta / (2 * math.pi) * gauss[:, None], weight, c * row * ratio
 
 
-def same_sign(
-    f: Elementwise,
-    g: Elementwise,
-    s: Tensor,
-    c: Tensor,
-    sign: Tensor,
-    p: list[Tensor],
-    *rule: Tensor,
+def signs_apart(
+    f: Elementwise, g: Elementwise, s: Tensor, c: Tensor, sign: Tensor, p: list[Tensor], *rule: Tensor
 ) -> Tensor:
-    """E f(u) g(sign v) over |u| > |v|, u v > 0, at standard deviation s, correlation c, all (p, 1, 1); result (p,)."""
-    v, u, row_weight, weight, _ = quadrant(s, c, *rule)
-    plus = torch.sum(weight * (f(u, *p)), -1, keepdim=True) * g(sign * v, *p)
-    minus = torch.sum(weight * (f(-u, *p)), -1, keepdim=True) * g(-sign * v, *p)
-    return torch.sum(row_weight * (plus + minus), (1, 2))
+    """E f(u) g(sign v) over |u| > |v| at standard deviation s, correlation c; each sign of u v has nodes of its own.
+
+    s, c and sign are (p, 1, 1), the result is (p,).
+    """
+    total = torch.zeros_like(s[:, 0, 0])
+    for side in (1.0, -1.0):
+        v, u, row_weight, weight, _ = quadrant(s, side * c, *rule)
+        plus = torch.sum(weight * f(u, *p), -1, keepdim=True) * g(side * sign * v, *p)
+        minus = torch.sum(weight * f(-u, *p), -1, keepdim=True) * g(-side * sign * v, *p)
+        total = total + torch.sum(row_weight * (plus + minus), (1, 2))
+    return total
 
 
-def any_sign(
-    f: Elementwise,
-    g: Elementwise,
-    s: Tensor,
-    c: Tensor,
-    sign: Tensor,
-    p: list[Tensor],
-    *rule: Tensor,
+def signs_together(
+    f: Elementwise, g: Elementwise, s: Tensor, c: Tensor, sign: Tensor, p: list[Tensor], *rule: Tensor
 ) -> Tensor:
-    """E f(u) g(sign v) over |u| > |v|, 0 <= c < 1; shapes as in same_sign, weights as in runtime_numpy."""
+    """The same on one set of nodes, for 0 <= c < 1.
+
+    The density at (u, -v) is the one at (u, v) times e^-y, y = 2 u v c / (s^2 (1 - c^2)). With weights e^-y for the sum
+    of the quadrants and 1 - e^-y for (u, v), odd functions keep their digits as c -> 0, positive ones as c -> -1.
+    """
     v, u, row_weight, weight, exponent = quadrant(s, c, *rule)
     excess, rest = -weight * torch.expm1(exponent / (c - 1)), weight * torch.exp(exponent / (c - 1))
     f_plus, f_minus, g_plus, g_minus = f(u, *p), f(-u, *p), g(sign * v, *p), g(-sign * v, *p)
@@ -245,18 +242,20 @@ def pair_values(f: Elementwise, g: Elementwise, scale: Tensor, variance: Tensor,
     sharpness = torch.clamp(100 * sigma / scale, min=10.0)
     unresolved = sharpness * torch.sqrt(1 - torch.abs(rho)) < 3
     orders = ((f, g),) if f is g else ((f, g), (g, f))
-    for apart in (False, True):
-        points = torch.nonzero(unresolved == apart)[:, 0]
+    for folded, chosen in ((signs_together, ~unresolved), (signs_apart, unresolved)):
+        points = torch.nonzero(chosen)[:, 0]
         for rule, part in batches(lambda s: half_line_rule(s, 4.0, 10.0), sharpness[points], 2):
             i = points[part]
             s, c, *q = (each[i, None, None] for each in (sigma, torch.abs(rho), *p))
             sign = torch.where(rho[i, None, None] < 0, -1.0, 1.0)
-            if apart:
-                halves = [same_sign(*h, s, c, sign, q, *rule) + same_sign(*h, s, -c, -sign, q, *rule) for h in orders]
-            else:
-                halves = [any_sign(*h, s, c, sign, q, *rule) for h in orders]
-            value[i] = torch.stack(halves).sum(0) * (2 / len(halves))
+            value[i] = sum(folded(*order, s, c, sign, q, *rule) for order in orders) * (2 / len(orders))
     return value
+
+
+def product_rule(f: Elementwise, g: Elementwise, f1: Elementwise, g1: Elementwise, s: Tensor, *rest: Tensor) -> Tensor:
+    """E f1(u) g(v) + E f(u) g1(v), f1 and g1 being one operation on f and on g; equal terms if f is g."""
+    first = gaussian_pair(f1, g, *rest, scale=s)
+    return 2 * first if f is g else first + gaussian_pair(f, g1, *rest, scale=s)
 
 
 def pair_by_variance(f: Elementwise, g: Elementwise, *points: Tensor) -> Tensor:
@@ -267,25 +266,16 @@ def pair_by_variance(f: Elementwise, g: Elementwise, *points: Tensor) -> Tensor:
     f1, g1, zero = slope_of(f, 0), slope_of(g, 0), points[1] == 0
     for each in (f, g, f1, g1):
         require_continuous(each, zero, points[0], *points[3:])
-
-    def either(a: Elementwise, b: Elementwise, s: Tensor, *rest: Tensor) -> Tensor:
-        first = gaussian_pair(a, g, *rest, scale=s)
-        return 2 * first if f is g else first + gaussian_pair(f, b, *rest, scale=s)
-
     live = [each[~zero] for each in points]
-    stein = either(lambda u, *q: u * f1(u, *q), lambda u, *q: u * g1(u, *q), *live) / (2 * live[1])
+    stein = product_rule(f, g, lambda u, *q: u * f1(u, *q), lambda u, *q: u * g1(u, *q), *live) / (2 * live[1])
     s, *rest = (each[zero] for each in points)
-    limit = either(slope_of(f1, 0), slope_of(g1, 0), s, *rest) / 2 + rest[1] * gaussian_pair(f1, g1, *rest, scale=s)
+    curvature = product_rule(f, g, slope_of(f1, 0), slope_of(g1, 0), s, *rest) / 2
+    limit = curvature + rest[1] * gaussian_pair(f1, g1, *rest, scale=s)
     return torch.zeros_like(zero, dtype=torch.float64).masked_scatter(~zero, stein).masked_scatter(zero, limit)
 
 
 def gaussian_pair(
-    f: Elementwise,
-    g: Elementwise,
-    variance: Real,
-    correlation: Real,
-    *parameters: Real,
-    scale: Real = 1.0,
+    f: Elementwise, g: Elementwise, variance: Real, correlation: Real, *parameters: Real, scale: Real = 1.0
 ) -> Tensor:
     """E f(u, *parameters) g(v, *parameters), (u, v) centred Gaussian of one variance >= 0, |correlation| <= 1.
 
@@ -301,12 +291,9 @@ def gaussian_pair(
         slope = slope_of(f, 0)
         return v * gaussian_pair(slope, slope if f is g else slope_of(g, 0), v, c, *p, scale=s)
 
-    def in_parameter(k: int, s: Tensor, *points: Tensor) -> Tensor:
-        first = gaussian_pair(slope_of(f, k), g, *points, scale=s)
-        return 2 * first if f is g else first + gaussian_pair(f, slope_of(g, k), *points, scale=s)
-
     slopes = [lambda s, *points: torch.zeros_like(s), lambda *points: pair_by_variance(f, g, *points), in_correlation]
-    slopes += [lambda *points, k=k: in_parameter(k + 1, *points) for k in range(len(parameters))]
+    for k in range(1, len(parameters) + 1):
+        slopes.append(lambda *points, k=k: product_rule(f, g, slope_of(f, k), slope_of(g, k), *points))
     return with_slopes(
         lambda *points: pair_values(f, g, *points), slopes, scale, variance, correlations(correlation), *parameters
     )
@@ -317,7 +304,7 @@ def integrand_1(u: Tensor) -> Tensor:
 
 
 def integrand_2(u: Tensor) -> Tensor:
-    return (-1 + torch.tanh(u) ** 2) * (-1 + 3 * torch.tanh(u) ** 2)
+    return (1 - 3 * torch.tanh(u) ** 2) * (1 - torch.tanh(u) ** 2)
 
 
 def integrand_3(u: Tensor) -> Tensor:
@@ -325,15 +312,11 @@ def integrand_3(u: Tensor) -> Tensor:
 
 
 def integrand_4(u: Tensor) -> Tensor:
-    return -1 + torch.tanh(u) ** 2
+    return 1 - torch.tanh(u) ** 2
 
 
 def integrand_5(u: Tensor) -> Tensor:
     return (1 - torch.tanh(u) ** 2) ** 2
-
-
-def integrand_6(u: Tensor) -> Tensor:
-    return (-1 + torch.tanh(u) ** 2) ** 2
 
 
 def mean(h: Tensor | float) -> Tensor:
@@ -490,7 +473,7 @@ def critical_sigma_m2(q: Tensor | float) -> Tensor:
     q: field variance, > 0 (relative to its annealed part where the field is marginalised).
     """
     q, = as_arrays(q)
-    expectation_1 = gaussian_mean(integrand_6, 0, q)
+    expectation_1 = gaussian_mean(integrand_5, 0, q)
     return 1 / expectation_1
 
 
@@ -502,6 +485,6 @@ def critical_sigma_b2(q: Tensor | float) -> Tensor:
     q: field variance, > 0 (relative to its annealed part where the field is marginalised).
     """
     q, = as_arrays(q)
-    expectation_1 = gaussian_mean(integrand_6, 0, q)
+    expectation_1 = gaussian_mean(integrand_5, 0, q)
     expectation_2 = gaussian_mean(integrand_1, 0, q)
     return -(expectation_2 - expectation_1 * q) / expectation_1

@@ -11,9 +11,10 @@ from scipy import special
 
 
 def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
-    """The arguments as floating-point arrays: float32 stays float32, integers become float64."""
-    arrays = [np.asarray(argument) for argument in arguments]
-    return [array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64) for array in arrays]
+    """The arguments as arrays of one floating-point type: that of the arrays among them, float64 if there is none."""
+    found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
+    dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
+    return [np.asarray(argument, dtype=dtype) for argument in arguments]
 
 
 def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -43,7 +44,7 @@ def mean(hbar: ArrayLike, Sigma: ArrayLike) -> NDArray[np.float64]:
     x0 = hbar / 2
     x1 = 1.4142135623730951
     x2 = np.sqrt(Sigma)
-    return x0 + x0 * special.erf(x0 * x1 / x2) + 0.28209479177387814 * x1 * x2 / np.exp(hbar * hbar / (2 * Sigma))
+    return x0 + x0 * special.erf(x0 * x1 / x2) + 0.28209479177387814 * x1 * x2 * np.exp(-hbar * hbar / (2 * Sigma))
 
 
 def second_moment(hbar: ArrayLike, Sigma: ArrayLike) -> NDArray[np.float64]:
@@ -61,7 +62,7 @@ def second_moment(hbar: ArrayLike, Sigma: ArrayLike) -> NDArray[np.float64]:
     x3 = np.sqrt(Sigma)
     x4 = hbar / 2
     x5 = special.erf(x2 * x4 / x3)
-    return x0 + x1 + x0 * x5 + x4 * (hbar * x5 + 0.5641895835477563 * x2 * x3 / np.exp(x1 / Sigma))
+    return x0 + x1 + x0 * x5 + x4 * (hbar * x5 + 0.5641895835477563 * x2 * x3 * np.exp(-x1 / Sigma))
 
 
 def total_map(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -89,7 +90,7 @@ def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: Arra
     """
     q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
     x0 = sigma_m2 * arc_cosine_kernel((1 + 2 * q) / (1 + q))
-    return (2 * sigma_b2 + 2 * T * x0) / (T * (1 - 2 * x0))
+    return 2 * (sigma_b2 + T * x0) / (T * (1 - 2 * x0))
 
 
 def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: ArrayLike) -> NDArray[np.float64]:

@@ -10,12 +10,13 @@ from torch import Tensor
 
 
 def as_arrays(*arguments: Tensor | float) -> list[Tensor]:
-    """The arguments as tensors on one device; numbers become float64 scalars, which leave a float32 tensor float32."""
-    device = next((argument.device for argument in arguments if isinstance(argument, Tensor)), None)
-    return [
-        argument if isinstance(argument, Tensor) else torch.as_tensor(argument, dtype=torch.float64, device=device)
-        for argument in arguments
-    ]
+    """The arguments as tensors of one device and type: those of the tensors among them, float64 where there is none."""
+    found = [argument for argument in arguments if isinstance(argument, Tensor)]
+    device, dtype = (found[0].device, found[0].dtype) if found else (None, torch.float64)
+    for tensor in found:
+        dtype = torch.promote_types(dtype, tensor.dtype)
+    dtype = dtype if dtype.is_floating_point else torch.float64
+    return [torch.as_tensor(argument, dtype=dtype, device=device) for argument in arguments]
 
 
 def broadcast(value: Tensor | float, *arguments: Tensor) -> Tensor:
@@ -45,7 +46,7 @@ def mean(hbar: Tensor | float, Sigma: Tensor | float) -> Tensor:
     x0 = hbar / 2
     x1 = 1.4142135623730951
     x2 = torch.sqrt(Sigma)
-    return x0 + x0 * torch.erf(x0 * x1 / x2) + 0.28209479177387814 * x1 * x2 / torch.exp(hbar * hbar / (2 * Sigma))
+    return x0 + x0 * torch.erf(x0 * x1 / x2) + 0.28209479177387814 * x1 * x2 * torch.exp(-hbar * hbar / (2 * Sigma))
 
 
 def second_moment(hbar: Tensor | float, Sigma: Tensor | float) -> Tensor:
@@ -63,7 +64,7 @@ def second_moment(hbar: Tensor | float, Sigma: Tensor | float) -> Tensor:
     x3 = torch.sqrt(Sigma)
     x4 = hbar / 2
     x5 = torch.erf(x2 * x4 / x3)
-    return x0 + x1 + x0 * x5 + x4 * (hbar * x5 + 0.5641895835477563 * x2 * x3 / torch.exp(x1 / Sigma))
+    return x0 + x1 + x0 * x5 + x4 * (hbar * x5 + 0.5641895835477563 * x2 * x3 * torch.exp(-x1 / Sigma))
 
 
 def total_map(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -91,7 +92,7 @@ def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor |
     """
     q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
     x0 = sigma_m2 * arc_cosine_kernel((1 + 2 * q) / (1 + q))
-    return (2 * sigma_b2 + 2 * T * x0) / (T * (1 - 2 * x0))
+    return 2 * (sigma_b2 + T * x0) / (T * (1 - 2 * x0))
 
 
 def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:

@@ -11,9 +11,10 @@ from scipy import special
 
 
 def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
-    """The arguments as floating-point arrays: float32 stays float32, integers become float64."""
-    arrays = [np.asarray(argument) for argument in arguments]
-    return [array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64) for array in arrays]
+    """The arguments as arrays of one floating-point type: that of the arrays among them, float64 if there is none."""
+    found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
+    dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
+    return [np.asarray(argument, dtype=dtype) for argument in arguments]
 
 
 def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -95,7 +96,7 @@ def correlation_map(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: A
     sigma_b2: variance of the biases, >= 0.
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
-    return broadcast((1.0 * sigma_b2 + 0.6366197723675814 * sigma_m2 * np.arcsin(c)) / (1 + sigma_b2), c, q, sigma_m2, sigma_b2)
+    return broadcast(0.3183098861837907 * (3.141592653589793 * sigma_b2 + 2 * sigma_m2 * np.arcsin(c)) / (1 + sigma_b2), c, q, sigma_m2, sigma_b2)
 
 
 def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:

@@ -10,12 +10,13 @@ from torch import Tensor
 
 
 def as_arrays(*arguments: Tensor | float) -> list[Tensor]:
-    """The arguments as tensors on one device; numbers become float64 scalars, which leave a float32 tensor float32."""
-    device = next((argument.device for argument in arguments if isinstance(argument, Tensor)), None)
-    return [
-        argument if isinstance(argument, Tensor) else torch.as_tensor(argument, dtype=torch.float64, device=device)
-        for argument in arguments
-    ]
+    """The arguments as tensors of one device and type: those of the tensors among them, float64 where there is none."""
+    found = [argument for argument in arguments if isinstance(argument, Tensor)]
+    device, dtype = (found[0].device, found[0].dtype) if found else (None, torch.float64)
+    for tensor in found:
+        dtype = torch.promote_types(dtype, tensor.dtype)
+    dtype = dtype if dtype.is_floating_point else torch.float64
+    return [torch.as_tensor(argument, dtype=dtype, device=device) for argument in arguments]
 
 
 def broadcast(value: Tensor | float, *arguments: Tensor) -> Tensor:
@@ -95,7 +96,7 @@ def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | flo
     sigma_b2: variance of the biases, >= 0.
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
-    return broadcast((1.0 * sigma_b2 + 0.6366197723675814 * torch.asin(c)) / (1 + sigma_b2), c, q, sigma_m2, sigma_b2)
+    return broadcast(0.3183098861837907 * (2 * torch.asin(c) + 3.141592653589793 * sigma_b2) / (1 + sigma_b2), c, q, sigma_m2, sigma_b2)
 
 
 def chi(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:

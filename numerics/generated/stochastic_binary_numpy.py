@@ -13,9 +13,10 @@ from scipy import special
 
 
 def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
-    """The arguments as floating-point arrays: float32 stays float32, integers become float64."""
-    arrays = [np.asarray(argument) for argument in arguments]
-    return [array if np.issubdtype(array.dtype, np.floating) else array.astype(np.float64) for array in arrays]
+    """The arguments as arrays of one floating-point type: that of the arrays among them, float64 if there is none."""
+    found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
+    dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
+    return [np.asarray(argument, dtype=dtype) for argument in arguments]
 
 
 def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -24,9 +25,6 @@ def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64
 
 
 Real = float | np.ndarray
-
-
-Elementwise = Callable[..., np.ndarray]  # (u, *parameters) -> value, all of one shape
 
 
 def half_line_rule(sharpness: float, bend: float, reach: float) -> tuple[np.ndarray, np.ndarray]:
@@ -69,6 +67,9 @@ def correlations(rho: np.ndarray) -> np.ndarray:
     return np.clip(rho, -1.0, 1.0)
 
 
+Elementwise = Callable[..., np.ndarray]  # (u, *parameters) -> value, all of one shape
+
+
 def quadrant(sigma: np.ndarray, c: np.ndarray, x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
     """Nodes v (p, n, 1) and u (p, n, n) over u > v > 0, their weights, and 2 u v c / (sigma^2 (1 + c)).
 
@@ -82,7 +83,7 @@ def quadrant(sigma: np.ndarray, c: np.ndarray, x: np.ndarray, w: np.ndarray) -> 
     return sigma * eta * row, sigma * eta * ratio, eta / (2 * np.pi) * gauss[:, None], weight, c * row * ratio
 
 
-def same_sign(
+def signs_apart(
     f: Elementwise,
     g: Elementwise,
     s: np.ndarray,
@@ -91,14 +92,20 @@ def same_sign(
     p: list[np.ndarray],
     *rule: np.ndarray,
 ) -> np.ndarray:
-    """E f(u) g(sign v) over |u| > |v|, u v > 0, at standard deviation s, correlation c, all (p, 1, 1); result (p,)."""
-    v, u, row_weight, weight, _ = quadrant(s, c, *rule)
-    plus = np.sum(weight * (f(u, *p)), -1, keepdims=True) * g(sign * v, *p)
-    minus = np.sum(weight * (f(-u, *p)), -1, keepdims=True) * g(-sign * v, *p)
-    return np.sum(row_weight * (plus + minus), (1, 2))
+    """E f(u) g(sign v) over |u| > |v| at standard deviation s, correlation c; each sign of u v has nodes of its own.
+
+    s, c and sign are (p, 1, 1), the result is (p,).
+    """
+    total = np.zeros_like(s[:, 0, 0])
+    for side in (1.0, -1.0):
+        v, u, row_weight, weight, _ = quadrant(s, side * c, *rule)
+        plus = np.sum(weight * f(u, *p), -1, keepdims=True) * g(side * sign * v, *p)
+        minus = np.sum(weight * f(-u, *p), -1, keepdims=True) * g(-side * sign * v, *p)
+        total = total + np.sum(row_weight * (plus + minus), (1, 2))
+    return total
 
 
-def any_sign(
+def signs_together(
     f: Elementwise,
     g: Elementwise,
     s: np.ndarray,
@@ -107,7 +114,7 @@ def any_sign(
     p: list[np.ndarray],
     *rule: np.ndarray,
 ) -> np.ndarray:
-    """E f(u) g(sign v) over |u| > |v| at correlation 0 <= c < 1; shapes as in same_sign.
+    """The same on one set of nodes, for 0 <= c < 1.
 
     The density at (u, -v) is the one at (u, v) times e^-y, y = 2 u v c / (s^2 (1 - c^2)). With weights e^-y for the sum
     of the quadrants and 1 - e^-y for (u, v), odd functions keep their digits as c -> 0, positive ones as c -> -1.
@@ -122,12 +129,7 @@ def any_sign(
 
 
 def gaussian_pair(
-    f: Elementwise,
-    g: Elementwise,
-    variance: Real,
-    correlation: Real,
-    *parameters: Real,
-    scale: Real = 1.0,
+    f: Elementwise, g: Elementwise, variance: Real, correlation: Real, *parameters: Real, scale: Real = 1.0
 ) -> np.ndarray:
     """E f(u, *parameters) g(v, *parameters), (u, v) centred Gaussian of one variance >= 0, |correlation| <= 1.
 
@@ -141,17 +143,13 @@ def gaussian_pair(
     sharpness = np.maximum(100 * sigma / finest, 10.0)
     unresolved = sharpness * np.sqrt(1 - np.abs(rho)) < 3
     orders = ((f, g),) if f is g else ((f, g), (g, f))
-    for apart in (False, True):
-        points = np.flatnonzero(unresolved == apart)
+    for folded, chosen in ((signs_together, ~unresolved), (signs_apart, unresolved)):
+        points = np.flatnonzero(chosen)
         for rule, part in batches(lambda s: half_line_rule(s, 4.0, 10.0), sharpness[points], 2):
             i = points[part]
             s, c, *q = (each[i, None, None] for each in (sigma, np.abs(rho), *p))
             sign = np.where(rho[i, None, None] < 0, -1.0, 1.0)
-            if apart:
-                halves = [same_sign(*h, s, c, sign, q, *rule) + same_sign(*h, s, -c, -sign, q, *rule) for h in orders]
-            else:
-                halves = [any_sign(*h, s, c, sign, q, *rule) for h in orders]
-            value[i] = sum(halves) * (2 / len(halves))
+            value[i] = sum(folded(*order, s, c, sign, q, *rule) for order in orders) * (2 / len(orders))
     return value.reshape(shape)[()]
 
 
@@ -160,7 +158,7 @@ def integrand_1(u: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def integrand_2(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    return -1 + np.tanh(u) ** 2
+    return 1 - np.tanh(u) ** 2
 
 
 def mean(h: ArrayLike) -> NDArray[np.float64]:
@@ -236,7 +234,7 @@ def correlation_map(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: A
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_pair(integrand_1, integrand_1, q / 4, c)
-    return (sigma_b2 + expectation_1 * sigma_m2) / (1 + sigma_b2)
+    return ((sigma_b2 + expectation_1 * sigma_m2) / (1 + sigma_b2)).astype(c.dtype, copy=False)
 
 
 def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -251,7 +249,7 @@ def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) ->
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_pair(integrand_2, integrand_2, q / 4, c)
-    return expectation_1 * q * sigma_m2 / (4 + 4 * sigma_b2)
+    return (expectation_1 * q * sigma_m2 / (4 * (1 + sigma_b2))).astype(c.dtype, copy=False)
 
 
 def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -266,4 +264,4 @@ def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Array
     """
     r, T, sigma_m2, sigma_b2 = as_arrays(r, T, sigma_m2, sigma_b2)
     expectation_1 = gaussian_pair(integrand_1, integrand_1, T / 4, r)
-    return (sigma_b2 + expectation_1 * sigma_m2) / (1 + sigma_b2)
+    return ((sigma_b2 + expectation_1 * sigma_m2) / (1 + sigma_b2)).astype(r.dtype, copy=False)
