@@ -55,7 +55,7 @@ class Subject:
     def arguments(self, name: str) -> tuple[sp.Symbol, ...]:
         """The arguments of an emitted map, in order."""
         state = (q,) if name == "variance_map" else (c, q)
-        return (*state, sigma_m2, sigma_b2, *(() if self.theory.maps.is_constant_total else (T,)))
+        return (*state, sigma_m2, sigma_b2, *((T,) if self.theory.maps.takes_total else ()))
 
     @property
     def is_closed(self) -> bool:
@@ -166,7 +166,7 @@ def _emitted_error(subject: Subject, name: str) -> float:
     arguments = subject.arguments(name)
     values = random_points(subject.theory.surrogate, arguments, 200, seed=1)
     got = getattr(subject.numpy, name)(*values)
-    total = {} if not subject.theory.maps.is_constant_total else {T: subject.theory.total_map}
+    total = {} if subject.theory.maps.takes_total else {T: subject.theory.total_map}
     exact = sp.lambdify(arguments, subject.formula(name).closed.subs(total), modules=[FUNCTIONS, "mpmath"])
     with mpmath.workdps(30):
         expected = [exact(*(mpmath.mpf(float(value)) for value in row)) for row in zip(*values, strict=True)]
@@ -195,7 +195,7 @@ def _few_points(subject: Subject, moderate: bool = False) -> list[dict[sp.Symbol
 
 
 def _value(expression: sp.Expr, point: dict[sp.Symbol, sp.Expr], theory: Theory, digits: int) -> sp.Float:
-    total = theory.total_map if theory.maps.is_constant_total else T
+    total = T if theory.maps.takes_total else theory.total_map
     annealed = theory.mean_field.annealed.subs({A: 1, B: 1})  # left over where binary neurons are sampled
     return expression.subs({T: total, D: annealed}).subs(point).evalf(digits)
 

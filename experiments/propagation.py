@@ -84,7 +84,7 @@ class Dynamics:
         function = getattr(compile_theory(self.theory), name, None)
         if function is None:
             raise ValueError(f"{self.theory.surrogate.name}: no {name} was emitted, so its orbit is out of reach")
-        extra = () if self.theory.maps.is_constant_total or name == "total_map" else (total,)
+        extra = (total,) if self.theory.maps.takes_total and name != "total_map" else ()
         return function(*(state or (total,)), self.sigma_m2, self.sigma_b2, *extra)
 
     def settled(self) -> tuple[float, float]:

@@ -82,7 +82,7 @@ def evaluate(
 
 
 def _needs_total(theory: Theory) -> bool:
-    return not theory.maps.is_constant_total and any(getattr(theory, name).has(T) for name in MAPS)
+    return theory.maps.takes_total and any(getattr(theory, name).has(T) for name in MAPS)
 
 
 def _total(theory: Theory, values: Values, given: float | None) -> sp.Expr:
@@ -93,7 +93,7 @@ def _total(theory: Theory, values: Values, given: float | None) -> sp.Expr:
         return sp.Rational(_fixed_total(theory, values) if given is None else given)
     if given is not None:
         raise InputError(f"--total {given:g}: the maps of {theory.surrogate.name} do not depend on T; leave it out")
-    return theory.total_map.xreplace(values) if theory.maps.is_constant_total else values[q]
+    return values[q] if theory.total_map.has(T) else theory.total_map.xreplace(values)
 
 
 def _fixed_total(theory: Theory, values: Values) -> float:
@@ -138,7 +138,7 @@ def _emitted(theory: Theory, name: str, values: Values) -> float | None:
             f"choose another {'--noise or --neurons' if phi is None else '--phi'}"
         ) from None
     state = {"total_map": (T,), "variance_map": (q,)}.get(name, (c, q))
-    extra = () if theory.maps.is_constant_total or name == "total_map" else (T,)
+    extra = (T,) if theory.maps.takes_total and name != "total_map" else ()
     with np.errstate(all="ignore"):
         value = float(function(*(float(values[symbol]) for symbol in (*state, sigma_m2, sigma_b2, *extra))))
     return None if math.isnan(value) else value

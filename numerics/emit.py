@@ -45,7 +45,7 @@ class EmittedFunction:
 
 def emitted_functions(theory: Theory) -> tuple[EmittedFunction, ...]:
     """What a theory offers as functions, but for those of `omitted_functions`."""
-    return tuple(function for function in _offered(theory) if _is_emittable(function, theory.maps.is_constant_total))
+    return tuple(function for function in _offered(theory) if _is_emittable(function, theory.maps.takes_total))
 
 
 def omitted_functions(theory: Theory) -> tuple[str, ...]:
@@ -90,7 +90,7 @@ def _jacobian(theory: Theory) -> Iterator[EmittedFunction]:
 
 def _total(theory: Theory) -> tuple[sp.Symbol, ...]:
     """T, where it does not follow from the other arguments."""
-    return () if theory.maps.is_constant_total else (T,)
+    return (T,) if theory.maps.takes_total else ()
 
 
 def _critical_curve(theory: Theory) -> Iterator[EmittedFunction]:
@@ -216,8 +216,8 @@ def separated(integrand: sp.Expr) -> list[tuple[sp.Expr, sp.Expr, sp.Expr]]:
     return result
 
 
-def _is_emittable(function: EmittedFunction, is_constant_total: bool) -> bool:
-    known = {*function.arguments, *({T} if is_constant_total else set())}
+def _is_emittable(function: EmittedFunction, takes_total: bool) -> bool:
+    known = {*function.arguments, *(set() if takes_total else {T})}
     inside = {s for node in function.expression.atoms(GaussianExpectation) for s in node.integrand.free_symbols}
     nested = any(node.integrand.has(GaussianExpectation) for node in function.expression.atoms(GaussianExpectation))
     return function.expression.free_symbols <= known and inside <= {u, v} and not nested

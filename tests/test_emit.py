@@ -27,7 +27,7 @@ def functions(surrogate: Surrogate, backend: Backend = NUMPY) -> SimpleNamespace
 
 
 def extra(theory: Theory) -> tuple[float, ...]:
-    return () if theory.maps.is_constant_total else (0.8,)
+    return (0.8,) if theory.maps.takes_total else ()
 
 
 @ROWS
@@ -56,7 +56,7 @@ def test_single_precision_stays_single(surrogate: Surrogate, backend: Backend) -
 @ROWS
 def test_gradcheck(surrogate: Surrogate) -> None:
     theory = derive(surrogate)
-    arguments = (c, q, sigma_m2, sigma_b2, *(() if theory.maps.is_constant_total else (T,)))
+    arguments = (c, q, sigma_m2, sigma_b2, *((T,) if theory.maps.takes_total else ()))
     values = random_points(surrogate, arguments, 3, seed=8, moderate=True)
     tensors = [torch.as_tensor(value).requires_grad_() for value in values]
     assert torch.autograd.gradcheck(functions(surrogate, TORCH).correlation_map, tensors)
@@ -75,7 +75,7 @@ def test_equal_inputs_stay_equal_where_the_theory_says_so(surrogate: Surrogate) 
 @ROWS
 def test_no_value_is_undefined_inside_the_domain(surrogate: Surrogate) -> None:
     theory = derive(surrogate)
-    arguments = (c, q, sigma_m2, sigma_b2, *(() if theory.maps.is_constant_total else (T,)))
+    arguments = (c, q, sigma_m2, sigma_b2, *((T,) if theory.maps.takes_total else ()))
     values = random_points(surrogate, arguments, 200, seed=9)
     values[0][:2] = 1.0, -1.0
     maps = functions(surrogate)
@@ -105,7 +105,7 @@ def test_a_theory_emits_only_functions_of_its_arguments() -> None:
         theory = derive(surrogate)
         for function in emitted_functions(theory):
             free = function.expression.free_symbols - set(function.arguments)
-            assert free <= ({T} if theory.maps.is_constant_total else set())
+            assert free <= (set() if theory.maps.takes_total else {T})
 
 
 def test_separated_pairs() -> None:
@@ -124,3 +124,23 @@ def test_no_exponential_overflows_on_its_way_to_0() -> None:
     maps = functions(compose("moment-matching"))
     assert float(maps.mean(-60.0, 1.0)) == pytest.approx(0.0, abs=1e-300)
     assert "1 / np.exp" not in emit(derive(compose("moment-matching")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("correlation", ["0.5", "-0.9", "0.999999999", "-1", "1e-10"])
+@pytest.mark.parametrize("variance", ["1e-8", "1", "1e4"])
+@pytest.mark.parametrize("name", ["lrt", "continuous"])
+def test_quadrature_over_the_whole_range(name: str, variance: str, correlation: str) -> None:
+    """Against nested Gauss-Legendre panels in mpmath; c as the float nearest to the text."""
+    theory = derive(compose(name))
+    point = {
+        c: sp.Float(float(correlation), 30),
+        q: sp.Float(float(variance), 30),
+        sigma_m2: sp.Float(0.5, 30),
+        sigma_b2: 0,
+    }
+    arguments = [float(point[symbol]) for symbol in (c, q, sigma_m2, sigma_b2)]
+    for function in ("correlation_map", "chi"):
+        expected = getattr(theory, function).subs(point).evalf(14)
+        got = float(getattr(compile_theory(theory), function)(*arguments))
+        assert abs(got / float(expected) - 1) <= 1e-11

@@ -38,9 +38,9 @@ class Maps:
     steps: tuple[Step, ...]
 
     @property
-    def is_constant_total(self) -> bool:
-        """Whether T does not depend on the layer (binary neurons)."""
-        return not self.total_map.closed.has(T)
+    def takes_total(self) -> bool:
+        """Whether T is part of the state beside q: marginalised continuous neurons, whose T varies with the layer."""
+        return is_relative(self.mean_field) and self.total_map.closed.has(T)
 
 
 def correlation_maps(mean_field: MeanField) -> Maps:

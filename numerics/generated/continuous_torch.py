@@ -355,7 +355,7 @@ def total_map(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | fl
     return sigma_b2 + expectation_1 * sigma_m2
 
 
-def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:
+def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
     """Variance map, q'.
 
     All arguments broadcast.
@@ -363,14 +363,13 @@ def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor |
     q: field variance, > 0 (relative to its annealed part where the field is marginalised).
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
-    T: total field variance, > 0.
     """
-    q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_mean(integrand_1, 0, q)
-    return broadcast(sigma_b2 + expectation_1 * sigma_m2, q, sigma_m2, sigma_b2, T)
+    return sigma_b2 + expectation_1 * sigma_m2
 
 
-def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:
+def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
     """Slope of it, dq'/dq.
 
     All arguments broadcast.
@@ -378,14 +377,13 @@ def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor
     q: field variance, > 0 (relative to its annealed part where the field is marginalised).
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
-    T: total field variance, > 0.
     """
-    q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_mean(integrand_2, 0, q)
-    return broadcast(expectation_1 * sigma_m2, q, sigma_m2, sigma_b2, T)
+    return broadcast(expectation_1 * sigma_m2, q, sigma_m2, sigma_b2)
 
 
-def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:
+def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
     """Correlation map, c'.
 
     All arguments broadcast.
@@ -394,15 +392,14 @@ def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | flo
     q: field variance, > 0 (relative to its annealed part where the field is marginalised).
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
-    T: total field variance, > 0.
     """
-    c, q, sigma_m2, sigma_b2, T = as_arrays(c, q, sigma_m2, sigma_b2, T)
+    c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_mean(integrand_1, 0, q)
     expectation_2 = gaussian_pair(integrand_3, integrand_3, q, c)
-    return broadcast((sigma_b2 + expectation_2 * sigma_m2) / (sigma_b2 + expectation_1 * sigma_m2), c, q, sigma_m2, sigma_b2, T)
+    return (sigma_b2 + expectation_2 * sigma_m2) / (sigma_b2 + expectation_1 * sigma_m2)
 
 
-def chi(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:
+def chi(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
     """Slope of the correlation map, chi = dc'/dc.
 
     All arguments broadcast.
@@ -411,12 +408,11 @@ def chi(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2
     q: field variance, > 0 (relative to its annealed part where the field is marginalised).
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
-    T: total field variance, > 0.
     """
-    c, q, sigma_m2, sigma_b2, T = as_arrays(c, q, sigma_m2, sigma_b2, T)
+    c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_pair(integrand_4, integrand_4, q, c)
     expectation_2 = gaussian_mean(integrand_1, 0, q)
-    return broadcast(expectation_1 * q * sigma_m2 / (sigma_b2 + expectation_2 * sigma_m2), c, q, sigma_m2, sigma_b2, T)
+    return expectation_1 * q * sigma_m2 / (sigma_b2 + expectation_2 * sigma_m2)
 
 
 def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -435,7 +431,7 @@ def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, 
     return (sigma_b2 + expectation_2 * sigma_m2) / (sigma_b2 + expectation_1 * sigma_m2)
 
 
-def jacobian(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:
+def jacobian(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
     """Mean squared singular value of the layer Jacobian.
 
     All arguments broadcast.
@@ -443,14 +439,13 @@ def jacobian(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | flo
     q: field variance, > 0 (relative to its annealed part where the field is marginalised).
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
-    T: total field variance, > 0.
     """
-    q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_mean(integrand_5, 0, q)
-    return broadcast(expectation_1 * sigma_m2, q, sigma_m2, sigma_b2, T)
+    return broadcast(expectation_1 * sigma_m2, q, sigma_m2, sigma_b2)
 
 
-def jacobian_sigma_derivative(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, mu_4: Tensor | float, T: Tensor | float) -> Tensor:
+def jacobian_sigma_derivative(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, mu_4: Tensor | float) -> Tensor:
     """What the derivative of Sigma adds to it, times 1/N.
 
     All arguments broadcast.
@@ -459,10 +454,9 @@ def jacobian_sigma_derivative(q: Tensor | float, sigma_m2: Tensor | float, sigma
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
     mu_4: fourth moment of the weight means.
-    T: total field variance, > 0.
     """
-    q, sigma_m2, sigma_b2, mu_4, T = as_arrays(q, sigma_m2, sigma_b2, mu_4, T)
-    return broadcast(0, q, sigma_m2, sigma_b2, mu_4, T)
+    q, sigma_m2, sigma_b2, mu_4 = as_arrays(q, sigma_m2, sigma_b2, mu_4)
+    return broadcast(0, q, sigma_m2, sigma_b2, mu_4)
 
 
 def critical_sigma_m2(q: Tensor | float) -> Tensor:

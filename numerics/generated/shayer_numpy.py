@@ -236,7 +236,7 @@ def total_map(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray
     return (broadcast(sigma_b2 + expectation_1, T, sigma_m2, sigma_b2)).astype(T.dtype, copy=False)
 
 
-def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: ArrayLike) -> NDArray[np.float64]:
+def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
     """Variance map, q'.
 
     All arguments broadcast.
@@ -244,14 +244,13 @@ def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: Arra
     q: field variance, > 0 (relative to its annealed part where the field is marginalised).
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
-    T: total field variance, > 0.
     """
-    q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_mean(integrand_1, 0, q)
-    return (broadcast(sigma_b2 + expectation_1, q, sigma_m2, sigma_b2, T)).astype(q.dtype, copy=False)
+    return (broadcast(sigma_b2 + expectation_1, q, sigma_m2, sigma_b2)).astype(q.dtype, copy=False)
 
 
-def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: ArrayLike) -> NDArray[np.float64]:
+def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
     """Slope of it, dq'/dq.
 
     All arguments broadcast.
@@ -259,14 +258,13 @@ def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: Ar
     q: field variance, > 0 (relative to its annealed part where the field is marginalised).
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
-    T: total field variance, > 0.
     """
-    q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_mean(integrand_2, 0, q)
-    return (broadcast(expectation_1, q, sigma_m2, sigma_b2, T)).astype(q.dtype, copy=False)
+    return (broadcast(expectation_1, q, sigma_m2, sigma_b2)).astype(q.dtype, copy=False)
 
 
-def correlation_map(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: ArrayLike) -> NDArray[np.float64]:
+def correlation_map(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
     """Correlation map, c'.
 
     All arguments broadcast.
@@ -275,15 +273,14 @@ def correlation_map(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: A
     q: field variance, > 0 (relative to its annealed part where the field is marginalised).
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
-    T: total field variance, > 0.
     """
-    c, q, sigma_m2, sigma_b2, T = as_arrays(c, q, sigma_m2, sigma_b2, T)
+    c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_mean(integrand_1, 0, q)
     expectation_2 = gaussian_pair(integrand_3, integrand_3, q, c)
-    return (broadcast((sigma_b2 + expectation_2 * sigma_m2) / (sigma_b2 + expectation_1), c, q, sigma_m2, sigma_b2, T)).astype(c.dtype, copy=False)
+    return ((sigma_b2 + expectation_2 * sigma_m2) / (sigma_b2 + expectation_1)).astype(c.dtype, copy=False)
 
 
-def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: ArrayLike) -> NDArray[np.float64]:
+def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
     """Slope of the correlation map, chi = dc'/dc.
 
     All arguments broadcast.
@@ -292,12 +289,11 @@ def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T:
     q: field variance, > 0 (relative to its annealed part where the field is marginalised).
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
-    T: total field variance, > 0.
     """
-    c, q, sigma_m2, sigma_b2, T = as_arrays(c, q, sigma_m2, sigma_b2, T)
+    c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_pair(integrand_4, integrand_4, q, c)
     expectation_2 = gaussian_mean(integrand_1, 0, q)
-    return (broadcast(expectation_1 * q * sigma_m2 / (sigma_b2 + expectation_2), c, q, sigma_m2, sigma_b2, T)).astype(c.dtype, copy=False)
+    return (expectation_1 * q * sigma_m2 / (sigma_b2 + expectation_2)).astype(c.dtype, copy=False)
 
 
 def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -316,7 +312,7 @@ def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Array
     return ((sigma_b2 + expectation_2 * sigma_m2) / (sigma_b2 + expectation_1)).astype(r.dtype, copy=False)
 
 
-def jacobian(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: ArrayLike) -> NDArray[np.float64]:
+def jacobian(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
     """Mean squared singular value of the layer Jacobian.
 
     All arguments broadcast.
@@ -324,14 +320,13 @@ def jacobian(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: ArrayLik
     q: field variance, > 0 (relative to its annealed part where the field is marginalised).
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
-    T: total field variance, > 0.
     """
-    q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_mean(integrand_5, 0, q)
-    return (broadcast(expectation_1 * sigma_m2, q, sigma_m2, sigma_b2, T)).astype(q.dtype, copy=False)
+    return (broadcast(expectation_1 * sigma_m2, q, sigma_m2, sigma_b2)).astype(q.dtype, copy=False)
 
 
-def jacobian_sigma_derivative(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, mu_4: ArrayLike, T: ArrayLike) -> NDArray[np.float64]:
+def jacobian_sigma_derivative(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, mu_4: ArrayLike) -> NDArray[np.float64]:
     """What the derivative of Sigma adds to it, times 1/N.
 
     All arguments broadcast.
@@ -340,9 +335,8 @@ def jacobian_sigma_derivative(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Array
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
     mu_4: fourth moment of the weight means.
-    T: total field variance, > 0.
     """
-    q, sigma_m2, sigma_b2, mu_4, T = as_arrays(q, sigma_m2, sigma_b2, mu_4, T)
+    q, sigma_m2, sigma_b2, mu_4 = as_arrays(q, sigma_m2, sigma_b2, mu_4)
     expectation_1 = gaussian_mean(integrand_6, 0, q)
     expectation_2 = gaussian_mean(integrand_1, 0, q)
-    return (broadcast(expectation_1 * (1 + mu_4 - 2 * sigma_m2) / (expectation_2 * (1 - sigma_m2)), q, sigma_m2, sigma_b2, mu_4, T)).astype(q.dtype, copy=False)
+    return (broadcast(expectation_1 * (1 + mu_4 - 2 * sigma_m2) / (expectation_2 * (1 - sigma_m2)), q, sigma_m2, sigma_b2, mu_4)).astype(q.dtype, copy=False)
