@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from numerics.backends import NUMPY
 from numerics.chain import field_moments as exact_field_moments
-from numerics.chain import initial, propagate, state_means
+from numerics.chain import initial
 from numerics.emit import compile_theory
 from numerics.field_law import Layer, marginal
 from theory.derive import derive
@@ -97,23 +97,9 @@ def marginal_order(subject: ChainSubject) -> float:
     for size in SIZES:
         means = (SPREAD * (-1.0) ** np.arange(size) + SHIFT / np.sqrt(size))[None, :]
         known = np.ones(size)
-        layer = Layer(means, np.zeros(1), subject.neuron, "binary")
+        layer = Layer(means, np.zeros(1), subject.neuron, subject.weights, subject.rho)
         hbar = subject.field_mean(means, known).sum() / np.sqrt(size)
         variance = subject.field_variance(means, known).sum() / size
         errors.append(abs(marginal(layer, 0, known) - float(subject.mean(hbar, variance))))
     order = np.polyfit(np.log(SIZES), np.log(errors), 1)[0]
     return float(abs(order + 1))
-
-
-def propagated_error(subject: ChainSubject, size: int, seed: int = 6) -> float:
-    """Mean absolute error of the second layer's means against the enumerated chain of width `size` <= 12."""
-    rng = np.random.default_rng(seed)
-    first, second = rng.uniform(-0.7, 0.7, (2, size, size))
-    inputs, bias = rng.uniform(-1, 1, size), np.zeros(size)
-    layers = [Layer(means, bias, subject.neuron, "binary") for means in (first, second)]
-    exact = state_means(propagate(propagate(initial(inputs), layers[0]), layers[1]))
-    states = inputs
-    for means in (first, second):
-        hbar = subject.field_mean(means, states).sum(axis=1) / np.sqrt(size)
-        states = np.asarray(subject.mean(hbar, subject.field_variance(means, states).sum(axis=1) / size))
-    return float(np.abs(states - exact).mean())

@@ -14,7 +14,7 @@ from sympy.integrals.quadrature import gauss_legendre
 
 from theory.gaussian import GaussianExpectation, evaluate_all
 from theory.gaussian_closing import flatten
-from theory.special import Box, HardTanh, arc_cosine_kernel
+from theory.special import Box, HardTanh, arc_cosine_kernel, box_probability, clip_covariance
 
 Number: TypeAlias = Any  # mpmath.mpf: mpmath has no types
 
@@ -22,6 +22,8 @@ FUNCTIONS = {
     "HardTanh": lambda x: max(-mpmath.mpf(1), min(mpmath.mpf(1), x)),
     "Box": lambda x: mpmath.mpf(abs(x) < 1),
     "ArcCosineKernel": arc_cosine_kernel,
+    "BoxProbability": box_probability,
+    "ClipCovariance": clip_covariance,
     "ExpErfc": lambda a, b: mpmath.exp(a) * mpmath.erfc(b),
 }
 NODES_A_DIGIT = 0.8

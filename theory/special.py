@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import mpmath
@@ -68,7 +69,7 @@ class BoxProbability(sp.Function):
         return sp.sqrt(2 / sp.pi) * sp.exp(-(a**2) / 2) * inside
 
     def _eval_evalf(self, prec: int) -> sp.Expr:
-        return _plackett(*self.args, prec=prec, order=1)
+        return _evaluate(box_probability, self.args, prec)
 
 
 class ClipCovariance(sp.Function):
@@ -85,23 +86,36 @@ class ClipCovariance(sp.Function):
         raise ArgumentIndexError(self, argindex)
 
     def _eval_evalf(self, prec: int) -> sp.Expr:
-        return _plackett(*self.args, prec=prec, order=2)
+        return _evaluate(clip_covariance, self.args, prec)
 
 
-def _plackett(a: sp.Expr, correlation: sp.Expr, prec: int, order: int) -> sp.Expr:
-    """The integral of `density_difference` over the correlation, once (order 1) or twice (order 2), by mpmath."""
+def _evaluate(function: Callable[..., mpmath.mpf], arguments: tuple[sp.Expr, ...], prec: int) -> sp.Expr:
     with mpmath.workprec(prec + 10):
-        threshold, rho = (mpmath.mpf(sp.N(arg, mpmath.mp.dps)) for arg in (a, correlation))
+        return sp.Float(function(*(mpmath.mpf(str(sp.N(arg, mpmath.mp.dps))) for arg in arguments)), precision=prec)
 
-        def integrand(theta: mpmath.mpf) -> mpmath.mpf:
-            s = mpmath.sin(theta)
-            near = mpmath.exp(-(threshold**2) / (1 + s)) if s > -1 else mpmath.mpf(0)
-            far = mpmath.exp(-(threshold**2) / (1 - s)) if s < 1 else mpmath.mpf(0)
-            return (rho - s) ** (order - 1) * (near - far) / mpmath.pi
 
-        start = rho ** (order - 1) * mpmath.erf(threshold / mpmath.sqrt(2)) ** 2
-        knots = [mpmath.asin(rho) * (1 - mpmath.mpf(4) ** -k) for k in range(12)] + [mpmath.asin(rho)]
-        return sp.Float(start + mpmath.quad(integrand, knots), precision=prec)
+def box_probability(a: mpmath.mpf, rho: mpmath.mpf) -> mpmath.mpf:
+    """`BoxProbability` in mpmath."""
+    return _plackett(a, rho, order=1)
+
+
+def clip_covariance(a: mpmath.mpf, rho: mpmath.mpf) -> mpmath.mpf:
+    """`ClipCovariance` in mpmath."""
+    return _plackett(a, rho, order=2)
+
+
+def _plackett(a: mpmath.mpf, rho: mpmath.mpf, order: int) -> mpmath.mpf:
+    """The integral of `density_difference` over the correlation s = sin(theta), once (order 1) or twice (order 2)."""
+
+    def integrand(theta: mpmath.mpf) -> mpmath.mpf:
+        s = mpmath.sin(theta)
+        near = mpmath.exp(-(a**2) / (1 + s)) if s > -1 else mpmath.mpf(0)
+        far = mpmath.exp(-(a**2) / (1 - s)) if s < 1 else mpmath.mpf(0)
+        return (rho - s) ** (order - 1) * (near - far) / mpmath.pi
+
+    start = rho ** (order - 1) * mpmath.erf(a / mpmath.sqrt(2)) ** 2
+    knots = [mpmath.asin(rho) * (1 - mpmath.mpf(4) ** -k) for k in range(12)] + [mpmath.asin(rho)]
+    return start + mpmath.quad(integrand, knots)
 
 
 class ArcCosineKernel(sp.Function):
