@@ -177,7 +177,7 @@ class ModuleWriter:
         if not set(names) <= used:
             text = f"broadcast({text}, {', '.join(names)})"
         if self.backend is NUMPY and (named or expression.atoms(*DOUBLE)):
-            text = f"({text}).astype({names[0]}.dtype, copy=False)"
+            text = f"np.asarray({text}, dtype=np.result_type({', '.join(names)}))[()]"
         if self.backend is NUMPY and expression.subs(c, 1).has(sp.zoo):
             statements.append('    with np.errstate(divide="ignore"):  # infinite at |c| = 1: the sign jumps')
             return [*statements, f"        return {text}"]

@@ -13,15 +13,22 @@ from scipy import special
 
 
 def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
-    """The arguments as arrays of one floating-point type: that of the arrays among them, float64 if there is none."""
+    """The arguments in one floating-point type: that of the arrays among them, float64 if there is none.
+
+    Beside arrays, float64 scalars become Python numbers: NumPy then reuses temporary arrays, and writes fewer.
+    """
     found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
     dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
-    return [np.asarray(argument, dtype=dtype) for argument in arguments]
+    arrays = [np.asarray(argument, dtype=dtype) for argument in arguments]
+    if dtype != np.float64 or all(array.ndim == 0 for array in arrays):
+        return [array[()] for array in arrays]
+    return [array if array.ndim else array.item() for array in arrays]
 
 
 def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64]) -> NDArray[np.float64]:
     """A value that depends on none, or not all, of the arguments, in their common shape."""
-    return np.broadcast_to(value, np.broadcast_shapes(*(argument.shape for argument in arguments))).copy()
+    typed = np.asarray(value, dtype=np.result_type(*arguments))
+    return np.broadcast_to(typed, np.broadcast_shapes(*map(np.shape, arguments))).copy()
 
 
 Real = float | np.ndarray
@@ -229,7 +236,7 @@ def total_map(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray
     """
     T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
     expectation_1 = gaussian_mean(integrand_1, 0, T)
-    return (sigma_b2 + expectation_1 * sigma_m2).astype(T.dtype, copy=False)
+    return np.asarray(sigma_b2 + expectation_1 * sigma_m2, dtype=np.result_type(T, sigma_m2, sigma_b2))[()]
 
 
 def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -243,7 +250,7 @@ def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDAr
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_mean(integrand_1, 0, q)
-    return (sigma_b2 + expectation_1 * sigma_m2).astype(q.dtype, copy=False)
+    return np.asarray(sigma_b2 + expectation_1 * sigma_m2, dtype=np.result_type(q, sigma_m2, sigma_b2))[()]
 
 
 def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -257,7 +264,7 @@ def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> ND
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_mean(integrand_2, 0, q)
-    return (broadcast(expectation_1 * sigma_m2, q, sigma_m2, sigma_b2)).astype(q.dtype, copy=False)
+    return np.asarray(broadcast(expectation_1 * sigma_m2, q, sigma_m2, sigma_b2), dtype=np.result_type(q, sigma_m2, sigma_b2))[()]
 
 
 def correlation_map(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -273,7 +280,7 @@ def correlation_map(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: A
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_mean(integrand_1, 0, q)
     expectation_2 = gaussian_pair(integrand_3, integrand_3, q, c)
-    return ((sigma_b2 + expectation_2 * sigma_m2) / (sigma_b2 + expectation_1 * sigma_m2)).astype(c.dtype, copy=False)
+    return np.asarray((sigma_b2 + expectation_2 * sigma_m2) / (sigma_b2 + expectation_1 * sigma_m2), dtype=np.result_type(c, q, sigma_m2, sigma_b2))[()]
 
 
 def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -289,7 +296,7 @@ def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) ->
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_pair(integrand_4, integrand_4, q, c)
     expectation_2 = gaussian_mean(integrand_1, 0, q)
-    return (expectation_1 * q * sigma_m2 / (sigma_b2 + expectation_2 * sigma_m2)).astype(c.dtype, copy=False)
+    return np.asarray(expectation_1 * q * sigma_m2 / (sigma_b2 + expectation_2 * sigma_m2), dtype=np.result_type(c, q, sigma_m2, sigma_b2))[()]
 
 
 def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -305,7 +312,7 @@ def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Array
     r, T, sigma_m2, sigma_b2 = as_arrays(r, T, sigma_m2, sigma_b2)
     expectation_1 = gaussian_mean(integrand_1, 0, T)
     expectation_2 = gaussian_pair(integrand_3, integrand_3, T, r)
-    return ((sigma_b2 + expectation_2 * sigma_m2) / (sigma_b2 + expectation_1 * sigma_m2)).astype(r.dtype, copy=False)
+    return np.asarray((sigma_b2 + expectation_2 * sigma_m2) / (sigma_b2 + expectation_1 * sigma_m2), dtype=np.result_type(r, T, sigma_m2, sigma_b2))[()]
 
 
 def jacobian(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -319,7 +326,7 @@ def jacobian(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_mean(integrand_5, 0, q)
-    return (broadcast(expectation_1 * sigma_m2, q, sigma_m2, sigma_b2)).astype(q.dtype, copy=False)
+    return np.asarray(broadcast(expectation_1 * sigma_m2, q, sigma_m2, sigma_b2), dtype=np.result_type(q, sigma_m2, sigma_b2))[()]
 
 
 def jacobian_sigma_derivative(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, mu_4: ArrayLike) -> NDArray[np.float64]:
@@ -345,7 +352,7 @@ def critical_sigma_m2(q: ArrayLike) -> NDArray[np.float64]:
     """
     q, = as_arrays(q)
     expectation_1 = gaussian_mean(integrand_5, 0, q)
-    return (1 / expectation_1).astype(q.dtype, copy=False)
+    return np.asarray(1 / expectation_1, dtype=np.result_type(q))[()]
 
 
 def critical_sigma_b2(q: ArrayLike) -> NDArray[np.float64]:
@@ -358,4 +365,4 @@ def critical_sigma_b2(q: ArrayLike) -> NDArray[np.float64]:
     q, = as_arrays(q)
     expectation_1 = gaussian_mean(integrand_5, 0, q)
     expectation_2 = gaussian_mean(integrand_1, 0, q)
-    return (-(expectation_2 - expectation_1 * q) / expectation_1).astype(q.dtype, copy=False)
+    return np.asarray(-(expectation_2 - expectation_1 * q) / expectation_1, dtype=np.result_type(q))[()]

@@ -13,15 +13,22 @@ from scipy import special
 
 
 def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
-    """The arguments as arrays of one floating-point type: that of the arrays among them, float64 if there is none."""
+    """The arguments in one floating-point type: that of the arrays among them, float64 if there is none.
+
+    Beside arrays, float64 scalars become Python numbers: NumPy then reuses temporary arrays, and writes fewer.
+    """
     found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
     dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
-    return [np.asarray(argument, dtype=dtype) for argument in arguments]
+    arrays = [np.asarray(argument, dtype=dtype) for argument in arguments]
+    if dtype != np.float64 or all(array.ndim == 0 for array in arrays):
+        return [array[()] for array in arrays]
+    return [array if array.ndim else array.item() for array in arrays]
 
 
 def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64]) -> NDArray[np.float64]:
     """A value that depends on none, or not all, of the arguments, in their common shape."""
-    return np.broadcast_to(value, np.broadcast_shapes(*(argument.shape for argument in arguments))).copy()
+    typed = np.asarray(value, dtype=np.result_type(*arguments))
+    return np.broadcast_to(typed, np.broadcast_shapes(*map(np.shape, arguments))).copy()
 
 
 Real = float | np.ndarray
@@ -269,7 +276,7 @@ def correlation_map(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: A
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_pair(integrand_1, integrand_1, q / 4, c)
-    return ((sigma_b2 + expectation_1 * sigma_m2) / (1 + sigma_b2)).astype(c.dtype, copy=False)
+    return np.asarray((sigma_b2 + expectation_1 * sigma_m2) / (1 + sigma_b2), dtype=np.result_type(c, q, sigma_m2, sigma_b2))[()]
 
 
 def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -284,7 +291,7 @@ def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) ->
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_pair(integrand_2, integrand_2, q / 4, c)
-    return (expectation_1 * q * sigma_m2 / (4 * (1 + sigma_b2))).astype(c.dtype, copy=False)
+    return np.asarray(expectation_1 * q * sigma_m2 / (4 * (1 + sigma_b2)), dtype=np.result_type(c, q, sigma_m2, sigma_b2))[()]
 
 
 def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -299,7 +306,7 @@ def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Array
     """
     r, T, sigma_m2, sigma_b2 = as_arrays(r, T, sigma_m2, sigma_b2)
     expectation_1 = gaussian_pair(integrand_1, integrand_1, T / 4, r)
-    return ((sigma_b2 + expectation_1 * sigma_m2) / (1 + sigma_b2)).astype(r.dtype, copy=False)
+    return np.asarray((sigma_b2 + expectation_1 * sigma_m2) / (1 + sigma_b2), dtype=np.result_type(r, T, sigma_m2, sigma_b2))[()]
 
 
 def jacobian(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -313,7 +320,7 @@ def jacobian(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
     expectation_1 = gaussian_mean(integrand_3, 0, q / 4)
-    return (broadcast(expectation_1 * sigma_m2 / 4, q, sigma_m2, sigma_b2)).astype(q.dtype, copy=False)
+    return np.asarray(broadcast(expectation_1 * sigma_m2 / 4, q, sigma_m2, sigma_b2), dtype=np.result_type(q, sigma_m2, sigma_b2))[()]
 
 
 def jacobian_sigma_derivative(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, mu_4: ArrayLike) -> NDArray[np.float64]:
@@ -329,4 +336,4 @@ def jacobian_sigma_derivative(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Array
     q, sigma_m2, sigma_b2, mu_4 = as_arrays(q, sigma_m2, sigma_b2, mu_4)
     expectation_1 = gaussian_mean(integrand_4, 0, q / 4)
     expectation_2 = gaussian_mean(integrand_5, 0, q / 4)
-    return (broadcast(expectation_1 * mu_4 / (4 * (1 - expectation_2 * sigma_m2)), q, sigma_m2, sigma_b2, mu_4)).astype(q.dtype, copy=False)
+    return np.asarray(broadcast(expectation_1 * mu_4 / (4 * (1 - expectation_2 * sigma_m2)), q, sigma_m2, sigma_b2, mu_4), dtype=np.result_type(q, sigma_m2, sigma_b2, mu_4))[()]

@@ -11,15 +11,22 @@ from scipy import special
 
 
 def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
-    """The arguments as arrays of one floating-point type: that of the arrays among them, float64 if there is none."""
+    """The arguments in one floating-point type: that of the arrays among them, float64 if there is none.
+
+    Beside arrays, float64 scalars become Python numbers: NumPy then reuses temporary arrays, and writes fewer.
+    """
     found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
     dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
-    return [np.asarray(argument, dtype=dtype) for argument in arguments]
+    arrays = [np.asarray(argument, dtype=dtype) for argument in arguments]
+    if dtype != np.float64 or all(array.ndim == 0 for array in arrays):
+        return [array[()] for array in arrays]
+    return [array if array.ndim else array.item() for array in arrays]
 
 
 def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64]) -> NDArray[np.float64]:
     """A value that depends on none, or not all, of the arguments, in their common shape."""
-    return np.broadcast_to(value, np.broadcast_shapes(*(argument.shape for argument in arguments))).copy()
+    typed = np.asarray(value, dtype=np.result_type(*arguments))
+    return np.broadcast_to(typed, np.broadcast_shapes(*map(np.shape, arguments))).copy()
 
 
 def mean(hbar: ArrayLike, Sigma: ArrayLike) -> NDArray[np.float64]:
