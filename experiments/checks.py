@@ -195,7 +195,8 @@ def _few_points(subject: Subject, moderate: bool = False) -> list[dict[sp.Symbol
 
 
 def _value(expression: sp.Expr, point: dict[sp.Symbol, sp.Expr], theory: Theory, digits: int) -> sp.Float:
-    total = T if theory.maps.takes_total else theory.total_map
+    settled = q if theory.total_map.has(T) else theory.total_map
+    total = T if theory.maps.takes_total else settled
     annealed = theory.mean_field.annealed.subs({A: 1, B: 1})  # left over where binary neurons are sampled
     return expression.subs({T: total, D: annealed}).subs(point).evalf(digits)
 
