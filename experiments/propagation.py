@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import distributions
 from itertools import count, product
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import sympy as sp
@@ -151,16 +149,6 @@ def figure_1(
     attributes = {"surrogate": surrogate.name, "dataset": dataset_name, "seed": str(seed), "version": VERSION}
     sizes = {"preset": preset.name, "width": preset.width, "realisations": preset.realisations}
     return xr.Dataset(variables, axes | images, attributes | sizes | {"map_sigma_b2": MAP_SIGMA_B2})
-
-
-def save(dataset: xr.Dataset, path: str | Path) -> Path:
-    """Write a netCDF file, whole or not at all; its folder is made."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
-        dataset.to_netcdf(Path(folder) / path.name, engine="scipy")
-        os.replace(Path(folder) / path.name, path)
-    return path
 
 
 def _layers(surrogate: Surrogate, preset: Preset, pairs: tuple[ImagePair, ...], seed: int, tick: Tick) -> Variables:

@@ -11,10 +11,13 @@ from experiments.equations import equations, latex, notes
 from theory.derive import Theory
 
 if TYPE_CHECKING:
+    from experiments.claim import Settled
     from experiments.verify import CheckResult
 
 SURROGATE_HEADER = ("surrogate", "weights", "neurons", "treatment", "form", "derived in", "reference")
 CHECKS = "A check passes if its error (or |z|) is within tolerance and that of a formula made wrong on purpose is not."
+CLAIMS = "A claim is settled by running its checks, listed below the table: + where one holds, - where it does not."
+CLAIM_HEADER = ("claim", "statement", "verdict", "settled by")
 CHECK_HEADER = ("surrogate", "check", "expected", "got", "error or z", "tolerance", "if wrong", "passed")
 
 
@@ -39,6 +42,7 @@ def report(
     settings: Mapping[str, str | int],
     derivations: Sequence[Derivation],
     checks: Sequence[CheckResult],
+    claims: Sequence[Settled],
     figures: Sequence[Figure],
 ) -> str:
     """The report in Markdown; figures are linked by name, so it lies in their folder."""
@@ -48,6 +52,7 @@ def report(
         "# meanbits report", verdict, _markdown_table(("setting", "value"), settings.items()),
         "## Surrogates", _markdown_table(SURROGATE_HEADER, map(_surrogate_row, derivations)),
         "## Checks", CHECKS, _markdown_table(CHECK_HEADER, map(_check_row, checks)),
+        "## Claims", CLAIMS, _markdown_table(CLAIM_HEADER, map(_claim_row, claims)), "\n".join(map(_evidence, claims)),
         "## Figures", *(_figure(figure) for figure in figures),
         "## Equations", *(_equations(derivation.theory) for derivation in derivations),
     ]  # fmt: skip
@@ -69,6 +74,18 @@ def _check_row(check: CheckResult) -> tuple[str, ...]:
     measured = check.error if check.z is None else check.z
     numbers = (f"{value:.3g}" for value in (measured, check.tolerance, check.wrong_error))
     return (check.surrogate, check.check, check.expected, check.got, *numbers, "yes" if check.passed else "**no**")
+
+
+def _claim_row(outcome: Settled) -> tuple[str, ...]:
+    claim, statement = outcome.claim, outcome.claim.statement
+    if outcome.correction:
+        statement = f"{statement} *Corrected:* {claim.corrected}"
+    return (claim.id, statement, f"**{outcome.verdict}**", ", ".join(outcome.settled_by))
+
+
+def _evidence(outcome: Settled) -> str:
+    lines = [f"    - `{'+' if item.holds else '-'} {item.line}`" for item in outcome.evidence]
+    return "\n".join([f"- {outcome.claim.id} ({outcome.claim.source})", *lines])
 
 
 def _figure(figure: Figure) -> str:

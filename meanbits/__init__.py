@@ -15,14 +15,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
+    import xarray as xr
+    from numpy.typing import ArrayLike
+
     from numerics.backends import Backend
+    from numerics.proof import Certificate
+    from numerics.solve import FixedPoint
     from theory.compose import compose
     from theory.derive import Theory
     from theory.noise import NeuronNoise
     from theory.surrogates import Surrogate
 
 __version__ = "0.1.0"
-__all__ = ["NeuronNoise", "Surrogate", "catalogue", "compile", "compose", "derive", "emit"]
+__all__ = [
+    "NeuronNoise", "Surrogate", "catalogue", "certify", "compile", "compose", "derive", "emit", "fixed_point",
+    "phase_diagram",
+]  # fmt: skip
 
 HOMES = {
     "NeuronNoise": "theory.noise",
@@ -85,6 +93,47 @@ def compile(theory: Theory, backend: str = "numpy") -> SimpleNamespace:
     from numerics.emit import compile_theory
 
     return compile_theory(theory, _backend(backend))
+
+
+def fixed_point(
+    surrogate: Theory | Surrogate | str, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
+) -> FixedPoint:
+    """The stable fixed point (q, c) at each (sigma_m2, sigma_b2), with its slopes and depth scales.
+
+    gain takes the place of that of a surrogate in paper form. The arguments broadcast.
+
+    Raises:
+        ValueError: a single layer, which has no fixed point, or parameters out of the domain.
+    """
+    from numerics.solve import fixed_point as solve
+
+    return solve(_theory(surrogate), sigma_m2, sigma_b2, gain)
+
+
+def phase_diagram(
+    surrogate: Theory | Surrogate | str, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
+) -> xr.Dataset:
+    """`fixed_point` on a grid of (sigma_m2, sigma_b2), or of (sigma_m2, gain), as a labelled dataset.
+
+    Raises:
+        ValueError: as `fixed_point`, or for axes without points.
+    """
+    from numerics.phase import phase_diagram as grid
+
+    return grid(_theory(surrogate), sigma_m2, sigma_b2, gain)
+
+
+def certify(surrogate: Theory | Surrogate | str) -> Certificate:
+    """Whether a critical initialisation exists, with a proof by algebra and ball arithmetic."""
+    from numerics.certify import certify as prove
+
+    return prove(_theory(surrogate))
+
+
+def _theory(surrogate: Theory | Surrogate | str) -> Theory:
+    from theory.derive import Theory
+
+    return surrogate if isinstance(surrogate, Theory) else derive(surrogate)
 
 
 def _backend(name: str) -> Backend:

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 import click
 
 from meanbits import __version__
+from meanbits.claims_command import claims
 from meanbits.run_commands import figure, paper, verify
+from meanbits.solve_commands import critical, fixed_point, phase
 from meanbits.theory_commands import catalogue, derive, emit, map_command
 
 EXIT_BAD_INPUT = 2
@@ -48,7 +50,7 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (catalogue, derive, emit, map_command, verify, figure, paper):
+for command in (catalogue, derive, emit, map_command, fixed_point, critical, phase, verify, claims, figure, paper):
     cli.add_command(command)
 
 

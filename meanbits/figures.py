@@ -50,7 +50,8 @@ class Settings:
 
 def figure_1(surrogate: Surrogate, settings: Settings, tick: Tick) -> Figure:
     """Figure 1: q and c per layer, and the correlation map, theory against random networks."""
-    from experiments.propagation import PRESETS, figure_1, save
+    from experiments.propagation import PRESETS, figure_1
+    from numerics.datasets import save
     from paper_figures.figure_1 import draw
 
     preset = next(preset for preset in PRESETS if preset.name == settings.preset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -138,3 +139,35 @@ class Number(click.ParamType):
 
     def _domain(self) -> str:
         return f">= {self.low:g}" if math.isinf(self.high) else f"in [{self.low:g}, {self.high:g}]"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """`points` evenly spaced numbers from start to stop."""
+
+    start: float
+    stop: float
+    points: int
+
+    def values(self) -> Any:
+        """The numbers, as an array."""
+        import numpy as np
+
+        return np.linspace(self.start, self.stop, self.points)
+
+
+class Grid(Number):
+    """A:B:N, N evenly spaced numbers from A to B, or one number; an `Axis`."""
+
+    name = "grid"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        first, *rest = str(value).split(":")
+        start = super().convert(first, param, ctx)
+        if not rest:
+            return Axis(start, start, 1)
+        if len(rest) != 2 or not rest[1].isdecimal():
+            self.fail(f"{value} is no grid; write A:B:N, for example 0:1:100", param, ctx)
+        if int(rest[1]) == 0:
+            self.fail(f"{value} has no points; give N >= 1", param, ctx)
+        return Axis(start, super().convert(rest[0], param, ctx), int(rest[1]))

@@ -6,6 +6,7 @@ import json
 import math
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -53,6 +54,12 @@ def wrapped(text: str, first: str = "", indent: str = "", width: int = WIDTH) ->
         lines.append(f"{lead}{text[:cut]}".rstrip())
         text, lead = text[cut:], indent
     return "\n".join([*lines, f"{lead}{text}".rstrip()])
+
+
+def filled(text: str, indent: str, hanging: str | None = None) -> str:
+    """Words filled to the width of a page, later lines after `hanging`, or after the same indent."""
+    return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent if hanging is None else hanging,
+                         break_long_words=False, break_on_hyphens=False)  # fmt: skip
 
 
 def _break(text: str, room: int) -> int:

@@ -12,6 +12,7 @@ from meanbits.options import Command, fail, json_option, run_options, surrogate_
 from meanbits.present import json_text, notice, progress, table_line
 
 if TYPE_CHECKING:
+    from experiments.claim import Settled
     from experiments.report import Derivation
     from experiments.verify import CheckResult
     from theory.surrogates import Surrogate
@@ -76,7 +77,7 @@ def figure(figure_number: str, surrogate: Surrogate, as_json: bool, **options: A
 @json_option
 @click.pass_context
 def paper(ctx: click.Context, as_json: bool, **options: Any) -> None:
-    """Derive, verify, draw, and write one report.
+    """Derive, verify, settle the claims, draw, and write one report.
 
     Every surrogate of the catalogue is derived and verified, every figure drawn for the deterministic one. The exit
     code is 1 if a check fails.
@@ -89,13 +90,13 @@ def paper(ctx: click.Context, as_json: bool, **options: Any) -> None:
     start, settings = time.perf_counter(), Settings.checked(**options)
     derivations = _derivations(CATALOGUE)
     checks = _checks(CATALOGUE, on_result=_printer(notice))
-    figures = []
+    settled, figures = _claims(), []
     for name, draw in FIGURES.items():
         with progress(f"figure {name}") as tick:
             figures.append(draw(_default(), settings, tick))
     path = settings.folder / "report.md"
     made = settings.shown() | _versions() | {"seconds": f"{time.perf_counter() - start:.0f}"}
-    write_text(path, report(made, derivations, checks, figures))
+    write_text(path, report(made, derivations, checks, settled, figures))
     failed = sum(not check.passed for check in checks)
     verdict = f"{failed} of {len(checks)} checks failed" if failed else f"all {len(checks)} checks passed"
     document = {"report": str(path), "passed": not failed, "verdict": verdict}
@@ -128,6 +129,12 @@ def _derivations(surrogates: Sequence[Surrogate]) -> list[Derivation]:
         derivations.append(Derivation(theory, time.perf_counter() - start))
         notice(f"derived {surrogate.name} in {derivations[-1].seconds:.2f} s")
     return derivations
+
+
+def _claims() -> tuple[Settled, ...]:
+    from experiments.claims import settle
+
+    return settle(on_result=lambda outcome: notice(f"claim {outcome.claim.id}: {outcome.verdict}"))
 
 
 def _checks(

@@ -106,7 +106,7 @@ def emit(surrogate: Surrogate, backend: str, output: Path | None, force: bool, a
     help="Field variance; relative to its annealed part where the field is marginalised.",
 )
 @click.option("--c", type=Number(-1, 1), metavar="C", help="Correlation of two inputs.")
-@click.option("--gap", type=Number(0, 2), metavar="G", help="1 - C, instead of C.")
+@click.option("--gap", type=Number(0, 2), metavar="G", help="1 - C, which may be tiny.")
 @click.option(
     "--total",
     type=Number(low=0),
@@ -120,8 +120,6 @@ def map_command(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, q
 
     q, c and the gap 1 - c that come out, and the slope chi. A gap that goes in may be tiny: 1 - c keeps its digits.
     """
-    if c is not None and gap is not None:
-        fail(f"--c {c:g} and --gap {gap:g} exclude each other; give one of the two")
     if c is None and gap is None:
         fail("--c and --gap are both missing; give one of the two, for example --c 0.5")
     from meanbits.point import InputError, evaluate, variance_of_means
@@ -131,8 +129,6 @@ def map_command(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, q
         point = evaluate(_derived(surrogate), means, sigma_b2, q, c, gap, total)
     except InputError as error:
         fail(str(error))
-    for text in point.notices:
-        notice(text)
     results = {"q_out": point.q_out, "c_out": point.c_out, "gap_out": point.gap_out, "chi": point.chi}
     inputs = {"sigma_m2": means, "sigma_b2": sigma_b2, "q": q, "total": point.total}
     if as_json:

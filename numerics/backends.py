@@ -9,21 +9,32 @@ from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.str import StrPrinter
 
 COMMON = {
+    "ArcCosineDifference": "arc_cosine_difference",
     "ArcCosineKernel": "arc_cosine_kernel",
     "BoxProbability": "box_probability",
     "ClipCovariance": "clip_covariance",
+    "ClipDifference": "clip_difference",
     "ExpErfc": "exp_erfc",
+    "Portion": "portion",
+    "TanhCurvatureOverlap": "tanh_curvature_overlap",
+    "TanhDifference": "tanh_difference",
+    "TanhMean": "tanh_mean",
+    "TanhOverlap": "tanh_overlap",
+    "TanhOverlapGrowth": "tanh_overlap_growth",
+    "TanhSlopeGrowth": "tanh_slope_growth",
+    "TanhSlopeOverlap": "tanh_slope_overlap",
 }
 NUMPY_FUNCTIONS = COMMON | {
-    "Abs": "np.abs", "asin": "np.arcsin", "atan": "np.arctan", "cos": "np.cos", "cosh": "np.cosh", "exp": "np.exp",
-    "erf": "special.erf", "erfc": "special.erfc", "log": "np.log", "sign": "np.sign", "sin": "np.sin",
-    "sinh": "np.sinh", "tanh": "np.tanh", "HardTanh": "hard_tanh", "Box": "box", "Max": "np.maximum",
+    "Abs": "np.abs", "asin": "np.arcsin", "atan": "np.arctan", "atan2": "np.arctan2", "cos": "np.cos",
+    "cosh": "np.cosh", "exp": "np.exp", "erf": "special.erf", "erfc": "special.erfc", "log": "np.log",
+    "sign": "np.sign", "sin": "np.sin", "sinh": "np.sinh", "tanh": "np.tanh", "HardTanh": "hard_tanh", "Box": "box",
+    "Max": "np.maximum",
 }  # fmt: skip
 TORCH_FUNCTIONS = COMMON | {
-    "Abs": "torch.abs", "asin": "torch.asin", "atan": "torch.atan", "cos": "torch.cos", "cosh": "torch.cosh",
-    "exp": "torch.exp", "erf": "torch.erf", "erfc": "torch.erfc", "log": "torch.log", "sign": "torch.sign",
-    "sin": "torch.sin", "sinh": "torch.sinh", "tanh": "torch.tanh", "HardTanh": "hard_tanh", "Box": "box",
-    "Max": "maximum",
+    "Abs": "torch.abs", "asin": "torch.asin", "atan": "torch.atan", "atan2": "torch.atan2", "cos": "torch.cos",
+    "cosh": "torch.cosh", "exp": "torch.exp", "erf": "torch.erf", "erfc": "torch.erfc", "log": "torch.log",
+    "sign": "torch.sign", "sin": "torch.sin", "sinh": "torch.sinh", "tanh": "torch.tanh", "HardTanh": "hard_tanh",
+    "Box": "box", "Max": "maximum",
 }  # fmt: skip
 
 
@@ -51,6 +62,7 @@ NUMPY = Backend(
     module="np",
     imports=(
         "from collections.abc import Callable, Iterator",
+        "from functools import cache",
         "",
         "import numpy as np",
         "from numpy.typing import ArrayLike, NDArray",
@@ -58,7 +70,7 @@ NUMPY = Backend(
     ),
     array_type="NDArray[np.float64]",
     argument_type="ArrayLike",
-    runtime=("elementwise_numpy", "quadrature_numpy", "gaussian_numpy", "clipped_numpy"),
+    runtime=("elementwise_numpy", "quadrature_numpy", "gaussian_numpy", "gap_numpy", "clipped_numpy", "logistic_numpy"),
 )
 TORCH = Backend(
     name="torch",
@@ -67,6 +79,7 @@ TORCH = Backend(
     imports=(
         "import math",
         "from collections.abc import Callable, Iterator",
+        "from functools import cache",
         "from typing import Any",
         "",
         "import torch",
@@ -74,7 +87,15 @@ TORCH = Backend(
     ),
     array_type="Tensor",
     argument_type="Tensor | float",
-    runtime=("elementwise_torch", "slopes_torch", "quadrature_torch", "gaussian_torch", "clipped_torch"),
+    runtime=(
+        "elementwise_torch",
+        "slopes_torch",
+        "quadrature_torch",
+        "gaussian_torch",
+        "gap_torch",
+        "clipped_torch",
+        "logistic_torch",
+    ),
 )
 BACKENDS: tuple[Backend, ...] = (NUMPY, TORCH)
 
@@ -96,6 +117,16 @@ class ArrayPrinter(StrPrinter):
             raise ValueError(f"{self.backend.name} has no {type(expr).__name__}; add it to numerics/backends.py")
         return f"{name}({', '.join(self._print(argument) for argument in expr.args)})"
 
+    def _print_Infinity(self, expr: sp.Expr) -> str:
+        return f"{self.backend.module}.inf"
+
+    def _print_AtExtremes(self, expr: sp.Function) -> str:
+        value, at, *limits = map(self._print, expr.args)
+        return f"at_extremes({value}, {at}, {', '.join(f'lambda: {limit}' for limit in limits)})"
+
+    def _print_UnevaluatedExpr(self, expr: sp.UnevaluatedExpr) -> str:
+        return f"({self._print(expr.args[0])})"
+
     _print_Max = _print_Abs = _print_sign = _print_Function  # noqa: N815 (the names SymPy looks up)
 
     def _print_Pow(self, expr: sp.Pow) -> str:
@@ -103,7 +134,7 @@ class ArrayPrinter(StrPrinter):
         if exponent == sp.Rational(1, 2):
             return f"{self.backend.module}.sqrt({self._print(base)})"
         if exponent.is_negative:
-            return f"1 / {self.parenthesize(base**-exponent, PRECEDENCE['Mul'], strict=True)}"
+            return f"1 / {self.parenthesize(base**-exponent, PRECEDENCE['Mul'])}"
         if exponent == 2 and base.is_Symbol:
             return f"{self._print(base)} * {self._print(base)}"
         return f"{self.parenthesize(base, PRECEDENCE['Pow'])} ** {self.parenthesize(exponent, PRECEDENCE['Pow'])}"

@@ -9,23 +9,30 @@ from numerics.quadrature_torch import batches, unit_interval_rule
 from numerics.slopes_torch import Real, correlations, with_slopes
 
 
-def corner_integrals(a: Tensor, rho: Tensor) -> tuple[Tensor, Tensor]:
-    """Integrals of D(s) and of (|rho| - s) D(s) over 0 < s < |rho|, D = d/ds P(|x| < a, |y| < a), each (n,)."""
+def strip_integrals(a: Tensor, low: Tensor, width: Tensor, top: Tensor) -> tuple[Tensor, Tensor]:
+    """Integrals of D(s) and of (r - s) D(s), D = d/ds P(|x| < a, |y| < a), each (n,).
+
+    s runs below r: sqrt((1 - s) / (1 + s)) from low, where s = r, to low + width = 1 - top <= 1.
+    """
     if torch.any(a < 0):
         raise ValueError(f"clipped normals: a = {a.min()} is negative; give numbers >= 0")
-    r = torch.abs(rho)
-    low = torch.sqrt((1 - r) / (1 + r))
-    width = 2 * r / ((1 + r) * (1 + low))
     first, second = torch.full_like(a, math.nan), torch.full_like(a, math.nan)
     for (t, rest, w), i in batches(unit_interval_rule, 100 / torch.where(a > 0, a, 1.0), 1):
-        h, k, b = (each[i, None] for each in (a * a / 2, low, width))
+        h, k, b, end = (each[i, None] for each in (a * a / 2, low, width, top))
         x = k + b * t
         square = 1 + x * x
         density = -2 / math.pi * b * w / square * torch.exp(-h * square)
-        density = density * torch.expm1(-h * b * rest * (1 + x) * square / (x * x))
+        density = density * torch.expm1(-h * (end + b * rest) * (1 + x) * square / (x * x))
         first[i] = torch.sum(density, -1)
         second[i] = torch.sum(density * 2 * b * t * (x + k) / (square * (1 + k * k)), -1)
     return first, second
+
+
+def corner_integrals(a: Tensor, rho: Tensor) -> tuple[Tensor, Tensor]:
+    """`strip_integrals` over 0 < s < r = |rho|."""
+    r = torch.abs(rho)
+    low = torch.sqrt((1 - r) / (1 + r))
+    return strip_integrals(a, low, 2 * r / ((1 + r) * (1 + low)), torch.zeros_like(r))
 
 
 def box_in_rho(a: Tensor, rho: Tensor) -> Tensor:
@@ -89,3 +96,34 @@ def clip_covariance(a: Real, rho: Real) -> Tensor:
         return c * inside + torch.copysign(corner_integrals(edge, c)[1], c)
 
     return with_slopes(values, [clip_in_edge, box_probability], a, correlations(rho))
+
+
+def clip_difference(a: Real, rest: Real, drop: Real) -> Tensor:
+    """clip_covariance at correlation 1 - rest less that at 1 - rest - drop; a, rest and drop broadcast, rest <= 1.
+
+    The integral of box_probability between them, by parts: a sum of positive terms. A correlation below 0 is reached
+    by way of 0, about which the covariance is odd.
+    """
+
+    def values(edge: Tensor, near: Tensor, fall: Tensor) -> Tensor:
+        crosses = near + fall > 1
+        far, part = torch.where(crosses, 1.0, near + fall), torch.where(crosses, 1 - near, fall)
+        low, high = (torch.sqrt(distance / (2 - distance)) for distance in (near, far))
+        width = torch.where(part > 0, 2 * part / ((2 - near) * (2 - far) * (low + high)), 0.0)
+        below = 2 * (1 - far) / ((2 - far) * (1 + high))
+        inside = torch.special.erf(edge / math.sqrt(2)) ** 2
+        inside = inside + strip_integrals(edge, high, below, torch.zeros_like(high))[0]
+        _, second = strip_integrals(edge, low, width, below)
+        beyond = torch.where(crosses, near + fall - 1, 0.0)
+        return part * inside + second + clip_covariance(edge, beyond)
+
+    def in_edge(edge: Tensor, near: Tensor, fall: Tensor) -> Tensor:
+        return clip_in_edge(edge, 1 - near) - clip_in_edge(edge, 1 - near - fall)
+
+    def in_rest(edge: Tensor, near: Tensor, fall: Tensor) -> Tensor:
+        return box_probability(edge, 1 - near - fall) - box_probability(edge, 1 - near)
+
+    def in_drop(edge: Tensor, near: Tensor, fall: Tensor) -> Tensor:
+        return box_probability(edge, 1 - near - fall)
+
+    return with_slopes(values, [in_edge, in_rest, in_drop], a, rest, drop)

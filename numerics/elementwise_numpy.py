@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
@@ -44,6 +46,36 @@ def arc_cosine_kernel(delta: NDArray[np.float64]) -> NDArray[np.float64]:
         series = series + term / (2 * k + 3)
         term = -term * t * t / ((2 * k + 2) * (2 * k + 3))
     return np.where(t < 1, series, np.sin(t) - t * np.cos(t)) / (2 * np.pi)
+
+
+def arc_cosine_difference(rest: NDArray[np.float64], drop: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The kernel E relu(x) relu(y) at correlation 1 - rest less that at 1 - rest - drop.
+
+    It is the integral of (pi - t) sin t / (2 pi) between the angles, with mid and half their mean and half difference.
+    """
+    outer = rest + drop
+    half = np.arctan2(drop, np.sqrt(rest * (2 - rest)) + np.sqrt(outer * (2 - outer)))
+    mid = 2 * np.arcsin(np.sqrt(rest / 2)) + half
+    inner = 2 * np.sin(half / 2) ** 2
+    return (np.pi - mid) * np.sin(mid) * np.sin(half) / np.pi - 2 * np.cos(mid) * arc_cosine_kernel(inner)
+
+
+def at_extremes(
+    value: ArrayLike, q: ArrayLike, zero: Callable[[], ArrayLike], infinity: Callable[[], ArrayLike]
+) -> NDArray[np.float64]:
+    """value, but zero() where q is 0 and infinity() where q is infinite; all broadcast."""
+    low, high = np.equal(q, 0), np.isinf(q)
+    if np.any(low):
+        value = np.where(low, zero(), value)
+    if np.any(high):
+        value = np.where(high, infinity(), value)
+    return np.asarray(value)[()]
+
+
+def portion(part: ArrayLike, rest: ArrayLike) -> NDArray[np.float64]:
+    """part / (part + rest) for part, rest >= 0: 1 where rest is 0, even if part is, or where part is infinite."""
+    share, alone = 1 / (1 + np.divide(rest, part)), np.equal(rest, 0)
+    return np.where(alone, 1.0, share)[()] if np.any(alone) else share
 
 
 def exp_erfc(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:

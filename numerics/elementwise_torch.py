@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -48,6 +49,33 @@ def arc_cosine_kernel(delta: Tensor) -> Tensor:
         series = series + term / (2 * k + 3)
         term = -term * t * t / ((2 * k + 2) * (2 * k + 3))
     return torch.where(t < 1, series, torch.sin(t) - t * torch.cos(t)) / (2 * torch.pi)
+
+
+def arc_cosine_difference(rest: Tensor | float, drop: Tensor) -> Tensor:
+    """The kernel E relu(x) relu(y) at correlation 1 - rest less that at 1 - rest - drop.
+
+    It is the integral of (pi - t) sin t / (2 pi) between the angles, with mid and half their mean and half difference.
+    """
+    rest = torch.as_tensor(rest, dtype=drop.dtype, device=drop.device)
+    outer = rest + drop
+    half = torch.atan2(drop, torch.sqrt(rest * (2 - rest)) + torch.sqrt(outer * (2 - outer)))
+    mid = 2 * torch.asin(torch.sqrt(rest / 2)) + half
+    inner = 2 * torch.sin(half / 2) ** 2
+    wedge = (torch.pi - mid) * torch.sin(mid) * torch.sin(half) / torch.pi
+    return wedge - 2 * torch.cos(mid) * arc_cosine_kernel(inner)
+
+
+def at_extremes(
+    value: Tensor, q: Tensor, zero: Callable[[], Tensor | float], infinity: Callable[[], Tensor | float]
+) -> Tensor:
+    """value, but zero() where q is 0 and infinity() where q is infinite; all broadcast."""
+    low, high = (torch.as_tensor(limit(), dtype=value.dtype, device=value.device) for limit in (zero, infinity))
+    return torch.where(q == 0, low, torch.where(torch.isinf(q), high, value))
+
+
+def portion(part: Tensor, rest: Tensor) -> Tensor:
+    """part / (part + rest) for part, rest >= 0: 1 where rest is 0, even if part is, or where part is infinite."""
+    return torch.where(rest == 0, 1.0, 1 / (1 + rest / part))
 
 
 def exp_erfc(a: Tensor | float, b: Tensor | float) -> Tensor:

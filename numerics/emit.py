@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import ModuleType, SimpleNamespace
 
 import sympy as sp
 
 from numerics.backends import NUMPY, ArrayPrinter, Backend
+from numerics.blocks import in_blocks
 from numerics.copying import copied_sources, used_imports
 from theory.derive import Theory
+from theory.difference import as_angles
+from theory.gap import Portion, alike, fall, slope, unlike
 from theory.gaussian import GaussianExpectation
-from theory.special import BoxProbability, ClipCovariance, ExpErfc
-from theory.symbols import Sigma, T, c, epsilon, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, u, v
-from theory.tidy import tidy_rational
+from theory.overlap import AtExtremes, GaussianDifference
+from theory.special import BoxProbability, ClipCovariance, ClipDifference, ExpErfc
+from theory.symbols import Sigma, T, c, epsilon, gap, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, u, v
+from theory.tidy import tidy_rational, tidy_slope
 
 FUTURE = "from __future__ import annotations"
 VARIANCES = (sigma_m2, sigma_b2)
@@ -24,13 +28,14 @@ field_symbol = sp.Symbol("h", real=True)
 MEANING = {
     hbar: "mean of the field, any real", Sigma: "variance of the field, >= 0", field_symbol: "field, any real",
     q: "field variance, > 0 (relative to its annealed part where the field is marginalised)",
-    c: "correlation of two inputs, in [-1, 1]", sigma_m2: "variance of the weight means",
+    c: "correlation of two inputs, in [-1, 1]", gap: "1 - c, in [0, 2]", sigma_m2: "variance of the weight means",
     sigma_b2: "variance of the biases, >= 0", T: "total field variance, > 0", overlap: "replica overlap, in [-1, 1]",
-    mu_4: "fourth moment of the weight means",
+    mu_4: "fourth moment of the weight means", alike: "overlap of equal inputs", unlike: "1 less it",
+    fall: "1 less the overlap, relative to that of equal inputs", slope: "slope of the overlap, relative to it too",
 }  # fmt: skip
 
 
-DOUBLE = (BoxProbability, ClipCovariance, ExpErfc)  # evaluated in float64 whatever the arguments
+DOUBLE = (BoxProbability, ClipCovariance, ClipDifference, ExpErfc)  # evaluated in float64 whatever the arguments
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,8 @@ def omitted_functions(theory: Theory) -> tuple[str, ...]:
 
 
 def _offered(theory: Theory) -> list[EmittedFunction]:
-    return [*_neuron(theory), *_maps(theory), *_jacobian(theory), *_critical_curve(theory)]
+    functions = (*_neuron(theory), *_maps(theory), *_jacobian(theory), *_critical_curve(theory))
+    return [replace(function, expression=as_angles(function.expression)) for function in functions]
 
 
 def _neuron(theory: Theory) -> Iterator[EmittedFunction]:
@@ -71,10 +77,16 @@ def _maps(theory: Theory) -> Iterator[EmittedFunction]:
     maps, rest = theory.maps, (*VARIANCES, *_total(theory))
     total, slope = "total field variance of the next layer, T'", "slope of the correlation map, chi = dc'/dc"
     yield EmittedFunction("total_map", (T, *VARIANCES), theory.total_map, total)
-    yield EmittedFunction("variance_map", (q, *rest), theory.variance_map, "variance map, q'")
+    yield EmittedFunction("total_slope", (T, *VARIANCES), maps.total_slope.closed, "slope of it, dT'/dT")
+    variance_map = theory.variance_map if theory.gap is None else theory.gap.variance_map
+    yield EmittedFunction("variance_map", (q, *rest), variance_map, "variance map, q'")
     yield EmittedFunction("variance_slope", (q, *rest), maps.variance_slope.closed, "slope of it, dq'/dq")
     yield EmittedFunction("correlation_map", (c, q, *rest), theory.correlation_map, "correlation map, c'")
     yield EmittedFunction("chi", (c, q, *rest), theory.chi, slope)
+    if theory.gap is not None:
+        title = "correlation map in the gap, 1 - c', exact to rounding as gap -> 0; q may be 0 or infinite"
+        yield EmittedFunction("gap_map", (gap, q, *rest), theory.gap.gap_map, title)
+        yield EmittedFunction("chi_at_gap", (gap, q, *rest), theory.gap.chi, f"{slope}, in terms of the gap")
     if maps.replica_map is not None:
         yield EmittedFunction("replica_map", (overlap, T, *VARIANCES), maps.replica_map.closed, "replica map, g(r)")
 
@@ -100,14 +112,14 @@ def _critical_curve(theory: Theory) -> Iterator[EmittedFunction]:
             yield EmittedFunction(f"critical_{name}", (q,), value, f"{name} along the critical curve")
 
 
-def emit(theory: Theory, backend: Backend = NUMPY) -> str:
-    """The source of a standalone module with the functions of `emitted_functions`.
+def emit(theory: Theory, backend: Backend = NUMPY, functions: Sequence[EmittedFunction] | None = None) -> str:
+    """The source of a standalone module with functions of a theory, by default those of `emitted_functions`.
 
     Raises:
-        ValueError: if the backend lacks a function of the theory.
+        ValueError: if the backend lacks a function that they need.
     """
     writer = ModuleWriter(backend, theory)
-    bodies = [writer.function(function) for function in emitted_functions(theory)]
+    bodies = [writer.function(function) for function in functions or emitted_functions(theory)]
     written = [*writer.integrand_sources(), *bodies]
     body = "\n\n\n".join([*copied_sources(backend.runtime, "\n".join(written)), *written])
     return f"{writer.header(body)}\n\n\n{body}\n"
@@ -116,11 +128,16 @@ def emit(theory: Theory, backend: Backend = NUMPY) -> str:
 @lru_cache(maxsize=128)
 def compile_theory(theory: Theory, backend: Backend = NUMPY) -> SimpleNamespace:
     """The emitted functions of a theory as attributes; `source` holds their text."""
-    source = emit(theory, backend)
+    return compile_functions(theory, emitted_functions(theory), backend)
+
+
+def compile_functions(theory: Theory, functions: Sequence[EmittedFunction], backend: Backend) -> SimpleNamespace:
+    """Functions of a theory, or of its ratios, as attributes; `source` holds their text."""
+    source = emit(theory, backend, functions)
     module = ModuleType(f"meanbits_{backend.name}")
     exec(compile(source, f"<{theory.surrogate.name}, {backend.name}>", "exec"), module.__dict__)
-    functions = {function.name: getattr(module, function.name) for function in emitted_functions(theory)}
-    return SimpleNamespace(**functions, source=source)
+    wrap = in_blocks if backend is NUMPY else lambda function: function
+    return SimpleNamespace(**{each.name: wrap(getattr(module, each.name)) for each in functions}, source=source)
 
 
 class ModuleWriter:
@@ -166,8 +183,8 @@ class ModuleWriter:
 
     def _statements(self, expression: sp.Expr, names: list[str]) -> list[str]:
         statements: list[str] = []
-        named: dict[GaussianExpectation, sp.Symbol] = {}
-        for node in sorted(expression.atoms(GaussianExpectation), key=str):
+        named: dict[GaussianExpectation | GaussianDifference, sp.Symbol] = {}
+        for node in sorted(expression.atoms(GaussianExpectation, GaussianDifference), key=str):
             named[node] = sp.Symbol(f"expectation_{len(named) + 1}", positive=True)
             statements.append(f"    {named[node].name} = {self._expectation(node)}")
         common, (result,) = sp.cse(expression.xreplace(named), symbols=sp.numbered_symbols("x"), order="none")
@@ -178,12 +195,20 @@ class ModuleWriter:
             text = f"broadcast({text}, {', '.join(names)})"
         if self.backend is NUMPY and (named or expression.atoms(*DOUBLE)):
             text = f"np.asarray({text}, dtype=np.result_type({', '.join(names)}))[()]"
-        if self.backend is NUMPY and expression.subs(c, 1).has(sp.zoo):
-            statements.append('    with np.errstate(divide="ignore"):  # infinite at |c| = 1: the sign jumps')
-            return [*statements, f"        return {text}"]
-        return [*statements, f"    return {text}"]
+        statements.append(f"    return {text}")
+        if self.backend is NUMPY and expression.has(AtExtremes, Portion):
+            guard = '    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there'
+            return [guard, *(f"    {statement}" for statement in statements)]
+        if self.backend is NUMPY and any(expression.subs(at_equal).has(sp.zoo) for at_equal in ({c: 1}, {gap: 0})):
+            guard = '    with np.errstate(divide="ignore"):  # infinite at |c| = 1: the sign jumps'
+            return [*statements[:-1], guard, f"    {statements[-1]}"]
+        return statements
 
-    def _expectation(self, node: GaussianExpectation) -> str:
+    def _expectation(self, node: GaussianExpectation | GaussianDifference) -> str:
+        if isinstance(node, GaussianDifference):
+            integrand, *law = node.args
+            names = self._integrand(integrand), self._integrand(tidy_slope(integrand.diff(u), u))
+            return f"gaussian_difference({names[0]}, {', '.join(map(self.printer.source, law))}, slope={names[1]})"
         if not node.is_pair:
             mean, variance = map(self.printer.source, (node.mean[0], node.covariance[0]))
             return f"gaussian_mean({self._integrand(node.integrand)}, {mean}, {variance})"

@@ -69,12 +69,14 @@ def tag(axes: Axes, letter: str, title: str) -> None:
 
 def save(drawn: Figure, folder: str | Path, name: str) -> list[Path]:
     """Write name.pdf and name.png (300 dpi) to a folder, which is made; each file appears whole or not at all."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}.{suffix}" for suffix in ("pdf", "png")]
-    undated = {".pdf": {"CreationDate": None}, ".png": {}}
-    with TemporaryDirectory(dir=folder, prefix=f".{name}-") as drafts:
-        for path in paths:
-            drawn.savefig(Path(drafts) / path.name, metadata=undated[path.suffix])
-            os.replace(Path(drafts) / path.name, path)
-    return paths
+    return [write(drawn, Path(folder) / f"{name}.{suffix}") for suffix in ("pdf", "png")]
+
+
+def write(drawn: Figure, path: str | Path) -> Path:
+    """Write a .pdf or a .png (300 dpi), whole or not at all; its folder is made."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as drafts:
+        drawn.savefig(Path(drafts) / path.name, metadata={"CreationDate": None} if path.suffix == ".pdf" else {})
+        os.replace(Path(drafts) / path.name, path)
+    return path

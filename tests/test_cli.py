@@ -15,6 +15,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 import meanbits
+from experiments.claims import chosen, settle
 from experiments.data import IDX_FILES
 from experiments.report import Figure
 from meanbits.cli import cli, main
@@ -73,7 +74,7 @@ BAD = {
     "map --sigma-m2 0.5 --sigma-b2 0.1 --q 1 --c -2": r"'--c': -2 is out of range",
     "map --sigma-m2 0.5 --sigma-b2 0.1 --q 1 --gap 2.1": r"'--gap': 2.1 is out of range; it must be in \[0, 2\]",
     "map --sigma-m2 0.5 --sigma-b2 0.1 --q 1": r"--c and --gap are both missing; give one",
-    "map --sigma-m2 0.5 --sigma-b2 0.1 --q 1 --c 0 --gap 1": r"--c 0 and --gap 1 exclude each other; give one",
+    "map --sigma-m2 0.5 --sigma-b2 0.1 --q 1 --c 0 --gap 1.5": r"--gap 1.5 disagrees with --c 0, whose gap is 1;",
     "map --sigma-m2 0.5 --sigma-b2 0.1 --c 0": r"[Mm]issing option '--q'; see meanbits map --help",
     f"map --sigma-m2 0.5 --total 2 {POINT}": r"--total 2: .* do not depend on T; leave",
     f"map --neurons relu --sigma-m2 0.5 --total 0 {POINT}": r"--total 0: it must be positive",
@@ -219,8 +220,8 @@ def test_soudry_says_that_training_leaves_a_term_out(run: Run) -> None:
 
 
 def test_quadrature_is_announced(run: Run) -> None:
-    assert "evaluated by quadrature" in run("derive lrt --json").err
-    assert "evaluated by quadrature" in run("derive lrt").out
+    assert "evaluated by quadrature" in run("derive lrt --noise cauchy --json").err
+    assert "evaluated by quadrature" in run("derive lrt --noise cauchy").out
     assert run("derive deterministic --json").err == ""
 
 
@@ -265,9 +266,8 @@ def test_a_tiny_gap_keeps_its_digits(run: Run, gap: float) -> None:
 
 def test_singular_values_are_written_as_agreed(run: Run) -> None:
     assert parsed(run("map random-binary --sigma-b2 0 --q 1 --c 1 --json").out)["chi"] == "inf"
-    undefined = parsed(run("map --sigma-m2 0.5 --sigma-b2 0 --q 0 --c 0.5 --json").out)
-    assert (undefined["q_out"], undefined["c_out"], undefined["chi"]) == (0, None, None)
-    assert "undefined" in run("map --sigma-m2 0.5 --sigma-b2 0 --q 0 --c 0.5").out
+    vanished = parsed(run("map --sigma-m2 0.5 --sigma-b2 0 --q 0 --c 0.5 --json").out)
+    assert (vanished["q_out"], vanished["c_out"], vanished["chi"]) == (0, 0.5, 1)
 
 
 def test_the_total_variance_defaults_to_its_fixed_point(run: Run) -> None:
@@ -350,6 +350,8 @@ def test_paper_writes_one_report(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_
         return Figure("Figure 1", f"{surrogate.name}, {settings.dataset}.", (settings.folder / "figure_1.png",))
 
     monkeypatch.setitem(sys.modules, "experiments.verify", fake_verify(passed))
+    few = chosen(["eq.chi", "crit.deterministic"])
+    monkeypatch.setattr("experiments.claims.settle", lambda on_result: settle(few, on_result))
     monkeypatch.setattr("meanbits.figures.FIGURES", {"1": draw})
     result = run("paper --preset smoke -o results --json")
     verdict = "all 20 checks passed" if passed else "10 of 20 checks failed"
@@ -360,6 +362,8 @@ def test_paper_writes_one_report(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_
     assert "![Figure 1](figure_1.png)\n\ndeterministic, digits." in text
     assert all(f"\n### {name}\n" in text and f"\n| {name} | " in text for name in NAMES)
     assert text.count("$$\n") % 2 == 0
+    assert "| eq.chi | " in text
+    assert "*Corrected:*" in text
     assert run("paper --preset smoke -o results/again").out == f"results/again/report.md: {verdict}\n"
 
 

@@ -22,7 +22,8 @@ def defined(sources: list[str]) -> list[str]:
         (
             NUMPY,
             "box(clip_covariance(a, r))",
-            "box Real unit_interval_rule flat_points batches correlations corner_integrals clip_covariance",
+            "box Real unit_interval_rule flat_points batches correlations strip_integrals corner_integrals "
+            "clip_covariance",
         ),
     ],
 )
@@ -32,7 +33,8 @@ def test_definitions_are_found_across_the_modules(backend: Backend, text: str, n
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
 def test_everything_copied_together_imports_nothing_of_the_package(backend: Backend) -> None:
-    text = "gaussian_mean, gaussian_pair, box_probability, clip_covariance, exp_erfc, arc_cosine_kernel"
+    text = "gaussian_mean, gaussian_pair, box_probability, clip_covariance, exp_erfc, arc_cosine_kernel, "
+    text += "tanh_mean, tanh_overlap, tanh_difference, tanh_slope_overlap, tanh_curvature_overlap, tanh_overlap_growth"
     sources = copied_sources(backend.runtime, text)
     namespace: dict[str, object] = {}
     exec("\n".join(["from __future__ import annotations", *backend.imports, *sources]), namespace)

@@ -16,7 +16,7 @@ from theory.surrogates import CATALOGUE
 
 ROOT = Path(__file__).parent.parent
 REMEDY = "run `python -m numerics.generate`"
-STANDARD = {"__future__", "collections.abc", "math", "typing"}
+STANDARD = {"__future__", "collections.abc", "functools", "math", "typing"}
 LIBRARIES = {"numpy": {"numpy", "scipy"}, "torch": {"torch"}}
 ABSENT = {"numpy": {"torch", "sympy"}, "torch": {"scipy"}}
 PROJECT = {"theory", "numerics", "experiments", "paper_figures", "meanbits"}

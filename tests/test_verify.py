@@ -52,8 +52,7 @@ def test_results_come_one_by_one() -> None:
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 def test_every_check_rejects_a_wrong_formula(check: object) -> None:
-    name = "continuous" if "quadrature" in check.name else "deterministic"
-    subject = Subject.of(compose(name))
+    subject = Subject.of(compose(phi="h/sqrt(1 + h**2)") if "quadrature" in check.name else compose("deterministic"))
     assert check.applies(subject)
     assert check.measure(spoiled(subject, check.spoil)) > check.tolerance
 

@@ -14,6 +14,7 @@ from sympy.integrals.quadrature import gauss_legendre
 
 from theory.gaussian import GaussianExpectation, evaluate_all
 from theory.gaussian_closing import flatten
+from theory.logistic_mixture import FUNCTIONS as LOGISTIC
 from theory.special import Box, HardTanh, arc_cosine_kernel, box_probability, clip_covariance
 
 Number: TypeAlias = Any  # mpmath.mpf: mpmath has no types
@@ -25,6 +26,7 @@ FUNCTIONS = {
     "BoxProbability": box_probability,
     "ClipCovariance": clip_covariance,
     "ExpErfc": lambda a, b: mpmath.exp(a) * mpmath.erfc(b),
+    **LOGISTIC,
 }
 NODES_A_DIGIT = 0.8
 

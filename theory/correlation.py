@@ -22,7 +22,7 @@ class Maps:
     correlation of Q_ab, relative to Q in the first case and to T in the second. `total_map` is T' (constant in T for
     binary neurons); `variance_map` q', `correlation_map` c', `chi` dc'/dc, `variance_slope` dq'/dq, `chi` and
     `correlation_map` at any q, not only at its fixed point. `mean_square` and `overlap` are A' and C' in terms of the
-    state. `replica_map` is r' = g(r) of an exact surrogate, r = Q_ab/T.
+    state, `total_slope` dT'/dT. `replica_map` is r' = g(r) of an exact surrogate, r = Q_ab/T.
     """
 
     mean_field: MeanField
@@ -30,6 +30,7 @@ class Maps:
     mean_square: Formula
     overlap: Formula
     total_map: Formula
+    total_slope: Formula
     variance_map: Formula
     correlation_map: Formula
     chi: Formula
@@ -67,8 +68,8 @@ def correlation_maps(mean_field: MeanField) -> Maps:
         Step("chi = dc'/dc", Assumption.EXACT, chi.definition, chi.closed),
         *collapse,
     )
-    return Maps(mean_field, state, mean_square, overlap, total_map, variance_map, correlation_map, chi, slope,
-                replica_map, (*mean_field.steps, *steps))  # fmt: skip
+    return Maps(mean_field, state, mean_square, overlap, total_map, _slope(total_map, T), variance_map,
+                correlation_map, chi, slope, replica_map, (*mean_field.steps, *steps))  # fmt: skip
 
 
 def is_relative(mean_field: MeanField) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import sympy as sp
 
 from theory.correlation import Maps, correlation_maps
 from theory.criticality import Criticality, critical_conditions
+from theory.gap import GapMaps, gap_maps
 from theory.jacobian import Jacobian, jacobian
 from theory.kernel import markov_kernel
 from theory.marginal import Forward, forward_equations
@@ -55,6 +56,11 @@ class Theory:
     def total_map(self) -> sp.Expr:
         """T' in terms of T, sigma_m2, sigma_b2."""
         return self.maps.total_map.closed
+
+    @cached_property
+    def gap(self) -> GapMaps | None:
+        """The correlation map and chi in terms of the gap 1 - c, where the overlap allows it."""
+        return gap_maps(self.maps)
 
     @property
     def critical_curve(self) -> tuple[sp.Expr, sp.Expr] | None:

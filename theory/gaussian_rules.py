@@ -11,6 +11,7 @@ from collections.abc import Callable
 import sympy as sp
 
 from theory.gaussian import BOUND, GaussianExpectation
+from theory.logistic_rules import tanhs
 from theory.special import ArcCosineKernel, Box, BoxProbability, ClipCovariance, ExpErfc, HardTanh, VoigtProfile
 from theory.symbols import u, v
 from theory.tidy import tidy_rational
@@ -179,8 +180,8 @@ def sines(node: GaussianExpectation, _: Close) -> sp.Expr | None:
     return sp.exp(-tidy_rational(law.trace() / 2)) * sp.sinh(law[0, 1])
 
 
-WHOLE: tuple[Rule, ...] = (arc_cosine, sines)
-RULES: tuple[Rule, ...] = (tilt, delta, stein, signs, clipped, exponential_tails, voigt)
+WHOLE: tuple[Rule, ...] = (arc_cosine, sines, tanhs)
+RULES: tuple[Rule, ...] = (tilt, delta, stein, signs, clipped, exponential_tails, voigt, tanhs)
 
 
 def _combine(node: GaussianExpectation, pieces: list[tuple[sp.Expr, sp.Expr]], close: Close) -> sp.Expr | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -138,6 +139,43 @@ def arc_cosine_kernel(delta: mpmath.mpf) -> mpmath.mpf:
     """`ArcCosineKernel` in mpmath."""
     angle = mpmath.acos(1 - delta)
     return (mpmath.sin(angle) - angle * mpmath.cos(angle)) / (2 * mpmath.pi)
+
+
+class ArcCosineDifference(sp.Function):
+    """`ArcCosineKernel` at correlation 1 - rest less that at 1 - rest - drop, in `rest` and `drop`."""
+
+    nargs = 2
+
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        def difference(rest: mpmath.mpf, drop: mpmath.mpf) -> mpmath.mpf:
+            return arc_cosine_kernel(2 - rest) - arc_cosine_kernel(2 - rest - drop)
+
+        return _evaluate_difference(difference, self.args, prec)
+
+
+class ClipDifference(sp.Function):
+    """`ClipCovariance` at correlation 1 - rest less that at 1 - rest - drop, in `a`, `rest` and `drop`."""
+
+    nargs = 3
+
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        def difference(a: mpmath.mpf, rest: mpmath.mpf, drop: mpmath.mpf) -> mpmath.mpf:
+            return clip_covariance(a, 1 - rest) - clip_covariance(a, 1 - rest - drop)
+
+        return _evaluate_difference(difference, self.args, prec)
+
+
+def _evaluate_difference(
+    function: Callable[..., mpmath.mpf], arguments: tuple[sp.Expr, ...], prec: int
+) -> sp.Expr | None:
+    """A difference at a working precision that leaves `prec` bits after the cancellation."""
+    if not all(argument.is_number for argument in arguments):
+        return None
+    drop = abs(arguments[-1].evalf(5))
+    lost = 0 if drop == 0 else 2 * max(0, -math.floor(math.log2(drop))) if drop > 1e-300 else 2200
+    with mpmath.workprec(prec + lost + 20):
+        exact = (mpmath.mpf(str(sp.N(argument, mpmath.mp.dps))) for argument in arguments)
+        return sp.Float(function(*exact), precision=prec)
 
 
 class ExpErfc(sp.Function):

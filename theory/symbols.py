@@ -34,6 +34,7 @@ D = sp.Symbol("D", positive=True)
 T = sp.Symbol("T", positive=True)
 q = sp.Symbol("q", positive=True)
 c = sp.Symbol("c", real=True)
+gap = sp.Symbol("gap", nonnegative=True)
 overlap = sp.Symbol("r", real=True)
 mu_4 = sp.Symbol("mu_4", nonnegative=True)
 
@@ -52,6 +53,7 @@ MEANING: dict[sp.Symbol, str] = {
     T: "total field variance, Q + D = rho B + sigma_b2",
     q: "Q/D where the field is marginalised, the field variance T where it is sampled or sharp",
     c: "correlation of the fields of two inputs",
+    gap: "1 - c, in [0, 2]",
     overlap: "replica overlap of the fields, Q_ab / T",
     mu_4: "fourth moment of the weight means, E M^4",
 }

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 
 import sympy as sp
 
-from theory.symbols import C, D, Q, Q_ab, Sigma, T, c, overlap, q, sigma_b2, sigma_m2, u, v
+from theory.symbols import C, D, Q, Q_ab, Sigma, T, c, gap, overlap, q, sigma_b2, sigma_m2, u, v
 
 NESTING = (q, T, Q, Sigma, D, sigma_m2, sigma_b2)
-SIGNED = (c, C, Q_ab, overlap)
+SIGNED = (c, C, Q_ab, overlap, gap)
 
 
 def tidy(expression: sp.Expr) -> sp.Expr:

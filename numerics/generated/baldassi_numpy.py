@@ -29,6 +29,12 @@ def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64
     return np.broadcast_to(typed, np.broadcast_shapes(*map(np.shape, arguments))).copy()
 
 
+def portion(part: ArrayLike, rest: ArrayLike) -> NDArray[np.float64]:
+    """part / (part + rest) for part, rest >= 0: 1 where rest is 0, even if part is, or where part is infinite."""
+    share, alone = 1 / (1 + np.divide(rest, part)), np.equal(rest, 0)
+    return np.where(alone, 1.0, share)[()] if np.any(alone) else share
+
+
 def mean(hbar: ArrayLike, Sigma: ArrayLike) -> NDArray[np.float64]:
     """Mean of a neuron, E x.
 
@@ -66,6 +72,19 @@ def total_map(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray
     return broadcast(1 + sigma_b2, T, sigma_m2, sigma_b2)
 
 
+def total_slope(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Slope of it, dT'/dT.
+
+    All arguments broadcast.
+
+    T: total field variance, > 0.
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
+    return broadcast(0, T, sigma_m2, sigma_b2)
+
+
 def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
     """Variance map, q'.
 
@@ -76,7 +95,7 @@ def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDAr
     sigma_b2: variance of the biases, >= 0.
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
-    return broadcast((sigma_b2 + sigma_m2) / (1 - sigma_m2), q, sigma_m2, sigma_b2)
+    return broadcast((sigma_b2 + sigma_m2) * 1 / ((1 - sigma_m2)), q, sigma_m2, sigma_b2)
 
 
 def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -118,3 +137,33 @@ def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) ->
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
     return broadcast(sigma_m2 / (sigma_b2 + sigma_m2), c, q, sigma_m2, sigma_b2)
+
+
+def gap_map(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Correlation map in the gap, 1 - c', exact to rounding as gap -> 0; q may be 0 or infinite.
+
+    All arguments broadcast.
+
+    gap: 1 - c, in [0, 2].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
+    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
+        return broadcast(gap * portion(sigma_m2, sigma_b2), gap, q, sigma_m2, sigma_b2)
+
+
+def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Slope of the correlation map, chi = dc'/dc, in terms of the gap.
+
+    All arguments broadcast.
+
+    gap: 1 - c, in [0, 2].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
+    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
+        return broadcast(portion(sigma_m2, sigma_b2), gap, q, sigma_m2, sigma_b2)

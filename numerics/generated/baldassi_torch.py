@@ -24,6 +24,11 @@ def broadcast(value: Tensor | float, *arguments: Tensor) -> Tensor:
     return torch.broadcast_tensors(torch.as_tensor(value, dtype=arguments[0].dtype), *arguments)[0]
 
 
+def portion(part: Tensor, rest: Tensor) -> Tensor:
+    """part / (part + rest) for part, rest >= 0: 1 where rest is 0, even if part is, or where part is infinite."""
+    return torch.where(rest == 0, 1.0, 1 / (1 + rest / part))
+
+
 def mean(hbar: Tensor | float, Sigma: Tensor | float) -> Tensor:
     """Mean of a neuron, E x.
 
@@ -61,6 +66,19 @@ def total_map(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | fl
     return broadcast(1 + sigma_b2, T, sigma_m2, sigma_b2)
 
 
+def total_slope(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Slope of it, dT'/dT.
+
+    All arguments broadcast.
+
+    T: total field variance, > 0.
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
+    return broadcast(0, T, sigma_m2, sigma_b2)
+
+
 def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
     """Variance map, q'.
 
@@ -71,7 +89,7 @@ def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor |
     sigma_b2: variance of the biases, >= 0.
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
-    return broadcast((sigma_b2 + sigma_m2) / (1 - sigma_m2), q, sigma_m2, sigma_b2)
+    return broadcast((sigma_b2 + sigma_m2) * 1 / ((1 - sigma_m2)), q, sigma_m2, sigma_b2)
 
 
 def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -113,3 +131,31 @@ def chi(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
     return broadcast(sigma_m2 / (sigma_b2 + sigma_m2), c, q, sigma_m2, sigma_b2)
+
+
+def gap_map(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Correlation map in the gap, 1 - c', exact to rounding as gap -> 0; q may be 0 or infinite.
+
+    All arguments broadcast.
+
+    gap: 1 - c, in [0, 2].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
+    return broadcast(gap * portion(sigma_m2, sigma_b2), gap, q, sigma_m2, sigma_b2)
+
+
+def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Slope of the correlation map, chi = dc'/dc, in terms of the gap.
+
+    All arguments broadcast.
+
+    gap: 1 - c, in [0, 2].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
+    return broadcast(portion(sigma_m2, sigma_b2), gap, q, sigma_m2, sigma_b2)

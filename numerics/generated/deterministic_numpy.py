@@ -5,6 +5,8 @@ Weights binary; neurons sign; treatment marginalise; form exact.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
@@ -27,6 +29,24 @@ def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64
     """A value that depends on none, or not all, of the arguments, in their common shape."""
     typed = np.asarray(value, dtype=np.result_type(*arguments))
     return np.broadcast_to(typed, np.broadcast_shapes(*map(np.shape, arguments))).copy()
+
+
+def at_extremes(
+    value: ArrayLike, q: ArrayLike, zero: Callable[[], ArrayLike], infinity: Callable[[], ArrayLike]
+) -> NDArray[np.float64]:
+    """value, but zero() where q is 0 and infinity() where q is infinite; all broadcast."""
+    low, high = np.equal(q, 0), np.isinf(q)
+    if np.any(low):
+        value = np.where(low, zero(), value)
+    if np.any(high):
+        value = np.where(high, infinity(), value)
+    return np.asarray(value)[()]
+
+
+def portion(part: ArrayLike, rest: ArrayLike) -> NDArray[np.float64]:
+    """part / (part + rest) for part, rest >= 0: 1 where rest is 0, even if part is, or where part is infinite."""
+    share, alone = 1 / (1 + np.divide(rest, part)), np.equal(rest, 0)
+    return np.where(alone, 1.0, share)[()] if np.any(alone) else share
 
 
 def mean(hbar: ArrayLike, Sigma: ArrayLike) -> NDArray[np.float64]:
@@ -66,6 +86,19 @@ def total_map(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray
     return broadcast(1 + sigma_b2, T, sigma_m2, sigma_b2)
 
 
+def total_slope(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Slope of it, dT'/dT.
+
+    All arguments broadcast.
+
+    T: total field variance, > 0.
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
+    return broadcast(0, T, sigma_m2, sigma_b2)
+
+
 def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
     """Variance map, q'.
 
@@ -76,8 +109,10 @@ def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDAr
     sigma_b2: variance of the biases, >= 0.
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
-    x0 = 2 * sigma_m2 * np.arcsin(q / (1 + q))
-    return (x0 + 3.141592653589793 * sigma_b2) / (3.141592653589793 - x0)
+    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
+        x0 = 0.3183098861837907
+        x1 = 1 / np.sqrt(1 + 2 * q)
+        return (sigma_b2 + sigma_m2 * at_extremes(2 * x0 * np.arctan(q * x1), q, lambda: 0, lambda: 1)) * 1 / (sigma_m2 * at_extremes(4 * x0 * np.arctan(x1), q, lambda: 1, lambda: 0) + ((1 - sigma_m2)))
 
 
 def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -90,9 +125,9 @@ def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> ND
     sigma_b2: variance of the biases, >= 0.
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
-    x0 = 1 / (1 + q)
+    x0 = 1 / np.sqrt(1 + 2 * q)
     x1 = 2 * sigma_m2
-    return 3.141592653589793 * x0 * x1 * (1 + sigma_b2) / (np.sqrt(1 + 2 * q) * (3.141592653589793 - x1 * np.arcsin(q * x0)) ** 2)
+    return 3.141592653589793 * x0 * x1 * (1 + sigma_b2) / ((1 + q) * (3.141592653589793 - x1 * np.arctan(q * x0)) ** 2)
 
 
 def correlation_map(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -107,9 +142,8 @@ def correlation_map(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: A
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
     x0 = 3.141592653589793 * sigma_b2
-    x1 = q / (1 + q)
-    x2 = 2 * sigma_m2
-    return (x0 + x2 * np.arcsin(c * x1)) / (x0 + x2 * np.arcsin(x1))
+    x1 = 2 * sigma_m2
+    return (x0 + x1 * np.arctan2(c * q, np.sqrt(1 + q * (1 - c)) * np.sqrt(1 + q * (1 + c)))) / (x0 + x1 * np.arctan(q / np.sqrt(1 + 2 * q)))
 
 
 def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -123,8 +157,47 @@ def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) ->
     sigma_b2: variance of the biases, >= 0.
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
-    x0 = 2 * sigma_m2
-    return q * x0 / ((3.141592653589793 * sigma_b2 + x0 * np.arcsin(q / (1 + q))) * np.sqrt(1 + q * (1 - c)) * np.sqrt(1 + q * (1 + c)))
+    x0 = 2 * q
+    return sigma_m2 * x0 / ((3.141592653589793 * sigma_b2 + 2 * sigma_m2 * np.arctan(q / np.sqrt(1 + x0))) * np.sqrt(1 + q * (1 - c)) * np.sqrt(1 + q * (1 + c)))
+
+
+def gap_map(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Correlation map in the gap, 1 - c', exact to rounding as gap -> 0; q may be 0 or infinite.
+
+    All arguments broadcast.
+
+    gap: 1 - c, in [0, 2].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
+    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
+        x0 = np.sqrt(1 + 2 * q)
+        x1 = np.arctan(q / x0)
+        x2 = 1 / (1 + q)
+        x3 = gap * q
+        x4 = 2 - gap
+        x5 = 0.3183098861837907
+        return at_extremes(2 * np.arctan2(x2 * x3, x0 * x2 + x2 * np.sqrt(1 + x3) * np.sqrt(1 + q * x4)) / x1, q, lambda: gap, lambda: 4 * x5 * np.arctan2(gap, np.sqrt(gap) * np.sqrt(x4))) * portion(sigma_m2 * at_extremes(2 * x1 * x5, q, lambda: 0, lambda: 1), sigma_b2)
+
+
+def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Slope of the correlation map, chi = dc'/dc, in terms of the gap.
+
+    All arguments broadcast.
+
+    gap: 1 - c, in [0, 2].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
+    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
+        x0 = 2 - gap
+        x1 = np.arctan(q / np.sqrt(1 + 2 * q))
+        x2 = 0.6366197723675814
+        return at_extremes(q / (x1 * np.sqrt(1 + gap * q) * np.sqrt(1 + q * x0)), q, lambda: 1, lambda: x2 / (np.sqrt(gap) * np.sqrt(x0))) * portion(sigma_m2 * at_extremes(x1 * x2, q, lambda: 0, lambda: 1), sigma_b2)
 
 
 def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -167,7 +240,8 @@ def jacobian_sigma_derivative(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Array
     """
     q, sigma_m2, sigma_b2, mu_4 = as_arrays(q, sigma_m2, sigma_b2, mu_4)
     T = 1 + sigma_b2
-    return broadcast(0.4052847345693511 * mu_4 * (1 + q) ** 2 * (2 + q) * np.arcsin(q / (1 + 3 * q)) / (T * T * np.sqrt(1 + 2 * q)), q, sigma_m2, sigma_b2, mu_4)
+    x0 = 1 / np.sqrt(1 + 2 * q)
+    return broadcast(0.4052847345693511 * mu_4 * x0 * (1 + q) ** 2 * (2 + q) * np.arctan(q * x0 / np.sqrt(1 + 4 * q)) / (T * T), q, sigma_m2, sigma_b2, mu_4)
 
 
 def critical_sigma_m2(q: ArrayLike) -> NDArray[np.float64]:
@@ -179,7 +253,7 @@ def critical_sigma_m2(q: ArrayLike) -> NDArray[np.float64]:
     """
     q, = as_arrays(q)
     x0 = np.sqrt(1 + 2 * q)
-    return 1.5707963267948966 * x0 / (1 + x0 * np.arcsin(q / (1 + q)))
+    return 1.5707963267948966 * x0 / (1 + x0 * np.arctan(q / x0))
 
 
 def critical_sigma_b2(q: ArrayLike) -> NDArray[np.float64]:
@@ -190,5 +264,6 @@ def critical_sigma_b2(q: ArrayLike) -> NDArray[np.float64]:
     q: field variance, > 0 (relative to its annealed part where the field is marginalised).
     """
     q, = as_arrays(q)
-    x0 = np.sqrt(1 + 2 * q) * np.arcsin(q / (1 + q))
-    return (q - x0) / (1 + x0)
+    x0 = np.sqrt(1 + 2 * q)
+    x1 = x0 * np.arctan(q / x0)
+    return (q - x1) / (1 + x1)

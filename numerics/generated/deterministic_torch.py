@@ -5,6 +5,8 @@ Weights binary; neurons sign; treatment marginalise; form exact.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -22,6 +24,19 @@ def as_arrays(*arguments: Tensor | float) -> list[Tensor]:
 def broadcast(value: Tensor | float, *arguments: Tensor) -> Tensor:
     """A value that depends on none, or not all, of the arguments, in their common shape."""
     return torch.broadcast_tensors(torch.as_tensor(value, dtype=arguments[0].dtype), *arguments)[0]
+
+
+def at_extremes(
+    value: Tensor, q: Tensor, zero: Callable[[], Tensor | float], infinity: Callable[[], Tensor | float]
+) -> Tensor:
+    """value, but zero() where q is 0 and infinity() where q is infinite; all broadcast."""
+    low, high = (torch.as_tensor(limit(), dtype=value.dtype, device=value.device) for limit in (zero, infinity))
+    return torch.where(q == 0, low, torch.where(torch.isinf(q), high, value))
+
+
+def portion(part: Tensor, rest: Tensor) -> Tensor:
+    """part / (part + rest) for part, rest >= 0: 1 where rest is 0, even if part is, or where part is infinite."""
+    return torch.where(rest == 0, 1.0, 1 / (1 + rest / part))
 
 
 def mean(hbar: Tensor | float, Sigma: Tensor | float) -> Tensor:
@@ -61,6 +76,19 @@ def total_map(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | fl
     return broadcast(1 + sigma_b2, T, sigma_m2, sigma_b2)
 
 
+def total_slope(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Slope of it, dT'/dT.
+
+    All arguments broadcast.
+
+    T: total field variance, > 0.
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
+    return broadcast(0, T, sigma_m2, sigma_b2)
+
+
 def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
     """Variance map, q'.
 
@@ -71,8 +99,9 @@ def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor |
     sigma_b2: variance of the biases, >= 0.
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
-    x0 = 2 * sigma_m2 * torch.asin(q / (1 + q))
-    return (x0 + 3.141592653589793 * sigma_b2) / (3.141592653589793 - x0)
+    x0 = 0.3183098861837907
+    x1 = 1 / torch.sqrt(1 + 2 * q)
+    return (sigma_b2 + sigma_m2 * at_extremes(2 * x0 * torch.atan(q * x1), q, lambda: 0, lambda: 1)) * 1 / (sigma_m2 * at_extremes(4 * x0 * torch.atan(x1), q, lambda: 1, lambda: 0) + ((1 - sigma_m2)))
 
 
 def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -85,9 +114,9 @@ def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor
     sigma_b2: variance of the biases, >= 0.
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
-    x0 = 1 / (1 + q)
+    x0 = 1 / torch.sqrt(1 + 2 * q)
     x1 = 2 * sigma_m2
-    return 3.141592653589793 * x0 * x1 * (1 + sigma_b2) / (torch.sqrt(1 + 2 * q) * (3.141592653589793 - x1 * torch.asin(q * x0)) ** 2)
+    return 3.141592653589793 * x0 * x1 * (1 + sigma_b2) / ((1 + q) * (3.141592653589793 - x1 * torch.atan(q * x0)) ** 2)
 
 
 def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -102,9 +131,8 @@ def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | flo
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
     x0 = 3.141592653589793 * sigma_b2
-    x1 = q / (1 + q)
-    x2 = 2 * sigma_m2
-    return (x0 + x2 * torch.asin(c * x1)) / (x0 + x2 * torch.asin(x1))
+    x1 = 2 * sigma_m2
+    return (x0 + x1 * torch.atan2(c * q, torch.sqrt(1 + q * (1 - c)) * torch.sqrt(1 + q * (1 + c)))) / (x0 + x1 * torch.atan(q / torch.sqrt(1 + 2 * q)))
 
 
 def chi(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -118,8 +146,45 @@ def chi(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2
     sigma_b2: variance of the biases, >= 0.
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
-    x0 = 2 * sigma_m2
-    return q * x0 / ((3.141592653589793 * sigma_b2 + x0 * torch.asin(q / (1 + q))) * torch.sqrt(1 + q * (1 - c)) * torch.sqrt(1 + q * (1 + c)))
+    x0 = 2 * q
+    return sigma_m2 * x0 / ((3.141592653589793 * sigma_b2 + 2 * sigma_m2 * torch.atan(q / torch.sqrt(1 + x0))) * torch.sqrt(1 + q * (1 - c)) * torch.sqrt(1 + q * (1 + c)))
+
+
+def gap_map(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Correlation map in the gap, 1 - c', exact to rounding as gap -> 0; q may be 0 or infinite.
+
+    All arguments broadcast.
+
+    gap: 1 - c, in [0, 2].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
+    x0 = torch.sqrt(1 + 2 * q)
+    x1 = torch.atan(q / x0)
+    x2 = 1 / (1 + q)
+    x3 = gap * q
+    x4 = 2 - gap
+    x5 = 0.3183098861837907
+    return at_extremes(2 * torch.atan2(x2 * x3, x0 * x2 + x2 * torch.sqrt(1 + x3) * torch.sqrt(1 + q * x4)) / x1, q, lambda: gap, lambda: 4 * x5 * torch.atan2(gap, torch.sqrt(gap) * torch.sqrt(x4))) * portion(sigma_m2 * at_extremes(2 * x1 * x5, q, lambda: 0, lambda: 1), sigma_b2)
+
+
+def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Slope of the correlation map, chi = dc'/dc, in terms of the gap.
+
+    All arguments broadcast.
+
+    gap: 1 - c, in [0, 2].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
+    x0 = 2 - gap
+    x1 = torch.atan(q / torch.sqrt(1 + 2 * q))
+    x2 = 0.6366197723675814
+    return at_extremes(q / (x1 * torch.sqrt(1 + gap * q) * torch.sqrt(1 + q * x0)), q, lambda: 1, lambda: x2 / (torch.sqrt(gap) * torch.sqrt(x0))) * portion(sigma_m2 * at_extremes(x1 * x2, q, lambda: 0, lambda: 1), sigma_b2)
 
 
 def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -162,7 +227,8 @@ def jacobian_sigma_derivative(q: Tensor | float, sigma_m2: Tensor | float, sigma
     """
     q, sigma_m2, sigma_b2, mu_4 = as_arrays(q, sigma_m2, sigma_b2, mu_4)
     T = 1 + sigma_b2
-    return broadcast(0.4052847345693511 * mu_4 * (1 + q) ** 2 * (2 + q) * torch.asin(q / (1 + 3 * q)) / (T * T * torch.sqrt(1 + 2 * q)), q, sigma_m2, sigma_b2, mu_4)
+    x0 = 1 / torch.sqrt(1 + 2 * q)
+    return broadcast(0.4052847345693511 * mu_4 * x0 * (1 + q) ** 2 * (2 + q) * torch.atan(q * x0 / torch.sqrt(1 + 4 * q)) / (T * T), q, sigma_m2, sigma_b2, mu_4)
 
 
 def critical_sigma_m2(q: Tensor | float) -> Tensor:
@@ -174,7 +240,7 @@ def critical_sigma_m2(q: Tensor | float) -> Tensor:
     """
     q, = as_arrays(q)
     x0 = torch.sqrt(1 + 2 * q)
-    return 1.5707963267948966 * x0 / (1 + x0 * torch.asin(q / (1 + q)))
+    return 1.5707963267948966 * x0 / (1 + x0 * torch.atan(q / x0))
 
 
 def critical_sigma_b2(q: Tensor | float) -> Tensor:
@@ -185,5 +251,6 @@ def critical_sigma_b2(q: Tensor | float) -> Tensor:
     q: field variance, > 0 (relative to its annealed part where the field is marginalised).
     """
     q, = as_arrays(q)
-    x0 = torch.sqrt(1 + 2 * q) * torch.asin(q / (1 + q))
-    return (q - x0) / (1 + x0)
+    x0 = torch.sqrt(1 + 2 * q)
+    x1 = x0 * torch.atan(q / x0)
+    return (q - x1) / (1 + x1)

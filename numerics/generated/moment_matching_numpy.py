@@ -5,6 +5,8 @@ Weights binary; neurons relu; treatment marginalise; form exact.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
@@ -37,6 +39,36 @@ def arc_cosine_kernel(delta: NDArray[np.float64]) -> NDArray[np.float64]:
         series = series + term / (2 * k + 3)
         term = -term * t * t / ((2 * k + 2) * (2 * k + 3))
     return np.where(t < 1, series, np.sin(t) - t * np.cos(t)) / (2 * np.pi)
+
+
+def arc_cosine_difference(rest: NDArray[np.float64], drop: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The kernel E relu(x) relu(y) at correlation 1 - rest less that at 1 - rest - drop.
+
+    It is the integral of (pi - t) sin t / (2 pi) between the angles, with mid and half their mean and half difference.
+    """
+    outer = rest + drop
+    half = np.arctan2(drop, np.sqrt(rest * (2 - rest)) + np.sqrt(outer * (2 - outer)))
+    mid = 2 * np.arcsin(np.sqrt(rest / 2)) + half
+    inner = 2 * np.sin(half / 2) ** 2
+    return (np.pi - mid) * np.sin(mid) * np.sin(half) / np.pi - 2 * np.cos(mid) * arc_cosine_kernel(inner)
+
+
+def at_extremes(
+    value: ArrayLike, q: ArrayLike, zero: Callable[[], ArrayLike], infinity: Callable[[], ArrayLike]
+) -> NDArray[np.float64]:
+    """value, but zero() where q is 0 and infinity() where q is infinite; all broadcast."""
+    low, high = np.equal(q, 0), np.isinf(q)
+    if np.any(low):
+        value = np.where(low, zero(), value)
+    if np.any(high):
+        value = np.where(high, infinity(), value)
+    return np.asarray(value)[()]
+
+
+def portion(part: ArrayLike, rest: ArrayLike) -> NDArray[np.float64]:
+    """part / (part + rest) for part, rest >= 0: 1 where rest is 0, even if part is, or where part is infinite."""
+    share, alone = 1 / (1 + np.divide(rest, part)), np.equal(rest, 0)
+    return np.where(alone, 1.0, share)[()] if np.any(alone) else share
 
 
 def mean(hbar: ArrayLike, Sigma: ArrayLike) -> NDArray[np.float64]:
@@ -85,6 +117,19 @@ def total_map(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray
     return broadcast(sigma_b2 + T / 2, T, sigma_m2, sigma_b2)
 
 
+def total_slope(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Slope of it, dT'/dT.
+
+    All arguments broadcast.
+
+    T: total field variance, > 0.
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
+    return broadcast(0.5, T, sigma_m2, sigma_b2)
+
+
 def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: ArrayLike) -> NDArray[np.float64]:
     """Variance map, q'.
 
@@ -96,8 +141,10 @@ def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: Arra
     T: total field variance, > 0.
     """
     q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
-    x0 = sigma_m2 * arc_cosine_kernel((1 + 2 * q) / (1 + q))
-    return 2 * (sigma_b2 + T * x0) / (T * (1 - 2 * x0))
+    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
+        x0 = T / 2
+        x1 = sigma_m2 * at_extremes(T * arc_cosine_kernel((1 + 2 * q) / (1 + q)), q, lambda: 0.3183098861837907 * x0, lambda: x0)
+        return (x1 + sigma_b2) / (x0 - x1)
 
 
 def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: ArrayLike) -> NDArray[np.float64]:
@@ -112,8 +159,8 @@ def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: Ar
     """
     q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
     x0 = 1 + q
-    x1 = 1 / x0
-    return 0.15915494309189535 * sigma_m2 * (T + 2 * sigma_b2) * (3.141592653589793 + 2 * np.arcsin(q * x1)) / (T * x0 * x0 * (1 - 2 * sigma_m2 * arc_cosine_kernel(x1 * (1 + 2 * q))) ** 2)
+    x1 = 1 + 2 * q
+    return 0.15915494309189535 * sigma_m2 * (T + 2 * sigma_b2) * (3.141592653589793 + 2 * np.arctan(q / np.sqrt(x1))) / (T * x0 * x0 * (1 - 2 * sigma_m2 * arc_cosine_kernel(x1 / x0)) ** 2)
 
 
 def correlation_map(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: ArrayLike) -> NDArray[np.float64]:
@@ -147,8 +194,49 @@ def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T:
     c, q, sigma_m2, sigma_b2, T = as_arrays(c, q, sigma_m2, sigma_b2, T)
     x0 = 1 / (1 + q)
     x1 = T * sigma_m2
-    x2 = q * x0
-    return 0.07957747154594767 * x1 * x2 * (3.141592653589793 + 2 * np.arcsin(c * x2)) / (sigma_b2 + x1 * arc_cosine_kernel(x0 * (1 + 2 * q)))
+    return 0.07957747154594767 * q * x0 * x1 * (3.141592653589793 + 2 * np.arctan2(c * q, np.sqrt(1 + q * (1 - c)) * np.sqrt(1 + q * (1 + c)))) / (sigma_b2 + x1 * arc_cosine_kernel(x0 * (1 + 2 * q)))
+
+
+def gap_map(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: ArrayLike) -> NDArray[np.float64]:
+    """Correlation map in the gap, 1 - c', exact to rounding as gap -> 0; q may be 0 or infinite.
+
+    All arguments broadcast.
+
+    gap: 1 - c, in [0, 2].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    T: total field variance, > 0.
+    """
+    gap, q, sigma_m2, sigma_b2, T = as_arrays(gap, q, sigma_m2, sigma_b2, T)
+    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
+        x0 = 1 / (1 + q)
+        x1 = arc_cosine_kernel(x0 * (1 + 2 * q))
+        x2 = T / 2
+        return at_extremes(arc_cosine_difference(x0, gap * q * x0) / x1, q, lambda: 0, lambda: 2 * arc_cosine_difference(0, gap)) * portion(sigma_m2 * at_extremes(T * x1, q, lambda: 0.3183098861837907 * x2, lambda: x2), sigma_b2)
+
+
+def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: ArrayLike) -> NDArray[np.float64]:
+    """Slope of the correlation map, chi = dc'/dc, in terms of the gap.
+
+    All arguments broadcast.
+
+    gap: 1 - c, in [0, 2].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    T: total field variance, > 0.
+    """
+    gap, q, sigma_m2, sigma_b2, T = as_arrays(gap, q, sigma_m2, sigma_b2, T)
+    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
+        x0 = 0.3183098861837907
+        x1 = 1 + q
+        x2 = 1 / x1
+        x3 = arc_cosine_kernel(x2 * (1 + 2 * q))
+        x4 = 1 / np.sqrt(x1)
+        x5 = 2 - gap
+        x6 = T / 2
+        return at_extremes(q * x0 * x2 * np.arctan2(x4 * np.sqrt(1 + q * x5), x4 * np.sqrt(1 + gap * q)) / x3, q, lambda: 0, lambda: 2 * x0 * np.arctan2(np.sqrt(x5), np.sqrt(gap))) * portion(sigma_m2 * at_extremes(T * x3, q, lambda: x0 * x6, lambda: x6), sigma_b2)
 
 
 def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -176,4 +264,4 @@ def jacobian(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: ArrayLik
     T: total field variance, > 0.
     """
     q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
-    return broadcast(0.07957747154594767 * sigma_m2 * (3.141592653589793 + 2 * np.arcsin(q / (1 + q))), q, sigma_m2, sigma_b2, T)
+    return broadcast(0.07957747154594767 * sigma_m2 * (3.141592653589793 + 2 * np.arctan(q / np.sqrt(1 + 2 * q))), q, sigma_m2, sigma_b2, T)

@@ -5,6 +5,9 @@ Weights binary; neurons relu; treatment marginalise; form exact.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -32,6 +35,44 @@ def arc_cosine_kernel(delta: Tensor) -> Tensor:
         series = series + term / (2 * k + 3)
         term = -term * t * t / ((2 * k + 2) * (2 * k + 3))
     return torch.where(t < 1, series, torch.sin(t) - t * torch.cos(t)) / (2 * torch.pi)
+
+
+def arc_cosine_difference(rest: Tensor | float, drop: Tensor) -> Tensor:
+    """The kernel E relu(x) relu(y) at correlation 1 - rest less that at 1 - rest - drop.
+
+    It is the integral of (pi - t) sin t / (2 pi) between the angles, with mid and half their mean and half difference.
+    """
+    rest = torch.as_tensor(rest, dtype=drop.dtype, device=drop.device)
+    outer = rest + drop
+    half = torch.atan2(drop, torch.sqrt(rest * (2 - rest)) + torch.sqrt(outer * (2 - outer)))
+    mid = 2 * torch.asin(torch.sqrt(rest / 2)) + half
+    inner = 2 * torch.sin(half / 2) ** 2
+    wedge = (torch.pi - mid) * torch.sin(mid) * torch.sin(half) / torch.pi
+    return wedge - 2 * torch.cos(mid) * arc_cosine_kernel(inner)
+
+
+def at_extremes(
+    value: Tensor, q: Tensor, zero: Callable[[], Tensor | float], infinity: Callable[[], Tensor | float]
+) -> Tensor:
+    """value, but zero() where q is 0 and infinity() where q is infinite; all broadcast."""
+    low, high = (torch.as_tensor(limit(), dtype=value.dtype, device=value.device) for limit in (zero, infinity))
+    return torch.where(q == 0, low, torch.where(torch.isinf(q), high, value))
+
+
+def portion(part: Tensor, rest: Tensor) -> Tensor:
+    """part / (part + rest) for part, rest >= 0: 1 where rest is 0, even if part is, or where part is infinite."""
+    return torch.where(rest == 0, 1.0, 1 / (1 + rest / part))
+
+
+def wedge(s: Tensor, along: Tensor, across: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
+    """Nodes v (p, n, 1) and u (p, n, n) over u > v > 0, and their weights: `quadrant` at along^2 - across^2.
+
+    along^2 + across^2 = 1; with both given, no digit is lost as the correlation goes to 1 or -1. The standard deviation
+    s, along and across are (p, 1, 1), x and w (n,).
+    """
+    row, gauss = x[:, None], w * torch.exp(-x * x / 2)
+    row_weight, weight = along / (2 * math.pi) * gauss[:, None], gauss * torch.exp(-across * (row * x))
+    return s * along * row, s * along * (row + 2 * across * x), row_weight, weight
 
 
 def mean(hbar: Tensor | float, Sigma: Tensor | float) -> Tensor:
@@ -80,6 +121,19 @@ def total_map(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | fl
     return broadcast(sigma_b2 + T / 2, T, sigma_m2, sigma_b2)
 
 
+def total_slope(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Slope of it, dT'/dT.
+
+    All arguments broadcast.
+
+    T: total field variance, > 0.
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
+    return broadcast(0.5, T, sigma_m2, sigma_b2)
+
+
 def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:
     """Variance map, q'.
 
@@ -91,8 +145,9 @@ def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor |
     T: total field variance, > 0.
     """
     q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
-    x0 = sigma_m2 * arc_cosine_kernel((1 + 2 * q) / (1 + q))
-    return 2 * (sigma_b2 + T * x0) / (T * (1 - 2 * x0))
+    x0 = T / 2
+    x1 = sigma_m2 * at_extremes(T * arc_cosine_kernel((1 + 2 * q) / (1 + q)), q, lambda: 0.3183098861837907 * x0, lambda: x0)
+    return (x1 + sigma_b2) / (x0 - x1)
 
 
 def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:
@@ -107,8 +162,8 @@ def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor
     """
     q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
     x0 = 1 + q
-    x1 = 1 / x0
-    return 0.15915494309189535 * sigma_m2 * (T + 2 * sigma_b2) * (3.141592653589793 + 2 * torch.asin(q * x1)) / (T * x0 * x0 * (1 - 2 * sigma_m2 * arc_cosine_kernel(x1 * (1 + 2 * q))) ** 2)
+    x1 = 1 + 2 * q
+    return 0.15915494309189535 * sigma_m2 * (T + 2 * sigma_b2) * (3.141592653589793 + 2 * torch.atan(q / torch.sqrt(x1))) / (T * x0 * x0 * (1 - 2 * sigma_m2 * arc_cosine_kernel(x1 / x0)) ** 2)
 
 
 def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:
@@ -142,8 +197,47 @@ def chi(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2
     c, q, sigma_m2, sigma_b2, T = as_arrays(c, q, sigma_m2, sigma_b2, T)
     x0 = 1 / (1 + q)
     x1 = T * sigma_m2
-    x2 = q * x0
-    return 0.07957747154594767 * x1 * x2 * (3.141592653589793 + 2 * torch.asin(c * x2)) / (sigma_b2 + x1 * arc_cosine_kernel(x0 * (1 + 2 * q)))
+    return 0.07957747154594767 * q * x0 * x1 * (3.141592653589793 + 2 * torch.atan2(c * q, torch.sqrt(1 + q * (1 - c)) * torch.sqrt(1 + q * (1 + c)))) / (sigma_b2 + x1 * arc_cosine_kernel(x0 * (1 + 2 * q)))
+
+
+def gap_map(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:
+    """Correlation map in the gap, 1 - c', exact to rounding as gap -> 0; q may be 0 or infinite.
+
+    All arguments broadcast.
+
+    gap: 1 - c, in [0, 2].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    T: total field variance, > 0.
+    """
+    gap, q, sigma_m2, sigma_b2, T = as_arrays(gap, q, sigma_m2, sigma_b2, T)
+    x0 = 1 / (1 + q)
+    x1 = arc_cosine_kernel(x0 * (1 + 2 * q))
+    x2 = T / 2
+    return at_extremes(arc_cosine_difference(x0, gap * q * x0) / x1, q, lambda: 0, lambda: 2 * arc_cosine_difference(0, gap)) * portion(sigma_m2 * at_extremes(T * x1, q, lambda: 0.3183098861837907 * x2, lambda: x2), sigma_b2)
+
+
+def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:
+    """Slope of the correlation map, chi = dc'/dc, in terms of the gap.
+
+    All arguments broadcast.
+
+    gap: 1 - c, in [0, 2].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    T: total field variance, > 0.
+    """
+    gap, q, sigma_m2, sigma_b2, T = as_arrays(gap, q, sigma_m2, sigma_b2, T)
+    x0 = 0.3183098861837907
+    x1 = 1 + q
+    x2 = 1 / x1
+    x3 = arc_cosine_kernel(x2 * (1 + 2 * q))
+    x4 = 1 / torch.sqrt(x1)
+    x5 = 2 - gap
+    x6 = T / 2
+    return at_extremes(q * x0 * x2 * torch.atan2(x4 * torch.sqrt(1 + q * x5), x4 * torch.sqrt(1 + gap * q)) / x3, q, lambda: 0, lambda: 2 * x0 * torch.atan2(torch.sqrt(x5), torch.sqrt(gap))) * portion(sigma_m2 * at_extremes(T * x3, q, lambda: x0 * x6, lambda: x6), sigma_b2)
 
 
 def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -171,4 +265,4 @@ def jacobian(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | flo
     T: total field variance, > 0.
     """
     q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
-    return broadcast(0.07957747154594767 * sigma_m2 * (3.141592653589793 + 2 * torch.asin(q / (1 + q))), q, sigma_m2, sigma_b2, T)
+    return broadcast(0.07957747154594767 * sigma_m2 * (3.141592653589793 + 2 * torch.atan(q / torch.sqrt(1 + 2 * q))), q, sigma_m2, sigma_b2, T)

@@ -5,7 +5,8 @@ Weights binary; neurons stochastic (logistic); treatment network; form exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,40 +32,25 @@ def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64
     return np.broadcast_to(typed, np.broadcast_shapes(*map(np.shape, arguments))).copy()
 
 
+def at_extremes(
+    value: ArrayLike, q: ArrayLike, zero: Callable[[], ArrayLike], infinity: Callable[[], ArrayLike]
+) -> NDArray[np.float64]:
+    """value, but zero() where q is 0 and infinity() where q is infinite; all broadcast."""
+    low, high = np.equal(q, 0), np.isinf(q)
+    if np.any(low):
+        value = np.where(low, zero(), value)
+    if np.any(high):
+        value = np.where(high, infinity(), value)
+    return np.asarray(value)[()]
+
+
 Real = float | np.ndarray
-
-
-def half_line_rule(sharpness: float, bend: float, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes x and weights w, each (n,): sum(w F(x)) is the integral of F over x > 0, for F negligible beyond reach.
-
-    x = bend log(1 + e^t) is logarithmic below bend, linear above; t = s - exp(1.5 (onset - s)) / 1.5 ends the grid
-    doubly exponentially below 1 / sharpness, where F must be smooth. Source: Takahasi and Mori 1974, Publ. RIMS 9, 721.
-    """
-    step, onset = 1 / 6, -np.log(bend * sharpness)
-    s = step * np.arange(np.floor((onset - 2.7) / step), np.ceil(np.log(np.expm1(reach / bend)) / step) + 1)
-    left = np.exp(1.5 * (onset - s))
-    t = s - left / 1.5
-    return bend * np.log1p(np.exp(t)), bend * step * special.expit(t) * (1 + left)
 
 
 def flat_points(*arguments: Real) -> tuple[tuple[int, ...], list[np.ndarray]]:
     """The broadcast shape, and each argument broadcast to it as a float64 vector (n,)."""
     arrays = np.broadcast_arrays(*(np.asarray(argument, dtype=np.float64) for argument in arguments))
     return arrays[0].shape, [array.ravel() for array in arrays]
-
-
-def batches(
-    rule: Callable[[float], tuple[np.ndarray, ...]], sharpness: np.ndarray, dimension: int
-) -> Iterator[tuple[tuple[np.ndarray, ...], np.ndarray]]:
-    """For each decade of sharpness (n,): its rule, and the indices of its points in blocks of about 2^15 nodes."""
-    np.empty(2**21)  # freed at once: glibc then keeps up to 32 MB between the blocks, which makes them 4 times faster
-    decade = np.ceil(np.log10(np.maximum(sharpness, 10.0)))
-    for exponent in np.unique(decade[np.isfinite(decade)]):
-        table = rule(10.0**exponent)
-        points = np.flatnonzero(decade == exponent)
-        block = 1 + 2**15 // table[0].size ** dimension
-        for start in range(0, points.size, block):
-            yield table, points[start : start + block]
 
 
 def correlations(rho: np.ndarray) -> np.ndarray:
@@ -74,98 +60,147 @@ def correlations(rho: np.ndarray) -> np.ndarray:
     return np.clip(rho, -1.0, 1.0)
 
 
-Elementwise = Callable[..., np.ndarray]  # (u, *parameters) -> value, all of one shape
+def kolmogorov_density(s: np.ndarray) -> np.ndarray:
+    """s times the density of Kolmogorov's law at s, by the series in s or, below 1, its dual in 1 / s.
 
-
-def quadrant(sigma: np.ndarray, c: np.ndarray, x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Nodes v (p, n, 1) and u (p, n, n) over u > v > 0, their weights, and 2 u v c / (sigma^2 (1 + c)).
-
-    v = sigma eta x_i and u = sigma eta (x_i + 2 rho x_j), eta^2 = (1 + c) / 2, rho^2 = (1 - c) / 2, turn the bivariate
-    density at correlation c into exp(-(x_i^2 + 2 rho x_i x_j + x_j^2) / 2), regular up to |c| = 1. sigma and c are
-    (p, 1, 1), x and w (n,).
+    Source: Feller 1948, Ann. Math. Statist. 19, 177.
     """
-    eta, rho, row = np.sqrt((1 + c) / 2), np.sqrt((1 - c) / 2), x[:, None]
-    gauss, ratio = w * np.exp(-x * x / 2), row + 2 * rho * x
-    weight = gauss * np.exp(-rho * (row * x))
-    return sigma * eta * row, sigma * eta * ratio, eta / (2 * np.pi) * gauss[:, None], weight, c * row * ratio
+    j = np.arange(1, 8)[:, None]
+    large, dual = 2 * (j * np.maximum(s, 1)) ** 2, ((2 * j - 1) * np.pi / np.minimum(s, 1)) ** 2 / 8
+    direct = np.sum((-1.0) ** (j + 1) * 4 * large * np.exp(-large), 0)
+    return np.where(s > 1, direct, np.sqrt(2 * np.pi) / s * np.sum((2 * dual - 1) * np.exp(-dual), 0))
 
 
-def signs_apart(
-    f: Elementwise,
-    g: Elementwise,
-    s: np.ndarray,
-    c: np.ndarray,
-    sign: np.ndarray,
-    p: list[np.ndarray],
-    *rule: np.ndarray,
-) -> np.ndarray:
-    """E f(u) g(sign v) over |u| > |v| at standard deviation s, correlation c; each sign of u v has nodes of its own.
+@cache
+def mixture_rule(step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes log s and weights, each (n,), of the mixture: a trapezoidal sum, whose error falls as exp(-5 / step)."""
+    nodes = step * np.arange(-np.ceil(1.9 / step), np.ceil(1.6 / step) + 1)
+    return nodes, step * kolmogorov_density(np.exp(nodes))
 
-    s, c and sign are (p, 1, 1), the result is (p,).
+
+@cache
+def mixture_pairs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """a + b, a b and weights, each (105,): E over independent a = s^2 and b of a symmetric function of both, by 2/pi.
+
+    14 Gauss nodes in log s for the density over sqrt s serve every variance to 1e-15, as functions of (variance + s^2)
+    have no singularity within pi/2 of real log s. Source: Golub and Welsch 1969, Math. Comp. 23, 221 (by Lanczos).
     """
-    total = np.zeros_like(s[:, 0, 0])
-    for side in (1.0, -1.0):
-        v, u, row_weight, weight, _ = quadrant(s, side * c, *rule)
-        plus = np.sum(weight * f(u, *p), -1, keepdims=True) * g(side * sign * v, *p)
-        minus = np.sum(weight * f(-u, *p), -1, keepdims=True) * g(-side * sign * v, *p)
-        total = total + np.sum(row_weight * (plus + minus), (1, 2))
-    return total
+    nodes, weights = mixture_rule(1 / 16)
+    measure = weights * np.exp(-nodes / 2)
+    vector, previous, count = np.sqrt(measure / np.sum(measure)), 0.0, 14
+    jacobi = np.zeros((count + 1, count + 1))
+    for k in range(count):
+        jacobi[k, k] = np.sum(nodes * vector * vector)
+        residual = (nodes - jacobi[k, k]) * vector - jacobi[k, k - 1] * previous
+        jacobi[k, k + 1] = jacobi[k + 1, k] = np.sqrt(np.sum(residual * residual))
+        vector, previous = residual / jacobi[k, k + 1], vector
+    points, vectors = np.linalg.eigh(jacobi[:count, :count])
+    share, square = vectors[0] ** 2 * np.exp(points / 2), np.exp(2 * points)
+    share = share / np.sum(share)
+    j, k = np.tril_indices(count)
+    return square[j] + square[k], square[j] * square[k], np.where(j == k, 2, 4) / np.pi * share[j] * share[k]
 
 
-def signs_together(
-    f: Elementwise,
-    g: Elementwise,
-    s: np.ndarray,
-    c: np.ndarray,
-    sign: np.ndarray,
-    p: list[np.ndarray],
-    *rule: np.ndarray,
-) -> np.ndarray:
-    """The same on one set of nodes, for 0 <= c < 1.
+def over_blocks(function: Callable[..., np.ndarray], width: int, *arguments: Real) -> np.ndarray:
+    """function of the broadcast arguments, passed as columns (n, 1) of 2^15 / width points, to values (n,).
 
-    The density at (u, -v) is the one at (u, v) times e^-y, y = 2 u v c / (s^2 (1 - c^2)). With weights e^-y for the sum
-    of the quadrants and 1 - e^-y for (u, v), odd functions keep their digits as c -> 0, positive ones as c -> -1.
+    Evaluated in float64, returned in the floating-point type of the arguments.
     """
-    v, u, row_weight, weight, exponent = quadrant(s, c, *rule)
-    excess, rest = -weight * np.expm1(exponent / (c - 1)), weight * np.exp(exponent / (c - 1))
-    f_plus, f_minus, g_plus, g_minus = f(u, *p), f(-u, *p), g(sign * v, *p), g(-sign * v, *p)
-    both = np.sum(rest * (f_plus + f_minus), -1, keepdims=True) * (g_plus + g_minus)
-    plus = np.sum(excess * f_plus, -1, keepdims=True) * g_plus
-    minus = np.sum(excess * f_minus, -1, keepdims=True) * g_minus
-    return np.sum(row_weight * (both + plus + minus), (1, 2))
+    shape, columns = flat_points(*arguments)
+    value, block = np.empty(columns[0].shape), 1 + 2**15 // width
+    np.empty(2**21)  # freed at once: glibc then keeps up to 32 MB between the blocks, which makes them 4 times faster
+    for start in range(0, value.size, block):
+        points = slice(start, start + block)
+        value[points] = function(*(column[points, None] for column in columns))
+    dtype = np.result_type(*(each if np.isscalar(each) else np.asarray(each) for each in arguments))
+    return value.reshape(shape).astype(dtype if dtype.kind == "f" else np.float64)[()]
 
 
-def gaussian_pair(
-    f: Elementwise, g: Elementwise, variance: Real, correlation: Real, *parameters: Real, scale: Real = 1.0
-) -> np.ndarray:
-    """E f(u, *parameters) g(v, *parameters), (u, v) centred Gaussian of one variance >= 0, |correlation| <= 1.
+def over_pairs(term: Callable[..., np.ndarray], decay: int, variance: Real, *others: Real) -> np.ndarray:
+    """E term(a + b, spread, min(V, 1), 1 / max(V, 1), *others) over max(V, 1)^decay, a = s^2 and b independent.
 
-    f and g are as in gaussian_mean, of any parity; the arguments broadcast. The plane is cut along u = 0, v = 0 and
-    |u| = |v|, where the smaller field carries v. One function passed twice costs half. NaN gives NaN.
+    spread is (V + a)(V + b) - V^2 over max(V, 1)^2: with low = min(V, 1) and correlation r, low^2 (1 - r^2) + spread is
+    the determinant (V + a)(V + b) - (V r)^2 over the same.
     """
-    shape, (v, rho, finest, *p) = flat_points(variance, correlation, scale, *parameters)
-    if np.any(v < 0):
-        raise ValueError(f"gaussian_pair: variance {np.nanmin(v)} is negative; give numbers >= 0")
-    sigma, rho, value = np.sqrt(v), correlations(rho), np.full(v.shape, np.nan)
-    sharpness = np.maximum(100 * sigma / finest, 10.0)
-    unresolved = sharpness * np.sqrt(1 - np.abs(rho)) < 3
-    orders = ((f, g),) if f is g else ((f, g), (g, f))
-    for folded, chosen in ((signs_together, ~unresolved), (signs_apart, unresolved)):
-        points = np.flatnonzero(chosen)
-        for rule, part in batches(lambda s: half_line_rule(s, 4.0, 10.0), sharpness[points], 2):
-            i = points[part]
-            s, c, *q = (each[i, None, None] for each in (sigma, np.abs(rho), *p))
-            sign = np.where(rho[i, None, None] < 0, -1.0, 1.0)
-            value[i] = sum(folded(*order, s, c, sign, q, *rule) for order in orders) * (2 / len(orders))
-    return value.reshape(shape)[()]
+    total, product, weight = mixture_pairs()
+    largest = np.finfo(np.float64).max
+
+    def block(v: np.ndarray, *rest: np.ndarray) -> np.ndarray:
+        if np.any(v < 0):
+            raise ValueError(f"expectations of tanh: variance {np.nanmin(v)} is negative; give numbers >= 0")
+        low, high = np.minimum(v, 1), 1 / np.clip(v, 1, largest)
+        terms = term(total, low * high * total + high * high * product, low, high, *rest)
+        return np.einsum("ij,j->i", terms, weight) / np.maximum(v[:, 0], 1) ** decay
+
+    return over_blocks(block, total.size, variance, *others)
 
 
-def integrand_1(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.tanh(u)
+def distances(value: np.ndarray, largest: float) -> np.ndarray:
+    """value in [0, largest]; beyond, up to 2e-15 is rounding and counts as the end. Raises ValueError further out."""
+    if np.any(np.abs(value - largest / 2) > largest / 2 + 2e-15):
+        raise ValueError(f"distances from {np.nanmin(value)} to {np.nanmax(value)}; give numbers in [0, {largest}]")
+    return np.clip(value, 0.0, largest)
 
 
-def integrand_2(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 1 - np.tanh(u) ** 2
+def tanh_mean(mean: Real, variance: Real, order: int = 0) -> np.ndarray:
+    """E tanh(u), u ~ N(mean, variance), or its derivative in the mean of that order; mean and variance broadcast.
+
+    Its absolute error is 1e-15; the relative error of a slope grows as it vanishes far out.
+    """
+    nodes, weights = mixture_rule(1 / 9)
+    squares = np.exp(2 * nodes)
+
+    def block(m: np.ndarray, v: np.ndarray) -> np.ndarray:
+        if np.any(v < 0):
+            raise ValueError(f"tanh_mean: variance {np.nanmin(v)} is negative; give numbers >= 0")
+        width = np.sqrt(v + squares)
+        x = np.clip(m / width, -50, 50)  # beyond, erf is 1 and the density 0
+        if order == 0:
+            return np.sum(weights * special.erf(x / np.sqrt(2)), -1)
+        hermite = special.eval_hermitenorm(order - 1, x) * np.exp(-x * x / 2)
+        return np.sum(weights * hermite / (-width) ** order, -1) * -np.sqrt(2 / np.pi)
+
+    return over_blocks(block, nodes.size, mean, variance)
+
+
+def tanh_overlap(variance: Real, correlation: Real) -> np.ndarray:
+    """E tanh(u) tanh(v), u and v of mean 0, one variance in [0, inf] and that correlation; the arguments broadcast.
+
+    The arcsine law, asin(V r / sqrt((V + a)(V + b))), by the determinant (V + a)(V + b) - (V r)^2: nothing cancels.
+    """
+
+    def term(_: np.ndarray, spread: np.ndarray, low: np.ndarray, __: np.ndarray, r: np.ndarray) -> np.ndarray:
+        r = correlations(r)
+        return np.arctan(r * low / np.sqrt(low * low * (1 - r) * (1 + r) + spread))
+
+    return over_pairs(term, 0, variance, correlation)
+
+
+def tanh_difference(variance: Real, rest: Real, drop: Real) -> np.ndarray:
+    """tanh_overlap at correlation 1 - rest less that at 1 - rest - drop >= -1, to its last digits as both vanish.
+
+    asin x - asin y = 2 arctan((x - y) / (sqrt(1 - x^2) + sqrt(1 - y^2))).
+    """
+
+    def term(
+        _: np.ndarray, spread: np.ndarray, low: np.ndarray, __: np.ndarray, near: np.ndarray, fall: np.ndarray
+    ) -> np.ndarray:
+        near, fall = distances(near, 2), distances(fall, 2)
+        beyond = np.maximum(2 - np.maximum(near, fall) - np.minimum(near, fall), 0)  # exact as it vanishes
+        first = np.sqrt(low * low * near * (2 - near) + spread)
+        second = np.sqrt(low * low * (near + fall) * beyond + spread)
+        return np.arctan(fall * low / (first + second))
+
+    return 2 * over_pairs(term, 0, variance, rest, drop)
+
+
+def tanh_slope_overlap(variance: Real, apart: Real) -> np.ndarray:
+    """E tanh'(u) tanh'(v), u and v of mean 0, one variance in [0, inf] and correlation r, apart = 1 - r^2."""
+
+    def term(_: np.ndarray, spread: np.ndarray, low: np.ndarray, __: np.ndarray, apart: np.ndarray) -> np.ndarray:
+        return 1 / np.sqrt(low * low * distances(apart, 1) + spread)
+
+    return over_pairs(term, 1, variance, apart)
 
 
 def mean(h: ArrayLike) -> NDArray[np.float64]:
@@ -201,6 +236,19 @@ def total_map(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray
     """
     T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
     return broadcast(1 + sigma_b2, T, sigma_m2, sigma_b2)
+
+
+def total_slope(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Slope of it, dT'/dT.
+
+    All arguments broadcast.
+
+    T: total field variance, > 0.
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
+    return broadcast(0, T, sigma_m2, sigma_b2)
 
 
 def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -240,8 +288,7 @@ def correlation_map(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: A
     sigma_b2: variance of the biases, >= 0.
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
-    expectation_1 = gaussian_pair(integrand_1, integrand_1, q / 4, c)
-    return np.asarray((sigma_b2 + expectation_1 * sigma_m2) / (1 + sigma_b2), dtype=np.result_type(c, q, sigma_m2, sigma_b2))[()]
+    return (sigma_b2 + sigma_m2 * tanh_overlap(q / 4, c)) / (1 + sigma_b2)
 
 
 def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -255,8 +302,44 @@ def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) ->
     sigma_b2: variance of the biases, >= 0.
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
-    expectation_1 = gaussian_pair(integrand_2, integrand_2, q / 4, c)
-    return np.asarray(expectation_1 * q * sigma_m2 / (4 * (1 + sigma_b2)), dtype=np.result_type(c, q, sigma_m2, sigma_b2))[()]
+    x0 = q / 4
+    return sigma_m2 * x0 * tanh_slope_overlap(x0, (1 - c) * (1 + c)) / (1 + sigma_b2)
+
+
+def gap_map(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Correlation map in the gap, 1 - c', exact to rounding as gap -> 0; q may be 0 or infinite.
+
+    All arguments broadcast.
+
+    gap: 1 - c, in [0, 2].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
+    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
+        x0 = 1 / (1 + sigma_b2)
+        x1 = q / 4
+        x2 = tanh_overlap(x1, 1)
+        return x0 * (sigma_m2 * at_extremes(tanh_mean(0, x1, 1), q, lambda: 1, lambda: 0) + ((1 - sigma_m2))) + sigma_m2 * x0 * at_extremes(x2, q, lambda: 0, lambda: 1) * at_extremes(tanh_difference(x1, 0, gap) / x2, q, lambda: gap, lambda: 1.2732395447351628 * np.arctan2(gap, np.sqrt(gap) * np.sqrt(2 - gap)))
+
+
+def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Slope of the correlation map, chi = dc'/dc, in terms of the gap.
+
+    All arguments broadcast.
+
+    gap: 1 - c, in [0, 2].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
+    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
+        x0 = q / 4
+        x1 = tanh_overlap(x0, 1)
+        x2 = 2 - gap
+        return sigma_m2 * at_extremes(x1, q, lambda: 0, lambda: 1) * at_extremes(x0 * tanh_slope_overlap(x0, gap * x2) / x1, q, lambda: 1, lambda: 0.6366197723675814 / (np.sqrt(gap) * np.sqrt(x2))) / (1 + sigma_b2)
 
 
 def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -270,5 +353,4 @@ def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Array
     sigma_b2: variance of the biases, >= 0.
     """
     r, T, sigma_m2, sigma_b2 = as_arrays(r, T, sigma_m2, sigma_b2)
-    expectation_1 = gaussian_pair(integrand_1, integrand_1, T / 4, r)
-    return np.asarray((sigma_b2 + expectation_1 * sigma_m2) / (1 + sigma_b2), dtype=np.result_type(r, T, sigma_m2, sigma_b2))[()]
+    return (sigma_b2 + sigma_m2 * tanh_overlap(T / 4, r)) / (1 + sigma_b2)

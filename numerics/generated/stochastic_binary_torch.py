@@ -6,7 +6,8 @@ Weights binary; neurons stochastic (logistic); treatment network; form exact.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -26,6 +27,14 @@ def as_arrays(*arguments: Tensor | float) -> list[Tensor]:
 def broadcast(value: Tensor | float, *arguments: Tensor) -> Tensor:
     """A value that depends on none, or not all, of the arguments, in their common shape."""
     return torch.broadcast_tensors(torch.as_tensor(value, dtype=arguments[0].dtype), *arguments)[0]
+
+
+def at_extremes(
+    value: Tensor, q: Tensor, zero: Callable[[], Tensor | float], infinity: Callable[[], Tensor | float]
+) -> Tensor:
+    """value, but zero() where q is 0 and infinity() where q is infinite; all broadcast."""
+    low, high = (torch.as_tensor(limit(), dtype=value.dtype, device=value.device) for limit in (zero, infinity))
+    return torch.where(q == 0, low, torch.where(torch.isinf(q), high, value))
 
 
 Real = float | Tensor
@@ -89,168 +98,158 @@ def slope_of(f: Elementwise, index: int) -> Elementwise:
     return derivative
 
 
-def require_closed(f: Elementwise, *arguments: Real) -> None:
-    """Raise ValueError if f closes over a tensor that wants a gradient, which would be lost."""
-    device = next((each.device for each in arguments if isinstance(each, Tensor)), None)
-    one = (torch.as_tensor(each, dtype=torch.float64, device=device).detach().flatten()[:1] for each in arguments)
-    if torch.is_grad_enabled() and f(*one).requires_grad:
-        raise ValueError(f"{f} closes over a tensor that requires grad; pass that tensor as one of the parameters")
+def kolmogorov_density(s: Tensor) -> Tensor:
+    """s times the density of Kolmogorov's law at s, by the series in s or, below 1, its dual in 1 / s.
 
-
-def require_continuous(f: Elementwise, near: Tensor, scale: Tensor, *parameters: Tensor) -> None:
-    """Raise ValueError if f jumps at 0 for one of the points marked near, where slope_of(f, 0) misses a delta."""
-    with torch.no_grad():
-        s, *p = (each[near] for each in (scale, *parameters))
-        tiny = torch.full_like(s, 1e-150)
-        jump, size = torch.abs(f(tiny, *p) - f(-tiny, *p)), torch.abs(f(s, *p)) + torch.abs(f(-s, *p))
-    if torch.any(jump > 1e-9 * size):
-        raise ValueError(f"{f} jumps at 0: autograd misses the delta in its derivative; differentiate a closed form")
-
-
-def half_line_rule(sharpness: float, bend: float, reach: float) -> tuple[Tensor, ...]:
-    """Nodes x and weights w, each (n,): sum(w F(x)) is the integral of F over x > 0, for F negligible beyond reach.
-
-    x = bend log(1 + e^t) is logarithmic below bend, linear above; t = s - exp(1.5 (onset - s)) / 1.5 ends the grid
-    doubly exponentially below 1 / sharpness, where F must be smooth. Source: Takahasi and Mori 1974, Publ. RIMS 9, 721.
+    Source: Feller 1948, Ann. Math. Statist. 19, 177.
     """
-    step, onset = 1 / 6, -math.log(bend * sharpness)
-    first, last = math.floor((onset - 2.7) / step), math.ceil(math.log(math.expm1(reach / bend)) / step)
-    s = step * torch.arange(first, last + 1, dtype=torch.float64)
-    left = torch.exp(1.5 * (onset - s))
-    t = s - left / 1.5
-    return bend * torch.log1p(torch.exp(t)), bend * step * torch.special.expit(t) * (1 + left)
+    j = torch.arange(1, 8, dtype=torch.float64)[:, None]
+    large = 2 * (j * torch.clamp(s, min=1)) ** 2
+    dual = ((2 * j - 1) * math.pi / torch.clamp(s, max=1)) ** 2 / 8
+    direct = torch.sum((-1) ** (j + 1) * 4 * large * torch.exp(-large), 0)
+    return torch.where(s > 1, direct, math.sqrt(2 * math.pi) / s * torch.sum((2 * dual - 1) * torch.exp(-dual), 0))
 
 
-def batches(
-    rule: Callable[[float], tuple[Tensor, ...]], sharpness: Tensor, dimension: int
-) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
-    """For each decade of sharpness (n,): its rule, and the indices of its points in blocks that fit the cache."""
-    torch.empty(2**21, dtype=torch.float64)  # freed at once: glibc then keeps up to 32 MB between the blocks
-    decade = torch.ceil(torch.log10(torch.clamp(sharpness, min=10.0)))
-    nodes = 2**15 if sharpness.is_cpu else 2**22
-    for exponent in torch.unique(decade[torch.isfinite(decade)]).tolist():
-        table = tuple(column.to(sharpness.device) for column in rule(10.0**exponent))
-        points = torch.nonzero(decade == exponent)[:, 0]
-        for part in torch.split(points, 1 + nodes // len(table[0]) ** dimension):
-            yield table, part
+@cache
+def mixture_rule(step: float) -> tuple[Tensor, Tensor]:
+    """Nodes log s and weights, each (n,), of the mixture: a trapezoidal sum, whose error falls as exp(-5 / step)."""
+    with torch.inference_mode(False):
+        first, last = -math.ceil(1.9 / step), math.ceil(1.6 / step)
+        nodes = step * torch.arange(first, last + 1, dtype=torch.float64, device="cpu")
+        return nodes, step * kolmogorov_density(torch.exp(nodes))
 
 
-def quadrant(sigma: Tensor, c: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
-    """Nodes v (p, n, 1) and u (p, n, n) over u > v > 0, their weights, and 2 u v c / (sigma^2 (1 + c)).
+@cache
+def mixture_pairs() -> tuple[Tensor, Tensor, Tensor]:
+    """a + b, a b and weights, each (105,): E over independent a = s^2 and b of a symmetric function of both, by 2/pi.
 
-    v = sigma eta x_i and u = sigma eta (x_i + 2 rho x_j), eta^2 = (1 + c) / 2, rho^2 = (1 - c) / 2, turn the bivariate
-    density at correlation c into exp(-(x_i^2 + 2 rho x_i x_j + x_j^2) / 2). sigma and c are (p, 1, 1), x and w (n,).
+    14 Gauss nodes in log s for the density over sqrt s serve every variance to 1e-15, as functions of (variance + s^2)
+    have no singularity within pi/2 of real log s. Source: Golub and Welsch 1969, Math. Comp. 23, 221 (by Lanczos).
     """
-    eta, rho, row = torch.sqrt((1 + c) / 2), torch.sqrt((1 - c) / 2), x[:, None]
-    gauss, ratio = w * torch.exp(-x * x / 2), row + 2 * rho * x
-    weight = gauss * torch.exp(-rho * (row * x))
-    return sigma * eta * row, sigma * eta * ratio, eta / (2 * math.pi) * gauss[:, None], weight, c * row * ratio
+    with torch.inference_mode(False):
+        nodes, weights = mixture_rule(1 / 16)
+        measure = weights * torch.exp(-nodes / 2)
+        vector, previous, count = torch.sqrt(measure / torch.sum(measure)), torch.zeros_like(nodes), 14
+        jacobi = torch.zeros(count + 1, count + 1, dtype=torch.float64, device="cpu")
+        for k in range(count):
+            jacobi[k, k] = torch.sum(nodes * vector * vector)
+            residual = (nodes - jacobi[k, k]) * vector - jacobi[k, k - 1] * previous
+            jacobi[k, k + 1] = jacobi[k + 1, k] = torch.sqrt(torch.sum(residual * residual))
+            vector, previous = residual / jacobi[k, k + 1], vector
+        points, vectors = torch.linalg.eigh(jacobi[:count, :count])
+        share, square = vectors[0] ** 2 * torch.exp(points / 2), torch.exp(2 * points)
+        share = share / torch.sum(share)
+        j, k = torch.tril_indices(count, count, device="cpu")
+        weights = share[j] * share[k] * torch.where(j == k, 2, 4) / math.pi
+        return square[j] + square[k], square[j] * square[k], weights
 
 
-def signs_apart(
-    f: Elementwise, g: Elementwise, s: Tensor, c: Tensor, sign: Tensor, p: list[Tensor], *rule: Tensor
-) -> Tensor:
-    """E f(u) g(sign v) over |u| > |v| at standard deviation s, correlation c; each sign of u v has nodes of its own.
+def over_blocks(values: Callable[..., Tensor], width: int, *arguments: Real) -> Tensor:
+    """values (elementwise, differentiable, `width` numbers a point) of the broadcast arguments, in blocks.
 
-    s, c and sign are (p, 1, 1), the result is (p,).
+    Evaluated in float64, returned in the floating-point type of the arguments.
     """
-    total = torch.zeros_like(s[:, 0, 0])
-    for side in (1.0, -1.0):
-        v, u, row_weight, weight, _ = quadrant(s, side * c, *rule)
-        plus = torch.sum(weight * f(u, *p), -1, keepdim=True) * g(side * sign * v, *p)
-        minus = torch.sum(weight * f(-u, *p), -1, keepdim=True) * g(-side * sign * v, *p)
-        total = total + torch.sum(row_weight * (plus + minus), (1, 2))
-    return total
+
+    def in_blocks(*points: Tensor) -> Tensor:
+        size = 1 + (2**15 if points[0].is_cpu else 2**22) // width
+        blocks = zip(*(torch.split(point.detach(), size) for point in points), strict=True)
+        return torch.cat([values(*block) for block in blocks])
+
+    def slope(k: int) -> Callable[..., Tensor]:
+        return lambda *points: over_blocks(slope_of(values, k), width, *points)
+
+    return with_slopes(in_blocks, [slope(k) for k in range(len(arguments))], *arguments)
 
 
-def signs_together(
-    f: Elementwise, g: Elementwise, s: Tensor, c: Tensor, sign: Tensor, p: list[Tensor], *rule: Tensor
-) -> Tensor:
-    """The same on one set of nodes, for 0 <= c < 1.
+def over_pairs(term: Callable[..., Tensor], decay: int, variance: Real, *others: Real) -> Tensor:
+    """E term(a + b, spread, min(V, 1), 1 / max(V, 1), *others) over max(V, 1)^decay, a = s^2 and b independent.
 
-    The density at (u, -v) is the one at (u, v) times e^-y, y = 2 u v c / (s^2 (1 - c^2)). With weights e^-y for the sum
-    of the quadrants and 1 - e^-y for (u, v), odd functions keep their digits as c -> 0, positive ones as c -> -1.
+    spread is (V + a)(V + b) - V^2 over max(V, 1)^2: with low = min(V, 1) and correlation r, low^2 (1 - r^2) + spread is
+    the determinant (V + a)(V + b) - (V r)^2 over the same. In it, variances beyond 1e200 count as 1e200.
     """
-    v, u, row_weight, weight, exponent = quadrant(s, c, *rule)
-    excess, rest = -weight * torch.expm1(exponent / (c - 1)), weight * torch.exp(exponent / (c - 1))
-    f_plus, f_minus, g_plus, g_minus = f(u, *p), f(-u, *p), g(sign * v, *p), g(-sign * v, *p)
-    both = torch.sum(rest * (f_plus + f_minus), -1, keepdim=True) * (g_plus + g_minus)
-    plus = torch.sum(excess * f_plus, -1, keepdim=True) * g_plus
-    minus = torch.sum(excess * f_minus, -1, keepdim=True) * g_minus
-    return torch.sum(row_weight * (both + plus + minus), (1, 2))
+
+    def values(v: Tensor, *rest: Tensor) -> Tensor:
+        if torch.any(v < 0):
+            raise ValueError(f"expectations of tanh: variance {v.min()} is negative; give numbers >= 0")
+        total, product, weight = (column.to(v.device) for column in mixture_pairs())
+        low, most = torch.where(v > 1, 1.0, v)[:, None], torch.where(v > 1, v, 1.0)[:, None]
+        high = 1 / torch.clamp(most, max=1e200)
+        spread = low * high * total + high * high * product
+        terms = term(total, spread, low, high, *(column[:, None] for column in rest))
+        return torch.sum(weight * terms, -1) / most[:, 0] ** decay
+
+    return over_blocks(values, 105, variance, *others)
 
 
-def pair_values(f: Elementwise, g: Elementwise, scale: Tensor, variance: Tensor, rho: Tensor, *p: Tensor) -> Tensor:
-    """The quadrature of gaussian_pair; all arguments and the result are (n,)."""
-    if torch.any(variance < 0):
-        raise ValueError(f"gaussian_pair: variance {variance.min()} is negative; give numbers >= 0")
-    sigma, value = torch.sqrt(variance), torch.full_like(variance, math.nan)
-    sharpness = torch.clamp(100 * sigma / scale, min=10.0)
-    unresolved = sharpness * torch.sqrt(1 - torch.abs(rho)) < 3
-    orders = ((f, g),) if f is g else ((f, g), (g, f))
-    for folded, chosen in ((signs_together, ~unresolved), (signs_apart, unresolved)):
-        points = torch.nonzero(chosen)[:, 0]
-        for rule, part in batches(lambda s: half_line_rule(s, 4.0, 10.0), sharpness[points], 2):
-            i = points[part]
-            s, c, *q = (each[i, None, None] for each in (sigma, torch.abs(rho), *p))
-            sign = torch.where(rho[i, None, None] < 0, -1.0, 1.0)
-            value[i] = sum(folded(*order, s, c, sign, q, *rule) for order in orders) * (2 / len(orders))
-    return value
+def distances(value: Real, largest: float) -> Real:
+    """value in [0, largest]; beyond, up to 8 ulp of 1 are rounding and count as the end, more a ValueError."""
+    plain = torch.as_tensor(value, dtype=torch.float64).detach()
+    dtype = value.dtype if isinstance(value, Tensor) and value.is_floating_point() else torch.float64
+    excess = plain - torch.clamp(plain, 0.0, largest)
+    if torch.any(torch.abs(excess) > 8 * torch.finfo(dtype).eps):
+        raise ValueError(f"distances from {plain.min()} to {plain.max()}; give numbers in [0, {largest}]")
+    return value - (excess.to(dtype) if isinstance(value, Tensor) else excess.item())
 
 
-def product_rule(f: Elementwise, g: Elementwise, f1: Elementwise, g1: Elementwise, s: Tensor, *rest: Tensor) -> Tensor:
-    """E f1(u) g(v) + E f(u) g1(v), f1 and g1 being one operation on f and on g; equal terms if f is g."""
-    first = gaussian_pair(f1, g, *rest, scale=s)
-    return 2 * first if f is g else first + gaussian_pair(f, g1, *rest, scale=s)
+def tanh_mean(mean: Real, variance: Real, order: int = 0) -> Tensor:
+    """E tanh(u), u ~ N(mean, variance), or its derivative in the mean of that order; mean and variance broadcast.
 
-
-def pair_by_variance(f: Elementwise, g: Elementwise, *points: Tensor) -> Tensor:
-    """d/dvariance E f g = E (u f' g + f v g') / (2 variance), or E (f'' g + 2 correlation f' g' + f g'') / 2 at 0.
-
-    Its own slope in the variance cancels to an error of about 1e-16 / variance near 0.
+    Its absolute error is 1e-15; the relative error of a slope grows as it vanishes far out.
     """
-    f1, g1, zero = slope_of(f, 0), slope_of(g, 0), points[1] == 0
-    for each in (f, g, f1, g1):
-        require_continuous(each, zero, points[0], *points[3:])
-    live = [each[~zero] for each in points]
-    stein = product_rule(f, g, lambda u, *q: u * f1(u, *q), lambda u, *q: u * g1(u, *q), *live) / (2 * live[1])
-    s, *rest = (each[zero] for each in points)
-    curvature = product_rule(f, g, slope_of(f1, 0), slope_of(g1, 0), s, *rest) / 2
-    limit = curvature + rest[1] * gaussian_pair(f1, g1, *rest, scale=s)
-    return torch.zeros_like(zero, dtype=torch.float64).masked_scatter(~zero, stein).masked_scatter(zero, limit)
+    rule = mixture_rule(1 / 9)
+
+    def values(m: Tensor, v: Tensor) -> Tensor:
+        if torch.any(v < 0):
+            raise ValueError(f"tanh_mean: variance {v.min()} is negative; give numbers >= 0")
+        nodes, weights = (column.to(v.device) for column in rule)
+        width = torch.sqrt(v[:, None] + torch.exp(2 * nodes))
+        x = torch.clamp(m[:, None] / width, -50, 50)  # beyond, erf is 1 and the density 0
+        if order == 0:
+            return torch.sum(weights * torch.erf(x / math.sqrt(2)), -1)
+        hermite, previous = torch.ones_like(x), torch.zeros_like(x)
+        for k in range(order - 1):
+            hermite, previous = x * hermite - k * previous, hermite
+        density = torch.exp(-x * x / 2) * hermite / (-width) ** order
+        return torch.sum(weights * density, -1) * -math.sqrt(2 / math.pi)
+
+    return over_blocks(values, len(rule[0]), mean, variance)
 
 
-def gaussian_pair(
-    f: Elementwise, g: Elementwise, variance: Real, correlation: Real, *parameters: Real, scale: Real = 1.0
-) -> Tensor:
-    """E f(u, *parameters) g(v, *parameters), (u, v) centred Gaussian of one variance >= 0, |correlation| <= 1.
+def tanh_overlap(variance: Real, correlation: Real) -> Tensor:
+    """E tanh(u) tanh(v), u and v of mean 0, one variance in [0, inf] and that correlation; the arguments broadcast.
 
-    f and g are as in gaussian_mean, of any parity; the arguments broadcast. One function passed twice costs half.
-    d/dcorrelation E f g = variance E f' g' (Price 1958, IRE Trans. Inf. Theory 4, 69). NaN gives NaN.
+    The arcsine law, asin(V r / sqrt((V + a)(V + b))), by the determinant (V + a)(V + b) - (V r)^2: nothing cancels.
     """
-    require_closed(f, variance, *parameters)
-    require_closed(g, variance, *parameters)
 
-    def in_correlation(s: Tensor, v: Tensor, c: Tensor, *p: Tensor) -> Tensor:
-        require_continuous(f, v >= 0, s, *p)
-        require_continuous(g, v >= 0, s, *p)
-        slope = slope_of(f, 0)
-        return v * gaussian_pair(slope, slope if f is g else slope_of(g, 0), v, c, *p, scale=s)
+    def term(_: Tensor, spread: Tensor, low: Tensor, __: Tensor, r: Tensor) -> Tensor:
+        return torch.atan2(r * low, torch.sqrt(low * low * (1 - r) * (1 + r) + spread))
 
-    slopes = [lambda s, *points: torch.zeros_like(s), lambda *points: pair_by_variance(f, g, *points), in_correlation]
-    for k in range(1, len(parameters) + 1):
-        slopes.append(lambda *points, k=k: product_rule(f, g, slope_of(f, k), slope_of(g, k), *points))
-    return with_slopes(
-        lambda *points: pair_values(f, g, *points), slopes, scale, variance, correlations(correlation), *parameters
-    )
+    return over_pairs(term, 0, variance, correlations(correlation))
 
 
-def integrand_1(u: Tensor) -> Tensor:
-    return torch.tanh(u)
+def tanh_difference(variance: Real, rest: Real, drop: Real) -> Tensor:
+    """tanh_overlap at correlation 1 - rest less that at 1 - rest - drop >= -1, to its last digits as both vanish.
+
+    asin x - asin y = 2 atan2(x - y, sqrt(1 - x^2) + sqrt(1 - y^2)).
+    """
+
+    def term(_: Tensor, spread: Tensor, low: Tensor, __: Tensor, near: Tensor, fall: Tensor) -> Tensor:
+        larger, smaller = torch.where(near > fall, near, fall), torch.where(near > fall, fall, near)
+        beyond = torch.clamp(2 - larger - smaller, min=0)  # 1 + the second correlation, exact as it vanishes
+        first = torch.sqrt(low * low * near * (2 - near) + spread)
+        second = torch.sqrt(low * low * (near + fall) * beyond + spread)
+        return torch.atan2(fall * low, first + second)
+
+    return 2 * over_pairs(term, 0, variance, distances(rest, 2), distances(drop, 2))
 
 
-def integrand_2(u: Tensor) -> Tensor:
-    return 1 - torch.tanh(u) ** 2
+def tanh_slope_overlap(variance: Real, apart: Real) -> Tensor:
+    """E tanh'(u) tanh'(v), u and v of mean 0, one variance in [0, inf] and correlation r, apart = 1 - r^2."""
+
+    def term(_: Tensor, spread: Tensor, low: Tensor, __: Tensor, apart: Tensor) -> Tensor:
+        return 1 / torch.sqrt(low * low * apart + spread)
+
+    return over_pairs(term, 1, variance, distances(apart, 1))
 
 
 def mean(h: Tensor | float) -> Tensor:
@@ -286,6 +285,19 @@ def total_map(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | fl
     """
     T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
     return broadcast(1 + sigma_b2, T, sigma_m2, sigma_b2)
+
+
+def total_slope(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Slope of it, dT'/dT.
+
+    All arguments broadcast.
+
+    T: total field variance, > 0.
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
+    return broadcast(0, T, sigma_m2, sigma_b2)
 
 
 def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -325,8 +337,7 @@ def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | flo
     sigma_b2: variance of the biases, >= 0.
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
-    expectation_1 = gaussian_pair(integrand_1, integrand_1, q / 4, c)
-    return (sigma_b2 + expectation_1 * sigma_m2) / (1 + sigma_b2)
+    return (sigma_b2 + sigma_m2 * tanh_overlap(q / 4, c)) / (1 + sigma_b2)
 
 
 def chi(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -340,8 +351,42 @@ def chi(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2
     sigma_b2: variance of the biases, >= 0.
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
-    expectation_1 = gaussian_pair(integrand_2, integrand_2, q / 4, c)
-    return expectation_1 * q * sigma_m2 / (4 * (1 + sigma_b2))
+    x0 = q / 4
+    return sigma_m2 * x0 * tanh_slope_overlap(x0, (1 - c) * (1 + c)) / (1 + sigma_b2)
+
+
+def gap_map(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Correlation map in the gap, 1 - c', exact to rounding as gap -> 0; q may be 0 or infinite.
+
+    All arguments broadcast.
+
+    gap: 1 - c, in [0, 2].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
+    x0 = 1 / (1 + sigma_b2)
+    x1 = q / 4
+    x2 = tanh_overlap(x1, 1)
+    return x0 * (sigma_m2 * at_extremes(tanh_mean(0, x1, 1), q, lambda: 1, lambda: 0) + ((1 - sigma_m2))) + sigma_m2 * x0 * at_extremes(x2, q, lambda: 0, lambda: 1) * at_extremes(tanh_difference(x1, 0, gap) / x2, q, lambda: gap, lambda: 1.2732395447351628 * torch.atan2(gap, torch.sqrt(gap) * torch.sqrt(2 - gap)))
+
+
+def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Slope of the correlation map, chi = dc'/dc, in terms of the gap.
+
+    All arguments broadcast.
+
+    gap: 1 - c, in [0, 2].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
+    x0 = q / 4
+    x1 = tanh_overlap(x0, 1)
+    x2 = 2 - gap
+    return sigma_m2 * at_extremes(x1, q, lambda: 0, lambda: 1) * at_extremes(x0 * tanh_slope_overlap(x0, gap * x2) / x1, q, lambda: 1, lambda: 0.6366197723675814 / (torch.sqrt(gap) * torch.sqrt(x2))) / (1 + sigma_b2)
 
 
 def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -355,5 +400,4 @@ def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, 
     sigma_b2: variance of the biases, >= 0.
     """
     r, T, sigma_m2, sigma_b2 = as_arrays(r, T, sigma_m2, sigma_b2)
-    expectation_1 = gaussian_pair(integrand_1, integrand_1, T / 4, r)
-    return (sigma_b2 + expectation_1 * sigma_m2) / (1 + sigma_b2)
+    return (sigma_b2 + sigma_m2 * tanh_overlap(T / 4, r)) / (1 + sigma_b2)

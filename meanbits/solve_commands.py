@@ -1,0 +1,165 @@
+"""Commands about fixed points: fixed-point, critical and phase."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from meanbits.options import Command, Grid, Number, fail, json_option, surrogate_options
+from meanbits.present import json_text, notice, number, table
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from meanbits.options import Axis
+    from theory.surrogates import Surrogate
+
+SHOWN = ("q", "T", "r", "c", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c", "phase", "error_bound")
+
+
+@click.command(
+    "fixed-point", cls=Command, epilog="\b\nExample: meanbits fixed-point deterministic --sigma-m2 0.5 --sigma-b2 0.001"
+)
+@surrogate_options
+@click.option("--sigma-m2", type=Number(low=0), metavar="X", help="Variance of the weight means.")
+@click.option("--sigma-b2", type=Number(low=0), metavar="Y", required=True, help="Variance of the biases.")
+@json_option
+def fixed_point(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, as_json: bool) -> None:
+    """The stable fixed point of deep networks and its depth scales.
+
+    q, the field variance, and c, the correlation of two inputs, after many layers; the slopes of their maps there; and
+    the depth scales xi_q, xi_c over which inputs are forgotten.
+    """
+    from meanbits.point import InputError, variance_of_means
+    from numerics.stability import described
+
+    try:
+        means = variance_of_means(surrogate, sigma_m2)
+        found = described(_derived(surrogate), means, sigma_b2)
+    except InputError as error:
+        fail(str(error))
+    except ValueError as error:
+        fail(f"{surrogate.name}: {error}")
+    if as_json:
+        click.echo(json_text({"surrogate": surrogate.name, "sigma_m2": means, "sigma_b2": sigma_b2, **found}))
+        return
+    click.echo("\n".join(f"{name:<12} {number(found[name])}" for name in SHOWN))
+    for name, law in found["decay"].items():
+        click.echo(f"{name} decays as {law['amplitude']:.6g} l^-{law['exponent']:g} over l layers")
+    others = [point for point in found["all_q"] if not math.isclose(point["q"], found["q"], rel_tol=1e-9)]
+    for point in others:
+        click.echo(f"also fixed   q = {number(point['q'])}, {'stable' if point['stable'] else 'unstable'}")
+
+
+@click.command(
+    cls=Command,
+    epilog="\b\nExample: meanbits phase continuous --sigma-m2 0.1:4:200 --sigma-b2 0:1:200 -o phase.png",
+)
+@surrogate_options
+@click.option("--sigma-m2", type=Grid(low=0), metavar="A:B:N", required=True, help="N values from A to B, or one.")
+@click.option("--sigma-b2", type=Grid(low=0), metavar="A:B:N", required=True, help="N values from A to B, or one.")
+@click.option("--gains", type=Grid(low=0), metavar="A:B:N", help="Gains instead of a grid of sigma_b2; form paper.")
+@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), required=True,
+              help="FILE.nc for the data, FILE.png or FILE.pdf for a figure with its data beside it.")  # fmt: skip
+@json_option
+def phase(
+    surrogate: Surrogate, sigma_m2: Axis, sigma_b2: Axis, gains: Axis | None, output: Path, as_json: bool
+) -> None:
+    """A phase diagram: the fixed point on a grid of (sigma_m2, sigma_b2), or of (sigma_m2, gain).
+
+    q, c, chi, chi_1, xi_q and xi_c with their axes named, as netCDF.
+    """
+    if gains is not None and sigma_b2.points > 1:
+        fail("--gains beside a grid of --sigma-b2; give one value of --sigma-b2")
+    data = output.with_suffix(".nc")
+    _check_output(output, data)
+    from numerics.phase import phase_diagram
+
+    _check_memory(sigma_m2.points * (sigma_b2 if gains is None else gains).points)
+    along = (sigma_b2.values(), None) if gains is None else (sigma_b2.start, gains.values())
+    try:
+        diagram = phase_diagram(_derived(surrogate), sigma_m2.values(), *along)
+    except ValueError as error:
+        fail(f"{surrogate.name}: {error}")
+    written = _write(diagram, output, data)
+    for path in written:
+        notice(f"wrote {path}")
+    if as_json:
+        click.echo(json_text({"surrogate": surrogate.name, "files": [str(path) for path in written]}))
+
+
+def _check_output(output: Path, data: Path) -> None:
+    from meanbits.files import unwritable_file
+    from numerics.datasets import is_ours
+
+    if output.suffix not in (".nc", ".png", ".pdf"):
+        fail(f"--output {output}: the name must end in .nc, .png or .pdf")
+    for path in {output, data}:
+        reason = unwritable_file(path)
+        if reason is not None:
+            fail(f"--output {path}: {reason}")
+    if data.exists() and not is_ours(data):
+        fail(f"--output {data}: it exists and is no dataset of meanbits; name another file")
+
+
+def _check_memory(points: int) -> None:
+    from numerics.phase import BYTES_PER_POINT, available_memory
+
+    needed, free = points * BYTES_PER_POINT, available_memory()
+    if needed > free:
+        fail(f"a grid of {points} points takes {needed:,} bytes, and {free:,} are free; use at most "
+             f"{free // BYTES_PER_POINT} points")  # fmt: skip
+
+
+def _write(diagram: xr.Dataset, output: Path, data: Path) -> list[Path]:
+    from meanbits import __version__
+    from numerics.datasets import save
+
+    written = [save(diagram.assign_attrs(version=__version__), data)]
+    if output != data:
+        from paper_figures.phase import draw
+
+        written.append(draw(diagram, output))
+    return written
+
+
+def _derived(surrogate: Surrogate) -> Any:
+    from theory.derive import derive as derive_theory
+
+    return derive_theory(surrogate)
+
+
+@click.command(cls=Command, epilog="\b\nExample: meanbits critical deterministic --form paper --gain 1.5")
+@surrogate_options
+@json_option
+def critical(surrogate: Surrogate, as_json: bool) -> None:
+    """Whether a critical initialisation exists, with a proof.
+
+    It is a (sigma_m2, sigma_b2) within what the weights allow at which c = 1 is a fixed point of slope 1: signals
+    reach any depth. The proof is by algebra and ball arithmetic; the curve is solved along q from 1e-12 to 1e6.
+    """
+    from numerics.certify import certify
+    from numerics.critical import critical_curve, is_feasible
+
+    theory = _derived(surrogate)
+    if theory.criticality is None:
+        fail(f"{surrogate.name} is a single layer on real inputs: no depth; choose another surrogate")
+    found = certify(theory)
+    points = [vars(point) for point in critical_curve(theory) if is_feasible(theory, point)]
+    proof = {"method": found.method, "steps": [vars(step) for step in found.steps], "box": found.box}
+    document = {"surrogate": surrogate.name, "feasible": found.feasible, "certified": found.certified,
+                "statement": found.statement, "certificate": proof, "curve": points}  # fmt: skip
+    if as_json:
+        click.echo(json_text(document))
+        return
+    click.echo(f"{found.feasible}{'' if found.certified else ', not proven'}: {found.statement}\n\nby {found.method}:")
+    for step in found.steps:
+        click.echo(f"  {'proven ' if step.holds else 'OPEN   '} {step.claim}\n          {step.how}")
+    for name, (low, high) in (found.box or {}).items():
+        click.echo(f"{name:<9} in [{low!r}, {high!r}]")
+    if points:
+        click.echo(f"\n{len(points)} feasible points of the curve, 10 a decade of q (all with --json):")
+        click.echo(table(list(points[0]), [[f"{value:.12g}" for value in point.values()] for point in points[::10]]))

@@ -1,0 +1,84 @@
+"""The critical curve along q, each point solved in ball arithmetic to the last digit of float64."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from flint import arb, ctx
+from numpy.typing import ArrayLike
+
+from numerics.balls import PRECISIONS, UnprovedError, ball
+from numerics.branches import Branches, branches, gaussian_mean, x
+from theory.correlation import is_relative
+from theory.derive import Theory
+from theory.overlap import Overlap, overlap_of
+from theory.symbols import h, q, u
+
+LAST_DIGIT = 2.0**-54
+Point = tuple[arb, arb]
+
+
+@dataclass(frozen=True)
+class CriticalPoint:
+    """A critical initialisation: c = 1 a fixed point of slope 1 at the fixed point q; sigma_b2 may fall below 0."""
+
+    q: float
+    sigma_m2: float
+    sigma_b2: float
+
+
+def critical_curve(theory: Theory, variances: ArrayLike | None = None) -> tuple[CriticalPoint, ...]:
+    """The curve at each q > 0 (default 10 a decade from 1e-12 to 1e6), correctly rounded but for one last digit.
+
+    It is empty where equal inputs do not stay equal, where the slope at c = 1 is infinite, and where neurons are
+    marginalised exactly, in which case no point of it is feasible (`numerics.certify`).
+    """
+    found = overlap_of(theory.maps)
+    critical = theory.criticality
+    if found is None or critical is None or critical.curve is None or found.correlation != 1:
+        return ()
+    moments = _moments(found)
+    chosen = np.logspace(-12, 6, 181) if variances is None else np.atleast_1d(np.asarray(variances, np.float64))
+    points = (_solved(theory, found, moments, float(value)) for value in chosen)
+    return tuple(point for point in points if point is not None)
+
+
+def is_feasible(theory: Theory, point: CriticalPoint) -> bool:
+    """Whether 0 <= sigma_m2 <= what the weights allow, and sigma_b2 >= 0."""
+    limit = theory.surrogate.weights.mean_limit
+    return point.sigma_b2 >= 0 and 0 <= point.sigma_m2 <= (np.inf if limit is None else float(limit) ** 2)
+
+
+def _moments(found: Overlap) -> tuple[Branches, Branches]:
+    """f^2 and f'^2, branch by branch."""
+    function = found.function.subs(u, h)
+    slopes = tuple(part.map(lambda value: value.diff(x) ** 2) for part in branches(function))
+    return branches(function**2), slopes
+
+
+def _solved(theory: Theory, found: Overlap, moments: tuple[Branches, Branches], value: float) -> CriticalPoint | None:
+    without_biases = theory.critical_curve is not None and theory.critical_curve[1] == 0
+    for precision in PRECISIONS:
+        with ctx.workprec(precision):
+            try:
+                means, biases = _at(theory, found, moments, arb(value))
+            except UnprovedError:
+                continue
+            if without_biases:
+                biases = arb(0)
+            if all(part.rad() <= LAST_DIGIT * abs(part.mid()) for part in (means, biases)):
+                return CriticalPoint(value, float(means.mid()), float(biases.mid()))
+    return None
+
+
+def _at(theory: Theory, found: Overlap, moments: tuple[Branches, Branches], at: arb) -> Point:
+    """sigma_m2 = norm / slope and sigma_b2 = norm - sigma_m2 A, with norm = T q / (1 + q) where T = 1 + sigma_b2."""
+    variance = ball(found.variance, {q: at})
+    square, slope = gaussian_mean(moments[0], variance), variance * gaussian_mean(moments[1], variance)
+    ratio = square / slope
+    if not is_relative(theory.maps.mean_field):
+        return at / slope, at * (1 - ratio)
+    portion = at / (1 + at)
+    excess = portion * (1 - ratio)
+    return portion / (1 - excess) / slope, excess / (1 - excess)

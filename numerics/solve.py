@@ -1,0 +1,243 @@
+"""Fixed points of the layer-to-layer maps and their depth scales."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from types import SimpleNamespace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from numerics.blocks import BLOCK, on_all_cores
+from numerics.emit import compile_theory
+from numerics.newton import SLOPE_ROUNDING, Array, Chosen, Map, descended_fixed_point, positive_fixed_point
+from numerics.tables import TOLERANCE, is_costly, tabulated
+from theory.correlation import is_relative
+from theory.derive import Theory
+
+STEP = 1e-6  # relative, of numerical derivatives
+LARGE = 1e300
+VANISHING = float(np.finfo(np.float64).tiny)  # a total variance that dies out: the maps are at their limit there
+MAP_ROUNDING = 8 * float(np.finfo(np.float64).eps)
+MANY = 5000  # points from which on tables pay
+PART = BLOCK // 2
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """The stable fixed point of each (sigma_m2, sigma_b2); arrays of one shape.
+
+    q, T: field variances, as the maps take them and in total. r: overlap with a noise-independent replica where the
+    field is marginalised, of the two inputs where it is sampled. c, gap: correlation of two inputs, and 1 - c. chi,
+    chi_1: slopes of the correlation map at c and at c = 1; dq: that of the variance map (of 1/q at q = infinity). xi_q,
+    xi_c: depth scales -1/ln|dq| and -1/ln chi, infinite at criticality.
+
+    Without biases the field may vanish, q = 0; c, chi and chi_1 are then their limits as sigma_b2 -> 0, chi_1 = dq.
+    """
+
+    sigma_m2: Array
+    sigma_b2: Array
+    q: Array
+    T: Array
+    r: Array
+    c: Array
+    gap: Array
+    chi: Array
+    chi_1: Array
+    dq: Array
+    xi_q: Array
+    xi_c: Array
+
+    @property
+    def phase(self) -> NDArray[np.str_]:
+        """ordered, critical or chaotic: chi_1 below 1, at 1 to the rounding of the maps, or above."""
+        chaotic = np.where(self.chi_1 > 1, "chaotic", "ordered")
+        return np.where(np.abs(self.chi_1 - 1) <= SLOPE_ROUNDING, "critical", chaotic)
+
+
+def fixed_point(theory: Theory, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None) -> FixedPoint:
+    """The stable fixed point (q, c) at each (sigma_m2, sigma_b2), which broadcast.
+
+    gain: of a surrogate in paper form, in place of its own; broadcasts too.
+
+    The correlation map is increasing and convex in c on [0, 1], its coefficients being squares (Mehler), so the stable
+    c is the smallest fixed point and Newton's method reaches it from c = 0 without overshooting. Variances are
+    bracketed in [0, infinity] (`numerics.newton`). Many points of a theory whose maps are sums or quadratures go
+    through tables of them, whose error is that of the maps or little more (`numerics.tables`).
+
+    Raises:
+        ValueError: a single layer, a theory without emitted maps, or parameters out of the domain.
+    """
+    squared_gain = () if gain is None else (_relative_gain(theory, gain) ** 2,)
+    given = (np.asarray(each, np.float64) for each in (sigma_m2, sigma_b2, *squared_gain))
+    means, biases, *squared = np.broadcast_arrays(*given)
+    _check(theory, means, biases)
+    maps, flat = _maps(theory, means.size), [each.ravel() for each in (means, biases, *squared)]
+    parts = on_all_cores(lambda part: _Solver(theory, maps, *(each[part] for each in flat)).solve(), means.size, PART)
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in NAMES}
+    return FixedPoint(**{name: values.reshape(means.shape)[()] for name, values in joined.items()})
+
+
+def error_bound(theory: Theory, found: FixedPoint) -> Array:
+    """A bound on the relative errors of q and of the gap of fixed points, the rounding of the maps included."""
+    parameters = (np.ravel(each) for each in (found.sigma_m2, found.sigma_b2))
+    state = (np.ravel(each) for each in (found.q, found.gap, found.dq, found.chi))
+    return _Solver(theory, compile_theory(theory), *parameters).error_bound(*state).reshape(np.shape(found.q))[()]
+
+
+def map_of_q(theory: Theory, sigma_m2: float, sigma_b2: float) -> Callable[[Array], Array]:
+    """The variance map at one (sigma_m2, sigma_b2), of a vector of q; T, where it varies, at its fixed point."""
+    point = (np.array([each], np.float64) for each in (sigma_m2, sigma_b2))
+    solver = _Solver(theory, compile_theory(theory), *point)
+    after = solver.map("variance_map")
+    return lambda q: after(q, np.zeros(q.size, np.intp))
+
+
+def depth_scale(slope: ArrayLike) -> Array:
+    """-1/ln|slope|: infinite at 1 (to rounding), 0 at 0, negative beyond 1 where perturbations grow."""
+    size = np.abs(slope)
+    with np.errstate(divide="ignore"):
+        return np.where(np.abs(size - 1) <= SLOPE_ROUNDING, np.inf, -1 / np.log(size))[()]
+
+
+NAMES = tuple(field.name for field in fields(FixedPoint))
+
+
+class _Solver:
+    """The maps of one theory, emitted or tabulated, at flat arrays of parameters."""
+
+    def __init__(
+        self, theory: Theory, maps: SimpleNamespace, sigma_m2: Array, sigma_b2: Array, squared_gain: Array | None = None
+    ) -> None:
+        self.relative, self.maps = is_relative(theory.maps.mean_field), maps
+        self.parameters, self.squared_gain = (sigma_m2, sigma_b2), squared_gain
+        self.total = self._fixed_total() if theory.maps.takes_total else None
+
+    def solve(self) -> FixedPoint:
+        """Variance first, then the correlation at that variance."""
+        every, equal = np.arange(self.parameters[0].size), np.zeros(1)
+        slope = self.map("variance_slope")
+        q = positive_fixed_point(self.map("variance_map"), slope, every.size)
+        gap_map, chi_at = (self.map(name, q) for name in ("gap_map", "chi_at_gap"))
+        apart, chi_1 = gap_map(equal, every), chi_at(equal, every)
+        vanished, diverges = (apart == 0) & (q == 0), np.isinf(q)
+        dq = slope(np.where(diverges, 1.0, q), every)
+        if np.any(diverges):
+            dq = np.where(diverges, self._slope_at_infinity(chi_1), dq)
+        chi_1 = np.where(vanished, dq, chi_1)
+        gap, chi, descending = np.zeros(every.size), chi_1.copy(), np.flatnonzero((apart != 0) | (chi_1 > 1))
+        start = _nearby(apart[descending], chi_1[descending], gap_map(np.ones(1), descending))
+        gap[descending] = descended_fixed_point(gap_map, chi_at, descending, start)
+        chi[descending] = chi_at(gap[descending], descending)
+        chi = np.where(vanished, dq, chi)
+        r = _fraction(q) if self.relative else 1 - gap
+        scales = depth_scale(dq), depth_scale(chi)
+        return FixedPoint(*self.parameters, q, self._total_at(q), r, 1 - gap, gap, chi, chi_1, dq, *scales)
+
+    def _total_at(self, q: Array) -> Array:
+        """T at q."""
+        if not self.relative:
+            return q
+        if self.total is None:
+            return self.maps.total_map(np.ones(1), *self.parameters)
+        return np.where(self.total == VANISHING, 0.0, self.total)
+
+    def _fixed_total(self) -> Array:
+        total, slope = self.maps.total_map, self.maps.total_slope
+        fixed = positive_fixed_point(
+            lambda T, chosen: total(T, *self._at(chosen)), lambda T, chosen: slope(T, *self._at(chosen)),
+            self.parameters[0].size,
+        )  # fmt: skip
+        return np.where(fixed == 0, VANISHING, fixed)
+
+    def _slope_at_infinity(self, chi_1: Array) -> Array:
+        """The slope of 1/q there: chi_1 where the field is marginalised, both being slopes of the replica map."""
+        if self.relative:
+            return chi_1
+        after = self.map("variance_map")(np.array([LARGE]), np.arange(chi_1.size))
+        return LARGE / after
+
+    def _at(self, chosen: Chosen) -> list[Array]:
+        return [_chosen(parameter, chosen) for parameter in self.parameters]
+
+    def map(self, name: str, q: Array | None = None) -> Map:
+        """A map of q, or of the gap at given q, at the parameters of chosen points.
+
+        phi(gain h) at q is phi(h) at gain^2 q, whatever phi.
+        """
+        function = getattr(self.maps, name)
+        is_slope = name == "variance_slope"
+
+        def at(x: Array, chosen: Chosen) -> Array:
+            scale = 1.0 if self.squared_gain is None else _chosen(self.squared_gain, chosen)
+            state = (scale * x,) if q is None else (x, scale * _chosen(q, chosen))
+            extra = () if self.total is None else (_chosen(self.total, chosen),)
+            value = function(*state, *self._at(chosen), *extra)
+            return scale * value if is_slope else value
+
+        return at
+
+    def error_bound(self, q: Array, gap: Array, dq: Array, chi: Array) -> Array:
+        """Residuals and the maps' rounding, over 1 - slope; the gap inherits the error of q."""
+        every = np.arange(q.size)
+        with np.errstate(all="ignore"):
+            residual = np.abs(self.map("variance_map")(q, every) / q - 1)
+            of_q = np.where((q > 0) & np.isfinite(q), (residual + MAP_ROUNDING) / np.abs(1 - dq), 0.0)
+            after, moved = (self.map("gap_map", each)(gap, every) for each in (q, q * (1 + STEP)))
+            inherited = np.abs(moved / after - 1) / STEP * of_q
+            of_gap = (np.abs(after / gap - 1) + MAP_ROUNDING + inherited) / np.abs(1 - chi)
+        return np.maximum(of_q, np.where(gap > 0, of_gap, 0.0))
+
+
+def _maps(theory: Theory, points: int) -> SimpleNamespace:
+    """The emitted maps, or, for many points of a theory that is costly, tables of them."""
+    if points > MANY and is_costly(theory) and (tables := tabulated(theory)).bound <= TOLERANCE:
+        return tables
+    return compile_theory(theory)
+
+
+def _chosen(values: Array, chosen: Chosen) -> Array:
+    """values[chosen], for distinct points in order: all of them need no copy."""
+    return values if chosen.size == values.size else values[chosen]
+
+
+def _nearby(apart: Array, chi_1: Array, farthest: Array) -> Array:
+    """Roughly the fixed point of the gap, from how far apart equal inputs end, from chi_1 and from the map at gap 1.
+
+    Where equal inputs stay equal it is that of chi_1 x / sqrt(1 + beta x), else the value at gap 1.
+    """
+    with np.errstate(all="ignore"):
+        aligned = (chi_1**2 - 1) / ((chi_1 / farthest) ** 2 - 1)
+    return np.where(apart == 0, aligned, farthest)
+
+
+def _relative_gain(theory: Theory, gain: ArrayLike | None) -> Array:
+    """Gains as multiples of the surrogate's own."""
+    form = theory.surrogate.form
+    if gain is None:
+        return np.ones(())
+    if form.name != "paper":
+        raise ValueError(f"{theory.surrogate.name}: form {form.name} has no gain; use form paper")
+    if not np.all((np.asarray(gain) > 0) & np.isfinite(gain)):
+        raise ValueError("gains must be finite and > 0")
+    return np.asarray(gain, np.float64) / float(form.gain)
+
+
+def _fraction(q: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return 1 / (1 + 1 / q)
+
+
+def _check(theory: Theory, sigma_m2: Array, sigma_b2: Array) -> None:
+    surrogate = theory.surrogate
+    if theory.criticality is None:
+        raise ValueError(f"{surrogate.name} is a single layer on real inputs: it has no fixed point")
+    if theory.gap is None:
+        raise ValueError(f"{surrogate.name}: its overlap is no product of one function of each field; no gap map")
+    limit = surrogate.weights.mean_limit
+    top = np.inf if limit is None else float(limit) ** 2
+    if not np.all((sigma_m2 >= 0) & (sigma_m2 <= top)):
+        raise ValueError(f"sigma_m2 must be in [0, {top:g}] for {surrogate.weights.name} weights")
+    if not np.all((sigma_b2 >= 0) & np.isfinite(sigma_b2)):
+        raise ValueError("sigma_b2 must be finite and >= 0")

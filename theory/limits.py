@@ -1,0 +1,89 @@
+"""Overlaps of neurons in the limits q -> 0 and q -> infinity, where the maps are ratios 0/0 or infinity/infinity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from theory.difference import difference, in_gap, without_cancellation
+from theory.gaussian import expectation, pair_expectation
+from theory.special import ArcCosineKernel
+from theory.symbols import c, gap, overlap, u
+from theory.tidy import tidy
+
+ORDERS = 6
+beyond = sp.Symbol("beyond", positive=True)
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """The overlap of equal inputs, 1 less it; relative to it the gap 1 - C/C(1) and the slope of C, in the gap."""
+
+    alike: sp.Expr
+    unlike: sp.Expr
+    gap: sp.Expr
+    slope: sp.Expr
+
+
+def ratios(kernel: sp.Expr) -> Ratios:
+    """The ratios of a kernel in the replica overlap r = 1 - gap; ValueError where no rule takes its difference."""
+    fall = difference(kernel, sp.S.Zero, gap)
+    if fall is None:
+        raise ValueError(
+            f"no rule takes the difference of {kernel} between two overlaps; add one to theory/difference.py"
+        )
+    alike, slope = kernel.subs(overlap, 1), in_gap(tidy(kernel.diff(overlap).subs(overlap, c)))
+    return Ratios(alike, 1 - alike, fall / alike, without_cancellation(slope) / alike)
+
+
+def small_overlap(function: sp.Expr, variance: sp.Expr) -> Ratios:
+    """Correlation -> 0 at positive variance: the lowest Hermite coefficient alone, C = a_k^2 r^k."""
+    order = next(k for k in range(ORDERS) if abs(expectation(function * _hermite(k), 0, 1).evalf(15)) > 1e-12)
+    if order == 0:
+        mean = expectation(function, 0, variance).doit()
+        return Ratios(mean**2, 1 - mean**2, sp.S.Zero, sp.S.Zero)
+    fall = difference(overlap**order, sp.S.Zero, gap)
+    assert fall is not None
+    return Ratios(sp.S.Zero, sp.S.One, fall, order * (1 - gap) ** (order - 1))
+
+
+def _hermite(order: int) -> sp.Expr:
+    return sp.polys.orthopolys.hermite_prob_poly(order, u)
+
+
+def vanishing_variance(function: sp.Expr) -> Ratios:
+    """Variance -> 0: the neuron is its jump at 0, or its slopes on either side."""
+    above, below = (_limit(function, side, sp.S.Zero) for side in (1, -1))
+    if above != 0 or below != 0:
+        return _jump(above, below)
+    slopes = [_limit(function / u, side, sp.S.Zero) for side in (1, -1)]
+    return _bend(*slopes, alike=sp.S.Zero)
+
+
+def infinite_variance(function: sp.Expr) -> Ratios:
+    """Variance -> infinity: the neuron is the sign function of its limits, or its slopes far out."""
+    above, below = (_limit(function, side, sp.oo) for side in (1, -1))
+    if above.is_finite and below.is_finite:
+        return _jump(above, below)
+    slopes = [_limit(function / u, side, sp.oo) for side in (1, -1)]
+    return _bend(*slopes, alike=sp.oo)
+
+
+def _limit(function: sp.Expr, side: int, point: sp.Expr) -> sp.Expr:
+    return sp.limit(function.subs(u, side * beyond), beyond, point, "+" if point == 0 else "-")
+
+
+def _jump(above: sp.Expr, below: sp.Expr) -> Ratios:
+    if not (above.is_finite and below.is_finite) or above == below == 0:
+        raise ValueError(f"a neuron of limits {below} and {above}: no limit of its overlaps is known")
+    step = (above + below) / 2 + (above - below) / 2 * sp.sign(u)
+    return ratios(pair_expectation(step, step, 1, overlap).doit())
+
+
+def _bend(above: sp.Expr, below: sp.Expr, alike: sp.Expr) -> Ratios:
+    """a relu(u) + b u has the kernel a^2 K + (a b + b^2) r: E relu(u) v = r / 2."""
+    if not (above.is_finite and below.is_finite) or above == below == 0:
+        raise ValueError(f"a neuron of slopes {below} and {above}: no limit of its overlaps is known")
+    found = ratios((above - below) ** 2 * ArcCosineKernel(1 + overlap) + above * below * overlap)
+    return Ratios(alike, 1 - alike, found.gap, found.slope)
