@@ -94,23 +94,10 @@ def _link_steps(theory: Theory, law: NetworkLaw, neuron: FormNeuron) -> tuple[Pr
               lambda: _is_slope(theory, law, neuron)),
     )  # fmt: skip
     if neuron.is_fixed:
-        curve = check("critical curve", "sigma_m2 = rho/(kappa^2 E phi'^2 + E phi^2), sigma_b2 = D (1 + q) - rho",
-                      "the derived curve less this, by algebra", lambda: _is_curve(theory, law, neuron))  # fmt: skip
-        return (*steps, curve)
+        return steps
     rising = check("gain", f"kappa^2 = {neuron.square} <= {neuron.top}, it grows with D <= rho", "by algebra",
                    lambda: bool(sp.simplify(neuron.square.diff(Sigma)).is_positive))  # fmt: skip
     return (*steps, rising)
-
-
-def _is_curve(theory: Theory, law: NetworkLaw, neuron: FormNeuron) -> bool:
-    """Also true where there is none, for neurons that jump."""
-    if theory.critical_curve is None:
-        return jumps(branches(neuron.phi))
-    slope = neuron.square * _slope_square(neuron, neuron.square)
-    size = evaluate_all(expectation(neuron.phi.subs(h, u) ** 2, 0, neuron.square * q))
-    spread, bias = theory.critical_curve
-    annealed = law.rho * slope / (slope + size)
-    return _equal(spread, law.rho / (slope + size)) and _equal(bias + law.rho, annealed * (1 + q))
 
 
 def _is_normalised(theory: Theory, neuron: FormNeuron) -> bool:
@@ -126,17 +113,9 @@ def _is_slope(theory: Theory, law: NetworkLaw, neuron: FormNeuron) -> bool:
         return jumps(branches(neuron.phi))
     annealed = theory.maps.state[D]
     square = neuron.square.subs(Sigma, annealed)
-    return _equal(chi_1, law.spread * square * _slope_square(neuron, square) / annealed)
-
-
-def _slope_square(neuron: FormNeuron, square: sp.Expr) -> sp.Expr:
-    """E phi'(x)^2, x ~ N(0, square q), by the engine."""
-    return evaluate_all(expectation(tidy_slope(neuron.phi.subs(h, u).diff(u), u) ** 2, 0, square * q))
-
-
-def _equal(first: sp.Expr, second: sp.Expr) -> bool:
-    """Whether the ratio is 1 by algebra, expectations compared at variance 1 if need be."""
-    return any(sp.simplify(form(first) / form(second)) == 1 for form in (sp.sympify, _at_unit_variance))
+    mean = expectation(tidy_slope(neuron.phi.subs(h, u).diff(u), u) ** 2, 0, square * q)
+    expected = law.spread * square * evaluate_all(mean) / annealed
+    return any(sp.simplify(form(chi_1) / form(expected)) == 1 for form in (sp.sympify, _at_unit_variance))
 
 
 def _at_unit_variance(expression: sp.Expr) -> sp.Expr:
@@ -166,4 +145,4 @@ def _excluded(law: NetworkLaw, neuron: FormNeuron, margins: Margins, below: Proo
     away = check("q -> 0", f"the mean tends to {sp.N(start / len(inner), 6)} < 0, or sigma_b2 to a value < 0", "balls",
                  lambda: any(origin) or bool(ball(start) < 0))  # fmt: skip
     return Verdict("none", f"no critical initialisation for {domain}, sigma_b2 >= 0: the critical curve needs more "
-                   f"than that sigma_m2 at every q", below.how, (below, away))  # fmt: skip
+                   "than that sigma_m2 at every q", below.how, (below, away))  # fmt: skip

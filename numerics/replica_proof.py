@@ -7,6 +7,8 @@ the slope at a fixed point r < 1 is below 1. What is left is r = 1, a sharp fiel
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import sympy as sp
 
 from numerics.balls import ball
@@ -49,6 +51,7 @@ def replica_certificate(theory: Theory) -> Certificate:
     return conclude((*steps, bent), sharp_field(theory, law))
 
 
+@lru_cache(maxsize=1)
 def convexity_steps() -> tuple[ProofStep, ...]:
     """Mehler's expansion, and chords above tangents for every power of r."""
     return (
