@@ -11,7 +11,7 @@ from experiments.equations import equations, latex, notes
 from theory.derive import Theory
 
 if TYPE_CHECKING:
-    from experiments.claim import Settled
+    from experiments.claims.claim import Settled
     from experiments.verify import CheckResult
 
 SURROGATE_HEADER = ("surrogate", "weights", "neurons", "treatment", "form", "derived in", "reference")

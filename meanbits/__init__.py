@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from numerics.backends import Backend
-    from numerics.proof import Certificate
+    from numerics.certificates.proof import Certificate
     from numerics.solve import FixedPoint
     from theory.compose import compose
     from theory.derive import Theory
@@ -125,7 +125,7 @@ def phase_diagram(
 
 def certify(surrogate: Theory | Surrogate | str) -> Certificate:
     """Whether a critical initialisation exists, with a proof by algebra and ball arithmetic."""
-    from numerics.certify import certify as prove
+    from numerics.certificates.certify import certify as prove
 
     return prove(_theory(surrogate))
 

@@ -12,7 +12,7 @@ from meanbits.options import Command, fail, json_option, run_options, surrogate_
 from meanbits.present import json_text, notice, progress, table_line
 
 if TYPE_CHECKING:
-    from experiments.claim import Settled
+    from experiments.claims.claim import Settled
     from experiments.report import Derivation
     from experiments.verify import CheckResult
     from theory.surrogates import Surrogate
@@ -132,7 +132,7 @@ def _derivations(surrogates: Sequence[Surrogate]) -> list[Derivation]:
 
 
 def _claims() -> tuple[Settled, ...]:
-    from experiments.claims import settle
+    from experiments.claims.catalogue import settle
 
     return settle(on_result=lambda outcome: notice(f"claim {outcome.claim.id}: {outcome.verdict}"))
 

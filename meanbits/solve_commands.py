@@ -141,7 +141,7 @@ def critical(surrogate: Surrogate, as_json: bool) -> None:
     It is a (sigma_m2, sigma_b2) within what the weights allow at which c = 1 is a fixed point of slope 1: signals
     reach any depth. The proof is by algebra and ball arithmetic; the curve is solved along q from 1e-12 to 1e6.
     """
-    from numerics.certify import certify
+    from numerics.certificates.certify import certify
     from numerics.critical import critical_curve, is_feasible
 
     theory = _derived(surrogate)

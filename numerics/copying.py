@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from pathlib import Path
 
-HERE = Path(__file__).parent
+RUNTIME = Path(__file__).parent / "runtime"
 
 
 def copied_sources(runtime: Iterable[str], text: str) -> list[str]:
@@ -40,8 +40,8 @@ def used_imports(imports: Iterable[str], text: str) -> list[str]:
 
 
 def _definitions(module: str) -> Iterable[tuple[str, str, set[str]]]:
-    """Name, source and used names of every function, class and constant at the top of a module beside this one."""
-    text = (HERE / f"{module}.py").read_text(encoding="utf-8")
+    """Name, source and used names of every function, class and constant at the top of a runtime module."""
+    text = (RUNTIME / f"{module}.py").read_text(encoding="utf-8")
     lines = text.splitlines()
     for node in ast.parse(text).body:
         match node:

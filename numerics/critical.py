@@ -8,8 +8,8 @@ import numpy as np
 from flint import arb, ctx
 from numpy.typing import ArrayLike
 
-from numerics.balls import PRECISIONS, UnprovedError, ball
-from numerics.branches import Branches, branches, gaussian_mean, x
+from numerics.certificates.balls import PRECISIONS, UnprovedError, ball
+from numerics.certificates.branches import Branches, branches, gaussian_mean, x
 from theory.correlation import is_relative
 from theory.derive import Theory
 from theory.overlap import Overlap, overlap_of
@@ -32,7 +32,7 @@ def critical_curve(theory: Theory, variances: ArrayLike | None = None) -> tuple[
     """The curve at each q > 0 (default 10 a decade from 1e-12 to 1e6), correctly rounded but for one last digit.
 
     It is empty where equal inputs do not stay equal, where the slope at c = 1 is infinite, and where neurons are
-    marginalised exactly, in which case no point of it is feasible (`numerics.certify`).
+    marginalised exactly, in which case no point of it is feasible (`numerics.certificates.certify`).
     """
     found = overlap_of(theory.maps)
     critical = theory.criticality

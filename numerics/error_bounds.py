@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from numerics.gap_numpy import wedge, wedge_rule
-from numerics.quadrature_numpy import Real, batches
+from numerics.runtime.gap_numpy import wedge, wedge_rule
+from numerics.runtime.quadrature_numpy import Real, batches
 
 Function = Callable[[np.ndarray], np.ndarray]
 Integrand = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]  # integrals (m,), nodes (m, n): F, error

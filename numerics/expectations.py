@@ -23,8 +23,8 @@ from numerics.error_bounds import (
     panel_edges,
     with_rounding,
 )
-from numerics.gaussian_numpy import gaussian_pair
-from numerics.quadrature_numpy import Real, correlations, flat_points
+from numerics.runtime.gaussian_numpy import gaussian_pair
+from numerics.runtime.quadrature_numpy import Real, correlations, flat_points
 
 
 class Estimate(NamedTuple):

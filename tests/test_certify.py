@@ -12,17 +12,17 @@ import pytest
 import sympy as sp
 from flint import arb, ctx
 
-from numerics.balls import UnprovedError, ball, outward, program
-from numerics.branches import Branches, branches, gaussian_mean, is_continuous, jumps, x
-from numerics.certify import certify, smallest_gain
-from numerics.form_proof import form_margins
-from numerics.mean_signs import negative_in_mean
-from numerics.network_law import bends, is_affine, is_odd
-from numerics.proof import Certificate, check
-from numerics.replica_proof import convexity_steps
-from numerics.sharp_field import bracket, squares
-from numerics.signs import bisect_negative, negative_almost_everywhere
-from numerics.tails import tail_range, tail_sign
+from numerics.certificates.balls import UnprovedError, ball, outward, program
+from numerics.certificates.branches import Branches, branches, gaussian_mean, is_continuous, jumps, x
+from numerics.certificates.certify import certify, smallest_gain
+from numerics.certificates.form_proof import form_margins
+from numerics.certificates.mean_signs import negative_in_mean
+from numerics.certificates.network_law import bends, is_affine, is_odd
+from numerics.certificates.proof import Certificate, check
+from numerics.certificates.replica_proof import convexity_steps
+from numerics.certificates.sharp_field import bracket, squares
+from numerics.certificates.signs import bisect_negative, negative_almost_everywhere
+from numerics.certificates.tails import tail_range, tail_sign
 from theory.compose import compose
 from theory.derive import Theory, derive
 from theory.gaussian import GaussianExpectation

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.claim import CORRECTED, FAILS, HOLDS, Check, Claim, Evidence, Settled, either, formula, settled
-from experiments.claims import CLAIMS, chosen, settle
+from experiments.claims.catalogue import CLAIMS, chosen, settle
+from experiments.claims.claim import CORRECTED, FAILS, HOLDS, Check, Claim, Evidence, Settled, either, formula, settled
 from meanbits.cli import main
 
 # What differs from "holds". The verdicts themselves come from the checks; this notices when one changes.

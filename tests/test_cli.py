@@ -15,7 +15,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 import meanbits
-from experiments.claims import chosen, settle
+from experiments.claims.catalogue import chosen, settle
 from experiments.data import IDX_FILES
 from experiments.report import Figure
 from meanbits.cli import cli, main
@@ -351,7 +351,7 @@ def test_paper_writes_one_report(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_
 
     monkeypatch.setitem(sys.modules, "experiments.verify", fake_verify(passed))
     few = chosen(["eq.chi", "crit.deterministic"])
-    monkeypatch.setattr("experiments.claims.settle", lambda on_result: settle(few, on_result))
+    monkeypatch.setattr("experiments.claims.catalogue.settle", lambda on_result: settle(few, on_result))
     monkeypatch.setattr("meanbits.figures.FIGURES", {"1": draw})
     result = run("paper --preset smoke -o results --json")
     verdict = "all 20 checks passed" if passed else "10 of 20 checks failed"

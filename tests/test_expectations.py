@@ -9,7 +9,7 @@ from scipy import special
 
 from numerics.error_bounds import integrate, logarithmic_sums
 from numerics.expectations import difference, expectation, pair_expectation, rule_error
-from numerics.gaussian_numpy import gaussian_pair
+from numerics.runtime.gaussian_numpy import gaussian_pair
 from theory.gaussian import expectation as mean_node
 from theory.gaussian import pair_expectation as pair_node
 from theory.special import HardTanh

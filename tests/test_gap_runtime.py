@@ -9,12 +9,12 @@ import torch
 from numpy.testing import assert_allclose
 from scipy import special
 
-from numerics import gap_torch
 from numerics.copying import copied_sources
 from numerics.expectations import difference
-from numerics.gap_numpy import gaussian_difference
-from numerics.gaussian_numpy import gaussian_pair
-from numerics.slopes_torch import slope_of
+from numerics.runtime import gap_torch
+from numerics.runtime.gap_numpy import gaussian_difference
+from numerics.runtime.gaussian_numpy import gaussian_pair
+from numerics.runtime.slopes_torch import slope_of
 
 
 def relu(u):

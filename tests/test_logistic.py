@@ -12,8 +12,8 @@ import sympy as sp
 import torch
 from numpy.testing import assert_allclose
 
-from numerics import logistic_numpy, logistic_torch
-from numerics.logistic_numpy import (
+from numerics.runtime import logistic_numpy, logistic_torch
+from numerics.runtime.logistic_numpy import (
     mixture_pairs,
     tanh_curvature_overlap,
     tanh_difference,

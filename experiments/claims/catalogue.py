@@ -1,0 +1,47 @@
+"""The claims that the workbench settles: those of Stamatescu et al. 2020 (arXiv 1902.00177) and those beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from experiments.claims.claim import Claim, Settled, settled
+from experiments.claims.critical_claims import CRITICAL_CLAIMS
+from experiments.claims.curve_claims import CURVE_CLAIMS
+from experiments.claims.depth_claims import DEPTH_CLAIMS
+from experiments.claims.field_claims import FIELD_CLAIMS
+from experiments.claims.map_claims import MAP_CLAIMS
+from experiments.claims.replica_claims import REPLICA_CLAIMS
+from theory.compose import nearest
+
+CLAIMS: tuple[Claim, ...] = (
+    *FIELD_CLAIMS,
+    *MAP_CLAIMS,
+    *REPLICA_CLAIMS,
+    *CRITICAL_CLAIMS,
+    *CURVE_CLAIMS,
+    *DEPTH_CLAIMS,
+)
+
+
+def settle(claims: Sequence[Claim] = CLAIMS, on_result: Callable[[Settled], None] | None = None) -> tuple[Settled, ...]:
+    """Run the checks of each claim; `on_result` sees each outcome as it comes."""
+    outcomes = []
+    for claim in claims:
+        outcomes.append(settled(claim))
+        if on_result is not None:
+            on_result(outcomes[-1])
+    return tuple(outcomes)
+
+
+def chosen(ids: Iterable[str]) -> tuple[Claim, ...]:
+    """The claims of these ids, in their order; all without any.
+
+    Raises:
+        ValueError: for an id that is not known, with the nearest one.
+    """
+    known = {claim.id: claim for claim in CLAIMS}
+    asked = tuple(ids)
+    for name in asked:
+        if name not in known:
+            raise ValueError(f"unknown claim '{name}'{nearest(name, known)}")
+    return tuple(known[name] for name in asked) or CLAIMS
