@@ -72,7 +72,7 @@ def program(expression: sp.Expr) -> Program:
     """The expression as a function of (symbol -> ball, analytic); analytic as `acb.integral` means it.
 
     Raises:
-        UnprovedError: naming a function without a ball (kinks are taken out first, by `numerics.certificates.branches`).
+        UnprovedError: naming a function without a ball (`branches` takes kinks out first).
     """
     if expression.is_Symbol:
         return lambda values, _: values[expression]
