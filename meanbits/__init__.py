@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike
 
+    from numerics.advise import Advice
     from numerics.backends import Backend
     from numerics.certificates.proof import Certificate
     from numerics.solve import FixedPoint
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "NeuronNoise", "Surrogate", "catalogue", "certify", "compile", "compose", "derive", "emit", "fixed_point",
+    "NeuronNoise", "Surrogate", "advise", "catalogue", "certify", "compile", "compose", "derive", "emit", "fixed_point",
     "phase_diagram",
 ]  # fmt: skip
 
@@ -128,6 +129,17 @@ def certify(surrogate: Theory | Surrogate | str) -> Certificate:
     from numerics.certificates.certify import certify as prove
 
     return prove(_theory(surrogate))
+
+
+def advise(surrogate: Theory | Surrogate | str, depth: int, sigma_b2: float = 0.001) -> Advice:
+    """Whether a depth is trainable, the sigma_m2 to use, and the gain that reaches it where this surrogate does not.
+
+    Raises:
+        ValueError: depth below 1, a single layer, or sigma_b2 out of the domain.
+    """
+    from numerics.advise import advise as advise_initialisation
+
+    return advise_initialisation(_theory(surrogate), depth, sigma_b2)
 
 
 def _theory(surrogate: Theory | Surrogate | str) -> Theory:

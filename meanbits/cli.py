@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from meanbits import __version__
+from meanbits.advise_command import advise
 from meanbits.claims_command import claims
 from meanbits.run_commands import figure, paper, verify
 from meanbits.solve_commands import critical, fixed_point, phase
@@ -50,7 +51,20 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (catalogue, derive, emit, map_command, fixed_point, critical, phase, verify, claims, figure, paper):
+for command in (
+    catalogue,
+    derive,
+    emit,
+    map_command,
+    fixed_point,
+    critical,
+    phase,
+    advise,
+    verify,
+    claims,
+    figure,
+    paper,
+):
     cli.add_command(command)
 
 

@@ -98,6 +98,7 @@ TORCH = Backend(
     ),
 )
 BACKENDS: tuple[Backend, ...] = (NUMPY, TORCH)
+INTEGERS = 2**53  # larger ones are no float64, and arrays take them for objects
 
 
 class ArrayPrinter(StrPrinter):
@@ -143,7 +144,7 @@ class ArrayPrinter(StrPrinter):
         return repr(float(expr))
 
     def _print_Integer(self, expr: sp.Integer) -> str:
-        return str(expr.p)
+        return str(expr.p) if abs(expr.p) < INTEGERS else repr(float(expr))
 
     def _print_Float(self, expr: sp.Float) -> str:
         return repr(float(expr))

@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 Chosen = NDArray[np.intp]
 Map = Callable[[Array, Chosen], Array]  # (x, which points) -> value, one number for each of these points
 
-LARGEST = float(np.exp(700.0))  # it and its inverse are within float64
+LARGEST = float(np.exp(500.0))  # times the integers of exact coefficients it and its inverse stay within float64
 STEPS = 200
 ROUNDING = float(np.finfo(np.float64).eps)
 SLOPE_ROUNDING = 16 * ROUNDING  # of the emitted slopes: one this near 1 is 1

@@ -11,13 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from numerics.blocks import BLOCK, on_all_cores
 from numerics.emit import compile_theory
-from numerics.newton import SLOPE_ROUNDING, Array, Chosen, Map, descended_fixed_point, positive_fixed_point
+from numerics.newton import LARGEST, SLOPE_ROUNDING, Array, Chosen, Map, descended_fixed_point, positive_fixed_point
 from numerics.tables import TOLERANCE, is_costly, tabulated
 from theory.correlation import is_relative
 from theory.derive import Theory
 
 STEP = 1e-6  # relative, of numerical derivatives
-LARGE = 1e300
 VANISHING = float(np.finfo(np.float64).tiny)  # a total variance that dies out: the maps are at their limit there
 MAP_ROUNDING = 8 * float(np.finfo(np.float64).eps)
 MANY = 5000  # points from which on tables pay
@@ -155,8 +154,8 @@ class _Solver:
         """The slope of 1/q there: chi_1 where the field is marginalised, both being slopes of the replica map."""
         if self.relative:
             return chi_1
-        after = self.map("variance_map")(np.array([LARGE]), np.arange(chi_1.size))
-        return LARGE / after
+        after = self.map("variance_map")(np.array([LARGEST]), np.arange(chi_1.size))
+        return LARGEST / after
 
     def _at(self, chosen: Chosen) -> list[Array]:
         return [_chosen(parameter, chosen) for parameter in self.parameters]

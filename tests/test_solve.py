@@ -224,3 +224,12 @@ def test_blocks_change_nothing() -> None:
     rows, columns = np.linspace(0, 1, 5 * BLOCK)[:, None], np.array([1.0, 2.0, 3.0])
     assert np.array_equal(in_blocks(np.arctan2)(rows, columns), np.arctan2(rows, columns))
     assert in_blocks(np.arctan2)(1.0, 2.0) == np.arctan2(1.0, 2.0)
+
+
+@pytest.mark.parametrize("gain", ["1.4619", "1.4618985766662782", "0.00012345678901234567"])
+def test_gains_of_many_digits_keep_the_fixed_point(gain: str) -> None:
+    """Exact coefficients become integers beyond what arrays hold; the same point by rescaling q is the reference."""
+    unit, own = (derive(compose("deterministic", phi="erf", gain=each)) for each in (1, gain))
+    expected, found = fixed_point(unit, 0.8, 0.001, float(gain)), fixed_point(own, 0.8, 0.001)
+    for name in ("q", "c", "chi", "chi_1", "dq"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-12), name
