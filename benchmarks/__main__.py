@@ -1,24 +1,46 @@
-"""`python -m benchmarks [--json]`: measure everything in one run and print the table."""
+"""`python -m benchmarks [GROUP ...] [--json]`: measure the groups named, or everything, and print the table."""
 
 from __future__ import annotations
 
 import argparse
+from importlib import import_module
 
-import torch
+from benchmarks.table import as_json, as_markdown, load, machine
 
-from benchmarks.maps import closed_form_rows, quadrature_rows
-from benchmarks.processes import derivation_rows, start_rows
-from benchmarks.table import as_json, as_markdown, machine
+# Name, the function that measures it, and what it is.
+GROUPS = (
+    ("maps", "benchmarks.maps:closed_form_rows", "emitted maps beside the same formulas by hand, NumPy and Torch"),
+    ("erf", "benchmarks.erf:erf_rows", "the erf map, its gap form and chi beside one arcsine a point, and floors"),
+    ("tanh", "benchmarks.tanh:tanh_rows", "tanh maps, direct and through a table, with their errors"),
+    ("quadrature", "benchmarks.maps:quadrature_rows", "maps that are two-dimensional quadratures"),
+    ("scalar", "benchmarks.scalar:scalar_rows", "calls with numbers instead of arrays"),
+    ("phase", "benchmarks.phase:phase_rows", "phase diagrams"),
+    ("certificates", "benchmarks.critical:certificate_rows", "proofs about critical initialisations"),
+    ("critical", "benchmarks.critical:critical_rows", "critical curves"),
+    ("neural-tangents", "benchmarks.peer:peer_rows", "beside neural-tangents, where it is installed"),
+    ("derivation", "benchmarks.processes:derivation_rows", "derivations in fresh processes"),
+    ("start", "benchmarks.processes:start_rows", "whole commands, the interpreter's start included"),
+)
 
 
 def main() -> None:
-    """Measure and print. Torch runs on one thread, like NumPy."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure speeds and print a table.")
+    """Measure and print."""
+    listed = "\n".join(f"  {name:<16} {title}" for name, _, title in GROUPS)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure speeds and print a table.", epilog=f"groups:\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help="what to measure, by default everything")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    where = machine()
-    rows = [*closed_form_rows(), *quadrature_rows(), *derivation_rows(), *start_rows()]
+    known = [name for name, _, _ in GROUPS]
+    for name in arguments.groups:
+        if name not in known:
+            parser.error(f"unknown group '{name}'; known: {', '.join(known)}")
+    where, chosen = machine(), arguments.groups or known
+    targets = [target.split(":") for name, target, _ in GROUPS if name in chosen]
+    rows = [row for module, function in targets for row in getattr(import_module(module), function)()]
+    where["load_at_end"] = load()
     print(as_json(rows, where) if arguments.json else as_markdown(rows, where))
 
 

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from benchmarks.timing import Row, interleaved, median_ratio, progress
+from benchmarks.points import SIGMA_B2, SIGMA_M2, FloatArray, arbitrary
+from benchmarks.timing import Row, interleaved, nanoseconds_a_point, points_a_second, progress, timed_row
 from numerics.backends import NUMPY, TORCH, Backend
 from numerics.emit import compile_theory
 from theory.compose import compose
 from theory.derive import derive
 
-FloatArray = NDArray[np.float64]
-
 POINTS = 10**6
 ROUNDS = 41
 QUADRATURE_POINTS = 2000
 QUADRATURE_ROUNDS = 5
-SIGMA_M2, SIGMA_B2 = 0.5, 0.001
 EMITTED, HAND = "emitted", "by hand"
 ARCSINES, BYTES = "floor: two arcsines a point, into an array", "floor: 24 bytes a point (add c and q into an array)"
 RATIO_LIMIT = 1.2
@@ -53,17 +50,29 @@ def chi_torch(c: torch.Tensor, q: torch.Tensor, sigma_m2: float, sigma_b2: float
     return slope * ratio / (torch.sqrt(1 - (c * ratio) ** 2) * (sigma_b2 + slope * torch.asin(ratio)))
 
 
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Torch on one thread, like NumPy by hand."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def closed_form_rows() -> list[Row]:
     """The correlation map and chi of the deterministic surrogate, NumPy and Torch, against hand-written code."""
-    c, q = _points(POINTS)
+    c, q = arbitrary(POINTS)
     tensors = torch.as_tensor(c), torch.as_tensor(q)
     numpy_maps, torch_maps = _maps("deterministic", NUMPY), _maps("deterministic", TORCH)
-    return [
-        *_numpy_rows(numpy_maps.correlation_map, c, q),
-        *_pair_rows("chi, NumPy", numpy_maps.chi, chi_numpy, (c, q)),
-        *_pair_rows("correlation map, Torch", torch_maps.correlation_map, correlation_map_torch, tensors),
-        *_pair_rows("chi, Torch", torch_maps.chi, chi_torch, tensors),
-    ]
+    with one_torch_thread():
+        return [
+            *_numpy_rows(numpy_maps.correlation_map, c, q),
+            *_pair_rows("chi, NumPy", numpy_maps.chi, chi_numpy, (c, q)),
+            *_pair_rows("correlation map, Torch", torch_maps.correlation_map, correlation_map_torch, tensors),
+            *_pair_rows("chi, Torch", torch_maps.chi, chi_torch, tensors),
+        ]
 
 
 def _numpy_rows(emitted: Callable[..., FloatArray], c: FloatArray, q: FloatArray) -> list[Row]:
@@ -90,37 +99,29 @@ def _pair_rows(
     got, expected = emitted(*points, *means), by_hand(*points, *means)
     np.testing.assert_allclose(np.asarray(got), np.asarray(expected), rtol=1e-9, atol=1e-12)
     cases = {EMITTED: partial(emitted, *points, *means), HAND: partial(by_hand, *points, *means), **(floors or {})}
-    seconds = interleaved(cases, ROUNDS)
-    bases = {EMITTED: HAND} | dict.fromkeys(floors or {}, HAND)
+    timings, unit = interleaved(cases, ROUNDS), nanoseconds_a_point(POINTS)
+    base = HAND, timings[HAND]
     return [
-        Row(group, name, statistics.median(times) / POINTS * 1e9, "ns a point",
-            median_ratio(times, seconds[bases[name]]) if name in bases else None, bases.get(name),
-            limit if name == EMITTED else None)
-        for name, times in seconds.items()
-    ]  # fmt: skip
-
-
-def quadrature_rows() -> list[Row]:
-    """Maps without closed forms: those of lrt, logistic noise, one two-dimensional expectation a point."""
-    progress("quadrature")
-    c, q = _points(QUADRATURE_POINTS)
-    points = {NUMPY: (c, q), TORCH: (torch.as_tensor(c), torch.as_tensor(q))}
-    cases = {}
-    for backend, point in points.items():
-        maps = _maps("lrt", backend)
-        cases[f"correlation map, {backend.name}"] = partial(maps.correlation_map, *point, SIGMA_M2, SIGMA_B2)
-        cases[f"chi, {backend.name}"] = partial(maps.chi, *point, SIGMA_M2, SIGMA_B2)
-    seconds = interleaved(cases, QUADRATURE_ROUNDS)
-    return [
-        Row("quadrature, lrt", name, QUADRATURE_POINTS / statistics.median(times), "points a second")
-        for name, times in seconds.items()
+        timed_row(group, name, timing, unit, None if name == HAND else base, limit if name == EMITTED else None)
+        for name, timing in timings.items()
     ]
 
 
-def _points(count: int) -> tuple[FloatArray, FloatArray]:
-    rng = np.random.default_rng(0)
-    return rng.uniform(-1, 1, count), rng.exponential(1, count) + 0.1
+def quadrature_rows() -> list[Row]:
+    """Maps without closed forms: those of lrt with Cauchy noise, two two-dimensional expectations a point."""
+    progress("quadrature")
+    c, q = arbitrary(QUADRATURE_POINTS)
+    points = {NUMPY: (c, q), TORCH: (torch.as_tensor(c), torch.as_tensor(q))}
+    cases = {}
+    for backend, point in points.items():
+        maps = _maps("lrt", backend, noise="cauchy")
+        cases[f"correlation map, {backend.name}"] = partial(maps.correlation_map, *point, SIGMA_M2, SIGMA_B2)
+        cases[f"chi, {backend.name}"] = partial(maps.chi, *point, SIGMA_M2, SIGMA_B2)
+    with one_torch_thread():
+        timings = interleaved(cases, QUADRATURE_ROUNDS)
+    unit = points_a_second(QUADRATURE_POINTS)
+    return [timed_row("quadrature, lrt with Cauchy noise", name, timing, unit) for name, timing in timings.items()]
 
 
-def _maps(name: str, backend: Backend) -> SimpleNamespace:
-    return compile_theory(derive(compose(name)), backend)
+def _maps(name: str, backend: Backend, **options: str) -> SimpleNamespace:
+    return compile_theory(derive(compose(name, **options)), backend)

@@ -1,12 +1,13 @@
-"""The same work by neural-tangents, run by the interpreter of an environment of its own; prints one JSON document.
+"""The same work by neural-tangents, in an interpreter of its own; `benchmarks.peer` starts this file there.
 
-neural-tangents==0.6.5 needs jax==0.5.3, jaxlib==0.5.3 and tf2jax==0.3.7. Only this file is run there.
+It needs nothing of meanbits. The command line names a file with c, q, sigma_m2, sigma_b2, the axes `means` and `biases`
+of a phase diagram, small `gaps`, and the number `few`. Each line on the standard input names a case; the answer, once
+it has run, is a line of JSON: seconds of the processor, and about `few` of its values, evenly spaced.
 """
 
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -20,61 +21,75 @@ import numpy as np  # noqa: E402
 from neural_tangents import stax  # noqa: E402
 from neural_tangents._src.utils.kernel import Kernel  # noqa: E402
 
-POINTS, SIDE, LAYERS, DEGREE = 10**6, 200, 60, 25
+LAYERS, DEGREE, TANH_SHARE = 60, 25, 20  # the degree that it advises; tanh runs on one in so many points
+Overlaps = Callable[[Any, Any], tuple[Any, Any]]
 
 
-def pairs(kernel_fn: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    """E f(u) f(v) of pairs of one variance, by a stax layer."""
+def pairs(kernel_fn: Callable[..., Any]) -> Overlaps:
+    """E f(u) f(v) of pairs of one variance, and E f(u)^2, by a stax layer."""
 
-    def overlap(covariance: Any, variance: Any) -> Any:
+    def overlaps(covariance: Any, variance: Any) -> tuple[Any, Any]:
         state = Kernel(
             nngp=covariance.reshape(1, 1), ntk=None, cov1=variance.reshape(1), cov2=variance.reshape(1),
             x1_is_x2=jnp.array(False), is_gaussian=True, is_reversed=False, is_input=False, diagonal_batch=True,
             diagonal_spatial=False, shape1=(1, 1), shape2=(1, 1), batch_axis=0, channel_axis=1,
         )  # fmt: skip
-        return kernel_fn(state).nngp[0, 0]
+        after = kernel_fn(state)
+        return after.nngp[0, 0], after.cov1[0]
 
-    return jax.jit(jax.vmap(overlap))
-
-
-def seconds(case: Callable[[], Any], rounds: int = 7) -> float:
-    """Median, compiled before."""
-    jax.block_until_ready(case())
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        jax.block_until_ready(case())
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return jax.vmap(overlaps)
 
 
-def diagram(overlap: Callable[[Any, Any], Any]) -> Callable[[], Any]:
-    """q by iteration and chi_1 by automatic differentiation over (sigma_m2, sigma_b2)."""
-    means, biases = (axis.ravel() for axis in jnp.meshgrid(jnp.linspace(0.1, 4, SIDE), jnp.linspace(0, 1, SIDE)))
+def correlation_map(overlaps: Overlaps, sigma_m2: float, sigma_b2: float) -> Callable[[Any, Any], Any]:
+    """c' at (c, q)."""
 
     @jax.jit
-    def solve() -> Any:
-        q = jax.lax.fori_loop(0, LAYERS, lambda _, q: means * overlap(q, q) + biases, jnp.ones_like(means))
-        slope = jax.jvp(lambda covariance: overlap(covariance, q), (q * (1 - 1e-12),), (jnp.ones_like(q),))[1]
-        return q, means * slope
+    def at(c: Any, q: Any) -> Any:
+        overlap, alike = overlaps(c * q, q)
+        return (sigma_b2 + sigma_m2 * overlap) / (sigma_b2 + sigma_m2 * alike)
 
-    return solve
+    return at
+
+
+def diagram(overlaps: Overlaps, means: Any, biases: Any) -> Callable[[Any, Any], Any]:
+    """q by iteration and chi_1 by automatic differentiation over (sigma_m2, sigma_b2); returns chi_1."""
+
+    @jax.jit
+    def solve(means: Any, biases: Any) -> Any:
+        q = jax.lax.fori_loop(0, LAYERS, lambda _, q: means * overlaps(q, q)[0] + biases, jnp.ones_like(means))
+        near = q * (1 - 1e-12)
+        return means * jax.jvp(lambda covariance: overlaps(covariance, q)[0], (near,), (jnp.ones_like(q),))[1]
+
+    grid = [axis.ravel() for axis in jnp.meshgrid(means, biases, indexing="ij")]
+    return lambda: solve(*grid)
+
+
+def cases(points: Any) -> dict[str, Callable[[], Any]]:
+    """What the lines on the standard input may name."""
+    c, q = jnp.asarray(points["c"]), jnp.asarray(points["q"])
+    means = float(points["sigma_m2"]), float(points["sigma_b2"])
+    erf, tanh = (pairs(layer[2]) for layer in (stax.Erf(), stax.ElementwiseNumerical(jnp.tanh, deg=DEGREE)))
+    maps = {"erf": correlation_map(erf, *means), "tanh": correlation_map(tanh, *means)}
+    share = slice(c.size // TANH_SHARE)
+    nearly = 1 - jnp.asarray(points["gaps"])
+    return {
+        "erf map": lambda: maps["erf"](c, q),
+        "tanh map": lambda: maps["tanh"](c[share], q[share]),
+        "phase diagram": diagram(erf, jnp.asarray(points["means"]), jnp.asarray(points["biases"])),
+        "small gap": lambda: 1 - maps["erf"](nearly, jnp.ones_like(nearly)),
+    }
 
 
 def main() -> None:
-    """Measure at the points saved in the file named on the command line: c and q."""
+    """Answer until the standard input ends."""
     with np.load(sys.argv[1]) as points:
-        c, q = jnp.asarray(points["c"]), jnp.asarray(points["q"])
-    layers = {"erf": stax.Erf()[2], "tanh": stax.ElementwiseNumerical(jnp.tanh, deg=DEGREE)[2]}
-    overlaps = {name: pairs(layer) for name, layer in layers.items()}
-    result: dict[str, Any] = {name: {"seconds": seconds(lambda f=f: f(c * q, q)), "values":
-                                     np.asarray(f(c[:1000] * q[:1000], q[:1000])).tolist()} for name, f in
-                              overlaps.items()}  # fmt: skip
-    result["diagram"] = {"seconds": seconds(diagram(overlaps["erf"]))}
-    one, nearly = jnp.ones(1), jnp.full(1, 1 - 1e-15)
-    alike, apart = overlaps["erf"](one, one), overlaps["erf"](nearly, one)
-    result["gap"] = float(((alike - apart) / alike)[0])
-    json.dump(result, sys.stdout)
+        known, few = cases(points), int(points["few"])
+    print(json.dumps("ready"), flush=True)
+    for line in sys.stdin:
+        before = time.process_time()
+        values = jax.block_until_ready(known[line.strip()]())
+        spent = time.process_time() - before
+        print(json.dumps((spent, np.asarray(values[:: max(1, values.size // few)]).tolist())), flush=True)
 
 
 if __name__ == "__main__":

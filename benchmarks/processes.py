@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks.timing import Row, interleaved, progress
+from benchmarks.timing import SECONDS, Row, Timing, interleaved, progress, timed_row
 from theory.surrogates import CATALOGUE
 
 DERIVATION_ROUNDS, START_ROUNDS = 3, 7
@@ -19,23 +18,25 @@ import sys, time
 from theory.compose import compose
 from theory.derive import derive
 surrogate = compose(sys.argv[1])
-start = time.perf_counter()
+start = time.perf_counter(), time.process_time()
 derive(surrogate)
-print(time.perf_counter() - start)
+print(time.perf_counter() - start[0], time.process_time() - start[1])
 """
 
 
 def derivation_rows() -> list[Row]:
     """Seconds of one derivation in a process that has derived nothing before; imports are not counted."""
     names = [surrogate.name for surrogate in CATALOGUE]
-    seconds: dict[str, list[float]] = {name: [] for name in names}
+    seconds: dict[str, list[tuple[float, ...]]] = {name: [] for name in names}
     for turn in range(DERIVATION_ROUNDS):
         progress(f"derivations, round {turn + 1} of {DERIVATION_ROUNDS}")
         for name in names:
-            seconds[name].append(float(_output(sys.executable, "-c", ONE_DERIVATION, name)))
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    rows = [Row("derivation", name, value, "s", limit=DERIVATION_LIMIT) for name, value in medians.items()]
-    return [*rows, Row("derivation", "the catalogue", sum(medians.values()), "s", limit=CATALOGUE_LIMIT)]
+            seconds[name].append(tuple(map(float, _output(sys.executable, "-c", ONE_DERIVATION, name).split())))
+    timings = {name: Timing(*zip(*each, strict=True)) for name, each in seconds.items()}
+    rows = [timed_row("derivation", name, each, SECONDS, limit=DERIVATION_LIMIT) for name, each in timings.items()]
+    rounds = zip(*((each.wall, each.cpu) for each in timings.values()), strict=True)
+    whole = Timing(*(tuple(map(sum, zip(*each, strict=True))) for each in rounds))
+    return [*rows, timed_row("derivation", "the catalogue", whole, SECONDS, limit=CATALOGUE_LIMIT)]
 
 
 def start_rows() -> list[Row]:
@@ -44,10 +45,10 @@ def start_rows() -> list[Row]:
     program = _command_line()
     cases = {" ".join(("meanbits", *arguments)): partial(_output, *program, *arguments) for arguments in START_LIMITS}
     cases["the interpreter alone"] = partial(_output, sys.executable, "-c", "")
-    seconds, limits = interleaved(cases, START_ROUNDS), [*START_LIMITS.values(), None]
+    timings, limits = interleaved(cases, START_ROUNDS), [*START_LIMITS.values(), None]
     return [
-        Row("start to end", name, statistics.median(times), "s", limit=limit)
-        for (name, times), limit in zip(seconds.items(), limits, strict=True)
+        Row("start to end", name, timing.seconds, "s", limit=limit)
+        for (name, timing), limit in zip(timings.items(), limits, strict=True)
     ]
 
 

@@ -13,19 +13,24 @@ from pathlib import Path
 from benchmarks.timing import Row
 
 HEADER = ("", "measured", "median", "compared", "required", "met")
-PACKAGES = ("numpy", "scipy", "sympy", "torch")
+MACHINE = ("cpu", "cpu_count", "load", "load_at_end")
+PACKAGES = ("numpy", "scipy", "sympy", "mpmath", "python-flint", "torch")
 
 
 def machine() -> dict[str, object]:
     """The processor, how busy it was, and the versions that matter."""
-    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     versions = {name: version(name) for name in PACKAGES}
     return {
         "cpu": _processor(),
         "cpu_count": os.cpu_count(),
-        "load": load,
+        "load": load(),
         "python": platform.python_version(),
     } | versions
+
+
+def load() -> float | None:
+    """How many processes wait for a processor, on average over a minute."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def _processor() -> str:
@@ -42,8 +47,9 @@ def as_json(rows: Sequence[Row], where: dict[str, object]) -> str:
 
 def as_markdown(rows: Sequence[Row], where: dict[str, object]) -> str:
     """A Markdown table and a line about the machine."""
-    parts = (f"{name} {value}" for name, value in where.items() if name not in ("cpu", "cpu_count", "load"))
-    line = f"{where['cpu']}, {where['cpu_count']} CPUs, load {where['load']} at the start; {', '.join(parts)}."
+    parts = (f"{name} {value}" for name, value in where.items() if name not in MACHINE)
+    loads = f"load {where['load']} at the start, {where['load_at_end']} at the end"
+    line = f"{where['cpu']}, {where['cpu_count']} CPUs, {loads}; {', '.join(parts)}."
     groups = [
         "" if row.group == before else row.group
         for row, before in zip(rows, [None, *(row.group for row in rows)], strict=False)
@@ -53,14 +59,24 @@ def as_markdown(rows: Sequence[Row], where: dict[str, object]) -> str:
 
 
 def _cells(group: str, row: Row) -> tuple[str, ...]:
-    compared = "" if row.ratio is None else f"{row.ratio:.2f} x {row.base}"
-    unit = f" x {row.base}" if row.ratio is not None else f" {row.unit}"
-    required = "" if row.limit is None else f"at most {row.limit:g}{unit}"
-    return (
-        group,
-        row.what,
-        f"{row.value:.3g} {row.unit}",
-        compared,
-        required,
-        {None: "", True: "yes", False: "**no**"}[row.met],
-    )
+    met = {None: "", True: "yes", False: "**no**"}[row.met]
+    return group, row.what, _measured(row), _compared(row), _required(row), met
+
+
+def _measured(row: Row) -> str:
+    if row.value is None:
+        return row.unit
+    return f"{row.value:.3g} {row.unit}" + ("" if row.cpu is None else f" ({row.cpu:.3g} by processor time)")
+
+
+def _compared(row: Row) -> str:
+    if row.ratio is None:
+        return ""
+    cpu = "" if row.cpu_ratio is None else f" ({row.cpu_ratio:.2f} x by processor time)"
+    return f"{row.ratio:.2f} x {row.base}{cpu}"
+
+
+def _required(row: Row) -> str:
+    unit = f" {row.unit}" if row.ratio is None else f" x {row.base}"
+    limits = (("at most", row.limit), ("at least", row.least))
+    return ", ".join(f"{text} {number:g}{unit}" for text, number in limits if number is not None)
