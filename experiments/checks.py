@@ -23,6 +23,7 @@ from theory.symbols import A, B, D, T, c, overlap, q, sigma_b2, sigma_m2
 from theory.trace import Formula
 
 DIGITS = 13
+NODE_DIGITS = 16  # of expectations that may cancel against each other
 MAPS = ("variance_map", "correlation_map", "chi")
 
 
@@ -145,16 +146,21 @@ def replica_collapse(subject: Subject) -> float:
 
 
 def _distance(difference: sp.Expr, scale: sp.Expr, subject: Subject) -> float:
-    """0 if the difference simplifies to 0, else its size relative to the scale at a few points, at 30 digits."""
-    if difference == 0 or (not difference.has(GaussianExpectation) and sp.simplify(difference) == 0):
+    """0 if the difference simplifies to 0, else its size relative to the scale at a few points, at 30 digits.
+
+    An expectation left open is one number wherever it stands: a symbol, or its value at `NODE_DIGITS`. Evaluated as it
+    stands, a difference that cancels would be integrated at ever more digits.
+    """
+    nodes = {node: sp.Dummy(real=True) for node in difference.atoms(GaussianExpectation)}
+    masked = difference.xreplace(nodes)
+    if masked == 0 or sp.simplify(masked) == 0:
         return 0.0
-    is_open = difference.has(GaussianExpectation)
-    points, digits = _few_points(subject, moderate=is_open), DIGITS if is_open else 30
-    values = [
-        _value(difference, point, subject.theory, digits) / _value(scale, point, subject.theory, digits)
-        for point in points
-    ]
-    return float(max(map(abs, values)))
+    worst = 0.0
+    for point in _few_points(subject, moderate=bool(nodes)):
+        numbers = {symbol: _value(node, point, subject.theory, NODE_DIGITS) for node, symbol in nodes.items()}
+        size = _value(masked.xreplace(numbers), point, subject.theory, 30)
+        worst = max(worst, float(abs(size / _value(scale, point, subject.theory, DIGITS if nodes else 30))))
+    return worst
 
 
 def _definition_error(subject: Subject, name: str, point: dict[sp.Symbol, sp.Expr]) -> float:

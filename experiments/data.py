@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.fetch import FetchError, fetched
+
 Images = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
@@ -23,21 +25,21 @@ IDX_FILES = {
     "test_images": "t10k-images-idx3-ubyte.gz",
     "test_labels": "t10k-labels-idx1-ubyte.gz",
 }
-PUBLISHED_MD5 = {
+PUBLISHED_SHA256 = {
     "mnist": {
-        "train_images": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-        "train_labels": "d53e105ee54ea40749a09fcbcd1e9432",
-        "test_images": "9fb629c4189551a2d022fa330f9573f3",
-        "test_labels": "ec29112dd5afa0611ce80d1b7f02629c",
+        "train_images": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        "train_labels": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        "test_images": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        "test_labels": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
     },
     "fashion-mnist": {
-        "train_images": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-        "train_labels": "25c81989df183df01b3e8a0aad5dffbe",
-        "test_images": "bef4ecab320f06d8554ea6380940ec79",
-        "test_labels": "bb300cfdad3c16e7a12a480ee83cd310",
+        "train_images": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        "train_labels": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        "test_images": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        "test_labels": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
     },
 }
-DATASETS = ("digits", *PUBLISHED_MD5)
+DATASETS = ("digits", *PUBLISHED_SHA256)
 
 DIGITS_TEST_SIZE = 360
 PAIR_CANDIDATES = 200
@@ -75,12 +77,13 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load `digits`, `mnist` or `fashion-mnist`.
 
     The idx.gz files of the last two are looked for in `data_dir`, `$MEANBITS_DATA` and the user's cache folder, in
-    this order, in each under a folder of the data set's name first. Raises DataError for an unknown name and for a
-    file that is missing or is not, byte for byte, the published one.
+    this order, in each under a folder of the data set's name first; where no `data_dir` is given and they are in none,
+    they are fetched into the cache. Raises DataError for an unknown name and for a file that is missing or is not, byte
+    for byte, the published one.
     """
     if name == "digits":
         return _load_digits()
-    if name not in PUBLISHED_MD5:
+    if name not in PUBLISHED_SHA256:
         nearest = difflib.get_close_matches(name, DATASETS, n=1, cutoff=0)[0]
         raise DataError(f"unknown data set {name!r}: did you mean {nearest!r}? There are {', '.join(DATASETS)}")
     content = {part: _read_published(name, part, data_dir) for part in IDX_FILES}
@@ -155,38 +158,45 @@ def _idx_labels(content: bytes) -> Labels:
 
 def _read_published(name: str, part: str, data_dir: str | Path | None) -> bytes:
     """Content of one idx.gz file; the checksum settles every kind of damage before it is unpacked."""
-    path = _find(name, IDX_FILES[part], data_dir)
+    path = _find(name, part, data_dir)
     try:
         packed = path.read_bytes()
     except OSError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror}): make it readable, or choose another --data-dir"
         ) from error
-    md5 = hashlib.md5(packed, usedforsecurity=False).hexdigest()
-    expected = PUBLISHED_MD5[name][part]
-    if md5 != expected:
+    found, expected = hashlib.sha256(packed).hexdigest(), PUBLISHED_SHA256[name][part]
+    if found != expected:
         raise DataError(
-            f"{path} is damaged or not {name}'s (md5 {md5}, published {expected}): "
+            f"{path} is damaged or not {name}'s (SHA-256 {found}, published {expected}): "
             "replace it by the published file, or choose another --data-dir"
         )
     return gzip.decompress(packed)
 
 
-def _find(name: str, filename: str, data_dir: str | Path | None) -> Path:
-    folders = list(_folders(data_dir))
+def _find(name: str, part: str, data_dir: str | Path | None) -> Path:
+    filename, folders, why = IDX_FILES[part], list(_folders(data_dir)), ""
     for folder in folders:
         for path in (folder / name / filename, folder / filename):
             if path.is_file():
                 return path
+    if data_dir is None:
+        try:
+            return fetched(name, filename, PUBLISHED_SHA256[name][part], _cache())
+        except FetchError as error:
+            why = f", and could not be fetched ({error})"
     searched = ", ".join(map(str, folders))
     raise DataError(
-        f"{filename} of {name} not found in {searched}, nor in a folder {name} there: "
+        f"{filename} of {name} not found in {searched}, nor in a folder {name} there{why}: "
         "put the published idx.gz files into one of these, or name their folder with --data-dir"
     )
 
 
 def _folders(data_dir: str | Path | None) -> Iterator[Path]:
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    for folder in (data_dir, os.environ.get("MEANBITS_DATA"), Path(cache) / "meanbits"):
+    for folder in (data_dir, os.environ.get("MEANBITS_DATA"), _cache()):
         if folder:
             yield Path(folder).expanduser()
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "meanbits"

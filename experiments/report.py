@@ -90,7 +90,8 @@ def _evidence(outcome: Settled) -> str:
 
 def _figure(figure: Figure) -> str:
     shown = [f"![{figure.title}]({path.name})" for path in figure.paths if path.suffix == ".png"]
-    return "\n\n".join([f"### {figure.title}", *shown, figure.caption])
+    files = ", ".join(f"[{path.name}]({path.name})" for path in figure.paths)
+    return "\n\n".join([f"### {figure.title}", *shown, figure.caption, f"Files: {files}"])
 
 
 def _equations(theory: Theory) -> str:

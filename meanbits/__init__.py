@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numerics.advise import Advice
     from numerics.backends import Backend
     from numerics.certificates.proof import Certificate
+    from numerics.convolution import BinaryConv2d
+    from numerics.layers import BinaryLinear
     from numerics.solve import FixedPoint
     from theory.compose import compose
     from theory.derive import Theory
@@ -29,11 +31,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "NeuronNoise", "Surrogate", "advise", "catalogue", "certify", "compile", "compose", "derive", "emit", "fixed_point",
-    "phase_diagram",
+    "BinaryConv2d", "BinaryLinear", "NeuronNoise", "Surrogate", "advise", "catalogue", "certify", "compile", "compose",
+    "derive", "emit", "fixed_point", "init", "phase_diagram",
 ]  # fmt: skip
 
 HOMES = {
+    "BinaryConv2d": "numerics.convolution",
+    "BinaryLinear": "numerics.layers",
     "NeuronNoise": "theory.noise",
     "Surrogate": "theory.surrogates",
     "compose": "theory.compose",
@@ -41,6 +45,8 @@ HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "init":
+        return import_module("meanbits.init")
     if name not in HOMES:
         raise AttributeError(f"module 'meanbits' has no attribute '{name}'; it has {', '.join(__all__)}")
     return getattr(import_module(HOMES[name]), name)

@@ -12,9 +12,14 @@ import click
 from meanbits import __version__
 from meanbits.advise_command import advise
 from meanbits.claims_command import claims
+from meanbits.distance_command import distance
+from meanbits.jacobian_command import jacobian
 from meanbits.run_commands import figure, paper, verify
+from meanbits.simulate_command import simulate
 from meanbits.solve_commands import critical, fixed_point, phase
+from meanbits.sweep_command import sweep
 from meanbits.theory_commands import catalogue, derive, emit, map_command
+from meanbits.train_command import train
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130  # as a shell reports SIGINT
@@ -58,8 +63,13 @@ for command in (
     map_command,
     fixed_point,
     critical,
+    distance,
+    jacobian,
     phase,
     advise,
+    simulate,
+    train,
+    sweep,
     verify,
     claims,
     figure,

@@ -1,38 +1,50 @@
-"""The figures that exist, by number, and the settings of a run."""
+"""The figures that exist, by id, and how one is made: measured, saved, drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-from experiments.report import Figure
 from meanbits.files import unwritable_folder
 from meanbits.options import fail
-from theory.surrogates import Surrogate
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from experiments.report import Figure
+    from theory.surrogates import Surrogate
 
 Tick = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run was asked for; the data set is chosen by `data_dir` where none is named."""
+    """What a run was asked for; the data set is chosen by `data_dir` where none is named, None where none is used."""
 
     preset: str
-    dataset: str
+    dataset: str | None
     data_dir: Path | None
     seed: int
     folder: Path
 
     @classmethod
-    def checked(cls, preset: str, dataset: str | None, data_dir: Path | None, seed: int, folder: Path) -> Settings:
+    def checked(
+        cls, preset: str, dataset: str | None, data_dir: Path | None, seed: int, folder: Path, images: bool = True
+    ) -> Settings:
         """The settings, refused in one line where a file or folder does not serve."""
-        from experiments.data import DataError, load
-
         reason = unwritable_folder(folder)
         if reason is not None:
             fail(f"--output {folder}: {reason}")
+        if not images:
+            return cls(preset, None, None, seed, folder)
+        from experiments.data import DataError, load
+
         chosen = dataset or ("digits" if data_dir is None else "mnist")
         if chosen == "digits" and data_dir is not None:
             fail(f"--data-dir {data_dir}: digits come with scikit-learn; leave it out, or name another --dataset")
@@ -48,21 +60,101 @@ class Settings:
         return {name: value if isinstance(value, int) else str(value) for name, value in given.items()}
 
 
-def figure_1(surrogate: Surrogate, settings: Settings, tick: Tick) -> Figure:
-    """Figure 1: q and c per layer, and the correlation map, theory against random networks."""
-    from experiments.propagation import PRESETS, figure_1
-    from numerics.datasets import save
-    from paper_figures.figure_1 import draw
+@dataclass(frozen=True)
+class FigureKind:
+    """A figure: what it shows, and the modules that measure and draw it, imported when used.
 
-    preset = next(preset for preset in PRESETS if preset.name == settings.preset)
-    measured = figure_1(surrogate, preset, settings.dataset, settings.data_dir, settings.seed, tick)
-    settings.folder.mkdir(parents=True, exist_ok=True)
-    data = settings.folder / "figure_1.nc"
-    save(measured, data)
-    caption = (f"{surrogate.name}: theory (lines) against random networks (mean and one standard deviation). Width "
-               f"{preset.width}, {preset.realisations} realisations, depth {preset.depth}, image pairs of "
-               f"{settings.dataset}, seed {settings.seed}, preset {preset.name}.")  # fmt: skip
-    return Figure("Figure 1", caption, (*draw(measured, settings.folder), data))
+    surrogate: the options of `compose` for the surrogate shown unless another is asked for; None where the figure
+    compares several of its own. images: whether it passes images of a data set through networks.
+    """
+
+    id: str
+    title: str
+    description: str
+    measured_in: str
+    drawn_in: str
+    surrogate: Mapping[str, Any] | None = field(default=None, hash=False)
+    images: bool = False
+
+    @property
+    def file_name(self) -> str:
+        """The name of its files, without suffix."""
+        return f"figure_{self.id}"
+
+    def measure(self, surrogate: Surrogate | None, settings: Settings, tick: Tick) -> xr.Dataset:
+        """Its data, labelled, with the settings as attributes. ValueError for a surrogate that it cannot show."""
+        from theory.compose import compose
+
+        if surrogate is None and self.surrogate is not None:
+            surrogate = compose(**self.surrogate)
+        images = {"images": settings.dataset, "data_dir": settings.data_dir} if self.images else {}
+        module = import_module(f"experiments.figures.{self.measured_in}")
+        measured = module.measure(surrogate, settings.preset, settings.seed, tick, **images)
+        return measured.assign_attrs(figure=self.id)
+
+    def draw(self, dataset: xr.Dataset, folder: Path) -> list[Path]:
+        """Draw a dataset that `measure` gave, as PDF and PNG; both appear when both are drawn."""
+        module = import_module(f"paper_figures.{self.drawn_in}")
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder, prefix=f".{self.file_name}-") as drafts:
+            drawn = {path: folder / f"{self.file_name}{path.suffix}" for path in module.draw(dataset, Path(drafts))}
+            for draft, path in drawn.items():
+                os.replace(draft, path)
+        return list(drawn.values())
+
+    def caption(self, dataset: xr.Dataset) -> str:
+        """What is seen, settings included."""
+        return import_module(f"paper_figures.{self.drawn_in}").caption(dataset)
+
+    def made(self, surrogate: Surrogate | None, settings: Settings, tick: Tick) -> Figure:
+        """Measure and draw; the data are saved before, so that they survive a drawing that fails."""
+        from experiments.report import Figure
+        from numerics.datasets import is_ours, save
+
+        data = settings.folder / f"{self.file_name}.nc"
+        if data.exists() and not is_ours(data):
+            raise ValueError(f"--output {settings.folder}: {data.name} exists there and is no dataset of meanbits; "
+                             "name another folder")  # fmt: skip
+        dataset = self.measure(surrogate, settings, tick)
+        save(dataset, data)
+        return Figure(self.title, self.caption(dataset), (*self.draw(dataset, settings.folder), data))
 
 
-FIGURES: MappingProxyType[str, Callable[[Surrogate, Settings, Tick], Figure]] = MappingProxyType({"1": figure_1})
+KINDS = (
+    FigureKind("1", "Figure 1", "q and c per layer and the correlation map, theory against random networks",
+               "propagation", "figure_1", {"name": "deterministic"}, images=True),
+    FigureKind("1-lrt", "Figure 1, LRT", "figure 1 of LRT with binary neurons",
+               "propagation", "figure_1", {"name": "lrt"}, images=True),
+    FigureKind("1-lrt-continuous", "Figure 1, LRT with tanh neurons", "figure 1 of LRT with continuous neurons",
+               "propagation", "figure_1", {"name": "shayer"}, images=True),
+    FigureKind("2", "Figure 2", "training accuracy over depth and sigma_m2 with 6 xi_c, four surrogates",
+               "training_accuracy", "training_accuracy", images=True),
+    FigureKind("3", "Figure 3", "accuracy of the surrogate, of its sign network and of its sampled networks",
+               "counterparts", "counterparts", images=True),
+    FigureKind("4", "Figure 4", "critical curves by neuron noise, in paper form, matched and exact",
+               "critical_curves", "critical_curves"),
+    FigureKind("5", "Figure 5", "depth scales xi_c and xi_q against sigma_m, one curve per sigma_b2",
+               "depth_scales", "depth_scales"),
+    FigureKind("replicas", "Replica collapse", "deterministic, LRT and the stochastic network on one orbit of g",
+               "replica_collapse", "replica_collapse"),
+    FigureKind("gain", "Critical gain", "the smallest gain with a critical initialisation, and its curve above it",
+               "critical_gain", "critical_gain"),
+    FigureKind("phase", "Phase diagram", "depth scale xi_c over (sigma_m2, gain), with the line chi_1 = 1",
+               "gain_phase", "gain_phase", {"name": "deterministic", "gain": 1}),
+    FigureKind("depth-gain", "Accuracy over depth and gain", "training accuracy over depth and gain with 6 xi_c",
+               "depth_gain", "depth_gain", images=True),
+    FigureKind("spectra", "Jacobian spectra", "singular values of Jacobians, free probability against random networks",
+               "jacobian_spectra", "jacobian_spectra"),
+    FigureKind("distance", "Distance from the stochastic network", "divergence of surrogates from the exact chain",
+               "chain_distance", "chain_distance"),
+)  # fmt: skip
+FIGURES: MappingProxyType[str, FigureKind] = MappingProxyType({kind.id: kind for kind in KINDS})
+
+
+def figure_kind(name: str) -> FigureKind:
+    """The figure of this id; an unknown one is refused with the nearest."""
+    from theory.compose import nearest
+
+    if name not in FIGURES:
+        fail(f"unknown figure '{name}'{nearest(name, FIGURES)}")
+    return FIGURES[name]

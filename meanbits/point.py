@@ -67,7 +67,7 @@ def evaluate(
     rest = (means, biases) if T is None else (means, biases, T)
     gap_out = float(maps.gap_map(exact_gap, q, *rest))
     c_out = 1 - gap_out
-    if c is not None and q > 0:  # 1 - gap would not keep the digits of a small c
+    if c is not None and 0 < q < math.inf:  # 1 - gap would not keep the digits of a small c
         c_out = float(maps.correlation_map(c, q, *rest))
     q_out, chi = float(maps.variance_map(q, *rest)), float(maps.chi_at_gap(exact_gap, q, *rest))
     return Point(q_out, c_out, gap_out, chi, T)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from meanbits.options import Command, fail, json_option, run_options, surrogate_options, surrogates_options
+from meanbits.figures import FIGURES, Settings, figure_kind
+from meanbits.options import Command, fail, json_option, run_options, surrogates_options
 from meanbits.present import json_text, notice, progress, table_line
 
 if TYPE_CHECKING:
     from experiments.claims.claim import Settled
-    from experiments.report import Derivation
+    from experiments.report import Derivation, Figure
     from experiments.verify import CheckResult
     from theory.surrogates import Surrogate
 
@@ -47,28 +49,58 @@ def verify(ctx: click.Context, surrogates: tuple[Surrogate, ...], everything: bo
         ctx.exit(1)
 
 
-@click.command(cls=Command, epilog="\b\nExample: meanbits figure 1 --preset smoke -o output")
-@click.argument("figure_number", metavar="N")
-@surrogate_options
+LISTED = "\n".join(f"{kind.id:<17} {kind.description}" for kind in FIGURES.values())
+
+
+def _list_figures(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Print the figures, one a line, and stop."""
+    if wanted and not ctx.resilient_parsing:
+        click.echo(LISTED)
+        ctx.exit()
+
+
+FIGURES_AND_EXAMPLE = f"""\b
+Figures:
+{textwrap.indent(LISTED, "  ")}
+
+\b
+Example: meanbits figure 1 --preset smoke -o output"""
+
+
+@click.command(cls=Command, epilog=FIGURES_AND_EXAMPLE)
+@click.argument("figure_id", metavar="ID")
+@surrogates_options
+@click.option(
+    "--list",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_figures,
+    help="List the figures, one a line.",
+)
 @run_options
 @json_option
-def figure(figure_number: str, surrogate: Surrogate, as_json: bool, **options: Any) -> None:
-    """Draw figure N of the paper, with its data.
+def figure(figure_id: str, surrogates: tuple[Surrogate, ...], as_json: bool, **options: Any) -> None:
+    """Draw figure ID, with its data.
 
-    It is written as PDF and PNG, its data beside it.
+    It is written as PDF and PNG, its data beside it as netCDF. S, or the options of one, replaces the surrogate that
+    the figure shows.
     """
-    from meanbits.figures import FIGURES, Settings
-
-    if figure_number not in FIGURES:
-        fail(f"figure {figure_number} does not exist; there is figure {', '.join(FIGURES)}")
-    settings = Settings.checked(**options)
-    with progress(f"figure {figure_number}") as tick:
+    kind = figure_kind(figure_id)
+    if len(surrogates) > 1:
+        fail(f"{len(surrogates)} surrogates; a figure shows one, or its own choice without S")
+    for option in ("dataset", "data_dir"):
+        if options[option] is not None and not kind.images:
+            fail(f"--{option.replace('_', '-')} {options[option]}: figure {kind.id} shows no images; leave it out")
+    settings = Settings.checked(**options, images=kind.images)
+    with progress(f"figure {kind.id}") as tick:
         try:
-            drawn = FIGURES[figure_number](surrogate, settings, tick)
+            drawn = kind.made(surrogates[0] if surrogates else None, settings, tick)
         except ValueError as error:
-            fail(f"figure {figure_number}: {error}")
+            fail(f"figure {kind.id}: {error}")
     paths = [str(path) for path in drawn.paths]
-    document = {"surrogate": surrogate.name, **settings.shown(), "files": paths}
+    shown = {"surrogate": surrogates[0].name} if surrogates else {}
+    document = {"figure": kind.id, **shown, **settings.shown(), "caption": drawn.caption, "files": paths}
     click.echo(json_text(document) if as_json else "\n".join(paths))
 
 
@@ -79,21 +111,17 @@ def figure(figure_number: str, surrogate: Surrogate, as_json: bool, **options: A
 def paper(ctx: click.Context, as_json: bool, **options: Any) -> None:
     """Derive, verify, settle the claims, draw, and write one report.
 
-    Every surrogate of the catalogue is derived and verified, every figure drawn for the deterministic one. The exit
-    code is 1 if a check fails.
+    Every surrogate of the catalogue is derived and verified, and every figure drawn. The exit code is 1 if a check
+    fails.
     """
     from experiments.report import report
-    from meanbits.figures import FIGURES, Settings
     from meanbits.files import write_text
     from theory.surrogates import CATALOGUE
 
     start, settings = time.perf_counter(), Settings.checked(**options)
     derivations = _derivations(CATALOGUE)
     checks = _checks(CATALOGUE, on_result=_printer(notice))
-    settled, figures = _claims(), []
-    for name, draw in FIGURES.items():
-        with progress(f"figure {name}") as tick:
-            figures.append(draw(_default(), settings, tick))
+    settled, figures = _claims(), _figures(settings)
     path = settings.folder / "report.md"
     made = settings.shown() | _versions() | {"seconds": f"{time.perf_counter() - start:.0f}"}
     write_text(path, report(made, derivations, checks, settled, figures))
@@ -102,6 +130,16 @@ def paper(ctx: click.Context, as_json: bool, **options: Any) -> None:
     document = {"report": str(path), "passed": not failed, "verdict": verdict}
     click.echo(json_text(document) if as_json else f"{path}: {verdict}")
     ctx.exit(1 if failed else 0)
+
+
+def _figures(settings: Settings) -> list[Figure]:
+    figures = []
+    for kind in FIGURES.values():
+        start = time.perf_counter()
+        with progress(f"figure {kind.id}") as tick:
+            figures.append(kind.made(None, settings, tick))
+        notice(f"figure {kind.id} in {time.perf_counter() - start:.1f} s")
+    return figures
 
 
 def _versions() -> dict[str, str]:

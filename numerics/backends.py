@@ -11,11 +11,13 @@ from sympy.printing.str import StrPrinter
 COMMON = {
     "ArcCosineDifference": "arc_cosine_difference",
     "ArcCosineKernel": "arc_cosine_kernel",
+    "BoxApart": "box_apart",
     "BoxProbability": "box_probability",
     "ClipCovariance": "clip_covariance",
     "ClipDifference": "clip_difference",
     "ExpErfc": "exp_erfc",
     "Portion": "portion",
+    "Scaled": "scaled",
     "TanhCurvatureOverlap": "tanh_curvature_overlap",
     "TanhDifference": "tanh_difference",
     "TanhMean": "tanh_mean",
@@ -177,11 +179,11 @@ def _print_fraction(printer: ArrayPrinter, expr: sp.Mul) -> str:
 def fold_constants(expression: sp.Expr) -> sp.Expr:
     """Irrational constants, and the products they stand in, as floats of 17 digits."""
     if expression.is_number and not expression.is_Rational:
-        return sp.Float(expression.evalf(30), 17)
+        return sp.Float(expression.doit().evalf(30), 17)
     if expression.is_Atom:
         return expression
     if expression.is_Mul:
         numbers, rest = expression.as_independent(*expression.free_symbols, as_Add=False)
         if not numbers.is_Rational:
-            return sp.Float(numbers.evalf(30), 17) * fold_constants(rest)
+            return sp.Float(numbers.doit().evalf(30), 17) * fold_constants(rest)
     return expression.func(*map(fold_constants, expression.args))

@@ -13,7 +13,7 @@ from numerics.certificates.branches import Branches, branches, gaussian_mean, x
 from theory.correlation import is_relative
 from theory.derive import Theory
 from theory.overlap import Overlap, overlap_of
-from theory.symbols import h, q, u
+from theory.symbols import h, q, sigma_b2, u
 
 LAST_DIGIT = 2.0**-54
 Point = tuple[arb, arb]
@@ -31,12 +31,15 @@ class CriticalPoint:
 def critical_curve(theory: Theory, variances: ArrayLike | None = None) -> tuple[CriticalPoint, ...]:
     """The curve at each q > 0 (default 10 a decade from 1e-12 to 1e6), correctly rounded but for one last digit.
 
-    It is empty where equal inputs do not stay equal, where the slope at c = 1 is infinite, and where neurons are
-    marginalised exactly, in which case no point of it is feasible (`numerics.certificates.certify`).
+    It is empty where equal inputs do not stay equal, where the slope at c = 1 is infinite, where neurons are
+    marginalised exactly, in which case no point of it is feasible (`numerics.certificates.certify`), and for fixed
+    weights with a marginalised field, whose scale is free: there q is one number, not a parameter.
     """
     found = overlap_of(theory.maps)
     critical = theory.criticality
     if found is None or critical is None or critical.curve is None or found.correlation != 1:
+        return ()
+    if is_relative(theory.maps.mean_field) and critical.curve_constraint != 0:
         return ()
     moments = _moments(found)
     chosen = np.logspace(-12, 6, 181) if variances is None else np.atleast_1d(np.asarray(variances, np.float64))
@@ -73,12 +76,12 @@ def _solved(theory: Theory, found: Overlap, moments: tuple[Branches, Branches], 
 
 
 def _at(theory: Theory, found: Overlap, moments: tuple[Branches, Branches], at: arb) -> Point:
-    """sigma_m2 = norm / slope and sigma_b2 = norm - sigma_m2 A, with norm = T q / (1 + q) where T = 1 + sigma_b2."""
+    """sigma_m2 = norm / slope and sigma_b2 = norm - sigma_m2 A, with norm = T q / (1 + q) where T = rho + sigma_b2."""
     variance = ball(found.variance, {q: at})
     square, slope = gaussian_mean(moments[0], variance), variance * gaussian_mean(moments[1], variance)
     ratio = square / slope
     if not is_relative(theory.maps.mean_field):
         return at / slope, at * (1 - ratio)
-    portion = at / (1 + at)
+    portion, density = at / (1 + at), ball(theory.total_map - sigma_b2)
     excess = portion * (1 - ratio)
-    return portion / (1 - excess) / slope, excess / (1 - excess)
+    return density * portion / (1 - excess) / slope, density * excess / (1 - excess)

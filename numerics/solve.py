@@ -17,7 +17,7 @@ from theory.correlation import is_relative
 from theory.derive import Theory
 
 STEP = 1e-6  # relative, of numerical derivatives
-VANISHING = float(np.finfo(np.float64).tiny)  # a total variance that dies out: the maps are at their limit there
+VANISHING = 2.0**-480  # a total variance that dies out, its inverse one that diverges: the maps are at their limits
 MAP_ROUNDING = 8 * float(np.finfo(np.float64).eps)
 MANY = 5000  # points from which on tables pay
 PART = BLOCK // 2
@@ -32,7 +32,7 @@ class FixedPoint:
     chi_1: slopes of the correlation map at c and at c = 1; dq: that of the variance map (of 1/q at q = infinity). xi_q,
     xi_c: depth scales -1/ln|dq| and -1/ln chi, infinite at criticality.
 
-    Without biases the field may vanish, q = 0; c, chi and chi_1 are then their limits as sigma_b2 -> 0, chi_1 = dq.
+    Without biases the field may vanish, T = 0; all else is then its limit as sigma_b2 -> 0, and chi_1 = dq.
     """
 
     sigma_m2: Array
@@ -110,8 +110,10 @@ class _Solver:
         self, theory: Theory, maps: SimpleNamespace, sigma_m2: Array, sigma_b2: Array, squared_gain: Array | None = None
     ) -> None:
         self.relative, self.maps = is_relative(theory.maps.mean_field), maps
-        self.parameters, self.squared_gain = (sigma_m2, sigma_b2), squared_gain
-        self.total = self._fixed_total() if theory.maps.takes_total else None
+        self.given = self.parameters = sigma_m2, sigma_b2
+        self.squared_gain, self.total = squared_gain, None
+        if theory.maps.takes_total:
+            self.total, self.parameters = self._fixed_total()
 
     def solve(self) -> FixedPoint:
         """Variance first, then the correlation at that variance."""
@@ -132,7 +134,7 @@ class _Solver:
         chi = np.where(vanished, dq, chi)
         r = _fraction(q) if self.relative else 1 - gap
         scales = depth_scale(dq), depth_scale(chi)
-        return FixedPoint(*self.parameters, q, self._total_at(q), r, 1 - gap, gap, chi, chi_1, dq, *scales)
+        return FixedPoint(*self.given, q, self._total_at(q), r, 1 - gap, gap, chi, chi_1, dq, *scales)
 
     def _total_at(self, q: Array) -> Array:
         """T at q."""
@@ -140,15 +142,19 @@ class _Solver:
             return q
         if self.total is None:
             return self.maps.total_map(np.ones(1), *self.parameters)
-        return np.where(self.total == VANISHING, 0.0, self.total)
+        extreme = np.where(self.total == VANISHING, 0.0, np.inf)
+        return np.where((self.total == VANISHING) | (self.total == 1 / VANISHING), extreme, self.total)
 
-    def _fixed_total(self) -> Array:
+    def _fixed_total(self) -> tuple[Array, tuple[Array, Array]]:
+        """T, and the parameters of maps at it: where it dies out, biases that keep it barely alive."""
         total, slope = self.maps.total_map, self.maps.total_slope
+        means, biases = self.parameters
         fixed = positive_fixed_point(
             lambda T, chosen: total(T, *self._at(chosen)), lambda T, chosen: slope(T, *self._at(chosen)),
             self.parameters[0].size,
         )  # fmt: skip
-        return np.where(fixed == 0, VANISHING, fixed)
+        alive = VANISHING * (1 - np.minimum(slope(np.array([VANISHING]), means, biases), 1))
+        return np.clip(fixed, VANISHING, 1 / VANISHING), (means, np.where(fixed == 0, alive, biases))
 
     def _slope_at_infinity(self, chi_1: Array) -> Array:
         """The slope of 1/q there: chi_1 where the field is marginalised, both being slopes of the replica map."""
@@ -236,7 +242,8 @@ def _check(theory: Theory, sigma_m2: Array, sigma_b2: Array) -> None:
         raise ValueError(f"{surrogate.name}: its overlap is no product of one function of each field; no gap map")
     limit = surrogate.weights.mean_limit
     top = np.inf if limit is None else float(limit) ** 2
-    if not np.all((sigma_m2 >= 0) & (sigma_m2 <= top)):
-        raise ValueError(f"sigma_m2 must be in [0, {top:g}] for {surrogate.weights.name} weights")
+    if not np.all((sigma_m2 >= 0) & (sigma_m2 <= top) & np.isfinite(sigma_m2)):
+        domain = "finite and >= 0" if limit is None else f"in [0, {top:g}]"
+        raise ValueError(f"sigma_m2 must be {domain} for {surrogate.weights.name} weights")
     if not np.all((sigma_b2 >= 0) & np.isfinite(sigma_b2)):
         raise ValueError("sigma_b2 must be finite and >= 0")

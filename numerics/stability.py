@@ -11,7 +11,7 @@ import sympy as sp
 from scipy.optimize import brentq
 
 from numerics.newton import SLOPE_ROUNDING
-from numerics.solve import FixedPoint, error_bound, fixed_point, map_of_q
+from numerics.solve import MAP_ROUNDING, FixedPoint, error_bound, fixed_point, map_of_q
 from theory.decay import Decay, gap_decay, variance_decay
 from theory.derive import Theory
 from theory.symbols import T, q, sigma_b2, sigma_m2
@@ -39,7 +39,7 @@ def described(theory: Theory, means: float, biases: float) -> dict[str, Any]:
 def all_variances(theory: Theory, means: float, biases: float) -> list[VarianceFixedPoint]:
     """Every fixed point of the variance map, 0 and infinity included: sign changes of log q'/q on a fine grid of log q.
 
-    Two roots closer than 1.6 % of q are seen as none.
+    Two roots closer than 1.6 % of q are seen as none, and so are those of a map that is q itself but for rounding.
     """
     after = map_of_q(theory, means, biases)
 
@@ -50,7 +50,8 @@ def all_variances(theory: Theory, means: float, biases: float) -> list[VarianceF
 
     scanned = excess(SCAN)
     points = [VarianceFixedPoint(0.0, bool(scanned[0] < 0))] if after(np.zeros(1))[0] == 0 else []
-    for (low, high), (start, end) in zip(pairwise(SCAN), pairwise(scanned), strict=True):
+    certain = np.abs(scanned) > MAP_ROUNDING
+    for (low, high), (start, end) in zip(pairwise(SCAN[certain]), pairwise(scanned[certain]), strict=True):
         if (start > 0) != (end > 0):
             root = brentq(lambda x: float(excess(np.array([x]))[0]), low, high, xtol=1e-14, rtol=1e-15)
             points.append(VarianceFixedPoint(float(np.exp(root)), bool(start > 0)))
@@ -63,7 +64,7 @@ def decays(theory: Theory, found: FixedPoint) -> dict[str, dict[str, float]]:
     """Power laws amplitude * l^-exponent of the gap where chi_1 = 1, of q where its slope is 1 at q = 0."""
     laws: dict[str, dict[str, float]] = {}
     aligned = theory.criticality is not None and theory.criticality.alignment == 0
-    if aligned and found.q > 0 and abs(found.chi_1 - 1) <= SLOPE_ROUNDING:
+    if aligned and 0 < found.q < np.inf and abs(found.chi_1 - 1) <= SLOPE_ROUNDING:
         laws |= _evaluated("gap", gap_decay(theory.maps), found)
     if found.q == 0 and abs(found.dq - 1) <= SLOPE_ROUNDING:
         laws |= _evaluated("q", variance_decay(theory.maps), found)

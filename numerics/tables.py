@@ -29,10 +29,10 @@ from numerics.panels import (
 )
 from theory.derive import Theory
 from theory.difference import as_angles
-from theory.gap import alike, fall, slope, unlike
+from theory.gap import alike, fall, growth, slope, unlike
 from theory.gaussian import GaussianExpectation
 from theory.logistic import TanhMean, TanhOverlap
-from theory.overlap import GaussianDifference, overlap_of
+from theory.overlap import GaussianDifference, GaussianSlope, overlap_of
 from theory.symbols import gap, q, u
 
 OF_MIXTURES = (-40, 40)  # octaves of q that tables cover, from below 1e-12 to above 1e12
@@ -42,7 +42,7 @@ SHARPNESS = 100.0  # of K, relative to the squared slope at gap 0, which grows a
 TOLERANCE = 1e-12
 POINTS = 4096  # where the error is measured
 BLOCK = 2**13
-QUADRATURES = (GaussianExpectation, GaussianDifference)
+QUADRATURES = (GaussianExpectation, GaussianDifference, GaussianSlope)
 ARGUMENTS = {alike: (q,), unlike: (q,), fall: (gap, q), slope: (gap, q)}
 
 
@@ -82,8 +82,7 @@ def tabulated(theory: Theory) -> SimpleNamespace:
 def _sensitivity(theory: Theory) -> sp.Expr:
     """dq' / dalike."""
     assert theory.gap is not None
-    variance_map = theory.gap.formulas.variance_map
-    return variance_map.diff(alike) - variance_map.diff(unlike)
+    return theory.gap.formulas.variance_slope.subs(growth, 1 + q)
 
 
 def _through(tables: Tables, theory: Theory, formula: sp.Expr, state: tuple[sp.Symbol, ...]) -> Function:
@@ -204,18 +203,15 @@ def _tables(theory: Theory) -> Tables:
 def _direct(theory: Theory) -> SimpleNamespace:
     """The ratios evaluated as they stand, and `growth`."""
     assert theory.gap is not None
-    sensitivity, map_slope = _sensitivity(theory), compile_theory(theory).variance_slope
-    functions = [EmittedFunction("sensitivity", (alike, unlike, *VARIANCES), sensitivity, "dq' / dalike")]
+    functions = [EmittedFunction("rate", (q,), as_angles(theory.gap.growth), "the growth of a ratio")]
     for (symbol, arguments), ratio in zip(ARGUMENTS.items(), astuple(theory.gap.ratios), strict=True):
         functions.append(EmittedFunction(symbol.name, arguments, as_angles(ratio), "a ratio"))
-    found = compile_functions(theory, functions, NUMPY)
+    found, needed = compile_functions(theory, functions, NUMPY), theory.gap.formulas.variance_slope != 0
 
-    def growth(q: Array) -> Array:
-        if sensitivity == 0:
-            return np.zeros_like(q)
-        return (1 + q) * map_slope(q, 0.5, 0.5) / found.sensitivity(found.alike(q), found.unlike(q), 0.5, 0.5)
+    def relative_growth(q: Array) -> Array:
+        return found.rate(q) if needed else np.zeros_like(q)
 
-    return SimpleNamespace(**vars(found), growth=growth)
+    return SimpleNamespace(**vars(found), growth=relative_growth)
 
 
 def _built(direct: SimpleNamespace, is_odd: bool, span: tuple[int, int], scale: float, width: float) -> Tables:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, MARKERS, figure, save, tag
+from paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, MARKERS, figure, provenance, save, tag
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -27,6 +27,21 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
         _mapping(mapping, dataset)
         _legend(drawn, dataset)
         return save(drawn, folder, "figure_1")
+
+
+def caption(dataset: xr.Dataset) -> str:
+    """What is seen, and of which settings."""
+    at = dataset.attrs
+    z = max(float(np.abs(dataset[name]).max()) for name in ("q_z", "c_z", "map_z"))
+    overlaps = ", ".join(f"{value:.2f}" for value in dataset.overlap.values)
+    return (
+        f"{at['surrogate']}: theory (lines) against random networks (mean and one standard deviation of "
+        f"{at['realisations']}). (a) Field variance by layer; markers: $\\sigma_b^2$. (b) Correlation of two inputs by "
+        f"layer at $\\sigma_b^2$ = {float(dataset.sigma_b2[0]):g}, one line an image pair (overlaps {overlaps}). (c) "
+        f"Correlation map at the fixed point of the variance, $\\sigma_b^2$ = {at['map_sigma_b2']:g}. Width "
+        f"{at['width']}, depth {dataset.sizes['layer']}, image pairs of {at['dataset']}. Largest |z| against theory: "
+        f"{z:.1f}{provenance(dataset)}"
+    )
 
 
 def _variance(axes: Axes, dataset: xr.Dataset) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import matplotlib as mpl
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -18,6 +19,8 @@ COLUMN, DOUBLE_COLUMN = 3.3, 6.9  # inches
 COLOURS = ("#0072B2", "#009E73", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 FAINT = "#9A9A9A"
+EPONYMS = ("gaussian", "laplace", "cauchy")
+FEASIBLE = "#E4EEF6"  # a part of the plane that is allowed
 
 STYLE = {
     "font.family": "STIXGeneral",
@@ -65,6 +68,17 @@ def figure(width: float = COLUMN, height: float = 2.4) -> Iterator[Figure]:
 def tag(axes: Axes, letter: str, title: str) -> None:
     """Panel letter and title above the axes, flush left."""
     axes.set_title(rf"$\bf{{{letter}}}$  {title}", loc="left", pad=6)
+
+
+def provenance(dataset: xr.Dataset) -> str:
+    """How a caption ends: the run a dataset comes from."""
+    run = {name: dataset.attrs[name] for name in ("preset", "seed", "version") if name in dataset.attrs}
+    return f". Run: {', '.join(f'{name} {value}' for name, value in run.items())}."
+
+
+def noise_name(noise: str) -> str:
+    """The name of a neuron noise in print."""
+    return noise.capitalize() if noise in EPONYMS else noise
 
 
 def save(drawn: Figure, folder: str | Path, name: str) -> list[Path]:

@@ -115,8 +115,15 @@ BAD = {
     "emit -o .": r"--output \.: \. is not a file; name a file",
     "verify nope": r"unknown surrogate 'nope'",
     "verify --all lrt": r"--all and a surrogate exclude each other",
-    "figure 7": r"figure 7 does not exist; there is figure 1",
-    "figure": r"[Mm]issing argument 'N'; see meanbits figure --help",
+    "figure phse": r"unknown figure 'phse'; did you mean phase\?",
+    "figure 7": r"unknown figure '7'; known: 1, 1-lrt, ",
+    "figure 5 lrt soudry": r"2 surrogates; a figure shows one",
+    "figure 5 --dataset digits": r"--dataset digits: figure 5 shows no images; leave it out",
+    "figure 5 baldassi": r"figure 5: baldassi is a single layer on real inputs",
+    "figure phase lrt": r"figure phase: lrt: form exact has no gain; use --form paper",
+    "figure gain lrt": r"figure gain: lrt: form exact has no gain; use --form paper",
+    "figure 4 lrt": r"figure 4: lrt: critical curves are those of marginalised binary neurons; use --treatment",
+    "figure": r"[Mm]issing argument 'ID'; see meanbits figure --help",
     "figure 1 --preset huge": r"'--preset': 'huge' is not one of 'smoke', 'quick', 'paper'",
     "figure 1 --seed -1": r"'--seed': -1 is not in the range",
     "figure 1 --dataset mnst": r"--dataset mnst: unknown data set 'mnst': did you mean 'mnist'",
@@ -344,22 +351,22 @@ def test_verify_exits_by_its_checks(run: Run, monkeypatch: pytest.MonkeyPatch, p
 
 @pytest.mark.parametrize("passed", [True, False])
 def test_paper_writes_one_report(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, passed: bool) -> None:
-    def draw(surrogate: Surrogate, settings: Settings, tick: Tick) -> Figure:
+    def made(surrogate: Surrogate | None, settings: Settings, tick: Tick) -> Figure:
         settings.folder.mkdir()
         tick(1, 1)
-        return Figure("Figure 1", f"{surrogate.name}, {settings.dataset}.", (settings.folder / "figure_1.png",))
+        return Figure("Figure 1", f"{surrogate}, {settings.dataset}.", (settings.folder / "figure_1.png",))
 
     monkeypatch.setitem(sys.modules, "experiments.verify", fake_verify(passed))
     few = chosen(["eq.chi", "crit.deterministic"])
     monkeypatch.setattr("experiments.claims.catalogue.settle", lambda on_result: settle(few, on_result))
-    monkeypatch.setattr("meanbits.figures.FIGURES", {"1": draw})
+    monkeypatch.setattr("meanbits.run_commands.FIGURES", {"1": SimpleNamespace(id="1", made=made)})
     result = run("paper --preset smoke -o results --json")
     verdict = "all 20 checks passed" if passed else "10 of 20 checks failed"
     assert result.code == (0 if passed else 1)
     assert parsed(result.out) == {"report": "results/report.md", "passed": passed, "verdict": verdict}
     text = (tmp_path / "results" / "report.md").read_text()
     assert verdict.capitalize() in text
-    assert "![Figure 1](figure_1.png)\n\ndeterministic, digits." in text
+    assert "![Figure 1](figure_1.png)\n\nNone, digits.\n\nFiles: [figure_1.png](figure_1.png)" in text
     assert all(f"\n### {name}\n" in text and f"\n| {name} | " in text for name in NAMES)
     assert text.count("$$\n") % 2 == 0
     assert "| eq.chi | " in text

@@ -4,13 +4,17 @@ import gzip
 import itertools
 import os
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from experiments.data import IDX_FILES, PUBLISHED_MD5, DataError, Dataset, image_pairs, load
+from experiments import fetch
+from experiments.data import IDX_FILES, PUBLISHED_SHA256, DataError, Dataset, image_pairs, load
 
 BESIDE_PROJECT = Path(__file__).parents[2] / "shared" / "data"
 PUBLISHED = Path(os.environ.get("MEANBITS_DATA") or BESIDE_PROJECT)
@@ -24,7 +28,7 @@ def digits() -> Dataset:
 
 @pytest.fixture
 def published() -> Path:
-    for path in (PUBLISHED / name / file for name in PUBLISHED_MD5 for file in IDX_FILES.values()):
+    for path in (PUBLISHED / name / file for name in PUBLISHED_SHA256 for file in IDX_FILES.values()):
         if not path.is_file():
             pytest.skip(f"{path} is missing: set MEANBITS_DATA to the folder of mnist/ and fashion-mnist/")
     return PUBLISHED
@@ -34,6 +38,28 @@ def published() -> Path:
 def _no_data_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MEANBITS_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder without logging."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that both mirrors of mnist and fashion-mnist serve, the first of them being down."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        mirrors = ("http://127.0.0.1:9/", f"http://127.0.0.1:{server.server_port}/")
+        monkeypatch.setattr(fetch, "MIRRORS", dict.fromkeys(PUBLISHED_SHA256, mirrors))
+        yield folder
+        server.shutdown()
+        thread.join()
 
 
 def assert_well_formed(dataset: Dataset, train_size: int, test_size: int, features: int) -> None:
@@ -57,7 +83,7 @@ def test_digits_split_is_the_same_every_time(digits: Dataset) -> None:
     np.testing.assert_array_equal(digits.test_images, load("digits").test_images)
 
 
-@pytest.mark.parametrize("name", PUBLISHED_MD5)
+@pytest.mark.parametrize("name", PUBLISHED_SHA256)
 def test_published_files(name: str, published: Path) -> None:
     dataset = load(name, published)
     assert_well_formed(dataset, 60000, 10000, 784)
@@ -194,3 +220,34 @@ def test_count_of_pairs_that_do_not_exist(count: int) -> None:
 def test_zero_image_has_no_overlap() -> None:
     with pytest.raises(DataError, match="small has an image that is zero everywhere"):
         image_pairs(small([1.0, 0.0], [0.0, 0.0]), count=1)
+
+
+def test_missing_files_are_fetched_once(served: Path, published: Path, tmp_path: Path) -> None:
+    for file in IDX_FILES.values():
+        (served / file).symlink_to(published / "mnist" / file)
+    assert_well_formed(load("mnist"), 60000, 10000, 784)
+    assert sorted(path.name for path in (tmp_path / "cache" / "meanbits" / "mnist").iterdir()) == sorted(
+        IDX_FILES.values()
+    )
+    shutil.rmtree(served)
+    assert load("mnist").name == "mnist"
+
+
+def test_damage_on_the_way_is_refused_and_not_kept(served: Path, tmp_path: Path) -> None:
+    (served / IDX_FILES["train_images"]).write_bytes(b"damaged")
+    with pytest.raises(DataError, match=r"not found .* could not be fetched \(http.* failed: SHA256 hash") as raised:
+        load("mnist")
+    assert "\n" not in str(raised.value)
+    assert not any((tmp_path / "cache" / "meanbits" / "mnist").iterdir())
+
+
+def test_unreachable_mirrors_are_named(served: Path) -> None:
+    with pytest.raises(DataError, match=r"could not be fetched \(http://127.0.0.1:\d+/ failed: 404"):
+        load("fashion-mnist")
+
+
+def test_a_named_folder_is_not_filled(served: Path, published: Path, tmp_path: Path) -> None:
+    for file in IDX_FILES.values():
+        (served / file).symlink_to(published / "mnist" / file)
+    with pytest.raises(DataError, match="not found"):
+        load("mnist", tmp_path / "empty")

@@ -11,7 +11,8 @@ import torch
 
 from experiments.points import random_points
 from numerics.backends import BACKENDS, NUMPY, TORCH, ArrayPrinter, Backend
-from numerics.emit import compile_theory, emit, emitted_functions, separated
+from numerics.emit import compile_theory, emit, emitted_functions
+from numerics.writer import separated
 from theory.compose import compose
 from theory.derive import Theory, derive
 from theory.gaussian import GaussianExpectation

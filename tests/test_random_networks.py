@@ -10,9 +10,11 @@ import pytest
 import xarray as xr
 
 from experiments.data import ImagePair, image_pairs, load
+from experiments.field_sums import fair_octets, signs_of
+from experiments.measurements import Measurement
 from experiments.propagation import PRESETS, figure_1, theory_orbit
-from experiments.random_networks import LayerStatistics, Measurement, State, one_layer, random_network, simulate
-from experiments.random_networks import random_signs as draw_signs
+from experiments.random_layers import State, random_network
+from experiments.random_networks import LayerStatistics, one_layer, simulate
 from numerics.datasets import save
 from paper_figures.figure_1 import draw
 from theory.compose import compose
@@ -126,31 +128,22 @@ def test_layer_is_the_sum_over_synapses() -> None:
     surrogate = replace(compose("shayer"), weights=ternary(compose("shayer").weights.mean_limit / 2))
     network = random_network(surrogate, sigma_m2=0.2, sigma_b2=0)
     rng = np.random.default_rng(7)
-    state = State(rng.uniform(-1, 1, (30, 2)), rng.uniform(1, 2, (30, 2)))
+    state = State(rng.uniform(-1, 1, (2, 30)), rng.uniform(1, 2, (2, 30)))
     fields = network.fields(state, 20, np.random.default_rng(8))
-    means = np.sqrt(0.2) * draw_signs(20, 30, np.random.default_rng(8)).astype(float)
-    # Thirty products of order one in float32.
-    np.testing.assert_allclose(fields.mean, means @ state.mean / np.sqrt(30), atol=1e-6)
-    sigma = (0.5 * state.second_moment - means[:, :, None] ** 2 * state.mean**2).mean(axis=1)
-    np.testing.assert_allclose(np.broadcast_to(fields.variance, (20, 2)), sigma, rtol=1e-12)
+    means = np.sqrt(0.2) * signs_of(fair_octets(30, 20, np.random.default_rng(8)), 30)
+    np.testing.assert_allclose(fields.mean, state.mean @ means.T / np.sqrt(30), atol=1e-14)
+    sigma = (0.5 * state.second_moment[:, None] - means**2 * state.mean[:, None] ** 2).mean(axis=2)
+    np.testing.assert_allclose(np.broadcast_to(fields.variance, (2, 20)), sigma, rtol=1e-12)
 
 
 def test_sampled_neurons_have_their_means() -> None:
     network = random_network(compose("peters-welling"), sigma_m2=0.5, sigma_b2=0)
-    fields = network.fields(State(np.zeros((10, 2)), np.ones((10, 2))), 100_000, np.random.default_rng(9))
-    drawn = network.neurons(replace(fields, mean=np.full((100_000, 2), 0.7)), np.random.default_rng(10))
+    fields = network.fields(State(np.zeros((2, 10)), np.ones((2, 10))), 100_000, np.random.default_rng(9))
+    drawn = network.neurons(replace(fields, mean=np.full((2, 100_000), 0.7)), np.random.default_rng(10))
     assert set(np.unique(drawn.mean)) == {-1, 1}
-    probability = network.forward.mean(0.7, fields.variance)
-    z = (drawn.mean.mean(axis=0) - probability) / np.sqrt((1 - probability**2) / 100_000)
+    probability = network.forward.mean(0.7, fields.variance)[:, 0]
+    z = (drawn.mean.mean(axis=1) - probability) / np.sqrt((1 - probability**2) / 100_000)
     assert np.abs(z).max() < LIMIT
-
-
-def test_signs_are_fair_and_of_any_shape() -> None:
-    signs = draw_signs(999, 1001, np.random.default_rng(11))
-    assert signs.shape == (999, 1001)
-    assert set(np.unique(signs)) == {-1, 1}
-    assert abs(signs.sum()) / np.sqrt(signs.size) < LIMIT
-    assert abs((signs[:, 1:] * signs[:, :-1]).sum()) / np.sqrt(signs.size) < LIMIT
 
 
 @pytest.mark.parametrize("name", ["deterministic", "lrt", "peters-welling", "stochastic-binary"])

@@ -51,7 +51,7 @@ def integrate(node: GaussianExpectation, prec: int) -> sp.Expr:
         f = sp.lambdify(node.variables, node.integrand, modules=[FUNCTIONS, "mpmath"])
         mean = [_number(entry) for entry in node.mean]
         covariance = [_number(entry) for entry in node.covariance]
-        kinks = [[_number(kink) for kink in _kinks(node.integrand, variable)] for variable in node.variables]
+        kinks = [[_number(kink) for kink in kinks_of(node.integrand, variable)] for variable in node.variables]
         value = (_pair if node.is_pair else _single)(f, mean, covariance, kinks, dps)
         return sp.Float(value, precision=prec)
 
@@ -68,7 +68,7 @@ def _number(entry: sp.Expr) -> Number:
     return mpmath.mpf(str(sp.N(entry, mpmath.mp.dps)))
 
 
-def _kinks(integrand: sp.Expr, variable: sp.Symbol) -> set[sp.Expr]:
+def kinks_of(integrand: sp.Expr, variable: sp.Symbol) -> set[sp.Expr]:
     """Where functions of one variable with linear arguments are not smooth."""
     arguments = [f.args[0] for f in integrand.atoms(sp.sign, sp.Abs, sp.Heaviside)]
     arguments += [f.args[0] - f.args[1] for f in integrand.atoms(sp.Max) if len(f.args) == 2]

@@ -20,7 +20,8 @@ class Criticality:
 
     `fixed_point` is q' - q, `marginal` is chi_1 - 1 (infinite where the slope at c = 1 is), `alignment` is 1 - c' at
     c = 1, zero where two equal inputs stay equal. `curve` gives (sigma_m2, sigma_b2) along the parameters `q` (and T
-    where it is not eliminated, with `curve_constraint` = 0 left to solve), or None where no curve solves all three.
+    where it is not eliminated, or sigma_m2 where only its ratio to sigma_b2 is determined, with `curve_constraint` = 0
+    left to solve), or None where no curve solves all three.
     """
 
     fixed_point: sp.Expr
@@ -90,4 +91,7 @@ def _eliminate_total(
     total = root_of_linear(constraint, T)
     if total is None:
         return (curve_m, curve_b), tidy_rational(constraint)
+    if total.has(sigma_m2):  # fixed weights: T scales with sigma_m2, which cancels from sigma_m2 = curve_m
+        ratio = tidy_rational(curve_b / curve_m)
+        return (sigma_m2, ratio * sigma_m2), tidy_rational(curve_m.subs(T, total) / sigma_m2) - 1
     return tuple(tidy_rational(value.subs(T, total)) for value in (curve_m, curve_b)), sp.S.Zero

@@ -23,7 +23,8 @@ class Decay:
 
 
 def gap_decay(maps: Maps) -> Decay | None:
-    """1 - c after many layers where chi_1 = 1 and c = 1 is a fixed point; None where the slope at c = 1 is infinite.
+    """1 - c after many layers where chi_1 = 1 and c = 1 is a fixed point; None where the slope at c = 1 is infinite or
+    the map linear.
 
     chi = 1 - b gap^s near c = 1, so that d gap/dl = -b gap^(1+s) / (1+s). A smooth neuron has s = 1, b the curvature of
     the correlation map; jumps J of its slope at k give s = 1/2, b = V^(3/2) sum J^2 n(k; V) / sqrt(pi) per norm.
@@ -39,7 +40,8 @@ def gap_decay(maps: Maps) -> Decay | None:
     else:
         curvature = evaluate_all(found.kernel.diff(overlap, 2).subs(overlap, found.correlation))
         rate, power = curvature * found.correlation**2, sp.S.One
-    return _power_law(tidy_rational(rate * per_norm), power)
+    rate = tidy_rational(rate * per_norm)
+    return None if rate == 0 else _power_law(rate, power)
 
 
 def _power_law(rate: sp.Expr, power: sp.Expr) -> Decay:

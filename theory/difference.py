@@ -7,7 +7,14 @@ from collections.abc import Callable
 import sympy as sp
 
 from theory.logistic import TanhDifference, TanhOverlap, TanhSlopeOverlap
-from theory.special import ArcCosineDifference, ArcCosineKernel, ClipCovariance, ClipDifference
+from theory.special import (
+    ArcCosineDifference,
+    ArcCosineKernel,
+    BoxApart,
+    BoxProbability,
+    ClipCovariance,
+    ClipDifference,
+)
 from theory.symbols import c, gap, overlap
 from theory.tidy import tidy, tidy_rational
 
@@ -77,9 +84,21 @@ RULES: tuple[Rule, ...] = (powers, arcsines, arc_cosines, clipped, tanhs)
 
 
 def without_cancellation(expression: sp.Expr) -> sp.Expr:
-    """asin x +- pi/2, which cancels as x -> -+1, as 2 atan2(sqrt(1 +- x), sqrt(1 -+ x)); and 1 - correlation in one."""
-    expression = expression.replace(TanhSlopeOverlap, lambda V, delta: TanhSlopeOverlap(V, tidy_rational(delta)))
+    """asin x +- pi/2, which cancels as x -> -+1, as 2 atan2(sqrt(1 +- x), sqrt(1 -+ x)); 1 - correlation^2 in one."""
+    expression = expression.replace(TanhSlopeOverlap, lambda V, apart: TanhSlopeOverlap(V, _apart(apart)))
+    expression = expression.replace(BoxProbability, _box)
     return expression.replace(lambda e: isinstance(e, sp.Add) and len(e.args) == 2 and e.has(sp.asin), _half_turn)
+
+
+def _box(edge: sp.Expr, correlation: sp.Expr) -> sp.Expr:
+    return BoxApart(edge, _apart((1 - correlation) * (1 + correlation)))
+
+
+def _apart(product: sp.Expr) -> sp.Expr:
+    """(1 - r) (1 + r), each factor one quotient: that of their products overflows first."""
+    quotients = [in_gap(tidy_rational(factor)) for factor in sp.Mul.make_args(product)]
+    whole = all(quotient.is_polynomial() for quotient in quotients)
+    return sp.Mul(*(quotient if whole else sp.UnevaluatedExpr(quotient) for quotient in quotients))
 
 
 def _half_turn(total: sp.Expr) -> sp.Expr:

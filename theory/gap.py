@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 
 import sympy as sp
+from sympy.core.evalf import prec_to_dps
 
 from theory.correlation import Maps, is_relative
+from theory.growth import far_growth, growth_of, steepest
 from theory.limits import Ratios
-from theory.overlap import overlap_of, overlap_ratios
-from theory.symbols import A, B, C, c, gap, sigma_b2
-from theory.tidy import tidy_rational
+from theory.overlap import Overlap, joined, overlap_of, overlap_ratios, parted
+from theory.symbols import A, B, C, T, c, gap, q, sigma_b2, sigma_m2
 
-alike, unlike, fall, slope = sp.symbols("alike unlike fall slope", nonnegative=True)
+alike, unlike, fall, slope, growth = sp.symbols("alike unlike fall slope growth", nonnegative=True)
 
 
 class Portion(sp.Function):
@@ -24,24 +25,56 @@ class Portion(sp.Function):
         part, rest = self.args
         if not (part.is_number and rest.is_number):
             return self
-        return sp.S.One if rest == 0 or part == sp.oo else (part / (part + rest)).evalf(sp.core.evalf.prec_to_dps(prec))
+        return sp.S.One if rest == 0 or part == sp.oo else (part / (part + rest)).evalf(prec_to_dps(prec))
+
+
+class Scaled(sp.Function):
+    """The product of a share and a value, 0 where the share is 0 even if the value is infinite."""
+
+    nargs = 2
+
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        share, value = self.args
+        return sp.S.Zero if share == 0 else (share * value).evalf(prec_to_dps(prec))
+
+
+@dataclass(frozen=True)
+class Formulas:
+    """Maps in terms of the ratios of the overlap."""
+
+    variance_map: sp.Expr
+    variance_slope: sp.Expr
+    gap_map: sp.Expr
+    chi: sp.Expr
 
 
 @dataclass(frozen=True)
 class GapMaps:
     """The maps in terms of (gap, q), exact to rounding at any gap in [0, 2] and q in [0, infinity].
 
-    `ratios` is what they take of the overlap; `formulas` holds each map in terms of the symbols `alike`, `unlike`,
-    `fall` and `slope` for these ratios. `gap_map` is 1 - c', `chi` dc'/dc, `variance_map` q'.
+    `ratios` is what they take of the overlap, `growth` (1 + q) times the slope in q of that of equal inputs; `formulas`
+    holds each map in terms of the symbols `alike`, `unlike`, `fall`, `slope` and `growth` for these. `gap_map` is 1 - c', `chi`
+    dc'/dc, `variance_map` q', `variance_slope` dq'/dq, `slope_at_infinity` its limit; `total_map` T' and `total_slope`
+    dT'/dT, at T in [0, infinity].
     """
 
     ratios: Ratios
+    growth: sp.Expr
     formulas: Formulas
+    slope_at_infinity: sp.Expr
+    total_map: sp.Expr
+    total_slope: sp.Expr
 
     @property
     def variance_map(self) -> sp.Expr:
         """q' with its limits at q = 0 and infinity."""
         return self._of_q(self.formulas.variance_map)
+
+    @property
+    def variance_slope(self) -> sp.Expr:
+        """dq'/dq with its limits at q = 0 and infinity."""
+        inside, zero, _ = parted(self._of_q(self.formulas.variance_slope))
+        return joined(inside, zero, self.slope_at_infinity)
 
     @property
     def gap_map(self) -> sp.Expr:
@@ -54,53 +87,100 @@ class GapMaps:
         return self._of_q(self.formulas.chi)
 
     def _of_q(self, formula: sp.Expr) -> sp.Expr:
-        return formula.subs(dict(zip((alike, unlike, fall, slope), astuple(self.ratios), strict=True)))
-
-
-@dataclass(frozen=True)
-class Formulas:
-    """Maps in terms of the ratios of the overlap."""
-
-    variance_map: sp.Expr
-    gap_map: sp.Expr
-    chi: sp.Expr
+        values = dict(zip((alike, unlike, fall, slope), astuple(self.ratios), strict=True)) | {growth: self.growth}
+        for relative in (fall, slope):  # those of the overlap itself are at hand: nothing to divide and multiply by
+            products = (a * b for a, b in zip(*map(parted, (values[alike], values[relative])), strict=True))
+            formula = formula.subs(alike * relative, joined(*products))
+        return formula.subs(values)
 
 
 def gap_maps(maps: Maps) -> GapMaps | None:
     """The correlation map of `maps` in the gap; None where the overlap is no expectation of a product f(u) f(v)."""
-    ratios = _ratios(maps)
-    return None if ratios is None else GapMaps(ratios, _formulas(maps))
+    found = overlap_of(maps)
+    if maps.overlap.definition == c:  # a single layer on real inputs
+        ratios, rate = Ratios(sp.S.One, sp.S.Zero, gap, sp.S.One), sp.S.Zero
+    elif found is None:
+        return None
+    else:
+        ratios, rate = overlap_ratios(found), growth_of(found)
+    formulas = _formulas(maps, ratios)
+    if parted(ratios.alike)[2] == sp.oo:
+        formulas = Formulas(*map(_kept_finite, astuple(formulas)))
+    return GapMaps(ratios, rate, formulas, _slope_at_infinity(maps, ratios, found), *_totals(maps, found))
 
 
-def _formulas(maps: Maps) -> Formulas:
+def _formulas(maps: Maps, ratios: Ratios) -> Formulas:
     covariance = maps.mean_field.covariance.subs(C, alike)
     norm = covariance if is_relative(maps.mean_field) else _total(maps)
     weight, apart = covariance.coeff(alike), sp.expand(norm - covariance)
     if norm.subs({alike: 0, sigma_b2: 0}) == 0:  # signal and norm vanish, and diverge, together
         share = Portion(norm.coeff(alike) * alike, sigma_b2) / norm.coeff(alike)
-        offset = sp.cancel(apart / alike) * share
-    else:
-        share, offset = alike / norm, (_whole(apart.subs(alike, 1)) + weight * unlike) / norm
-    return Formulas(variance_map(maps), offset + weight * share * fall, weight * share * slope)
+        offset, part = sp.cancel(apart / alike) * share, weight * share
+        chi = Scaled(part, slope) if _diverges(ratios) else part * slope
+        return Formulas(variance_map(maps), _variance_slope(maps), offset + part * fall, chi)
+    offset = (_whole(apart.subs(alike, 1)) + weight * unlike) / norm
+    steep = weight / norm * (alike * slope)
+    chi = Scaled(weight / norm, alike * slope) if _diverges(ratios) and not weight.is_number else steep
+    return Formulas(variance_map(maps), _variance_slope(maps), offset + weight * (alike * fall) / norm, chi)
 
 
-def _ratios(maps: Maps) -> Ratios | None:
-    if maps.overlap.definition == c:  # a single layer on real inputs
-        return Ratios(sp.S.One, sp.S.Zero, gap, sp.S.One)
-    found = overlap_of(maps)
-    return None if found is None else overlap_ratios(found)
+def _kept_finite(formula: sp.Expr) -> sp.Expr:
+    """0 times an overlap that diverges as 0."""
+    return formula.subs(sigma_m2 * alike, Scaled(sigma_m2, alike))
+
+
+def _diverges(ratios: Ratios) -> bool:
+    """Whether the slope at equal inputs is infinite for some q."""
+    return any(part.subs(gap, 0).has(sp.zoo, sp.oo) for part in parted(ratios.slope))
 
 
 def variance_map(maps: Maps) -> sp.Expr:
-    """q' in terms of `alike`, C at c = 1, and `unlike`, 1 less it: sums of positive terms where neurons are binary."""
+    """q' in terms of `alike`, C at c = 1, and `unlike`, E x^2 less it: quotients of sums of positive terms."""
     if not is_relative(maps.mean_field):
         return _total(maps)
-    norm = maps.mean_field.covariance.subs(C, alike)
-    second_moment = tidy_rational(maps.mean_field.second_moment.closed.subs(maps.state))
-    annealed = maps.mean_field.annealed.subs({A: alike, B: second_moment})
-    if second_moment.is_number:
-        annealed = _whole(annealed.subs(alike, 1)) - annealed.coeff(alike) * unlike
-    return norm / annealed
+    return maps.mean_field.covariance.subs(C, alike) / _annealed(maps)
+
+
+def _annealed(maps: Maps) -> sp.Expr:
+    """D = rho B - E M^2 A in terms of `unlike` = B - A and, for binary neurons, B = 1."""
+    density, weight = _densities(maps)
+    if maps.mean_field.second_moment.closed.is_number:
+        return _whole(density - weight) + weight * unlike
+    return density * unlike + _whole(density - weight) * alike
+
+
+def _densities(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
+    """E S^2 and E M^2."""
+    annealed = maps.mean_field.annealed
+    return annealed.subs({A: 0, B: 1}), -annealed.coeff(A)
+
+
+def _variance_slope(maps: Maps) -> sp.Expr:
+    """dq'/dq: (Q/D)' = Q'/D (1 + Q/D), for T = Q + D depends on T alone."""
+    if not is_relative(maps.mean_field):
+        return _total(maps).diff(alike) * growth / (1 + q)
+    norm, annealed = maps.mean_field.covariance.subs(C, alike), _annealed(maps)
+    return norm.diff(alike) * (growth / annealed) * ((1 + norm / annealed) / (1 + q))
+
+
+def _slope_at_infinity(maps: Maps, ratios: Ratios, found: Overlap | None) -> sp.Expr:
+    """The limit of dq'/dq: 0 if D stays positive or C is infinitely steep, else T'/(rho dC/dc) where E M^2 = rho."""
+    if not is_relative(maps.mean_field):
+        return sp.S.Zero if found is None else _total(maps).diff(alike) * far_growth(found)
+    steep, (density, weight) = steepest(ratios), _densities(maps)
+    total = maps.mean_field.covariance.subs(C, parted(ratios.alike)[2])
+    return sp.S.Zero if steep == sp.oo else Portion(0, density - weight) * total / (density * steep)
+
+
+def _totals(maps: Maps, found: Overlap | None) -> tuple[sp.Expr, sp.Expr]:
+    """T' and dT'/dT with their limits at T = 0 and infinity."""
+    if found is None or not maps.total_map.closed.has(T):
+        return maps.total_map.closed, maps.total_slope.closed
+    alone = Overlap(found.function, q, sp.S.One, is_binary=False)
+    of_square = maps.mean_field.total.subs({A: alike, B: alike})
+    total = _kept_finite(of_square).subs(alike, overlap_ratios(alone).alike)
+    inside, zero, _ = parted(of_square.diff(alike) * growth_of(alone) / (1 + q))
+    return total.subs(q, T), joined(inside, zero, of_square.diff(alike) * far_growth(alone)).subs(q, T)
 
 
 def _whole(part: sp.Expr) -> sp.Expr:

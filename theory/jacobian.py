@@ -8,6 +8,7 @@ import sympy as sp
 
 from theory.correlation import Maps
 from theory.gaussian import evaluate_all, expectation
+from theory.special import ExpErfc, VoigtProfile
 from theory.symbols import A, B, D, Q, Sigma, T, epsilon, hbar, mean_state, mean_weight, mu_4, u
 from theory.tidy import tidy_rational, tidy_slope
 from theory.trace import Assumption, Formula, Step
@@ -37,7 +38,7 @@ def jacobian(maps: Maps) -> Jacobian | None:
     """Expand one element of J in 1/sqrt(N) and average its square; None where neurons have no derivative."""
     forward = maps.mean_field.forward
     surrogate = forward.moments.kernel.surrogate
-    psi, second = _neuron_functions(maps)
+    psi, second = neuron_functions(maps)
     slope = tidy_slope(psi.diff(u), u)
     if forward.sampled or surrogate.real_input or (forward.field is not None and slope.has(sp.DiracDelta)):
         return None
@@ -46,7 +47,7 @@ def jacobian(maps: Maps) -> Jacobian | None:
     leading_term = _average(maps, small**2 * direct**2)
     extra_term = _average(maps, sp.expand((small * direct + small**2 * indirect) ** 2 - small**2 * direct**2))
     values = {mean_state: psi, slope_mean: slope, slope_second: tidy_slope(second.diff(u), u)}
-    leading, extra = (_expected(maps, term, values, variance) for term in (leading_term, extra_term))
+    leading, extra = (over_previous_field(maps, term, values, variance) for term in (leading_term, extra_term))
     steps = (
         Step("element of the Jacobian", Assumption.EXACT, sp.Symbol("J_ij"), small * direct + small**2 * indirect),
         Step("mean squared singular value", Assumption.SELF_AVERAGING, leading.definition, leading.closed),
@@ -55,13 +56,27 @@ def jacobian(maps: Maps) -> Jacobian | None:
     return Jacobian(maps, leading, extra, steps)
 
 
-def _neuron_functions(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
+def neuron_functions(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
     """Mean and second moment of the neuron as functions of u, the quenched or sampled field."""
     forward = maps.mean_field.forward
     at = {Sigma: D, hbar: u} if forward.field is None else {Sigma: 0, epsilon: 0, hbar: u}
     return forward.mean.definition.subs(at, simultaneous=True), forward.second_moment.definition.subs(
         at, simultaneous=True
     )
+
+
+def neuron_slopes(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
+    """Slopes of both as functions of u, closed where arrays can evaluate it: at D where the field is marginalised."""
+    mean, square = (_evaluable(tidy_slope(each.diff(u), u)) for each in neuron_functions(maps))
+    return mean, square
+
+
+def _evaluable(slope: sp.Expr) -> sp.Expr:
+    closed = evaluate_all(slope)
+    closed = slope if closed.has(VoigtProfile) else closed  # arrays have no Voigt profile: by quadrature
+    closed = closed.replace(sp.Heaviside, lambda x, *_: (1 + sp.sign(x)) / 2)
+    one_sided = sp.expand(closed.replace(sp.erf, lambda x: ExpErfc(0, -x) - 1))  # 1 + erf(x) cancels for x < 0
+    return closed if one_sided.is_Add else one_sided
 
 
 def _elements(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
@@ -94,7 +109,7 @@ def _average(maps: Maps, square: sp.Expr) -> sp.Expr:
     return next((value for _, value in sorted(orders.items()) if value != 0), sp.S.Zero)
 
 
-def _expected(maps: Maps, term: sp.Expr, values: dict[sp.Symbol, sp.Expr], variance: sp.Symbol) -> Formula:
+def over_previous_field(maps: Maps, term: sp.Expr, values: dict[sp.Symbol, sp.Expr], variance: sp.Symbol) -> Formula:
     """The average over the field of the previous layer, in terms of the state."""
     total = sp.S.Zero
     for summand in sp.Add.make_args(sp.expand(term)):

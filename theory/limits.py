@@ -18,7 +18,7 @@ beyond = sp.Symbol("beyond", positive=True)
 
 @dataclass(frozen=True)
 class Ratios:
-    """The overlap of equal inputs, 1 less it; relative to it the gap 1 - C/C(1) and the slope of C, in the gap."""
+    """The overlap of equal inputs, E x^2 less it; relative to it the gap 1 - C/C(1) and the slope of C, in the gap."""
 
     alike: sp.Expr
     unlike: sp.Expr
@@ -37,15 +37,15 @@ def ratios(kernel: sp.Expr) -> Ratios:
     return Ratios(alike, 1 - alike, fall / alike, without_cancellation(slope) / alike)
 
 
-def small_overlap(function: sp.Expr, variance: sp.Expr) -> Ratios:
+def small_overlap(function: sp.Expr, variance: sp.Expr, second_moment: sp.Expr = sp.S.One) -> Ratios:
     """Correlation -> 0 at positive variance: the lowest Hermite coefficient alone, C = a_k^2 r^k."""
     order = next(k for k in range(ORDERS) if abs(expectation(function * _hermite(k), 0, 1).evalf(15)) > 1e-12)
     if order == 0:
         mean = expectation(function, 0, variance).doit()
-        return Ratios(mean**2, 1 - mean**2, sp.S.Zero, sp.S.Zero)
+        return Ratios(mean**2, second_moment - mean**2, sp.S.Zero, sp.S.Zero)
     fall = difference(overlap**order, sp.S.Zero, gap)
     assert fall is not None
-    return Ratios(sp.S.Zero, sp.S.One, fall, order * (1 - gap) ** (order - 1))
+    return Ratios(sp.S.Zero, second_moment, fall, order * (1 - gap) ** (order - 1))
 
 
 def _hermite(order: int) -> sp.Expr:
@@ -87,3 +87,18 @@ def _bend(above: sp.Expr, below: sp.Expr, alike: sp.Expr) -> Ratios:
         raise ValueError(f"a neuron of slopes {below} and {above}: no limit of its overlaps is known")
     found = ratios((above - below) ** 2 * ArcCosineKernel(1 + overlap) + above * below * overlap)
     return Ratios(alike, 1 - alike, found.gap, found.slope)
+
+
+def vanishing_growth(function: sp.Expr) -> sp.Expr:
+    """d E f(u)^2 / d variance as the variance vanishes; infinite where f jumps and slopes at 0."""
+    linear, quadratic = sp.S.Zero, sp.S.Zero
+    for side in (1, -1):
+        value, slope = (_limit(function.diff(u, order), side, sp.S.Zero) for order in (0, 1))
+        bend = sp.S.Zero if value == 0 else value * _limit(function.diff(u, 2), side, sp.S.Zero)
+        linear, quadratic = linear + side * value * slope, quadratic + (slope**2 + bend) / 2
+    return quadratic if linear == 0 else sp.oo * sp.sign(linear)
+
+
+def infinite_growth(function: sp.Expr) -> sp.Expr:
+    """d E f(u)^2 / d variance as the variance diverges: by the slopes far out."""
+    return sp.Add(*(_limit(function / u, side, sp.oo) ** 2 for side in (1, -1))) / 2

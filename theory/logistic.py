@@ -21,7 +21,7 @@ class _Mixture(sp.Function):
         if not all(argument.is_number for argument in self.args):
             return None
         with mpmath.workprec(2 * prec + 20):  # where 1 - correlation and 1 / variance keep their digits
-            arguments = [mpmath.mpf(str(sp.N(argument, mpmath.mp.dps))) for argument in self.args]
+            arguments = [mpmath.mpf(str(sp.N(argument.doit(), mpmath.mp.dps))) for argument in self.args]
         with mpmath.workprec(prec + 10):
             return sp.Float(FUNCTIONS[type(self).__name__](*arguments), precision=prec)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import mpmath
 import sympy as sp
+from sympy.core.evalf import prec_to_dps
 from sympy.core.function import ArgumentIndexError
 
 
@@ -73,6 +74,21 @@ class BoxProbability(sp.Function):
         return _evaluate(box_probability, self.args, prec)
 
 
+class BoxApart(sp.Function):
+    """`BoxProbability` in terms of apart = 1 - correlation^2, which keeps its digits as the correlation tends to 1."""
+
+    nargs = 2
+
+    def _eval_evalf(self, prec: int) -> sp.Expr | None:
+        def probability(a: mpmath.mpf, apart: mpmath.mpf) -> mpmath.mpf:
+            return box_probability(a, mpmath.sqrt(1 - apart))
+
+        if not all(argument.is_number for argument in self.args):
+            return None
+        with mpmath.workprec(2 * prec + 20):
+            return _evaluate(probability, self.args, 2 * prec)
+
+
 class ClipCovariance(sp.Function):
     """E clip(x, -a, a) clip(y, -a, a) for standard normal x, y of the given correlation."""
 
@@ -92,7 +108,8 @@ class ClipCovariance(sp.Function):
 
 def _evaluate(function: Callable[..., mpmath.mpf], arguments: tuple[sp.Expr, ...], prec: int) -> sp.Expr:
     with mpmath.workprec(prec + 10):
-        return sp.Float(function(*(mpmath.mpf(str(sp.N(arg, mpmath.mp.dps))) for arg in arguments)), precision=prec)
+        numbers = (mpmath.mpf(str(sp.N(argument.doit(), mpmath.mp.dps))) for argument in arguments)
+        return sp.Float(function(*numbers), precision=prec)
 
 
 def box_probability(a: mpmath.mpf, rho: mpmath.mpf) -> mpmath.mpf:
@@ -192,7 +209,7 @@ class ExpErfc(sp.Function):
 
     def _eval_evalf(self, prec: int) -> sp.Expr:
         a, b = self.args
-        return (sp.exp(a) * sp.erfc(b)).evalf(sp.core.evalf.prec_to_dps(prec))
+        return (sp.exp(a) * sp.erfc(b)).evalf(prec_to_dps(prec))
 
 
 class VoigtProfile(sp.Function):

@@ -26,7 +26,7 @@ from experiments.claims.evidence import (
     theory_of,
     two_inputs,
 )
-from experiments.random_networks import Array, Measurement
+from experiments.measurements import Array, Measurement
 from numerics.emit import compile_theory
 from theory.compose import compose
 from theory.network import BINARY, ternary

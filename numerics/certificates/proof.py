@@ -29,7 +29,7 @@ class Certificate:
 
     feasible: "attained"; "limit" (only as q -> 0, or as q -> infinity); "none". certified: every step holds; where it
     is False, `feasible` is what the failed search suggests and the statement says so. box: enclosures, rounded
-    outwards, of the q, sigma_m2 and sigma_b2 of a critical point.
+    outwards, of the q, sigma_m2 and sigma_b2 of a critical point; of T in place of an infinite q.
     """
 
     feasible: str

@@ -88,7 +88,7 @@ def sharp_field(theory: Theory, law: NetworkLaw) -> Verdict:
     return Verdict(
         "none",
         f"no critical initialisation for {domain}: at a fixed point r < 1 the slope is below 1, and "
-        f"at r = 1 (sigma_m2 = {law.limit}) chi_1 < 1 for every T",
+        f"at r = 1 (sigma_m2 = {law.limit}) chi_1 < 1 for every T, and as T -> 0",
         METHOD,
         (below, away),
     )
@@ -136,10 +136,11 @@ def _attained(theory: Theory, law: NetworkLaw, parts: Branches, crossing: tuple[
               lambda: bool(bias > 0)),
     )  # fmt: skip
     point = f"sigma_m2 = {law.limit}, sigma_b2 = {_shown(bias)}, where T = {_shown(total)}"
-    box = {"q": total, "sigma_m2": ball(law.limit), "sigma_b2": bias}
+    rest = {"sigma_m2": ball(law.limit), "sigma_b2": bias}
     if is_relative(theory.mean_field):
         return Verdict("limit", f"critical only in the limit of {point}: there the field is sharp (Sigma = 0), so "
-                       "q = infinity", METHOD, steps, box | {"q": arb.pos_inf()})  # fmt: skip
+                       "q = infinity", METHOD, steps, {"T": total} | rest)  # fmt: skip
+    box = {"q": total} | rest
     return Verdict("attained", f"critical at {point}, a sharp field; nowhere at smaller sigma_m2", METHOD, steps, box)
 
 

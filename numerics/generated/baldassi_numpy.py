@@ -95,7 +95,8 @@ def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDAr
     sigma_b2: variance of the biases, >= 0.
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
-    return broadcast((sigma_b2 + sigma_m2) * 1 / ((1 - sigma_m2)), q, sigma_m2, sigma_b2)
+    with np.errstate(divide="ignore"):  # infinite at an end of the range
+        return broadcast((sigma_b2 + sigma_m2) * 1 / ((1 - sigma_m2)), q, sigma_m2, sigma_b2)
 
 
 def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:

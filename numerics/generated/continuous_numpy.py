@@ -49,6 +49,12 @@ def portion(part: ArrayLike, rest: ArrayLike) -> NDArray[np.float64]:
     return np.where(alone, 1.0, share)[()] if np.any(alone) else share
 
 
+def scaled(share: ArrayLike, value: ArrayLike) -> NDArray[np.float64]:
+    """share * value, 0 where share is 0, even if value is infinite."""
+    product, nothing = np.multiply(share, value), np.equal(share, 0)
+    return np.where(nothing, 0.0, product)[()] if np.any(nothing) else product
+
+
 Real = float | np.ndarray
 
 
@@ -230,7 +236,8 @@ def total_map(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray
     sigma_b2: variance of the biases, >= 0.
     """
     T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
-    return sigma_b2 + sigma_m2 * tanh_overlap(T, 1)
+    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
+        return sigma_b2 + scaled(sigma_m2, at_extremes(tanh_overlap(T, 1), T, lambda: 0, lambda: 1))
 
 
 def total_slope(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -243,7 +250,8 @@ def total_slope(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArr
     sigma_b2: variance of the biases, >= 0.
     """
     T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
-    return broadcast(sigma_m2 * tanh_overlap_growth(T, 1), T, sigma_m2, sigma_b2)
+    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
+        return broadcast(sigma_m2 * at_extremes(tanh_overlap_growth(T, 1), T, lambda: 1, lambda: 0), T, sigma_m2, sigma_b2)
 
 
 def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -270,7 +278,8 @@ def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> ND
     sigma_b2: variance of the biases, >= 0.
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
-    return broadcast(sigma_m2 * tanh_overlap_growth(q, 1), q, sigma_m2, sigma_b2)
+    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
+        return broadcast(at_extremes(sigma_m2 * tanh_overlap_growth(q, 1), q, lambda: sigma_m2, lambda: 0), q, sigma_m2, sigma_b2)
 
 
 def correlation_map(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -331,7 +340,7 @@ def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Arra
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
         x0 = tanh_overlap(q, 1)
         x1 = 2 - gap
-        return at_extremes(q * tanh_slope_overlap(q, gap * x1) / x0, q, lambda: 1, lambda: 0.6366197723675814 / (np.sqrt(gap) * np.sqrt(x1))) * portion(sigma_m2 * at_extremes(x0, q, lambda: 0, lambda: 1), sigma_b2)
+        return scaled(portion(sigma_m2 * at_extremes(x0, q, lambda: 0, lambda: 1), sigma_b2), at_extremes(q * tanh_slope_overlap(q, gap * x1) / x0, q, lambda: 1, lambda: 0.6366197723675814 / (np.sqrt(gap) * np.sqrt(x1))))
 
 
 def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:

@@ -39,6 +39,11 @@ def portion(part: Tensor, rest: Tensor) -> Tensor:
     return torch.where(rest == 0, 1.0, 1 / (1 + rest / part))
 
 
+def scaled(share: Tensor, value: Tensor) -> Tensor:
+    """share * value, 0 where share is 0, even if value is infinite."""
+    return torch.where(share == 0, 0.0, share * value)
+
+
 def mean(hbar: Tensor | float, Sigma: Tensor | float) -> Tensor:
     """Mean of a neuron, E x.
 
@@ -115,8 +120,12 @@ def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
     x0 = 1 / torch.sqrt(1 + 2 * q)
-    x1 = 2 * sigma_m2
-    return 3.141592653589793 * x0 * x1 * (1 + sigma_b2) / ((1 + q) * (3.141592653589793 - x1 * torch.atan(q * x0)) ** 2)
+    x1 = 0.3183098861837907 * sigma_m2
+    x2 = 2 * x1
+    x3 = (1 - sigma_m2)
+    x4 = 1 / (x3 + 4 * x1 * torch.atan(x0))
+    x5 = 1 / (x3 + sigma_m2)
+    return at_extremes(x0 * x2 * x4 * (1 + x4 * (sigma_b2 + x2 * torch.atan(q * x0))) / (1 + q), q, lambda: x2 * x5 * (1 + sigma_b2 * x5), lambda: 0)
 
 
 def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -181,10 +190,10 @@ def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float,
     sigma_b2: variance of the biases, >= 0.
     """
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
-    x0 = 2 - gap
-    x1 = torch.atan(q / torch.sqrt(1 + 2 * q))
-    x2 = 0.6366197723675814
-    return at_extremes(q / (x1 * torch.sqrt(1 + gap * q) * torch.sqrt(1 + q * x0)), q, lambda: 1, lambda: x2 / (torch.sqrt(gap) * torch.sqrt(x0))) * portion(sigma_m2 * at_extremes(x1 * x2, q, lambda: 0, lambda: 1), sigma_b2)
+    x0 = torch.atan(q / torch.sqrt(1 + 2 * q))
+    x1 = 0.6366197723675814
+    x2 = 2 - gap
+    return scaled(portion(sigma_m2 * at_extremes(x0 * x1, q, lambda: 0, lambda: 1), sigma_b2), at_extremes(q / (x0 * torch.sqrt(1 + gap * q) * torch.sqrt(1 + q * x2)), q, lambda: 1, lambda: x1 / (torch.sqrt(gap) * torch.sqrt(x2))))
 
 
 def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:

@@ -44,6 +44,12 @@ def at_extremes(
     return np.asarray(value)[()]
 
 
+def scaled(share: ArrayLike, value: ArrayLike) -> NDArray[np.float64]:
+    """share * value, 0 where share is 0, even if value is infinite."""
+    product, nothing = np.multiply(share, value), np.equal(share, 0)
+    return np.where(nothing, 0.0, product)[()] if np.any(nothing) else product
+
+
 Real = float | np.ndarray
 
 
@@ -330,8 +336,7 @@ def gap_map(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLi
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
         x0 = 1 / (1 + sigma_b2)
         x1 = q / 4
-        x2 = tanh_overlap(x1, 1)
-        return x0 * (sigma_m2 * at_extremes(tanh_mean(0, x1, 1), q, lambda: 1, lambda: 0) + ((1 - sigma_m2))) + sigma_m2 * x0 * at_extremes(x2, q, lambda: 0, lambda: 1) * at_extremes(tanh_difference(x1, 0, gap) / x2, q, lambda: gap, lambda: 1.2732395447351628 * np.arctan2(gap, np.sqrt(gap) * np.sqrt(2 - gap)))
+        return x0 * (sigma_m2 * at_extremes(tanh_mean(0, x1, 1), q, lambda: 1, lambda: 0) + ((1 - sigma_m2))) + sigma_m2 * x0 * at_extremes(tanh_difference(x1, 0, gap), q, lambda: 0, lambda: 1.2732395447351628 * np.arctan2(gap, np.sqrt(gap) * np.sqrt(2 - gap)))
 
 
 def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -347,9 +352,8 @@ def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Arra
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
         x0 = q / 4
-        x1 = tanh_overlap(x0, 1)
-        x2 = 2 - gap
-        return sigma_m2 * at_extremes(x1, q, lambda: 0, lambda: 1) * at_extremes(x0 * tanh_slope_overlap(x0, gap * x2) / x1, q, lambda: 1, lambda: 0.6366197723675814 / (np.sqrt(gap) * np.sqrt(x2))) / (1 + sigma_b2)
+        x1 = 2 - gap
+        return scaled(sigma_m2 / (1 + sigma_b2), at_extremes(x0 * tanh_slope_overlap(x0, gap * x1), q, lambda: 0, lambda: 0.6366197723675814 / (np.sqrt(gap) * np.sqrt(x1))))
 
 
 def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:

@@ -145,9 +145,11 @@ def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor |
     T: total field variance, > 0.
     """
     q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
-    x0 = T / 2
-    x1 = sigma_m2 * at_extremes(T * arc_cosine_kernel((1 + 2 * q) / (1 + q)), q, lambda: 0.3183098861837907 * x0, lambda: x0)
-    return (x1 + sigma_b2) / (x0 - x1)
+    x0 = 1 / (1 + q)
+    x1 = T / 2
+    x2 = 0.3183098861837907 * x1
+    x3 = at_extremes(T * arc_cosine_kernel(x0 * (1 + 2 * q)), q, lambda: x2, lambda: x1)
+    return (sigma_b2 + sigma_m2 * x3) * 1 / (x3 * ((1 - sigma_m2)) + at_extremes(T * arc_cosine_difference(0, x0), q, lambda: x1 - x2, lambda: 0))
 
 
 def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:
@@ -161,9 +163,19 @@ def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor
     T: total field variance, > 0.
     """
     q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
-    x0 = 1 + q
-    x1 = 1 + 2 * q
-    return 0.15915494309189535 * sigma_m2 * (T + 2 * sigma_b2) * (3.141592653589793 + 2 * torch.atan(q / torch.sqrt(x1))) / (T * x0 * x0 * (1 - 2 * sigma_m2 * arc_cosine_kernel(x1 / x0)) ** 2)
+    x0 = 0.3183098861837907
+    x1 = 1 + q
+    x2 = 1 + 2 * q
+    x3 = T * sigma_m2
+    x4 = 1 / x1
+    x5 = T * arc_cosine_kernel(x2 * x4)
+    x6 = 1 - sigma_m2
+    x7 = (x6)
+    x8 = 1 / (x5 * x7 + T * arc_cosine_difference(0, x4))
+    x9 = T / 2
+    x10 = x0 * x9
+    x11 = 1 / (x9 - x10 + x10 * x7)
+    return at_extremes(x0 * x3 * x8 * (1 + x8 * (sigma_b2 + sigma_m2 * x5)) * torch.atan(torch.sqrt(x2)) / (x1 * x1), q, lambda: x11 * x3 * (1 + x11 * (sigma_b2 + sigma_m2 * x10)) / 4, lambda: 2 * (sigma_b2 + sigma_m2 * x9) * portion(0, x6) / T)
 
 
 def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:

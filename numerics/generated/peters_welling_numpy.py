@@ -29,6 +29,12 @@ def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64
     return np.broadcast_to(typed, np.broadcast_shapes(*map(np.shape, arguments))).copy()
 
 
+def scaled(share: ArrayLike, value: ArrayLike) -> NDArray[np.float64]:
+    """share * value, 0 where share is 0, even if value is infinite."""
+    product, nothing = np.multiply(share, value), np.equal(share, 0)
+    return np.where(nothing, 0.0, product)[()] if np.any(nothing) else product
+
+
 def mean(hbar: ArrayLike, Sigma: ArrayLike) -> NDArray[np.float64]:
     """Mean of a neuron, E x.
 
@@ -130,7 +136,7 @@ def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) ->
     sigma_b2: variance of the biases, >= 0.
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
-    with np.errstate(divide="ignore"):  # infinite at |c| = 1: the sign jumps
+    with np.errstate(divide="ignore"):  # infinite at an end of the range
         return broadcast(0.6366197723675814 * sigma_m2 / (np.sqrt(1 - c) * np.sqrt(1 + c) * (1 + sigma_b2)), c, q, sigma_m2, sigma_b2)
 
 
@@ -160,8 +166,8 @@ def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Arra
     sigma_b2: variance of the biases, >= 0.
     """
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
-    with np.errstate(divide="ignore"):  # infinite at |c| = 1: the sign jumps
-        return broadcast(0.6366197723675814 * sigma_m2 / (np.sqrt(gap) * np.sqrt(2 - gap) * (1 + sigma_b2)), gap, q, sigma_m2, sigma_b2)
+    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
+        return broadcast(scaled(sigma_m2 / (1 + sigma_b2), 0.6366197723675814 / (np.sqrt(gap) * np.sqrt(2 - gap))), gap, q, sigma_m2, sigma_b2)
 
 
 def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:

@@ -24,6 +24,11 @@ def broadcast(value: Tensor | float, *arguments: Tensor) -> Tensor:
     return torch.broadcast_tensors(torch.as_tensor(value, dtype=arguments[0].dtype), *arguments)[0]
 
 
+def scaled(share: Tensor, value: Tensor) -> Tensor:
+    """share * value, 0 where share is 0, even if value is infinite."""
+    return torch.where(share == 0, 0.0, share * value)
+
+
 def mean(hbar: Tensor | float, Sigma: Tensor | float) -> Tensor:
     """Mean of a neuron, E x.
 
@@ -154,7 +159,7 @@ def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float,
     sigma_b2: variance of the biases, >= 0.
     """
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
-    return broadcast(0.6366197723675814 * sigma_m2 / (torch.sqrt(gap) * torch.sqrt(2 - gap) * (1 + sigma_b2)), gap, q, sigma_m2, sigma_b2)
+    return broadcast(scaled(sigma_m2 / (1 + sigma_b2), 0.6366197723675814 / (torch.sqrt(gap) * torch.sqrt(2 - gap))), gap, q, sigma_m2, sigma_b2)
 
 
 def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:

@@ -127,7 +127,7 @@ def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) ->
     sigma_b2: variance of the biases, >= 0.
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
-    with np.errstate(divide="ignore"):  # infinite at |c| = 1: the sign jumps
+    with np.errstate(divide="ignore"):  # infinite at an end of the range
         return broadcast(0.6366197723675814 / (np.sqrt(1 - c) * np.sqrt(1 + c) * (1 + sigma_b2)), c, q, sigma_m2, sigma_b2)
 
 
@@ -156,7 +156,7 @@ def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Arra
     sigma_b2: variance of the biases, >= 0.
     """
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
-    with np.errstate(divide="ignore"):  # infinite at |c| = 1: the sign jumps
+    with np.errstate(divide="ignore"):  # infinite at an end of the range
         return broadcast(0.6366197723675814 / (np.sqrt(gap) * np.sqrt(2 - gap) * (1 + sigma_b2)), gap, q, sigma_m2, sigma_b2)
 
 

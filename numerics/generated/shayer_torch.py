@@ -42,6 +42,11 @@ def portion(part: Tensor, rest: Tensor) -> Tensor:
     return torch.where(rest == 0, 1.0, 1 / (1 + rest / part))
 
 
+def scaled(share: Tensor, value: Tensor) -> Tensor:
+    """share * value, 0 where share is 0, even if value is infinite."""
+    return torch.where(share == 0, 0.0, share * value)
+
+
 Real = float | Tensor
 
 
@@ -285,7 +290,7 @@ def total_map(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | fl
     sigma_b2: variance of the biases, >= 0.
     """
     T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
-    return broadcast(sigma_b2 + tanh_overlap(T, 1), T, sigma_m2, sigma_b2)
+    return broadcast(sigma_b2 + at_extremes(tanh_overlap(T, 1), T, lambda: 0, lambda: 1), T, sigma_m2, sigma_b2)
 
 
 def total_slope(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -298,7 +303,7 @@ def total_slope(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | 
     sigma_b2: variance of the biases, >= 0.
     """
     T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
-    return broadcast(tanh_overlap_growth(T, 1), T, sigma_m2, sigma_b2)
+    return broadcast(at_extremes(tanh_overlap_growth(T, 1), T, lambda: 1, lambda: 0), T, sigma_m2, sigma_b2)
 
 
 def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -324,7 +329,7 @@ def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor
     sigma_b2: variance of the biases, >= 0.
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
-    return broadcast(tanh_overlap_growth(q, 1), q, sigma_m2, sigma_b2)
+    return broadcast(at_extremes(tanh_overlap_growth(q, 1), q, lambda: 1, lambda: 0), q, sigma_m2, sigma_b2)
 
 
 def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -384,7 +389,7 @@ def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float,
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
     x0 = tanh_overlap(q, 1)
     x1 = 2 - gap
-    return sigma_m2 * at_extremes(q * tanh_slope_overlap(q, gap * x1) / x0, q, lambda: 1, lambda: 0.6366197723675814 / (torch.sqrt(gap) * torch.sqrt(x1))) * portion(at_extremes(x0, q, lambda: 0, lambda: 1), sigma_b2)
+    return scaled(sigma_m2 * portion(at_extremes(x0, q, lambda: 0, lambda: 1), sigma_b2), at_extremes(q * tanh_slope_overlap(q, gap * x1) / x0, q, lambda: 1, lambda: 0.6366197723675814 / (torch.sqrt(gap) * torch.sqrt(x1))))
 
 
 def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:

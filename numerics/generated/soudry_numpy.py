@@ -49,6 +49,12 @@ def portion(part: ArrayLike, rest: ArrayLike) -> NDArray[np.float64]:
     return np.where(alone, 1.0, share)[()] if np.any(alone) else share
 
 
+def scaled(share: ArrayLike, value: ArrayLike) -> NDArray[np.float64]:
+    """share * value, 0 where share is 0, even if value is infinite."""
+    product, nothing = np.multiply(share, value), np.equal(share, 0)
+    return np.where(nothing, 0.0, product)[()] if np.any(nothing) else product
+
+
 def mean(hbar: ArrayLike, Sigma: ArrayLike) -> NDArray[np.float64]:
     """Mean of a neuron, E x.
 
@@ -125,9 +131,14 @@ def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> ND
     sigma_b2: variance of the biases, >= 0.
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
-    x0 = 1 / np.sqrt(1 + 2 * q)
-    x1 = 2 * sigma_m2
-    return 3.141592653589793 * x0 * x1 * (1 + sigma_b2) / ((1 + q) * (3.141592653589793 - x1 * np.arctan(q * x0)) ** 2)
+    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
+        x0 = 1 / np.sqrt(1 + 2 * q)
+        x1 = 0.3183098861837907 * sigma_m2
+        x2 = 2 * x1
+        x3 = (1 - sigma_m2)
+        x4 = 1 / (x3 + 4 * x1 * np.arctan(x0))
+        x5 = 1 / (x3 + sigma_m2)
+        return at_extremes(x0 * x2 * x4 * (1 + x4 * (sigma_b2 + x2 * np.arctan(q * x0))) / (1 + q), q, lambda: x2 * x5 * (1 + sigma_b2 * x5), lambda: 0)
 
 
 def correlation_map(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -194,10 +205,10 @@ def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Arra
     """
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
-        x0 = 2 - gap
-        x1 = np.arctan(q / np.sqrt(1 + 2 * q))
-        x2 = 0.6366197723675814
-        return at_extremes(q / (x1 * np.sqrt(1 + gap * q) * np.sqrt(1 + q * x0)), q, lambda: 1, lambda: x2 / (np.sqrt(gap) * np.sqrt(x0))) * portion(sigma_m2 * at_extremes(x1 * x2, q, lambda: 0, lambda: 1), sigma_b2)
+        x0 = np.arctan(q / np.sqrt(1 + 2 * q))
+        x1 = 0.6366197723675814
+        x2 = 2 - gap
+        return scaled(portion(sigma_m2 * at_extremes(x0 * x1, q, lambda: 0, lambda: 1), sigma_b2), at_extremes(q / (x0 * np.sqrt(1 + gap * q) * np.sqrt(1 + q * x2)), q, lambda: 1, lambda: x1 / (np.sqrt(gap) * np.sqrt(x2))))
 
 
 def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:

@@ -37,6 +37,11 @@ def at_extremes(
     return torch.where(q == 0, low, torch.where(torch.isinf(q), high, value))
 
 
+def scaled(share: Tensor, value: Tensor) -> Tensor:
+    """share * value, 0 where share is 0, even if value is infinite."""
+    return torch.where(share == 0, 0.0, share * value)
+
+
 Real = float | Tensor
 
 
@@ -368,8 +373,7 @@ def gap_map(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, si
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
     x0 = 1 / (1 + sigma_b2)
     x1 = q / 4
-    x2 = tanh_overlap(x1, 1)
-    return x0 * (sigma_m2 * at_extremes(tanh_mean(0, x1, 1), q, lambda: 1, lambda: 0) + ((1 - sigma_m2))) + sigma_m2 * x0 * at_extremes(x2, q, lambda: 0, lambda: 1) * at_extremes(tanh_difference(x1, 0, gap) / x2, q, lambda: gap, lambda: 1.2732395447351628 * torch.atan2(gap, torch.sqrt(gap) * torch.sqrt(2 - gap)))
+    return x0 * (sigma_m2 * at_extremes(tanh_mean(0, x1, 1), q, lambda: 1, lambda: 0) + ((1 - sigma_m2))) + sigma_m2 * x0 * at_extremes(tanh_difference(x1, 0, gap), q, lambda: 0, lambda: 1.2732395447351628 * torch.atan2(gap, torch.sqrt(gap) * torch.sqrt(2 - gap)))
 
 
 def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -384,9 +388,8 @@ def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float,
     """
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
     x0 = q / 4
-    x1 = tanh_overlap(x0, 1)
-    x2 = 2 - gap
-    return sigma_m2 * at_extremes(x1, q, lambda: 0, lambda: 1) * at_extremes(x0 * tanh_slope_overlap(x0, gap * x2) / x1, q, lambda: 1, lambda: 0.6366197723675814 / (torch.sqrt(gap) * torch.sqrt(x2))) / (1 + sigma_b2)
+    x1 = 2 - gap
+    return scaled(sigma_m2 / (1 + sigma_b2), at_extremes(x0 * tanh_slope_overlap(x0, gap * x1), q, lambda: 0, lambda: 0.6366197723675814 / (torch.sqrt(gap) * torch.sqrt(x1))))
 
 
 def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:

@@ -45,6 +45,15 @@ def box_probability(a: Real, rho: Real) -> np.ndarray:
     return (special.erf(edge / np.sqrt(2)) ** 2 + first).reshape(shape)[()]
 
 
+def box_apart(a: Real, apart: Real) -> np.ndarray:
+    """box_probability in terms of apart = 1 - rho^2 in [0, 1], to its last digits as that vanishes."""
+    shape, (edge, square) = flat_points(a, apart)
+    r = np.sqrt(1 - square)
+    low = np.sqrt(square) / (1 + r)
+    first, _ = strip_integrals(edge, low, 2 * r / ((1 + r) * (1 + low)), 0.0)
+    return (special.erf(edge / np.sqrt(2)) ** 2 + first).reshape(shape)[()]
+
+
 def clip_covariance(a: Real, rho: Real) -> np.ndarray:
     """E clip(x, -a, a) clip(y, -a, a) for standard normal x, y of correlation rho; a >= 0 and |rho| <= 1 broadcast.
 

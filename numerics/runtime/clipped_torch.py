@@ -71,6 +71,25 @@ def box_probability(a: Real, rho: Real) -> Tensor:
     return with_slopes(values, [box_in_edge, box_in_rho], a, correlations(rho))
 
 
+def box_apart(a: Real, apart: Real) -> Tensor:
+    """box_probability in terms of apart = 1 - rho^2 in [0, 1], to its last digits as that vanishes."""
+
+    def values(edge: Tensor, square: Tensor) -> Tensor:
+        r = torch.sqrt(1 - square)
+        low = torch.sqrt(square) / (1 + r)
+        width = 2 * r / ((1 + r) * (1 + low))
+        return torch.special.erf(edge / math.sqrt(2)) ** 2 + strip_integrals(edge, low, width, torch.zeros_like(r))[0]
+
+    def in_edge(edge: Tensor, square: Tensor) -> Tensor:
+        return box_in_edge(edge, torch.sqrt(1 - square))
+
+    def in_apart(edge: Tensor, square: Tensor) -> Tensor:
+        r = torch.sqrt(1 - square)
+        return -box_in_rho(edge, r) / (2 * r)
+
+    return with_slopes(values, [in_edge, in_apart], a, apart)
+
+
 def clip_in_edge(a: Tensor, rho: Tensor) -> Tensor:
     """d/da E clip(x, -a, a) clip(y, -a, a) = 2 / a E (clip(x) - x 1(|x| < a)) clip(y), by Stein's theorem."""
 

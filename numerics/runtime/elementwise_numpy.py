@@ -78,6 +78,12 @@ def portion(part: ArrayLike, rest: ArrayLike) -> NDArray[np.float64]:
     return np.where(alone, 1.0, share)[()] if np.any(alone) else share
 
 
+def scaled(share: ArrayLike, value: ArrayLike) -> NDArray[np.float64]:
+    """share * value, 0 where share is 0, even if value is infinite."""
+    product, nothing = np.multiply(share, value), np.equal(share, 0)
+    return np.where(nothing, 0.0, product)[()] if np.any(nothing) else product
+
+
 def exp_erfc(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     """exp(a) erfc(b), finite wherever the product is; a and b broadcast. For b > 0 it is exp(a - b^2) erfcx(b)."""
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)

@@ -78,6 +78,11 @@ def portion(part: Tensor, rest: Tensor) -> Tensor:
     return torch.where(rest == 0, 1.0, 1 / (1 + rest / part))
 
 
+def scaled(share: Tensor, value: Tensor) -> Tensor:
+    """share * value, 0 where share is 0, even if value is infinite."""
+    return torch.where(share == 0, 0.0, share * value)
+
+
 def exp_erfc(a: Tensor | float, b: Tensor | float) -> Tensor:
     """exp(a) erfc(b), finite wherever the product is; a and b broadcast. For b > 0 it is exp(a - b^2) erfcx(b)."""
 

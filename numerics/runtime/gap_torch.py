@@ -140,6 +140,15 @@ def folded_slopes(
     return torch.sum(row_weight * (both + plus + minus), (1, 2))
 
 
+def together(*arguments: Real) -> tuple[tuple[Tensor, ...], torch.dtype]:
+    """The arguments broadcast, in float64, and the type that a result of theirs has."""
+    tensors = [each for each in arguments if isinstance(each, Tensor)]
+    floating = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
+    device = tensors[0].device if tensors else None
+    doubles = (torch.as_tensor(each, dtype=torch.float64, device=device) for each in arguments)
+    return torch.broadcast_tensors(*doubles), floating.pop() if len(floating) == 1 else torch.float64
+
+
 def gaussian_difference(
     f: Elementwise,
     variance: Real,
@@ -154,18 +163,9 @@ def gaussian_difference(
     As in gap_numpy, of whose sums it takes gradients: in rest where rest > 0, in drop where drop > 0, in the variance
     where it is positive. NaN and an infinite variance give NaN. Raises ValueError outside the domain.
     """
-    for each in (f, slope):
-        require_closed(each, variance, *parameters)
-    tensors = [each for each in (variance, rest, drop, scale, *parameters) if isinstance(each, Tensor)]
-    floating = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
-    dtype = floating.pop() if len(floating) == 1 else torch.float64
-    device = tensors[0].device if tensors else None
-    points = torch.broadcast_tensors(
-        *(
-            torch.as_tensor(each, dtype=torch.float64, device=device)
-            for each in (variance, rest, drop, scale, *parameters)
-        )
-    )
+    require_closed(f, variance, *parameters)
+    require_closed(slope, variance, *parameters)
+    points, dtype = together(variance, rest, drop, scale, *parameters)
     v, low, width, finest, *p = (each.reshape(-1) for each in points)
     if torch.any(v < 0):
         raise ValueError(f"gaussian_difference: variance {v.min()} is negative; give numbers >= 0")
@@ -195,3 +195,32 @@ def difference_values(
         integrand = price_integrand(slope, jump[i], v[i], tangent, sign, q, scale[i])
         value = value.index_add(0, i, weight * integrand)
     return value
+
+
+def gaussian_slope(
+    f: Elementwise, variance: Real, distance: Real, *parameters: Real, slope: Elementwise, scale: Real = 1.0
+) -> Tensor:
+    """The derivative of E f(u) f(v) in the correlation of u and v at 1 - distance, to a relative 1e-12.
+
+    As in gap_numpy, of whose sums it takes gradients, at distances in (0, 2) and positive variances. NaN and an
+    infinite variance give NaN. Raises ValueError outside the domain.
+    """
+    require_closed(f, variance, *parameters)
+    require_closed(slope, variance, *parameters)
+    points, dtype = together(variance, distance, scale, *parameters)
+    v, apart, finest, *p = (each.reshape(-1) for each in points)
+    if torch.any(v < 0):
+        raise ValueError(f"gaussian_slope: variance {v.min()} is negative; give numbers >= 0")
+    if torch.any((apart < 0) | (apart > 2 + 1e-15)):
+        raise ValueError("gaussian_slope: give distances in [0, 2]")
+    value = torch.where((v == 0) & torch.isfinite(apart), 0.0, math.nan).to(v.dtype)
+    jump = jump_at_zero(f, finest, list(p))
+    for sign, side in ((1.0, apart <= 1), (-1.0, apart > 1)):
+        i = torch.nonzero(side & (v > 0) & torch.isfinite(v))[:, 0]
+        near = apart[i] if sign > 0 else torch.clamp(2 - apart[i], min=0.0)
+        tangent, rest = torch.sqrt(near / (2 - near)), [each[i] for each in p]
+        found = price_integrand(slope, jump[i], v[i], tangent, sign, rest, finest[i])
+        k = torch.nonzero(jump[i])[:, 0]
+        found = found.index_add(0, k, jump[i][k] ** 2 / (2 * math.pi * torch.sqrt(near[k] * (2 - near[k]))))
+        value = value.index_copy(0, i, found)
+    return value.reshape(points[0].shape).to(dtype)

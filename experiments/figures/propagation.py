@@ -1,0 +1,24 @@
+"""Figure 1 and its counterparts: q and c per layer and the correlation map, theory against random networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import xarray as xr
+
+from experiments.figures.labels import Tick, sized
+from experiments.propagation import PRESETS, figure_1
+from theory.surrogates import Surrogate
+
+
+def measure(
+    surrogate: Surrogate, preset: str, seed: int, tick: Tick, images: str = "digits", data_dir: Path | None = None
+) -> xr.Dataset:
+    """The dataset of `experiments.propagation.figure_1`, of pairs of images of a data set.
+
+    Raises:
+        ValueError: an unknown preset, or a surrogate without fixed point or that cannot be simulated.
+        DataError: missing images.
+    """
+    size = sized(preset, {each.name: each for each in PRESETS})
+    return figure_1(surrogate, size, images, data_dir, seed, tick)

@@ -1,0 +1,183 @@
+"""A shipped grid trained for a figure, with the depth scales that theory gives its networks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from experiments.data import load
+from experiments.figures.labels import Tick, labelled, sized
+from experiments.propagation import VERSION
+from experiments.sweep.grid import Cell, Grid
+from experiments.sweep.ledger import opened
+from experiments.sweep.pools import Pool, available_cores, local_pool
+from experiments.sweep.results import results
+from experiments.sweep.run import run
+from experiments.sweep.trainings import DIMENSIONS, shipped, trainer, training_grid
+from experiments.trainable_depth import constant, trainable_depth
+from experiments.training.network import CLASSES
+from experiments.training.settings import composed
+from numerics.solve import FixedPoint, fixed_point
+from theory.derive import derive
+from theory.surrogates import Surrogate
+
+CHANCE = 1 / CLASSES
+FACTOR = 6  # of xi_c, in the paper's figure 2
+ACCURACY = "surrogate_train_accuracy"
+BATCH = {"cpu": 16, "cuda": 64}  # cells trained as one computation
+PRESETS = {preset: preset for preset in ("smoke", "quick", "paper")}
+SMOKE = "smoke"
+
+
+class Here:
+    """A pool that is this process."""
+
+    room = 1
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Run the function at once."""
+        done: Future[Any] = Future()
+        done.set_result(function(*arguments))
+        return done
+
+    def renew(self) -> None:
+        """Nothing: this process is alive."""
+
+
+def chosen_grid(name: str, preset: str, seed: int, images: str | None = None) -> Grid:
+    """The shipped grid `name`_`preset`, `seed` added to its seeds, on another data set if `images` names one.
+
+    train_size is at most what the data set has.
+    """
+    path = shipped(f"{name}_{sized(preset, PRESETS)}")
+    if path is None:
+        raise ValueError(f"--preset {preset}: there is no grid {name}_{preset}")
+    grid = training_grid(path.read_text(encoding="utf-8"))
+    changes: dict[str, Any] = {}
+    if images is not None and preset != SMOKE:
+        changes["dataset"] = images
+    if changes.get("dataset") == "digits":
+        changes["train_size"] = len(load("digits").train_images)
+    cells = (Cell(replace(cell.settings, seed=cell.settings.seed + seed, **changes)) for cell in grid.cells)
+    axes = {name: tuple(value + seed for value in values) if name == "seed" else values
+            for name, values in grid.axes.items()}  # fmt: skip
+    return Grid(grid.text, axes, tuple(cells))
+
+
+def trained(
+    name: str, preset: str, seed: int, tick: Tick, kept: Sequence[str], images: str | None, data_dir: Path | None
+) -> tuple[Grid, xr.Dataset]:
+    """A shipped grid and its results, of which the variables whose names begin with one of `kept`.
+
+    Finished cells are kept in a ledger in the user's cache, so that a run cut short goes on; those of preset smoke are
+    not. Preset paper trains on a GPU where there is one.
+
+    Raises:
+        ValueError: an unknown preset, or a ledger in use.
+    """
+    grid = chosen_grid(name, preset, seed, images)
+    device = _device(preset)
+    folder = None if data_dir is None else data_dir.absolute()
+    with _ledger(grid, preset) as path, _pool(preset, device) as pool, opened(path, grid, resume=True) as book:
+        run(grid, book, trainer(folder, device), pool, limit=BATCH[device], tick=_from_one(tick))
+        found = results(grid, book.rows(), DIMENSIONS)
+    shown = [each for each in found if str(each).startswith((*kept, "status", "seconds"))]
+    # What fails to train is at chance; a cell is never left out.
+    found = found[shown].assign({ACCURACY: found[ACCURACY].where(found.status == 1, CHANCE)})
+    return grid, labelled(found, preset, seed, device=device)
+
+
+def refuse(surrogate: Surrogate | None, figure_id: str) -> None:
+    """ValueError for a surrogate: the grid names its own."""
+    if surrogate is not None:
+        raise ValueError(f"{surrogate.name}: figure {figure_id} trains the surrogates of its grid; leave S out, or "
+                         "train a grid of your own with `meanbits sweep`")  # fmt: skip
+
+
+def scales(grid: Grid, place: Mapping[str, object], **parameters: ArrayLike) -> FixedPoint:
+    """The fixed point of the first cell at `place` on the axes of a grid, with other sigma_m2, sigma_b2 or gain."""
+    cells = zip(grid.places, grid.cells, strict=True)
+    settings = next(cell.settings for there, cell in cells if place.items() <= there.items())
+    given = {"sigma_m2": settings.sigma_m2, "sigma_b2": settings.sigma_b2, "gain": settings.gain} | parameters
+    return fixed_point(derive(composed(settings)), **given)
+
+
+def fitted(data: xr.Dataset, axis: str, seed: int, told: xr.DataArray | None = None) -> xr.Dataset:
+    """The dataset with trainable depths beside xi_c along `axis`, and the fit of k in depth = k xi_c.
+
+    told: (axis,), where the fit takes its depths from; everywhere, if not given.
+
+    With ... the dimensions other than depth, axis and seed, and [seed] the seeds where there are several: half: (...),
+    the accuracy half way from chance to the best; trainable_depth and its kind: (..., axis, [seed]); k, k_low, k_high,
+    k_scatter: (...), as `constant`; trains_beyond, beyond, trains_within, within: (...), how many networks deeper than
+    6 xi_c there are and how many of them train, and so for those that are not deeper.
+    """
+    accuracy = data[ACCURACY] if "seed" in data.dims else data[ACCURACY].expand_dims("seed", -1)
+    core = ["depth", axis, "seed"]
+    half = (CHANCE + accuracy.max(core)) / 2
+    depth, kind = xr.apply_ufunc(
+        lambda line, level: trainable_depth(data.depth.values, line, float(level)), accuracy, half,
+        input_core_dims=[["depth"], []], output_core_dims=[[], []], vectorize=True, output_dtypes=[float, int],
+    )  # fmt: skip
+    names, scale = ("k", "k_low", "k_high", "k_scatter"), data.xi_c if told is None else data.xi_c.where(told, np.inf)
+    fits = xr.apply_ufunc(
+        lambda *table: _parts(constant(*table, seed)), depth, kind, scale,
+        input_core_dims=[[axis, "seed"], [axis, "seed"], [axis]], output_core_dims=[[]] * len(names), vectorize=True,
+        output_dtypes=[float] * len(names),
+    )  # fmt: skip
+    beyond, trains = (data.depth > FACTOR * data.xi_c).broadcast_like(accuracy), accuracy >= half
+    counts = {"trains_beyond": beyond & trains, "beyond": beyond, "trains_within": ~beyond & trains, "within": ~beyond}
+    found = {"half": half, "trainable_depth": depth, "trainable_kind": kind, **dict(zip(names, fits, strict=True))}
+    found |= {name: where.sum(core) for name, where in counts.items()}
+    single = "seed" not in data.dims
+    return data.assign({name: values.squeeze("seed") if single and "seed" in values.dims else values
+                        for name, values in found.items()})  # fmt: skip
+
+
+def _parts(found: Any) -> tuple[float, ...]:
+    return found.k, found.low, found.high, found.scatter
+
+
+def _from_one(tick: Tick) -> Callable[[int, int], None]:
+    """Without the call before the first cell is done."""
+
+    def told(done: int, total: int) -> None:
+        if done:
+            tick(done, total)
+
+    return told
+
+
+def _device(preset: str) -> str:
+    if preset != "paper":
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _pool(preset: str, device: str) -> AbstractContextManager[Pool]:
+    if preset == SMOKE:
+        return nullcontext(Here())
+    return local_pool(1 if device == "cuda" else available_cores())
+
+
+@contextmanager
+def _ledger(grid: Grid, preset: str) -> Iterator[Path]:
+    if preset == SMOKE:
+        with TemporaryDirectory() as folder:
+            yield Path(folder) / "ledger.sqlite"
+        return
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "meanbits" / "sweeps" / VERSION
+    cache.mkdir(parents=True, exist_ok=True)
+    yield cache / f"{grid.id}.sqlite"

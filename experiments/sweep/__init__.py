@@ -1,0 +1,1 @@
+"""Sweeps: a grid of trainings that survives whatever is killed, and when."""

@@ -1,0 +1,208 @@
+"""The ledger of a sweep: an SQLite file with one row a finished cell, written by one process.
+
+A row is one transaction, so whatever is killed, and when, a cell is in the ledger whole and once, or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.sweep.grid import Cell, Grid
+
+APPLICATION_ID = 0x6D656269  # "mebi", which marks an SQLite file as ours
+DONE, FAILED = "done", "failed"
+TABLES = (
+    "CREATE TABLE grid (id TEXT NOT NULL, text TEXT NOT NULL)",
+    f"""CREATE TABLE cells (
+        id TEXT PRIMARY KEY,
+        settings TEXT NOT NULL,
+        status TEXT NOT NULL CHECK (status IN ('{DONE}', '{FAILED}')),
+        record TEXT NOT NULL,
+        made TEXT NOT NULL
+    ) WITHOUT ROWID""",
+)
+# A cell that failed may be tried again; a finished one is never written over.
+INSERT = f"""INSERT INTO cells VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET status = excluded.status, record = excluded.record, made = excluded.made
+    WHERE cells.status = '{FAILED}'"""
+
+
+class LedgerError(ValueError):
+    """A ledger that cannot serve this sweep; one line that names the file and the remedy."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell: its record, or {"reason": ...} where it failed; and what made it."""
+
+    cell: Cell
+    status: str
+    record: dict[str, Any]
+    made: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """An outcome as it stands in a ledger."""
+
+    status: str
+    record: dict[str, Any]
+    made: dict[str, Any]
+
+
+class Ledger:
+    """An open ledger; no other process can open it meanwhile."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path, self._connection = path, connection
+
+    def add(self, outcome: Outcome) -> None:
+        """Write a finished cell, in one transaction that survives the power going off.
+
+        Raises:
+            LedgerError: the cell is done already, or the file cannot be written.
+        """
+        texts = (_text(outcome.record), _text(outcome.made))
+        row = (outcome.cell.id, outcome.cell.canonical, outcome.status, *texts)
+        try:
+            with self._connection:
+                if self._connection.execute(INSERT, row).rowcount != 1:
+                    raise LedgerError(f"{self.path} holds cell {outcome.cell.id} already; report this defect")
+        except sqlite3.Error as error:
+            raise LedgerError(f"{self.path} cannot be written ({error}); mend that, then go on with --resume") from None
+
+    def rows(self) -> dict[str, Row]:
+        """Every finished cell by its id."""
+        found = self._connection.execute("SELECT id, status, record, made FROM cells ORDER BY id")
+        return {name: Row(status, json.loads(record), json.loads(made)) for name, status, record, made in found}
+
+    def finished(self, again: bool = False) -> frozenset[str]:
+        """Ids of the cells not to be trained any more; `again`: failed ones are to be."""
+        wanted = (DONE,) if again else (DONE, FAILED)
+        marks = ", ".join("?" * len(wanted))
+        found = self._connection.execute(f"SELECT id FROM cells WHERE status IN ({marks})", wanted)
+        return frozenset(name for (name,) in found)
+
+
+@contextmanager
+def opened(path: Path, grid: Grid, resume: bool) -> Iterator[Ledger]:
+    """The ledger of a grid at `path`, made if there is none.
+
+    Raises:
+        LedgerError: it exists and `resume` is not given, belongs to another grid, is no ledger, or is in use; whatever
+            stands there is left as it was.
+    """
+    check(path, grid, resume)
+    connection = sqlite3.connect(path, timeout=0)
+    try:
+        try:
+            _begin(connection, grid)
+        except sqlite3.Error as error:
+            raise LedgerError(_reason(path, error)) from None
+        try:
+            yield Ledger(path, connection)
+        finally:
+            connection.execute("PRAGMA journal_mode = DELETE")  # one file, with no log beside it
+    finally:
+        connection.close()
+
+
+def stored(path: Path) -> tuple[str, dict[str, Row]]:
+    """Text of the grid and the rows of the ledger at `path`, which is only read.
+
+    Raises:
+        LedgerError: there is no ledger at `path`, or it is in use.
+    """
+    header = _header(path)
+    if header is None:
+        raise LedgerError(f"{path} is no ledger of meanbits; name the file a sweep has written")
+    with _reader(path) as connection:
+        return header[1], Ledger(path, connection).rows()
+
+
+def _begin(connection: sqlite3.Connection, grid: Grid) -> None:
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.isolation_level = None
+    connection.execute("BEGIN EXCLUSIVE")
+    if not _tables(connection):
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        for table in TABLES:
+            connection.execute(table)
+        connection.execute("INSERT INTO grid VALUES (?, ?)", (grid.id, grid.text))
+    connection.execute("COMMIT")
+    connection.isolation_level = "IMMEDIATE"
+
+
+def check(path: Path, grid: Grid, resume: bool) -> None:
+    """Refuse a ledger that cannot serve the sweep of a grid; only reads it.
+
+    Raises:
+        LedgerError: as `opened`.
+    """
+    header = _header(path)
+    if header is None:
+        return
+    if header[0] != grid.id:
+        raise LedgerError(f"{path} is the ledger of another grid; name another file with --ledger")
+    if not resume:
+        raise LedgerError(f"{path} exists; go on with --resume, or name another file with --ledger")
+
+
+def _header(path: Path) -> tuple[str, str] | None:
+    """Id and text of the grid of a ledger; None where there is none yet, or its making was cut short."""
+    if not path.exists():
+        return None
+    try:
+        with _reader(path) as connection:
+            if not _tables(connection):
+                return None
+            if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
+                raise LedgerError(_reason(path, None))
+            return connection.execute("SELECT id, text FROM grid").fetchone()
+    except sqlite3.Error as error:
+        raise LedgerError(_reason(path, error)) from None
+
+
+@contextmanager
+def _reader(path: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    return [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+
+
+def _reason(path: Path, error: sqlite3.Error | None) -> str:
+    if error is not None and "locked" in str(error):
+        return f"{path} is in use by another sweep; wait for it, or name another file with --ledger"
+    if error is None or "not a database" in str(error):
+        return f"{path} is no ledger of meanbits; name another file with --ledger"
+    return f"{path} cannot be opened ({error}); name another file with --ledger"
+
+
+def _text(document: dict[str, Any]) -> str:
+    return json.dumps(_plain(document), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """The value for JSON: infinities as "inf" and "-inf", undefined as null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    return value

@@ -1,0 +1,1 @@
+"""Training deep surrogates, and what the binary networks behind them are worth."""

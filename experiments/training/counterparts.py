@@ -1,0 +1,118 @@
+"""What a trained surrogate is worth as a binary network: its own accuracy, the sign network's, the sampled ones'."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from experiments.training.draws import layer_draws
+from experiments.training.network import Network, network_rule
+from numerics.activation import drawn_signs
+from numerics.field import product
+from numerics.layer_rule import LayerRule
+
+CHUNK = 1000  # images at a time
+SAMPLES = (1, 5, 100)
+Logits = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Images (n, features) and labels (n,)."""
+
+    images: Tensor
+    labels: Tensor
+
+    def chunks(self, cells: int) -> Iterator[Tensor]:
+        """The images in parts, each (cells, part, features)."""
+        for part in self.images.split(CHUNK):
+            yield part.expand(cells, *part.shape)
+
+
+def accuracy(outputs: Tensor, labels: Tensor) -> list[float]:
+    """The fraction of images whose largest output (cells, n, classes) is that of its label, for each cell."""
+    return (outputs.argmax(-1) == labels).double().mean(-1).tolist()
+
+
+@torch.no_grad()
+def surrogate_outputs(network: Network, data: Labelled, generators: Sequence[torch.Generator]) -> Tensor:
+    """Logits of the surrogate, (cells, n, classes); a field that is sampled is so once for each image."""
+    depth, width = network.settings.depth, network.settings.width
+    return torch.cat([
+        network.logits(part, layer_draws(network.rule, generators, depth, part.shape[1], width, part.dtype))
+        for part in data.chunks(len(generators))
+    ], 1)  # fmt: skip
+
+
+@torch.no_grad()
+def sign_outputs(network: Network, data: Labelled) -> Tensor:
+    """Logits of the network whose weights are the signs of the means and whose neurons are signs, +1 at 0."""
+    weights = [
+        network.means(layer) if network.is_real(layer) else _sign(network.means(layer))
+        for layer in range(len(network.weights))
+    ]
+    return torch.cat([_through(network, weights, part, _sign) for part in data.chunks(len(weights[0]))], 1)
+
+
+@torch.no_grad()
+def sampled_outputs(
+    network: Network, sets: Sequence[Labelled], generators: Sequence[torch.Generator], samples: int
+) -> Iterator[tuple[int, list[Tensor]]]:
+    """Class probabilities averaged over 1 to `samples` stochastic networks, with their number, for each set of images.
+
+    A sample draws its weights once and its neurons for each image; images that are read as means of bits are drawn too.
+    """
+    neurons, totals = _neurons(network_rule(network.rule), generators), [torch.zeros(()) for _ in sets]
+    drawn_input = network.reads_bits and network.rule.weight_second_moment is not None
+    for count in range(1, samples + 1):
+        weights = [_drawn_weights(network, layer, generators) for layer in range(len(network.weights))]
+        for k, data in enumerate(sets):
+            parts = (_bits(part, generators) if drawn_input else part for part in data.chunks(len(generators)))
+            logits = torch.cat([_through(network, weights, part, neurons) for part in parts], 1)
+            totals[k] = totals[k].to(logits.device) + torch.softmax(logits, -1)
+        if count == samples or count in SAMPLES:
+            yield count, [total / count for total in totals]
+
+
+def _through(network: Network, weights: list[Tensor], state: Tensor, neurons: Callable[[Tensor], Tensor]) -> Tensor:
+    """The readout's field in a network of given weights and neurons."""
+    for layer, (matrix, bias) in enumerate(zip(weights, network.biases, strict=True)):
+        field = product(state, matrix.mT, bias, 1 / math.sqrt(matrix.shape[-1]))
+        state = field if layer == len(weights) - 1 else neurons(field)
+    return state
+
+
+def _neurons(rule: LayerRule, generators: Sequence[torch.Generator]) -> Callable[[Tensor], Tensor]:
+    """The neurons of the stochastic network: drawn where they are bits, else functions of the field."""
+    if not rule.surrogate.neurons.is_binary:
+        return rule.mean
+    if not rule.surrogate.neurons.is_random:
+        return _sign
+    return lambda field: _bits(rule.mean(field), generators)
+
+
+def _sign(values: Tensor) -> Tensor:
+    return torch.where(values >= 0, 1.0, -1.0).to(values.dtype)
+
+
+def _bits(means: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    return drawn_signs(means, _uniform(means, generators))
+
+
+def _uniform(like: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    shape = like.shape[1:]
+    return torch.stack([torch.rand(shape, generator=each, dtype=like.dtype, device=like.device) for each in generators])
+
+
+def _drawn_weights(network: Network, layer: int, generators: Sequence[torch.Generator]) -> Tensor:
+    """S of means M: P(S = +-1) = (R +- M) / 2, else 0; fixed and real weights are what they are."""
+    means, second = network.means(layer), network.rule.weight_second_moment
+    if second is None or network.is_real(layer):
+        return means
+    uniform = _uniform(means, generators)
+    up = torch.where(2 * uniform < second + means, 1.0, 0.0)
+    return (up - torch.where(2 * (1 - uniform) <= second - means, 1.0, 0.0)).to(means.dtype)

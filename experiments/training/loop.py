@@ -1,0 +1,109 @@
+"""The training loop: cross-entropy by an optimiser, means projected after each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from experiments.training.draws import Streams, layer_draws, orders
+from experiments.training.network import Network
+from experiments.training.settings import Settings
+
+MOMENTUM = 0.9
+
+
+class NonFiniteLossError(RuntimeError):
+    """A loss that is no number, with the step and the layer where that begins."""
+
+
+@dataclass(eq=False)
+class Training:
+    """Networks in training: epochs done, mean loss (cells,) of each, and the cells that came to nothing."""
+
+    network: Network
+    optimiser: torch.optim.Optimizer
+    streams: Streams
+    steps: int = 0
+    losses: list[Tensor] = field(default_factory=list)
+    failures: dict[int, NonFiniteLossError] = field(default_factory=dict)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs done."""
+        return len(self.losses)
+
+
+def started(network: Network, streams: Streams) -> Training:
+    """Training before its first step."""
+    for parameter in network.parameters:
+        parameter.requires_grad_()
+    return Training(network, optimiser(network.settings, network.parameters), streams)
+
+
+def optimiser(settings: Settings, parameters: list[Tensor]) -> torch.optim.Optimizer:
+    """The optimiser of some settings, elementwise and so independent for each cell."""
+    kinds: dict[str, Callable[[], torch.optim.Optimizer]] = {
+        "adam": lambda: torch.optim.Adam(parameters, settings.lr, fused=True),
+        "sgd": lambda: torch.optim.SGD(parameters, settings.lr),
+        "momentum": lambda: torch.optim.SGD(parameters, settings.lr, momentum=MOMENTUM),
+        "rmsprop": lambda: torch.optim.RMSprop(parameters, settings.lr),
+    }
+    return kinds[settings.optimiser]()
+
+
+def epochs(training: Training, images: Tensor, labels: Tensor) -> Iterator[Tensor]:
+    """Train to the end, yielding the mean loss of each epoch, (cells,); images (n, features), labels (n,).
+
+    A cell whose loss is not finite is put among the failures, and its numbers mean nothing from there on; it leaves the
+    others alone.
+    """
+    while training.epochs < training.network.settings.epochs:
+        training.losses.append(_epoch(training, images, labels))
+        yield training.losses[-1]
+
+
+def _epoch(training: Training, images: Tensor, labels: Tensor) -> Tensor:
+    network, streams = training.network, training.streams
+    settings, total = network.settings, torch.zeros(len(network.weights[0]), device=images.device)
+    order = orders(streams.order, len(images)).to(images.device)
+    for chosen in order.split(settings.batch_size, 1):
+        shape = settings.depth, chosen.shape[1], settings.width
+        draws = layer_draws(network.rule, streams.noise, *shape, images.dtype)
+        logits = network.logits(images[chosen], draws)
+        of_each = cross_entropy(logits.flatten(0, 1), labels[chosen].flatten(), reduction="none")
+        loss = of_each.view(chosen.shape).mean(1)
+        training.steps += 1
+        if not bool(torch.isfinite(loss).all()):
+            _note_failures(training, loss, images[chosen])
+        training.optimiser.zero_grad()
+        loss.sum().backward()
+        training.optimiser.step()
+        network.project_()
+        total += loss.detach() * (chosen.shape[1] / len(images))
+    return total
+
+
+@torch.no_grad()
+def _note_failures(training: Training, loss: Tensor, images: Tensor) -> None:
+    for cell in torch.nonzero(~torch.isfinite(loss)).flatten().tolist():
+        if cell not in training.failures:
+            where = _first_layer(training.network, images, cell)
+            training.failures[cell] = NonFiniteLossError(
+                f"the loss is {float(loss[cell])} at step {training.steps}, {where}; lower lr or change sigma_m2"
+            )
+
+
+def _first_layer(network: Network, images: Tensor, cell: int) -> str:
+    """Where a cell's numbers cease to be finite."""
+    names = [*(f"layer {layer + 1}" for layer in range(len(network.weights) - 1)), "the readout"]
+    for name, *parameters in zip(names, network.weights, network.biases, strict=True):
+        if not all(bool(torch.isfinite(parameter[cell]).all()) for parameter in parameters):
+            return f"the parameters of {name} not being finite after the step before"
+    for name, (hbar, variance) in zip(names, network.fields(images), strict=True):
+        if not all(bool(torch.isfinite(each[cell]).all()) for each in (hbar, variance) if each is not None):
+            return f"where the field of {name} is not finite"
+    return "where the cross-entropy overflows"

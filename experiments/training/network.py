@@ -1,0 +1,161 @@
+"""Deep surrogates of many cells at once: every parameter has the cells as its first dimension."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from experiments.training.settings import Settings, composed
+from numerics.activation import activate, layer_field
+from numerics.field import Field, State, product
+from numerics.layer_rule import LayerRule, largest_mean, layer_rule
+from numerics.mean_draws import draw_means_
+from theory.network import FIXED
+from theory.surrogates import SAMPLE
+
+CLASSES = 10
+Draws = list["Draw"]
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """What is drawn for the neurons of a layer, each (cells, batch, width): epsilon of its field, uniform numbers."""
+
+    noise: Tensor | None
+    uniform: Tensor | None
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """`depth` hidden layers and a readout, for each cell.
+
+    parameters: of each layer the means (cells, out, in), or theta where M = limit tanh(theta), and biases (cells, out).
+    gain: (cells, 1, 1), or 1.
+    """
+
+    settings: Settings
+    rule: LayerRule
+    weights: list[Tensor]
+    biases: list[Tensor]
+    gain: Tensor | float
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """All parameters."""
+        return [*self.weights, *self.biases]
+
+    @property
+    def limit(self) -> float:
+        """The largest |M| of the binary layers."""
+        return largest_mean(self.rule.limit, self.weights[0].dtype)
+
+    @property
+    def reads_bits(self) -> bool:
+        """Whether images are read as means of bits."""
+        return self.settings.inputs == "means" and not self.rule.surrogate.real_input
+
+    def is_real(self, layer: int) -> bool:
+        """Whether a layer's weights are real numbers: those of readout `real`."""
+        return self.settings.readout == "real" and layer == len(self.weights) - 1
+
+    def means(self, layer: int) -> Tensor:
+        """M of a layer, (cells, out, in)."""
+        weights = self.weights[layer]
+        if self.settings.keep == "tanh" and not self.is_real(layer):
+            return self.limit * torch.tanh(weights)
+        return weights
+
+    def read(self, images: Tensor) -> State:
+        """Images (cells, batch, features) as the state before the first layer."""
+        return State(images, None if self.reads_bits else images * images)
+
+    def fields(self, images: Tensor, draws: Draws | None = None) -> Iterator[Field]:
+        """The field of each hidden layer, and of the readout, (cells, batch, out)."""
+        state = self.read(images)
+        for layer in range(len(self.weights) - 1):
+            field = layer_field(self.rule, state, self.means(layer), self.biases[layer])
+            yield field
+            draw = Draw(None, None) if draws is None else draws[layer]
+            state = activate(self.rule, field, self.gain, draw.noise, draw.uniform)
+        yield self._readout(state)
+
+    def _readout(self, state: State) -> Field:
+        layer, bias = len(self.weights) - 1, self.biases[-1]
+        means = self.means(layer)
+        if self.settings.readout == "moments":
+            return layer_field(self.rule, state, means, bias)
+        return Field(product(state.mean, means.mT, bias, 1 / math.sqrt(means.shape[-1])), None)
+
+    def logits(self, images: Tensor, draws: Draws | None = None) -> Tensor:
+        """Logits (cells, batch, classes).
+
+        The mean field of the readout; where its variance is used, divided by sqrt(1 + pi Sigma / 8), which makes the
+        softmax nearly that of a Gaussian field. Source: MacKay 1992, Neural Computation 4, 720.
+        """
+        *_, (hbar, variance) = self.fields(images, draws)
+        return hbar if variance is None else hbar / torch.sqrt(1 + math.pi / 8 * variance)
+
+    @torch.no_grad()
+    def project_(self) -> None:
+        """Bring the means back into their range."""
+        if self.settings.keep == "project" and math.isfinite(self.limit):
+            for layer, weights in enumerate(self.weights):
+                if not self.is_real(layer):
+                    weights.clamp_(-self.limit, self.limit)
+
+
+def initialised(cells: Sequence[Settings], features: int, generators: Sequence[torch.Generator]) -> Network:
+    """The networks of cells of one shape, each drawn from its own generator, on the processor."""
+    first = cells[0]
+    rule = rule_of(first)
+    sizes = [features, *[first.width] * first.depth, CLASSES]
+    dtype = getattr(torch, first.dtype)
+    weights: list[Tensor] = []
+    biases: list[Tensor] = []
+    for layer, (inputs, outputs) in enumerate(pairwise(sizes)):
+        real = first.readout == "real" and layer == first.depth
+        means = [torch.empty(outputs, inputs, dtype=dtype) for _ in cells]
+        shifts = [torch.empty(outputs, dtype=dtype) for _ in cells]
+        for cell, mean, shift, generator in zip(cells, means, shifts, generators, strict=True):
+            if real:
+                mean.normal_(generator=generator)
+            else:
+                draw_means_(mean, cell.sigma_m2, cell.law, rule.limit, generator)
+            shift.normal_(generator=generator).mul_(math.sqrt(cell.sigma_b2))
+        weights.append(_as_parameter(torch.stack(means), rule, first.keep == "tanh" and not real))
+        biases.append(torch.stack(shifts))
+    gains = [1.0 if cell.gain is None else float(cell.gain) for cell in cells]
+    gain = 1.0 if first.gain is None else torch.tensor(gains, dtype=dtype)[:, None, None]
+    return Network(first, rule, weights, biases, gain)
+
+
+def _as_parameter(means: Tensor, rule: LayerRule, is_tanh: bool) -> Tensor:
+    if not is_tanh:
+        return means
+    limit = largest_mean(rule.limit, means.dtype)
+    return torch.atanh(torch.clamp(means / limit, -limit, limit))
+
+
+def rule_of(settings: Settings) -> LayerRule:
+    """The rule of the layers, without the gain, in which cells may differ."""
+    return layer_rule(composed(replace(settings, gain=1.0) if settings.gain is not None else settings))
+
+
+def network_rule(rule: LayerRule) -> LayerRule:
+    """The rule of the stochastic network itself: what a neuron does at a given field."""
+    surrogate = rule.surrogate
+    if surrogate.weights == FIXED and not surrogate.neurons.is_random and not surrogate.neurons.is_binary:
+        return rule
+    return layer_rule(replace(surrogate, treatment=SAMPLE, form=type(surrogate.form)("exact"), real_input=False))
+
+
+def moved(network: Network, device: torch.device | str) -> Network:
+    """The network on a device."""
+    gain = network.gain.to(device) if isinstance(network.gain, Tensor) else network.gain
+    weights, biases = ([each.to(device) for each in group] for group in (network.weights, network.biases))
+    return replace(network, weights=weights, biases=biases, gain=gain)

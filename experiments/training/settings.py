@@ -1,0 +1,121 @@
+"""The settings of one training: plain values, checked when given. Defaults: the paper's recipe."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from theory.surrogates import Surrogate
+
+OPTIMISERS = ("adam", "sgd", "momentum", "rmsprop")
+READOUTS = ("field", "moments", "real")
+INPUTS, KEPT, DTYPES = ("means", "real"), ("project", "tanh"), ("float32", "float64")
+PARTS = ("weights", "neurons", "noise", "treatment", "form", "phi", "gain")
+POSITIVE = ("depth", "width", "epochs", "batch_size")
+VARIES = ("sigma_m2", "sigma_b2", "gain", "seed")  # what cells of one shape may differ in
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One training.
+
+    surrogate, and weights to gain: a surrogate as `meanbits.compose` takes it. depth, width: hidden layers and their
+    neurons. sigma_m2, sigma_b2: variances of the means of weights (of law `law`) and of the biases at initialisation.
+    train_size: images to train on (None: all). inputs: images read as "means" of bits or as "real" numbers. readout:
+    "field" (logits are the mean field of a last layer of binary weights), "moments" (the same, narrowed by the field's
+    variance), "real" (its weights are real). keep: how |M| <= 1 is kept, "project" after each step or "tanh". samples:
+    how many stochastic networks are averaged at most. evaluated: training images that accuracies are measured on.
+
+    Stamatescu et al. 2020 give Adam, 2e-4, batches of 64 and 10 epochs; the rest is a choice.
+
+    Raises:
+        ValueError: a value out of its domain, or parts of a surrogate that do not fit together.
+    """
+
+    surrogate: str = "deterministic"
+    weights: str | None = None
+    neurons: str | None = None
+    noise: str | None = None
+    treatment: str | None = None
+    form: str | None = None
+    phi: str | None = None
+    gain: float | None = None
+    dataset: str = "digits"
+    train_size: int | None = None
+    depth: int = 3
+    width: int = 300
+    sigma_m2: float = 0.8
+    sigma_b2: float = 0.001
+    law: str = "two-point"
+    inputs: str = "means"
+    readout: str = "field"
+    keep: str = "project"
+    optimiser: str = "adam"
+    lr: float = 2e-4
+    batch_size: int = 64
+    epochs: int = 10
+    seed: int = 0
+    dtype: str = "float32"
+    samples: int = 100
+    evaluated: int = 10_000
+
+    def __post_init__(self) -> None:
+        for name in (*POSITIVE, "evaluated", "samples"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "give a whole number, 1 or more")
+        if self.train_size is not None:
+            _require(self.train_size >= 1, "train_size", self.train_size, "give a whole number, 1 or more")
+        _require(0 < self.lr < math.inf, "lr", self.lr, "give a finite number > 0, for example 2e-4")
+        _require(0 <= self.sigma_b2 < math.inf, "sigma_b2", self.sigma_b2, "give a finite number >= 0")
+        _require(0 <= self.seed < 2**32, "seed", self.seed, "give a whole number, 0 or more")
+        known = {"optimiser": OPTIMISERS, "readout": READOUTS, "inputs": INPUTS, "keep": KEPT, "dtype": DTYPES}
+        for name, choices in known.items():
+            _require(getattr(self, name) in choices, name, getattr(self, name), f"choose {', '.join(choices)}")
+        self._check_surrogate()
+
+    def _check_surrogate(self) -> None:
+        from theory.mean_law import mean_law
+
+        surrogate = composed(self)
+        limit = surrogate.weights.mean_limit
+        top = math.inf if limit is None else float(limit) ** 2
+        _require(0 < self.sigma_m2 <= top and self.sigma_m2 < math.inf, "sigma_m2", self.sigma_m2,
+                 f"{surrogate.weights.name} weights need a number in (0, {top:g}]")  # fmt: skip
+        mean_law(self.law).fourth_moment(self.sigma_m2, math.sqrt(top) if math.isfinite(top) else 1e9)
+        if not surrogate.weights.is_random and surrogate.weights.mean_square is not None:
+            raise ValueError(f"{surrogate.name}: its weights are fixed signs, so nothing trains; "
+                             "choose deterministic or another of the catalogue")  # fmt: skip
+        _require(self.depth == 1 or not surrogate.real_input, "depth", self.depth,
+                 f"{surrogate.name} is a single layer on real inputs; use depth 1")  # fmt: skip
+        _require(self.keep == "project" or limit is not None, "keep", self.keep,
+                 f"{surrogate.weights.name} weights have no bound on their means; use project")  # fmt: skip
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What cells must share to train as one computation."""
+        names = (field.name for field in fields(self) if field.name not in VARIES)
+        return (*(getattr(self, name) for name in names), self.gain is None)
+
+    @property
+    def cost(self) -> float:
+        """Expected time, in multiplications of a training."""
+        return float(self.epochs * (self.train_size or 60_000) * self.width * (800 + self.depth * self.width))
+
+
+def composed(settings: Settings) -> Surrogate:
+    """The surrogate of some settings."""
+    return _composed(settings.surrogate, tuple((name, getattr(settings, name)) for name in PARTS))
+
+
+@lru_cache(maxsize=1024)
+def _composed(name: str, parts: tuple[tuple[str, str | float | None], ...]) -> Surrogate:
+    from theory.compose import compose
+
+    return compose(name, **dict(parts))  # pyright: ignore[reportArgumentType]
+
+
+def _require(holds: bool, name: str, value: object, remedy: str) -> None:
+    if not holds:
+        raise ValueError(f"{name} = {value}: {remedy}")

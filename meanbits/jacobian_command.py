@@ -1,0 +1,150 @@
+"""The command jacobian: singular values of the Jacobian, and how far gradients reach."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from meanbits.options import Command, Number, fail, json_option, surrogate_options
+from meanbits.present import filled, json_text, number
+
+if TYPE_CHECKING:
+    from numerics.solve import FixedPoint
+    from theory.derive import Theory
+    from theory.surrogates import Surrogate
+
+NO_JACOBIAN = "no Jacobian: its neurons jump, are drawn from their means, or form a single layer on real inputs"
+
+
+@click.command(
+    cls=Command, epilog="\b\nExample: meanbits jacobian lrt --sigma-m2 0.5 --sigma-b2 0.001 --width 300 --depth 10"
+)
+@surrogate_options
+@click.option("--sigma-m2", type=Number(low=0), metavar="X", help="Variance of the weight means.")
+@click.option("--sigma-b2", type=Number(low=0), metavar="Y", required=True, help="Variance of the biases.")
+@click.option("--means", "law", metavar="LAW", default="two-point",
+              help="two-point (default), clipped-gaussian, uniform or beta.")  # fmt: skip
+@click.option("--width", type=click.IntRange(min=1), metavar="N", default=1000, help="Neurons a layer, default 1000.")
+@click.option("--depth", type=click.IntRange(min=1), metavar="L", default=10, help="Layers, default 10.")
+@json_option
+def jacobian(
+    surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, law: str, width: int, depth: int, as_json: bool
+) -> None:
+    """Singular values of the Jacobian at the fixed point, and the depth scale of gradients.
+
+    The mean squared singular value of a layer and its 1/N term, with and without the derivative of Sigma; the forward
+    and backward depth scales; moments of the squared singular values at depth L; whether dynamical isometry can be had.
+    """
+    from meanbits.point import InputError, variance_of_means
+
+    try:
+        means = variance_of_means(surrogate, sigma_m2)
+    except InputError as error:
+        fail(str(error))
+    document: dict[str, Any] = {"surrogate": surrogate.name, "sigma_m2": means, "sigma_b2": sigma_b2, "means": law,
+                                "width": width, "depth": depth}  # fmt: skip
+    try:
+        document |= _described(surrogate, means, sigma_b2, law, width, depth)
+    except ValueError as error:
+        text = str(error)
+        fail(text if text.startswith("--") else f"{surrogate.name}: {text}")
+    if as_json:
+        click.echo(json_text(document))
+    else:
+        _print(document)
+
+
+def _described(surrogate: Surrogate, means: float, biases: float, law: str, width: int, depth: int) -> dict[str, Any]:
+    """Everything at one point; None throughout where there is no Jacobian."""
+    from numerics.gradients import gradient_scales
+    from numerics.isometry import dynamical_isometry
+    from numerics.solve import fixed_point
+    from theory.derive import derive
+
+    theory = derive(surrogate)
+    fourth = _fourth_moment(surrogate, law, means)
+    if theory.jacobian is None:
+        return {"fourth_moment": fourth, "mean_squared": None, "gradients": None, "spectrum": None, "isometry": None,
+                "reason": NO_JACOBIAN}  # fmt: skip
+    found = fixed_point(theory, means, biases)
+    scales, verdict = gradient_scales(theory, found), dynamical_isometry(theory)
+    assert scales is not None
+    assert verdict is not None
+    gradients = {"factor": float(scales.mean_squared), "xi_backward": float(scales.backward),
+                 "xi_forward": float(scales.forward), "c": float(found.c)}  # fmt: skip
+    squares = _mean_squared(theory, found, fourth, width)
+    return {"fourth_moment": fourth, "mean_squared": squares, "gradients": gradients,
+            "spectrum": _spectrum(theory, found, depth), "isometry": asdict(verdict)}  # fmt: skip
+
+
+def _fourth_moment(surrogate: Surrogate, law: str, means: float) -> float | None:
+    """E M^4; None where the weights have no limit and so no such law."""
+    from theory.mean_law import mean_law
+
+    try:
+        chosen = mean_law(law)
+        limit = surrogate.weights.mean_limit
+        return None if limit is None else chosen.fourth_moment(means, float(limit))
+    except ValueError as error:
+        fail(f"--means {law}: {error}")
+
+
+def _mean_squared(theory: Theory, found: FixedPoint, fourth: float | None, width: int) -> dict[str, float]:
+    from numerics.width_terms import width_terms
+
+    unbounded = 0.0 if fourth is None else fourth  # fixed weights have no Sigma, and no term in E M^4
+    terms = width_terms(theory, found, unbounded)
+    assert terms is not None
+    return {**asdict(terms), "at_width": terms.at_width(width, theory.surrogate.gradient_through_sigma),
+            "at_width_without_sigma_derivative": terms.at_width(width, False)}  # fmt: skip
+
+
+def _spectrum(theory: Theory, found: FixedPoint, depth: int) -> dict[str, float | None]:
+    """Moments at a depth, and the largest singular value: None where J is 0 or the spectrum is not resolved."""
+    from numerics.isometry import variance_per_layer
+    from numerics.slope_law import slope_law
+    from numerics.spectrum import spectrum
+    from theory.free_probability import INDEPENDENT
+
+    law, means = slope_law(theory, float(found.q), float(found.T)), float(found.sigma_m2)
+    mean = (means * law.moment(1)) ** depth
+    variance = depth * variance_per_layer(INDEPENDENT, law.spread) if mean else None
+    moments = {"mean": mean, "relative_variance": variance, "zeros": law.flat}
+    try:
+        return {**moments, "largest": spectrum(law, means, depth).largest}
+    except ValueError:
+        return {**moments, "largest": None}
+
+
+def _print(document: dict[str, Any]) -> None:
+    if document["mean_squared"] is None:
+        click.echo(f"{document['surrogate']}: {document['reason']}")
+        return
+    width, depth, squares = document["width"], document["depth"], document["mean_squared"]
+    gradients, spectrum, verdict = document["gradients"], document["spectrum"], document["isometry"]
+    rows = {
+        "mean squared singular value of a layer": squares["leading"],
+        "  1/N term: fluctuations of Sigma": squares["fluctuation"],
+        "  1/N term: derivative of Sigma": squares["sigma_derivative"],
+        f"  at N = {width}": squares["at_width"],
+        f"  at N = {width}, without derivative of Sigma": squares["at_width_without_sigma_derivative"],
+        "gradients: mean square a layer": gradients["factor"],
+        "gradients: depth scale, layers": gradients["xi_backward"],
+        "forward: depth scale xi_c, layers": gradients["xi_forward"],
+        f"squared singular values at L = {depth}: mean": spectrum["mean"],
+        "  variance / mean^2": spectrum["relative_variance"],
+        "  fraction of zeros": spectrum["zeros"],
+        "  largest singular value": spectrum["largest"],
+    }
+    breadth = max(map(len, rows))
+    click.echo("\n".join(f"{name:<{breadth}}  {_shown(value)}" for name, value in rows.items()))
+    click.echo(
+        filled(f"dynamical isometry: {'possible' if verdict['possible'] else 'no'}; {verdict['reason']}.", "", "  ")
+    )
+
+
+def _shown(value: float | None) -> str:
+    return number(None if value is None or math.isnan(value) else value)

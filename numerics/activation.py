@@ -1,0 +1,54 @@
+"""One layer on tensors: from the states of the layer before to its field, and on to its own states."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from numerics.field import Field, State, accumulated, field_moments, product
+from numerics.layer_rule import LayerRule
+
+
+def layer_field(rule: LayerRule, state: State, weights: Tensor, bias: Tensor) -> Field:
+    """The field of a layer by a rule: states (..., batch, in), weights (..., out, in), biases (..., out)."""
+    if rule.field == "sharp":
+        m, means, biases = map(accumulated, (state.mean, weights, bias))
+        return Field(product(m, means.mT, biases, 1 / math.sqrt(m.shape[-1])), None)
+    return field_moments(state, weights, bias, rule.weight_second_moment, rule.gradient_through_sigma)
+
+
+def activate(
+    rule: LayerRule,
+    field: Field,
+    gain: float | Tensor = 1.0,
+    noise: Tensor | None = None,
+    uniform: Tensor | None = None,
+) -> State:
+    """The states of a layer's neurons, each (..., neurons), from its field.
+
+    gain: K of the paper form. noise: epsilon ~ N(0, 1) of a sampled field; uniform: numbers in [0, 1) that neurons are
+    drawn by; both of the field's shape, drawn here if not given. Neurons that are drawn pass on +-1 and, straight
+    through, the gradient of their means.
+    """
+    arguments = _arguments(rule, field, gain, noise)
+    mean = rule.mean(*arguments)
+    second_moment = None if rule.second_moment is None else rule.second_moment(*arguments)
+    if rule.draws_neurons:
+        mean = drawn_signs(mean.detach(), uniform) + (mean - mean.detach())
+    return State(mean, second_moment)
+
+
+def _arguments(rule: LayerRule, field: Field, gain: float | Tensor, noise: Tensor | None) -> tuple[Tensor, ...]:
+    hbar, variance = field
+    if variance is None or rule.field == "sharp":
+        return (hbar,)
+    if rule.field == "integrated":
+        return (hbar if isinstance(gain, float) and gain == 1.0 else gain * hbar, variance)
+    return (hbar + torch.sqrt(variance) * (torch.randn_like(hbar) if noise is None else noise),)
+
+
+def drawn_signs(mean: Tensor, uniform: Tensor | None = None) -> Tensor:
+    """Independent +-1 of these means, of their shape."""
+    return torch.where(2 * (torch.rand_like(mean) if uniform is None else uniform) - 1 < mean, 1.0, -1.0).to(mean.dtype)

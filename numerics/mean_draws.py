@@ -1,0 +1,60 @@
+"""Draws of weight means on tensors, from the laws of `theory.mean_law`."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from numerics.layer_rule import largest_mean
+from theory.mean_law import mean_law
+
+
+@torch.no_grad()
+def draw_means_(
+    mean: Tensor, sigma_m2: float, law: str, limit: float | None, generator: torch.Generator | None = None
+) -> Tensor:
+    """Fill a tensor with i.i.d. means of variance sigma_m2, |M| below limit (None: any real).
+
+    Raises:
+        ValueError: an unknown law, or a variance that it cannot have within the limit.
+    """
+    declared = mean_law(law)
+    if not 0 <= sigma_m2 < math.inf:
+        raise ValueError(f"sigma_m2 = {sigma_m2}: a variance must be finite and at least 0")
+    if limit is not None:
+        declared.fourth_moment(sigma_m2, limit)  # refuses a variance that the law cannot have
+    elif law == "beta":
+        raise ValueError("law = 'beta' needs bounded weights; use two-point, uniform or clipped-gaussian")
+    top = largest_mean(limit, mean.dtype)
+    at_edge = limit is not None and sigma_m2 == limit**2
+    if law == "two-point" or at_edge or sigma_m2 == 0:
+        up = torch.rand(mean.shape, generator=generator, device=mean.device) < 0.5
+        value = min(math.sqrt(sigma_m2), top)
+        return mean.fill_(-value).masked_fill_(up, value)
+    if limit is None:
+        scale = math.sqrt(sigma_m2)
+        return mean.normal_(0, scale, generator=generator) if law == "clipped-gaussian" else mean.uniform_(
+            -scale * math.sqrt(3), scale * math.sqrt(3), generator=generator)  # fmt: skip
+    return mean.copy_(_bounded(mean, law, declared.scale_of(sigma_m2, limit), generator).mul_(limit)).clamp_(-top, top)
+
+
+def _bounded(like: Tensor, law: str, scale: float, generator: torch.Generator | None) -> Tensor:
+    """Draws on [-1, 1] of a law that has a scale, in float64."""
+    drawn = torch.empty(like.shape, dtype=torch.float64, device=like.device)
+    if law == "uniform":
+        return drawn.uniform_(-scale, scale, generator=generator)
+    if law == "clipped-gaussian":
+        return drawn.normal_(0, scale, generator=generator).clamp_(-1, 1)
+    if law == "beta":
+        return _beta(drawn, scale, generator)
+    raise ValueError(f"law {law}: no draws are known for it")
+
+
+def _beta(drawn: Tensor, scale: float, generator: torch.Generator | None) -> Tensor:
+    """2 Beta(s, s) - 1, by its quantile function, which SciPy has, at uniform numbers."""
+    from scipy import special
+
+    uniform = drawn.uniform_(0, 1, generator=generator).cpu().numpy()
+    return torch.as_tensor(2 * special.betaincinv(scale, scale, uniform) - 1).to(drawn.device)

@@ -1,0 +1,59 @@
+"""Figure 2: training accuracy over depth and sigma_m^2, with 6 xi_c and the fitted k xi_c."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from paper_figures.accuracy_maps import (
+    DOTTED,
+    FACTOR,
+    accuracy_map,
+    bound_words,
+    crossings,
+    fit_words,
+    frame,
+    legend,
+    over_seeds,
+    scale_line,
+    surrogate_title,
+    training_words,
+)
+from paper_figures.style import DOUBLE_COLUMN, figure, provenance, save, tag
+
+
+def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
+    """Draw `experiments.figures.training_accuracy`'s dataset as training_accuracy.pdf and .png; their paths."""
+    with figure(DOUBLE_COLUMN, 2.8) as drawn:
+        panels = drawn.subplots(1, dataset.sizes["surrogate"], sharex=True, sharey=True, squeeze=False)[0]
+        for letter, axes, name in zip("abcdefgh", panels, dataset.surrogate.values, strict=False):
+            one = dataset.sel(surrogate=name)
+            mesh = accuracy_map(axes, over_seeds(one.surrogate_train_accuracy), "sigma_m2")
+            scale_line(axes, one.curve_m2, one.curve_xi_c, FACTOR, "-")
+            if np.isfinite(one.k):
+                scale_line(axes, one.curve_m2, one.curve_xi_c, float(one.k), DOTTED)
+            crossings(axes, one, "sigma_m2")
+            axes.set_xlabel(r"$\sigma_m^2$")
+            tag(axes, letter, surrogate_title(str(name)).replace(", ", ",\n"))
+        frame(panels[0], dataset.surrogate_train_accuracy, "sigma_m2")
+        panels[0].set(ylabel=r"depth $L$", xlim=(0, 1), xticks=(0, 0.5, 1))
+        drawn.colorbar(mesh, ax=list(panels), pad=0.02, label="training accuracy")
+        legend(drawn, fitted=bool(np.isfinite(dataset.k).any()))
+        return save(drawn, folder, "training_accuracy")
+
+
+def caption(dataset: xr.Dataset) -> str:
+    """What is seen, and of which settings."""
+    found = "; ".join(
+        f"{surrogate_title(str(name))} (half: {float(one.half):.2f}): {fit_words(one)}, {bound_words(one)}"
+        for name in dataset.surrogate.values
+        for one in [dataset.sel(surrogate=name)]
+    )
+    return (
+        "Training accuracy over depth $L$ and the variance $\\sigma_m^2$ of the weight means at initialisation, by "
+        f"surrogate. Line: ${FACTOR}\\xi_c$ by theory; dotted: $k\\xi_c$ with $k$ fitted to the depths at which "
+        "accuracy falls to half way from chance to the best of a surrogate (dots; triangles: all depths or none train, "
+        f"bounds to the fit). {found}. {training_words(dataset)}{provenance(dataset)}"
+    )
