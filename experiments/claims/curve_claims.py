@@ -16,10 +16,12 @@ from numerics.critical import critical_curve
 from theory.compose import PAPER_PHI
 from theory.gaussian import GaussianExpectation
 from theory.grammar import parse
+from theory.special import HardTanh
 from theory.symbols import h, q, u
 
 FUNCTIONS = PAPER_PHI | {text: parse(text) for text in ("h/sqrt(1 + h**2)", "2*atan(pi*h/2)/pi")}
 SMALLEST = dict(zip(FUNCTIONS, (sp.S.One, sp.sqrt(sp.pi / 2), sp.S.One, sp.S.One), strict=True))
+IN_DIGITS = ((sp.tanh(h) ** 3, 1.7263), (HardTanh(h), 0.8165))
 RUNS_ON = {"tanh": np.sqrt(1.5), "erf": np.sqrt(2)}  # sqrt of the integral of 1 - phi^2 over that of phi'^2
 NEAR, FAR = 1e-9, 1e8
 OFF = 1e-3  # how far from a claimed gain the curve is taken
@@ -73,13 +75,13 @@ def _smallest_gain(phi: str, factor: Any) -> Evidence:
     return Evidence("certificate", f"both sides of the smallest gain, phi = {phi}", numbers, exact and found.certified)
 
 
-def _smallest_gain_of_a_flat_phi(factor: Any) -> Evidence:
+def _smallest_gain_in_digits(phi: sp.Expr, value: float, factor: Any) -> Evidence:
     from numerics.certificates.certify import smallest_gain
 
-    found, claimed = smallest_gain(sp.tanh(h) ** 3), 1.7263 * float(factor)
+    found, claimed = smallest_gain(phi), value * float(factor)
     numbers = {"none below": found.lower, "attained at": found.upper, "claimed": claimed}
     agrees = found.certified and abs(found.upper - claimed) < 5e-5  # the digits given
-    return Evidence("certificate", "both sides of the smallest gain, phi = tanh(h)**3", numbers, bool(agrees))
+    return Evidence("certificate", f"both sides of the smallest gain, phi = {phi}", numbers, bool(agrees))
 
 
 def _end(phi: str, factor: Any) -> Evidence:
@@ -130,10 +132,14 @@ CURVE_CLAIMS: tuple[Claim, ...] = (
     Claim(
         "crit.smallest-gain",
         sheet(4),
-        "In paper form the smallest gain with a critical initialisation is 1/phi'(0), above which one is "
-        "attained, for neurons steepest at 0: 1 for tanh, sqrt(pi/2) for erf(h/sqrt(2)), 1 for h/sqrt(1 + "
-        "h^2) and (2/pi) atan(pi h/2). A neuron that is flat at 0 needs more, tanh^3 1.7263.",
-        (*(formula(partial(_smallest_gain, phi)) for phi in SMALLEST), formula(_smallest_gain_of_a_flat_phi)),
+        "In paper form the smallest gain with a critical initialisation, above which one is attained, is 1/phi'(0) "
+        "for neurons that saturate slowly: 1 for tanh, sqrt(pi/2) for erf(h/sqrt(2)), 1 for h/sqrt(1 + h^2) and "
+        "(2/pi) atan(pi h/2). A neuron that is flat at 0 needs more, tanh^3 1.7263; one that saturates at once less, "
+        "hard tanh sqrt(2/3) = 0.8165, where the curve becomes feasible from q = infinity on.",
+        (
+            *(formula(partial(_smallest_gain, phi)) for phi in SMALLEST),
+            *(formula(partial(_smallest_gain_in_digits, phi, value)) for phi, value in IN_DIGITS),
+        ),
     ),
     Claim(
         "crit.curve-end",
