@@ -65,7 +65,8 @@ class FigureKind:
     """A figure: what it shows, and the modules that measure and draw it, imported when used.
 
     surrogate: the options of `compose` for the surrogate shown unless another is asked for; None where the figure
-    compares several of its own. images: whether it passes images of a data set through networks.
+    compares several of its own. images: whether it passes images of a data set through networks. trains: whether it
+    trains networks, which takes half an hour at preset quick and days at preset paper.
     """
 
     id: str
@@ -75,6 +76,7 @@ class FigureKind:
     drawn_in: str
     surrogate: Mapping[str, Any] | None = field(default=None, hash=False)
     images: bool = False
+    trains: bool = False
 
     @property
     def file_name(self) -> str:
@@ -128,9 +130,9 @@ KINDS = (
     FigureKind("1-lrt-continuous", "Figure 1, LRT with tanh neurons", "figure 1 of LRT with continuous neurons",
                "propagation", "figure_1", {"name": "shayer"}, images=True),
     FigureKind("2", "Figure 2", "training accuracy over depth and sigma_m2 with 6 xi_c, four surrogates",
-               "training_accuracy", "training_accuracy", images=True),
+               "training_accuracy", "training_accuracy", images=True, trains=True),
     FigureKind("3", "Figure 3", "accuracy of the surrogate, of its sign network and of its sampled networks",
-               "counterparts", "counterparts", images=True),
+               "counterparts", "counterparts", images=True, trains=True),
     FigureKind("4", "Figure 4", "critical curves by neuron noise, in paper form, matched and exact",
                "critical_curves", "critical_curves"),
     FigureKind("5", "Figure 5", "depth scales xi_c and xi_q against sigma_m, one curve per sigma_b2",
@@ -142,7 +144,7 @@ KINDS = (
     FigureKind("phase", "Phase diagram", "depth scale xi_c over (sigma_m2, gain), with the line chi_1 = 1",
                "gain_phase", "gain_phase", {"name": "deterministic", "gain": 1}),
     FigureKind("depth-gain", "Accuracy over depth and gain", "training accuracy over depth and gain with 6 xi_c",
-               "depth_gain", "depth_gain", images=True),
+               "depth_gain", "depth_gain", images=True, trains=True),
     FigureKind("spectra", "Jacobian spectra", "singular values of Jacobians, free probability against random networks",
                "jacobian_spectra", "jacobian_spectra"),
     FigureKind("distance", "Distance from the stochastic network", "divergence of surrogates from the exact chain",

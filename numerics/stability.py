@@ -12,6 +12,7 @@ from scipy.optimize import brentq
 
 from numerics.newton import SLOPE_ROUNDING
 from numerics.solve import MAP_ROUNDING, FixedPoint, error_bound, fixed_point, map_of_q
+from theory.correlation import is_relative
 from theory.decay import Decay, gap_decay, variance_decay
 from theory.derive import Theory
 from theory.symbols import T, q, sigma_b2, sigma_m2
@@ -40,8 +41,14 @@ def all_variances(theory: Theory, means: float, biases: float) -> list[VarianceF
     """Every fixed point of the variance map, 0 and infinity included: sign changes of log q'/q on a fine grid of log q.
 
     Two roots closer than 1.6 % of q are seen as none, and so are those of a map that is q itself but for rounding.
+    Where the field is marginalised exactly, q/(1 + q) follows the replica map, convex and at most 1: beside its
+    smallest fixed point, which is stable, it can have 1 only.
     """
     after = map_of_q(theory, means, biases)
+    if is_relative(theory.mean_field) and theory.maps.replica_map is not None:
+        smallest = float(fixed_point(theory, means, biases).q)
+        sharp = np.isinf(after(np.array([np.inf]))[0]) and np.isfinite(smallest)
+        return [VarianceFixedPoint(smallest, True), *([VarianceFixedPoint(np.inf, False)] if sharp else [])]
 
     def excess(log_q: Any) -> Any:
         here = np.exp(log_q)

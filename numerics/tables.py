@@ -43,7 +43,7 @@ TOLERANCE = 1e-12
 POINTS = 4096  # where the error is measured
 BLOCK = 2**13
 QUADRATURES = (GaussianExpectation, GaussianDifference, GaussianSlope)
-ARGUMENTS = {alike: (q,), unlike: (q,), fall: (gap, q), slope: (gap, q)}
+ARGUMENTS = {alike: (q,), unlike: (q,), fall: (gap, q), slope: (gap, q), growth: (q,)}
 
 
 @lru_cache(maxsize=256)
@@ -68,10 +68,9 @@ def tabulated(theory: Theory) -> SimpleNamespace:
     """
     assert theory.gap is not None
     tables, formulas, direct = _tables(theory), theory.gap.formulas, compile_theory(theory)
-    sensitivity = _through(tables, theory, _sensitivity(theory), (q,))
     served = {
         "variance_map": _through(tables, theory, formulas.variance_map, (q,)),
-        "variance_slope": lambda q, *rest: sensitivity(q, *rest) * tables.ratio("growth", q) / (1 + q),
+        "variance_slope": _through(tables, theory, formulas.variance_slope, (q,)),
         "gap_map": _through(tables, theory, formulas.gap_map, (gap, q)),
         "chi_at_gap": _through(tables, theory, formulas.chi, (gap, q)),
     }
@@ -79,22 +78,16 @@ def tabulated(theory: Theory) -> SimpleNamespace:
     return SimpleNamespace(**maps, total_map=direct.total_map, total_slope=direct.total_slope, bound=tables.bound)
 
 
-def _sensitivity(theory: Theory) -> sp.Expr:
-    """dq' / dalike."""
-    assert theory.gap is not None
-    return theory.gap.formulas.variance_slope.subs(growth, 1 + q)
-
-
 def _through(tables: Tables, theory: Theory, formula: sp.Expr, state: tuple[sp.Symbol, ...]) -> Function:
-    """A map of the state and the variances by its formula in the ratios."""
+    """A map of the state and the variances by its formula in the ratios, and in q."""
     needed = [each for each in ARGUMENTS if each == alike or formula.has(each)]
-    written = EmittedFunction("formula", (*needed, *VARIANCES), formula, "a map in terms of the ratios")
+    written = EmittedFunction("formula", (*needed, q, *VARIANCES), formula, "a map in terms of the ratios")
     compiled = compile_functions(theory, [written], NUMPY).formula
 
     def at(*arguments: Array) -> Array:
         given = dict(zip(state, arguments, strict=False))
         ratios = (tables.ratio(each.name, *(given[symbol] for symbol in ARGUMENTS[each])) for each in needed)
-        return compiled(*ratios, *arguments[len(state) :])
+        return compiled(*ratios, given[q], *arguments[len(state) :])
 
     return at
 
@@ -201,17 +194,13 @@ def _tables(theory: Theory) -> Tables:
 
 
 def _direct(theory: Theory) -> SimpleNamespace:
-    """The ratios evaluated as they stand, and `growth`."""
+    """The ratios evaluated as they stand; a growth that no map takes as 0."""
     assert theory.gap is not None
-    functions = [EmittedFunction("rate", (q,), as_angles(theory.gap.growth), "the growth of a ratio")]
-    for (symbol, arguments), ratio in zip(ARGUMENTS.items(), astuple(theory.gap.ratios), strict=True):
-        functions.append(EmittedFunction(symbol.name, arguments, as_angles(ratio), "a ratio"))
-    found, needed = compile_functions(theory, functions, NUMPY), theory.gap.formulas.variance_slope != 0
-
-    def relative_growth(q: Array) -> Array:
-        return found.rate(q) if needed else np.zeros_like(q)
-
-    return SimpleNamespace(**vars(found), growth=relative_growth)
+    rate = sp.S.Zero if theory.gap.formulas.variance_slope == 0 else theory.gap.growth
+    ratios = zip(ARGUMENTS.items(), (*astuple(theory.gap.ratios), rate), strict=True)
+    functions = [EmittedFunction(symbol.name, arguments, as_angles(ratio), "a ratio")
+                 for (symbol, arguments), ratio in ratios]  # fmt: skip
+    return compile_functions(theory, functions, NUMPY)
 
 
 def _built(direct: SimpleNamespace, is_odd: bool, span: tuple[int, int], scale: float, width: float) -> Tables:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 FACTOR = 6
 CHANCE = 0.1
@@ -35,13 +36,13 @@ def accuracy_map(axes: Axes, accuracy: xr.DataArray, axis: str) -> QuadMesh:
     """Accuracy (depth, axis) in colours from chance to 1, each as far as half way to the next; depth is logarithmic."""
     across, depths = accuracy[axis].values, accuracy.depth.values
     values = accuracy.transpose("depth", axis).values
-    norm = mpl.colors.Normalize(CHANCE, 1)
+    norm = Normalize(CHANCE, 1)
     mesh = axes.pcolormesh(
         edges(across), np.exp(edges(np.log(depths))), values, norm=norm, cmap="cividis", rasterized=True
     )
     axes.set(yscale="log")
-    axes.yaxis.set_major_locator(mpl.ticker.FixedLocator(_few(depths)))
-    axes.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_locator(FixedLocator(_few(depths)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
     return mesh
 
@@ -57,11 +58,13 @@ def edges(centres: np.ndarray) -> np.ndarray:
     return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
 
 
-def scale_line(axes: Axes, across: xr.DataArray, xi_c: xr.DataArray, factor: float, dash: Any) -> None:
-    """factor xi_c, in red on a white edge so that it shows on every colour."""
+def scale_line(
+    axes: Axes, across: xr.DataArray, xi_c: xr.DataArray, factor: float, dash: Any, colour: str = RED
+) -> None:
+    """factor xi_c, in colour on a white edge so that it shows on every colour."""
     line = (factor * xi_c).where(np.isfinite(xi_c))
     axes.plot(across, line, color="white", linewidth=2.6)
-    axes.plot(across, line, color=RED, linewidth=1.4, linestyle=dash)
+    axes.plot(across, line, color=colour, linewidth=1.4, linestyle=dash)
 
 
 def crossings(axes: Axes, one: xr.Dataset, axis: str) -> None:
@@ -77,11 +80,12 @@ def over_seeds(accuracy: xr.DataArray) -> xr.DataArray:
     return accuracy.mean("seed") if "seed" in accuracy.dims else accuracy
 
 
-def legend(drawn: Figure, fitted: bool) -> None:
+def legend(drawn: Figure, fitted: bool, more: Sequence[Line2D] = ()) -> None:
     """Lines and markers above the panels."""
-    lines = {rf"${FACTOR}\,\xi_c$": "-"} | ({r"fitted $k\,\xi_c$": DOTTED} if fitted else {})
+    lines: dict[str, Any] = {rf"${FACTOR}\,\xi_c$": "-"} | ({r"fitted $k\,\xi_c$": DOTTED} if fitted else {})
     dots = {"half accuracy": "o", "all depths train": "^", "none trains": "v"}
     handles = [Line2D([], [], color=RED, linewidth=1.4, linestyle=dash, label=text) for text, dash in lines.items()]
+    handles += more
     handles += [Line2D([], [], marker=marker, linestyle="", label=text, **DOT) for text, marker in dots.items()]
     drawn.legend(handles=handles, loc="outside upper center", ncols=len(handles))
 
@@ -90,9 +94,12 @@ def fit_words(one: xr.Dataset) -> str:
     """What was found about k."""
     k, low, high = (float(one[name]) for name in ("k", "k_low", "k_high"))
     if np.isfinite(k):
-        return f"$k = {k:.2g}$ (95 %: {low:.2g} to {high:.2g}, scatter ${float(one.k_scatter):.2f}$)"
+        return f"$k = {k:.3g}$ (95 %: {low:.3g} to {high:.3g}, scatter ${float(one.k_scatter):.2f}$)"
+    few = "too few depths cross to fit $k$"
+    if low >= high:
+        return few
     bounds = [f"{words} {value:.2g}" for words, value in (("above", low), ("below", high)) if np.isfinite(value)]
-    return f"too few depths cross to fit $k$ ({', '.join(bounds)})" if bounds else "too few depths cross to fit $k$"
+    return f"{few} ({', '.join(bounds)})" if bounds else few
 
 
 def bound_words(one: xr.Dataset) -> str:

@@ -28,9 +28,10 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
     """Draw `experiments.figures.training_accuracy`'s dataset as training_accuracy.pdf and .png; their paths."""
     with figure(DOUBLE_COLUMN, 2.8) as drawn:
         panels = drawn.subplots(1, dataset.sizes["surrogate"], sharex=True, sharey=True, squeeze=False)[0]
+        meshes = []
         for letter, axes, name in zip("abcdefgh", panels, dataset.surrogate.values, strict=False):
             one = dataset.sel(surrogate=name)
-            mesh = accuracy_map(axes, over_seeds(one.surrogate_train_accuracy), "sigma_m2")
+            meshes.append(accuracy_map(axes, over_seeds(one.surrogate_train_accuracy), "sigma_m2"))
             scale_line(axes, one.curve_m2, one.curve_xi_c, FACTOR, "-")
             if np.isfinite(one.k):
                 scale_line(axes, one.curve_m2, one.curve_xi_c, float(one.k), DOTTED)
@@ -39,7 +40,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
             tag(axes, letter, surrogate_title(str(name)).replace(", ", ",\n"))
         frame(panels[0], dataset.surrogate_train_accuracy, "sigma_m2")
         panels[0].set(ylabel=r"depth $L$", xlim=(0, 1), xticks=(0, 0.5, 1))
-        drawn.colorbar(mesh, ax=list(panels), pad=0.02, label="training accuracy")
+        drawn.colorbar(meshes[0], ax=list(panels), pad=0.02, label="training accuracy")
         legend(drawn, fitted=bool(np.isfinite(dataset.k).any()))
         return save(drawn, folder, "training_accuracy")
 

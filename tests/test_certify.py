@@ -166,7 +166,11 @@ def test_statements_name_the_domain_and_the_exception() -> None:
     assert "any sigma_m2 <= 1, sigma_b2 >= 0" in certificate("lrt").statement
     assert "sigma_m2 <= 1/4" in certificate("shayer", weights="ternary:0.5").statement
     assert "exception" in certificate("shayer", neurons="linear").statement
-    assert "q = infinity" in certificate("moment-matching", neurons="erf").statement
+    found = certificate("moment-matching", neurons="erf")
+    assert "q = infinity" in found.statement
+    assert found.box is not None
+    assert list(found.box) == ["T", "sigma_m2", "sigma_b2"]
+    assert all(0 < low <= high <= 1 for low, high in found.box.values())
     assert "(1, 0)" in certificate(phi="tanh", gain="1").statement
 
 

@@ -12,7 +12,7 @@ from scipy import special
 from numerics.copying import copied_sources
 from numerics.expectations import difference
 from numerics.runtime import gap_torch
-from numerics.runtime.gap_numpy import gaussian_difference
+from numerics.runtime.gap_numpy import gaussian_difference, gaussian_slope
 from numerics.runtime.gaussian_numpy import gaussian_pair
 from numerics.runtime.slopes_torch import slope_of
 
@@ -267,3 +267,57 @@ def test_gap_of_a_hard_tanh():
     expected = gaps * v * special.erf(1 / np.sqrt(2 * v))
     assert np.all(np.abs(estimate.value - expected) <= estimate.bound + 1e-14 * expected)
     assert np.all(estimate.bound <= 1e-12 * expected)
+
+
+@pytest.mark.parametrize("distance", [1e-220, 1e-18, 1e-9, 0.3, 1.7])
+@pytest.mark.parametrize("v", [1e-6, 1.0, 1e9])
+def test_slopes_keep_the_digits_of_the_distance(v, distance):
+    """|u| + |v| = max(|p|, |d|), p = u + v and d = u - v independent: one integral for f' = exp(-|u|)."""
+    scales = [mp.sqrt(2 * v * part) for part in (2 - mp.mpf(distance), mp.mpf(distance))]
+
+    def integrand(m):
+        inside = [mp.erf(m / (s * mp.sqrt(2))) for s in scales]
+        density = [2 * mp.exp(-((m / s) ** 2) / 2) / (s * mp.sqrt(2 * mp.pi)) for s in scales]
+        return mp.exp(-m) * (density[0] * inside[1] + inside[0] * density[1])
+
+    knots = sorted(
+        {mp.mpf(0), mp.mpf(80), *(k * s for s in (mp.mpf(1), *scales) for k in (0.1, 1, 3, 10) if k * s < 80)}
+    )
+    with mp.workdps(25):
+        expected = float(v * mp.quad(integrand, knots))
+    slope = lambda u: np.exp(-np.abs(u))  # noqa: E731
+    assert_allclose(gaussian_slope(laplace, v, distance, slope=slope), expected, 1e-12)
+    ours = gap_torch.gaussian_slope(
+        lambda u: -torch.sign(u) * torch.expm1(-torch.abs(u)), v, distance, slope=lambda u: torch.exp(-torch.abs(u))
+    )
+    assert_allclose(ours.item(), expected, 1e-12)
+
+
+@pytest.mark.parametrize("name", list(KERNELS))
+def test_slopes_of_kernels(name):
+    """The derivative of the kernel in the correlation; infinite at equal fields where f jumps."""
+    f, slope, kernel = KERNELS[name]
+    for v in (0.01, 1.0, 1e3):
+        for distance in (0.2, 1.0, 1.6):
+            expected = mp.diff(lambda c, v=v: kernel(mp.mpf(v), c), 1 - mp.mpf(distance))
+            assert_allclose(gaussian_slope(f, v, distance, slope=slope), float(expected), 1e-11, 1e-14)
+    assert np.isinf(gaussian_slope(f, 1.0, 0.0, slope=slope)) == ("sign" in name or "jump" in name)
+
+
+def test_slopes_differentiate_in_the_distance():
+    v, distance = torch.tensor(1.3, dtype=torch.float64), torch.tensor(0.4, dtype=torch.float64, requires_grad=True)
+    smooth = {"f": torch.tanh, "slope": lambda u: torch.cosh(u) ** -2}
+    gap_torch.gaussian_slope(variance=v, distance=distance, **smooth).backward()
+    ends = [gap_torch.gaussian_slope(variance=v, distance=0.4 + side * 1e-4, **smooth).item() for side in (-1, 1)]
+    assert distance.grad is not None
+    assert_allclose(distance.grad.item(), (ends[1] - ends[0]) / 2e-4, 1e-6)
+
+
+def test_slopes_outside_their_domain():
+    assert np.isnan(gaussian_slope(np.tanh, np.inf, 0.3, slope=np.tanh))
+    assert gaussian_slope(np.tanh, 0.0, 0.3, slope=np.tanh) == 0
+    for module, f in ((gaussian_slope, np.tanh), (gap_torch.gaussian_slope, torch.tanh)):
+        with pytest.raises(ValueError, match=r"variance -1\.0 is negative"):
+            module(f, -1.0, 0.3, slope=f)
+        with pytest.raises(ValueError, match=r"distances in \[0, 2\]"):
+            module(f, 1.0, 2.5, slope=f)

@@ -16,7 +16,7 @@ from numerics.runtime import (
     quadrature_numpy,
     quadrature_torch,
 )
-from numerics.runtime.clipped_numpy import box_probability, clip_covariance
+from numerics.runtime.clipped_numpy import box_apart, box_probability, clip_covariance
 from numerics.runtime.elementwise_numpy import exp_erfc
 from numerics.runtime.gaussian_numpy import gaussian_mean, gaussian_pair
 
@@ -316,6 +316,20 @@ def test_clipped_normals_in_their_limits():
     assert np.all(clip_covariance(0, rho) == 0)
     assert np.all(clip_covariance(a, 0) == 0)
     assert np.all(clip_covariance(a, rho) == -clip_covariance(a, -rho))
+
+
+@pytest.mark.parametrize("a", [1e-6, 0.3, 2.0, 40.0])
+def test_box_apart_keeps_the_digits_that_a_correlation_loses(a):
+    """P(|x| < a, |y| < a) at apart = 1 - rho^2, by the sum and the difference of x and y, which are independent."""
+    for apart in (0.0, 1e-200, 1e-20, 1e-8 * a * a, 0.3, 1.0):
+        with mp.workdps(40):
+            rest = mp.mpf(apart) / (1 + mp.sqrt(1 - mp.mpf(apart)))  # 1 - rho
+            wide, narrow = mp.sqrt(2 * (2 - rest)), mp.sqrt(2 * rest)
+            inside = lambda d: mp.erf((2 * a - d) / wide / mp.sqrt(2)) * mp.exp(-((d / narrow) ** 2) / 2) / narrow  # noqa: B023, E731
+            knots = sorted({mp.mpf(0), *(k * narrow for k in (1, 4, 12) if k * narrow < 2 * a), 2 * mp.mpf(a)})
+            value = mp.sqrt(2 / mp.pi) * mp.quad(inside, knots) if rest else mp.erf(a / mp.sqrt(2))
+        assert_allclose(box_apart(a, apart), float(value), 1e-13)
+        assert_allclose(clipped_torch.box_apart(tensor(a), tensor(apart)).item(), float(value), 1e-13)
 
 
 def test_exp_erfc_against_mpmath():

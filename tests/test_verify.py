@@ -7,6 +7,7 @@ import pytest
 from experiments import verify as module
 from experiments.checks import CHECKS, Subject, spoiled
 from experiments.verify import CheckResult, verify
+from theory import arbitrary_precision
 from theory.compose import compose
 from theory.surrogates import CATALOGUE, Surrogate
 
@@ -42,6 +43,15 @@ def test_catalogue(surrogate: Surrogate) -> None:
 )
 def test_composed(options: dict[str, str]) -> None:
     assert failures(verify([compose(**options)])) == []
+
+
+def test_a_map_left_open_collapses_by_algebra_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same expectation on both sides is one number: nothing is integrated to see a difference of 0."""
+    subject = Subject.of(compose("lrt", noise="cauchy"))
+    check = next(check for check in CHECKS if check.name == "replica collapse")
+    assert check.measure(spoiled(subject, check.spoil)) > check.tolerance
+    monkeypatch.setattr(arbitrary_precision, "integrate", lambda *_: pytest.fail("integrated"))
+    assert check.measure(subject) == 0
 
 
 def test_results_come_one_by_one() -> None:

@@ -53,9 +53,9 @@ class GapMaps:
     """The maps in terms of (gap, q), exact to rounding at any gap in [0, 2] and q in [0, infinity].
 
     `ratios` is what they take of the overlap, `growth` (1 + q) times the slope in q of that of equal inputs; `formulas`
-    holds each map in terms of the symbols `alike`, `unlike`, `fall`, `slope` and `growth` for these. `gap_map` is 1 - c', `chi`
-    dc'/dc, `variance_map` q', `variance_slope` dq'/dq, `slope_at_infinity` its limit; `total_map` T' and `total_slope`
-    dT'/dT, at T in [0, infinity].
+    holds each map in terms of the symbols `alike`, `unlike`, `fall`, `slope` and `growth` for these. `gap_map` is
+    1 - c', `chi` dc'/dc, `variance_map` q', `variance_slope` dq'/dq, `slope_at_infinity` its limit; `total_map` T' and
+    `total_slope` dT'/dT, at T in [0, infinity].
     """
 
     ratios: Ratios
@@ -68,30 +68,42 @@ class GapMaps:
     @property
     def variance_map(self) -> sp.Expr:
         """q' with its limits at q = 0 and infinity."""
-        return self._of_q(self.formulas.variance_map)
+        return joined(*self._parts(self.formulas.variance_map))
 
     @property
     def variance_slope(self) -> sp.Expr:
         """dq'/dq with its limits at q = 0 and infinity."""
-        inside, zero, _ = parted(self._of_q(self.formulas.variance_slope))
-        return joined(inside, zero, self.slope_at_infinity)
+        if self.growth == 0:
+            return sp.S.Zero
+        inside, zero, _ = self._parts(self.formulas.variance_slope)
+        inside = sp.cancel(inside) if inside.is_rational_function() else inside
+        return joined(inside, zero.subs(q, 0), self.slope_at_infinity)
 
     @property
     def gap_map(self) -> sp.Expr:
         """1 - c'."""
-        return self._of_q(self.formulas.gap_map)
+        return joined(*self._parts(self.formulas.gap_map))
 
     @property
     def chi(self) -> sp.Expr:
         """dc'/dc."""
-        return self._of_q(self.formulas.chi)
+        return joined(*self._parts(self.formulas.chi))
 
-    def _of_q(self, formula: sp.Expr) -> sp.Expr:
-        values = dict(zip((alike, unlike, fall, slope), astuple(self.ratios), strict=True)) | {growth: self.growth}
-        for relative in (fall, slope):  # those of the overlap itself are at hand: nothing to divide and multiply by
-            products = (a * b for a, b in zip(*map(parted, (values[alike], values[relative])), strict=True))
-            formula = formula.subs(alike * relative, joined(*products))
-        return formula.subs(values)
+    def _parts(self, formula: sp.Expr) -> tuple[sp.Expr, ...]:
+        """A map at q between 0 and infinity, at 0, and at infinity."""
+        names = (alike, unlike, fall, slope, growth)
+        limits = zip(*map(parted, (*astuple(self.ratios), self.growth)), strict=True)
+        return tuple(_substituted(formula, dict(zip(names, values, strict=True))) for values in limits)
+
+
+def _substituted(formula: sp.Expr, values: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
+    """A map in terms of q; those parts of the overlap itself are at hand: nothing to divide and multiply by."""
+    if not values[slope].subs(gap, 0).has(sp.zoo, sp.oo):
+        formula = formula.replace(lambda e: isinstance(e, Scaled) and e.args[1] != alike, lambda e: sp.Mul(*e.args))
+    for relative in (fall, slope):
+        formula = formula.subs(alike * relative, values[alike] * values[relative])
+    quotients = {each: _whole(values[each]) for each in (fall, slope) if values[each].has(q)}
+    return formula.subs(values | quotients).subs(sp.zoo, sp.oo)
 
 
 def gap_maps(maps: Maps) -> GapMaps | None:
@@ -160,7 +172,7 @@ def _variance_slope(maps: Maps) -> sp.Expr:
     if not is_relative(maps.mean_field):
         return _total(maps).diff(alike) * growth / (1 + q)
     norm, annealed = maps.mean_field.covariance.subs(C, alike), _annealed(maps)
-    return norm.diff(alike) * (growth / annealed) * ((1 + norm / annealed) / (1 + q))
+    return norm.diff(alike) * _whole(growth / annealed) * _whole((1 + norm / annealed) / (1 + q))
 
 
 def _slope_at_infinity(maps: Maps, ratios: Ratios, found: Overlap | None) -> sp.Expr:
@@ -180,11 +192,12 @@ def _totals(maps: Maps, found: Overlap | None) -> tuple[sp.Expr, sp.Expr]:
     of_square = maps.mean_field.total.subs({A: alike, B: alike})
     total = _kept_finite(of_square).subs(alike, overlap_ratios(alone).alike)
     inside, zero, _ = parted(of_square.diff(alike) * growth_of(alone) / (1 + q))
+    inside = sp.cancel(inside) if inside.is_rational_function() else inside
     return total.subs(q, T), joined(inside, zero, of_square.diff(alike) * far_growth(alone)).subs(q, T)
 
 
 def _whole(part: sp.Expr) -> sp.Expr:
-    """A difference such as 1 - sigma_m2 kept from merging with the sum it stands in, where it would cancel later."""
+    """A difference such as 1 - sigma_m2, or a quotient, kept from merging: it would cancel later, or overflow first."""
     return part if part.is_number else sp.UnevaluatedExpr(part)
 
 

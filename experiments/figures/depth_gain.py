@@ -14,6 +14,7 @@ from scipy.optimize import brentq
 from experiments.figures.labels import Tick
 from experiments.figures.trained_grid import fitted, refuse, scales, trained
 from experiments.sweep.grid import Grid
+from numerics.solve import depth_scale
 from theory.surrogates import Surrogate
 
 KEPT = ("surrogate_", "sign_", "sampled_1_", "loss")
@@ -26,9 +27,10 @@ def measure(
 ) -> xr.Dataset:  # fmt: skip
     """The results of the grid depth_gain of the preset, with theory and fit.
 
-    surrogate_train_accuracy: (depth, gain), and other accuracies; xi_c: (gain,), layers; curve_xi_c: (curve_gain,);
-    chi_1: (gain,); critical_gain: (), where it is 1, nan if that is nowhere between the gains; trainable depths and the
-    fit as `fitted`, of gains in the ordered phase, chi_1 < 1.
+    surrogate_train_accuracy: (depth, gain, seed), and other accuracies; xi_c, chi_1: (gain,), layers and slope;
+    curve_xi_c, curve_gradient: (curve_gain,), the latter 1/|ln chi_1|, over which squared gradients shrink or grow by
+    e (Schoenholz et al. 2017, section 4); critical_gain: (), where chi_1 = 1, nan if that is nowhere between the gains;
+    trainable depths and the fit as `fitted`, the latter of gains in the ordered phase, chi_1 < 1.
 
     Raises:
         ValueError: an unknown preset, a surrogate, or a ledger in use.
@@ -37,9 +39,10 @@ def measure(
     grid, data = trained("depth_gain", preset, seed, tick, KEPT, images, data_dir)
     gains = data.gain.values
     along = np.linspace(gains[0], gains[-1], POINTS)
-    there = scales(grid, {}, gain=gains)
+    there, between = scales(grid, {}, gain=gains), scales(grid, {}, gain=along)
     theory = {"xi_c": ("gain", there.xi_c), "chi_1": ("gain", there.chi_1),
-              "curve_xi_c": ("curve_gain", scales(grid, {}, gain=along).xi_c),
+              "curve_xi_c": ("curve_gain", between.xi_c),
+              "curve_gradient": ("curve_gain", np.abs(depth_scale(between.chi_1))),
               "critical_gain": critical_gain(grid, gains[0], gains[-1])}  # fmt: skip
     data = data.assign(theory).assign_coords(curve_gain=along)
     return fitted(data, "gain", seed, told=data.chi_1 < 1)

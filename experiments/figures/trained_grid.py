@@ -69,7 +69,7 @@ def chosen_grid(name: str, preset: str, seed: int, images: str | None = None) ->
     if changes.get("dataset") == "digits":
         changes["train_size"] = len(load("digits").train_images)
     cells = (Cell(replace(cell.settings, seed=cell.settings.seed + seed, **changes)) for cell in grid.cells)
-    axes = {name: tuple(value + seed for value in values) if name == "seed" else values
+    axes = {name: tuple(int(value) + seed for value in values) if name == "seed" else values
             for name, values in grid.axes.items()}  # fmt: skip
     return Grid(grid.text, axes, tuple(cells))
 
@@ -131,7 +131,7 @@ def fitted(data: xr.Dataset, axis: str, seed: int, told: xr.DataArray | None = N
     )  # fmt: skip
     names, scale = ("k", "k_low", "k_high", "k_scatter"), data.xi_c if told is None else data.xi_c.where(told, np.inf)
     fits = xr.apply_ufunc(
-        lambda *table: _parts(constant(*table, seed)), depth, kind, scale,
+        lambda *table: _parts(constant(table[0], table[1], table[2], seed)), depth, kind, scale,
         input_core_dims=[[axis, "seed"], [axis, "seed"], [axis]], output_core_dims=[[]] * len(names), vectorize=True,
         output_dtypes=[float] * len(names),
     )  # fmt: skip

@@ -24,8 +24,8 @@ def measure(
 ) -> xr.Dataset:  # fmt: skip
     """The results of the grid figure_2 of the preset, with theory and fit.
 
-    surrogate_train_accuracy: (surrogate, depth, sigma_m2), and other accuracies; xi_c: (surrogate, sigma_m2), layers;
-    curve_xi_c: (surrogate, curve_m2); trainable depths and the fit as `fitted`.
+    surrogate_train_accuracy: (surrogate, depth, sigma_m2, seed), and other accuracies; xi_c: (surrogate, sigma_m2),
+    layers; curve_xi_c: (surrogate, curve_m2); trainable depths and the fit as `fitted`.
 
     Raises:
         ValueError: an unknown preset, a surrogate, or a ledger in use.

@@ -251,7 +251,7 @@ def total_slope(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArr
     """
     T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
-        return broadcast(sigma_m2 * at_extremes(tanh_overlap_growth(T, 1), T, lambda: 1, lambda: 0), T, sigma_m2, sigma_b2)
+        return broadcast(at_extremes(sigma_m2 * tanh_overlap_growth(T, 1), T, lambda: sigma_m2, lambda: 0), T, sigma_m2, sigma_b2)
 
 
 def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -265,7 +265,7 @@ def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDAr
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
-        return sigma_b2 + sigma_m2 * at_extremes(tanh_overlap(q, 1), q, lambda: 0, lambda: 1)
+        return at_extremes(sigma_b2 + sigma_m2 * tanh_overlap(q, 1), q, lambda: sigma_b2, lambda: sigma_b2 + sigma_m2)
 
 
 def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -323,7 +323,7 @@ def gap_map(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLi
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
         x0 = tanh_overlap(q, 1)
-        return at_extremes(tanh_difference(q, 0, gap) / x0, q, lambda: gap, lambda: 1.2732395447351628 * np.arctan2(gap, np.sqrt(gap) * np.sqrt(2 - gap))) * portion(sigma_m2 * at_extremes(x0, q, lambda: 0, lambda: 1), sigma_b2)
+        return at_extremes(portion(sigma_m2 * x0, sigma_b2) * ((tanh_difference(q, 0, gap) / x0)), q, lambda: gap * portion(0, sigma_b2), lambda: 1.2732395447351628 * portion(sigma_m2, sigma_b2) * np.arctan2(gap, np.sqrt(gap) * np.sqrt(2 - gap)))
 
 
 def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -340,7 +340,7 @@ def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Arra
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
         x0 = tanh_overlap(q, 1)
         x1 = 2 - gap
-        return scaled(portion(sigma_m2 * at_extremes(x0, q, lambda: 0, lambda: 1), sigma_b2), at_extremes(q * tanh_slope_overlap(q, gap * x1) / x0, q, lambda: 1, lambda: 0.6366197723675814 / (np.sqrt(gap) * np.sqrt(x1))))
+        return at_extremes(portion(sigma_m2 * x0, sigma_b2) * ((q * tanh_slope_overlap(q, gap * x1) / x0)), q, lambda: portion(0, sigma_b2), lambda: scaled(portion(sigma_m2, sigma_b2), 0.6366197723675814 / (np.sqrt(gap) * np.sqrt(x1))))
 
 
 def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:

@@ -293,7 +293,7 @@ def total_slope(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | 
     sigma_b2: variance of the biases, >= 0.
     """
     T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
-    return broadcast(sigma_m2 * at_extremes(tanh_overlap_growth(T, 1), T, lambda: 1, lambda: 0), T, sigma_m2, sigma_b2)
+    return broadcast(at_extremes(sigma_m2 * tanh_overlap_growth(T, 1), T, lambda: sigma_m2, lambda: 0), T, sigma_m2, sigma_b2)
 
 
 def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -306,7 +306,7 @@ def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor |
     sigma_b2: variance of the biases, >= 0.
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
-    return sigma_b2 + sigma_m2 * at_extremes(tanh_overlap(q, 1), q, lambda: 0, lambda: 1)
+    return at_extremes(sigma_b2 + sigma_m2 * tanh_overlap(q, 1), q, lambda: sigma_b2, lambda: sigma_b2 + sigma_m2)
 
 
 def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -362,7 +362,7 @@ def gap_map(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, si
     """
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
     x0 = tanh_overlap(q, 1)
-    return at_extremes(tanh_difference(q, 0, gap) / x0, q, lambda: gap, lambda: 1.2732395447351628 * torch.atan2(gap, torch.sqrt(gap) * torch.sqrt(2 - gap))) * portion(sigma_m2 * at_extremes(x0, q, lambda: 0, lambda: 1), sigma_b2)
+    return at_extremes(portion(sigma_m2 * x0, sigma_b2) * ((tanh_difference(q, 0, gap) / x0)), q, lambda: gap * portion(0, sigma_b2), lambda: 1.2732395447351628 * portion(sigma_m2, sigma_b2) * torch.atan2(gap, torch.sqrt(gap) * torch.sqrt(2 - gap)))
 
 
 def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -378,7 +378,7 @@ def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float,
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
     x0 = tanh_overlap(q, 1)
     x1 = 2 - gap
-    return scaled(portion(sigma_m2 * at_extremes(x0, q, lambda: 0, lambda: 1), sigma_b2), at_extremes(q * tanh_slope_overlap(q, gap * x1) / x0, q, lambda: 1, lambda: 0.6366197723675814 / (torch.sqrt(gap) * torch.sqrt(x1))))
+    return at_extremes(portion(sigma_m2 * x0, sigma_b2) * ((q * tanh_slope_overlap(q, gap * x1) / x0)), q, lambda: portion(0, sigma_b2), lambda: scaled(portion(sigma_m2, sigma_b2), 0.6366197723675814 / (torch.sqrt(gap) * torch.sqrt(x1))))
 
 
 def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:

@@ -104,9 +104,10 @@ def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor |
     sigma_b2: variance of the biases, >= 0.
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
-    x0 = 0.3183098861837907
-    x1 = 1 / torch.sqrt(1 + 2 * q)
-    return (sigma_b2 + sigma_m2 * at_extremes(2 * x0 * torch.atan(q * x1), q, lambda: 0, lambda: 1)) * 1 / (sigma_m2 * at_extremes(4 * x0 * torch.atan(x1), q, lambda: 1, lambda: 0) + ((1 - sigma_m2)))
+    x0 = 1 / torch.sqrt(1 + 2 * q)
+    x1 = 0.3183098861837907 * sigma_m2
+    x2 = (1 - sigma_m2)
+    return at_extremes((sigma_b2 + 2 * x1 * torch.atan(q * x0)) / (x2 + 4 * x1 * torch.atan(x0)), q, lambda: sigma_b2 / (x2 + sigma_m2), lambda: (sigma_b2 + sigma_m2) / x2)
 
 
 def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -120,12 +121,12 @@ def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
     x0 = 1 / torch.sqrt(1 + 2 * q)
-    x1 = 0.3183098861837907 * sigma_m2
+    x1 = 0.3183098861837907
     x2 = 2 * x1
     x3 = (1 - sigma_m2)
-    x4 = 1 / (x3 + 4 * x1 * torch.atan(x0))
+    x4 = 1 / (x3 + 4 * sigma_m2 * x1 * torch.atan(x0))
     x5 = 1 / (x3 + sigma_m2)
-    return at_extremes(x0 * x2 * x4 * (1 + x4 * (sigma_b2 + x2 * torch.atan(q * x0))) / (1 + q), q, lambda: x2 * x5 * (1 + sigma_b2 * x5), lambda: 0)
+    return at_extremes(sigma_m2 * ((x0 * x2 * x4)) * (((1 + x4 * (sigma_b2 + sigma_m2 * x2 * torch.atan(q * x0))) / (1 + q))), q, lambda: sigma_m2 * ((x2 * x5)) * ((1 + sigma_b2 * x5)), lambda: 0)
 
 
 def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -170,13 +171,13 @@ def gap_map(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, si
     sigma_b2: variance of the biases, >= 0.
     """
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
-    x0 = torch.sqrt(1 + 2 * q)
-    x1 = torch.atan(q / x0)
-    x2 = 1 / (1 + q)
-    x3 = gap * q
-    x4 = 2 - gap
-    x5 = 0.3183098861837907
-    return at_extremes(2 * torch.atan2(x2 * x3, x0 * x2 + x2 * torch.sqrt(1 + x3) * torch.sqrt(1 + q * x4)) / x1, q, lambda: gap, lambda: 4 * x5 * torch.atan2(gap, torch.sqrt(gap) * torch.sqrt(x4))) * portion(sigma_m2 * at_extremes(2 * x1 * x5, q, lambda: 0, lambda: 1), sigma_b2)
+    x0 = 0.3183098861837907
+    x1 = torch.sqrt(1 + 2 * q)
+    x2 = torch.atan(q / x1)
+    x3 = 1 / (1 + q)
+    x4 = gap * q
+    x5 = 2 - gap
+    return at_extremes(portion(2 * sigma_m2 * x0 * x2, sigma_b2) * ((2 * torch.atan2(x3 * x4, x1 * x3 + x3 * torch.sqrt(1 + x4) * torch.sqrt(1 + q * x5)) / x2)), q, lambda: gap * portion(0, sigma_b2), lambda: 4 * x0 * portion(sigma_m2, sigma_b2) * torch.atan2(gap, torch.sqrt(gap) * torch.sqrt(x5)))
 
 
 def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -193,7 +194,7 @@ def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float,
     x0 = torch.atan(q / torch.sqrt(1 + 2 * q))
     x1 = 0.6366197723675814
     x2 = 2 - gap
-    return scaled(portion(sigma_m2 * at_extremes(x0 * x1, q, lambda: 0, lambda: 1), sigma_b2), at_extremes(q / (x0 * torch.sqrt(1 + gap * q) * torch.sqrt(1 + q * x2)), q, lambda: 1, lambda: x1 / (torch.sqrt(gap) * torch.sqrt(x2))))
+    return at_extremes(portion(sigma_m2 * x0 * x1, sigma_b2) * ((q / (x0 * torch.sqrt(1 + gap * q) * torch.sqrt(1 + q * x2)))), q, lambda: portion(0, sigma_b2), lambda: scaled(portion(sigma_m2, sigma_b2), x1 / (torch.sqrt(gap) * torch.sqrt(x2))))
 
 
 def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:

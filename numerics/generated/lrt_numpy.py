@@ -336,7 +336,9 @@ def gap_map(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLi
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
         x0 = 1 / (1 + sigma_b2)
         x1 = q / 4
-        return x0 * (sigma_m2 * at_extremes(tanh_mean(0, x1, 1), q, lambda: 1, lambda: 0) + ((1 - sigma_m2))) + sigma_m2 * x0 * at_extremes(tanh_difference(x1, 0, gap), q, lambda: 0, lambda: 1.2732395447351628 * np.arctan2(gap, np.sqrt(gap) * np.sqrt(2 - gap)))
+        x2 = (1 - sigma_m2)
+        x3 = sigma_m2 * x0
+        return at_extremes(x0 * (x2 + sigma_m2 * tanh_mean(0, x1, 1)) + x3 * tanh_difference(x1, 0, gap), q, lambda: x0 * (x2 + sigma_m2), lambda: x0 * x2 + 1.2732395447351628 * x3 * np.arctan2(gap, np.sqrt(gap) * np.sqrt(2 - gap)))
 
 
 def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -353,7 +355,8 @@ def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Arra
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
         x0 = q / 4
         x1 = 2 - gap
-        return scaled(sigma_m2 / (1 + sigma_b2), at_extremes(x0 * tanh_slope_overlap(x0, gap * x1), q, lambda: 0, lambda: 0.6366197723675814 / (np.sqrt(gap) * np.sqrt(x1))))
+        x2 = sigma_m2 / (1 + sigma_b2)
+        return at_extremes(x0 * x2 * tanh_slope_overlap(x0, gap * x1), q, lambda: 0, lambda: scaled(x2, 0.6366197723675814 / (np.sqrt(gap) * np.sqrt(x1))))
 
 
 def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:

@@ -383,7 +383,9 @@ def gap_map(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, si
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
     x0 = 1 / (1 + sigma_b2)
     x1 = q / 4
-    return x0 * (sigma_m2 * at_extremes(tanh_mean(0, x1, 1), q, lambda: 1, lambda: 0) + ((1 - sigma_m2))) + sigma_m2 * x0 * at_extremes(tanh_difference(x1, 0, gap), q, lambda: 0, lambda: 1.2732395447351628 * torch.atan2(gap, torch.sqrt(gap) * torch.sqrt(2 - gap)))
+    x2 = (1 - sigma_m2)
+    x3 = sigma_m2 * x0
+    return at_extremes(x0 * (x2 + sigma_m2 * tanh_mean(0, x1, 1)) + x3 * tanh_difference(x1, 0, gap), q, lambda: x0 * (x2 + sigma_m2), lambda: x0 * x2 + 1.2732395447351628 * x3 * torch.atan2(gap, torch.sqrt(gap) * torch.sqrt(2 - gap)))
 
 
 def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -399,7 +401,8 @@ def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float,
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
     x0 = q / 4
     x1 = 2 - gap
-    return scaled(sigma_m2 / (1 + sigma_b2), at_extremes(x0 * tanh_slope_overlap(x0, gap * x1), q, lambda: 0, lambda: 0.6366197723675814 / (torch.sqrt(gap) * torch.sqrt(x1))))
+    x2 = sigma_m2 / (1 + sigma_b2)
+    return at_extremes(x0 * x2 * tanh_slope_overlap(x0, gap * x1), q, lambda: 0, lambda: scaled(x2, 0.6366197723675814 / (torch.sqrt(gap) * torch.sqrt(x1))))
 
 
 def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:

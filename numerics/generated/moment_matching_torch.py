@@ -146,10 +146,11 @@ def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor |
     """
     q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
     x0 = 1 / (1 + q)
-    x1 = T / 2
-    x2 = 0.3183098861837907 * x1
-    x3 = at_extremes(T * arc_cosine_kernel(x0 * (1 + 2 * q)), q, lambda: x2, lambda: x1)
-    return (sigma_b2 + sigma_m2 * x3) * 1 / (x3 * ((1 - sigma_m2)) + at_extremes(T * arc_cosine_difference(0, x0), q, lambda: x1 - x2, lambda: 0))
+    x1 = T * arc_cosine_kernel(x0 * (1 + 2 * q))
+    x2 = (1 - sigma_m2)
+    x3 = T / 2
+    x4 = 0.3183098861837907 * x3
+    return at_extremes((sigma_b2 + sigma_m2 * x1) / (x1 * x2 + T * arc_cosine_difference(0, x0)), q, lambda: (sigma_b2 + sigma_m2 * x4) / (x3 - x4 + x2 * x4), lambda: 2 * (sigma_b2 + sigma_m2 * x3) / (T * x2))
 
 
 def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:
@@ -164,18 +165,16 @@ def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor
     """
     q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
     x0 = 0.3183098861837907
-    x1 = 1 + q
+    x1 = 1 / (1 + q)
     x2 = 1 + 2 * q
-    x3 = T * sigma_m2
-    x4 = 1 / x1
-    x5 = T * arc_cosine_kernel(x2 * x4)
-    x6 = 1 - sigma_m2
-    x7 = (x6)
-    x8 = 1 / (x5 * x7 + T * arc_cosine_difference(0, x4))
-    x9 = T / 2
-    x10 = x0 * x9
-    x11 = 1 / (x9 - x10 + x10 * x7)
-    return at_extremes(x0 * x3 * x8 * (1 + x8 * (sigma_b2 + sigma_m2 * x5)) * torch.atan(torch.sqrt(x2)) / (x1 * x1), q, lambda: x11 * x3 * (1 + x11 * (sigma_b2 + sigma_m2 * x10)) / 4, lambda: 2 * (sigma_b2 + sigma_m2 * x9) * portion(0, x6) / T)
+    x3 = T * arc_cosine_kernel(x1 * x2)
+    x4 = 1 - sigma_m2
+    x5 = (x4)
+    x6 = 1 / (x3 * x5 + T * arc_cosine_difference(0, x1))
+    x7 = T / 2
+    x8 = x0 * x7
+    x9 = 1 / (x7 - x8 + x5 * x8)
+    return at_extremes(sigma_m2 * ((T * x0 * x1 * x6 * torch.atan(torch.sqrt(x2)))) * ((x1 * (1 + x6 * (sigma_b2 + sigma_m2 * x3)))), q, lambda: sigma_m2 * ((T * x9 / 4)) * ((1 + x9 * (sigma_b2 + sigma_m2 * x8))), lambda: 2 * (sigma_b2 + sigma_m2 * x7) * portion(0, x4) / T)
 
 
 def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:
@@ -226,8 +225,8 @@ def gap_map(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, si
     gap, q, sigma_m2, sigma_b2, T = as_arrays(gap, q, sigma_m2, sigma_b2, T)
     x0 = 1 / (1 + q)
     x1 = arc_cosine_kernel(x0 * (1 + 2 * q))
-    x2 = T / 2
-    return at_extremes(arc_cosine_difference(x0, gap * q * x0) / x1, q, lambda: 0, lambda: 2 * arc_cosine_difference(0, gap)) * portion(sigma_m2 * at_extremes(T * x1, q, lambda: 0.3183098861837907 * x2, lambda: x2), sigma_b2)
+    x2 = T * sigma_m2
+    return at_extremes(portion(x1 * x2, sigma_b2) * ((arc_cosine_difference(x0, gap * q * x0) / x1)), q, lambda: 0, lambda: 2 * arc_cosine_difference(0, gap) * portion(x2 / 2, sigma_b2))
 
 
 def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:
@@ -242,14 +241,14 @@ def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float,
     T: total field variance, > 0.
     """
     gap, q, sigma_m2, sigma_b2, T = as_arrays(gap, q, sigma_m2, sigma_b2, T)
-    x0 = 0.3183098861837907
-    x1 = 1 + q
-    x2 = 1 / x1
-    x3 = arc_cosine_kernel(x2 * (1 + 2 * q))
-    x4 = 1 / torch.sqrt(x1)
-    x5 = 2 - gap
-    x6 = T / 2
-    return at_extremes(q * x0 * x2 * torch.atan2(x4 * torch.sqrt(1 + q * x5), x4 * torch.sqrt(1 + gap * q)) / x3, q, lambda: 0, lambda: 2 * x0 * torch.atan2(torch.sqrt(x5), torch.sqrt(gap))) * portion(sigma_m2 * at_extremes(T * x3, q, lambda: x0 * x6, lambda: x6), sigma_b2)
+    x0 = 1 + q
+    x1 = 1 / x0
+    x2 = arc_cosine_kernel(x1 * (1 + 2 * q))
+    x3 = T * sigma_m2
+    x4 = 0.3183098861837907
+    x5 = 1 / torch.sqrt(x0)
+    x6 = 2 - gap
+    return at_extremes(portion(x2 * x3, sigma_b2) * ((q * x1 * x4 * torch.atan2(x5 * torch.sqrt(1 + q * x6), x5 * torch.sqrt(1 + gap * q)) / x2)), q, lambda: 0, lambda: 2 * x4 * portion(x3 / 2, sigma_b2) * torch.atan2(torch.sqrt(x6), torch.sqrt(gap)))
 
 
 def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:

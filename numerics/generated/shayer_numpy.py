@@ -275,7 +275,7 @@ def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDAr
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
-        return broadcast(sigma_b2 + at_extremes(tanh_overlap(q, 1), q, lambda: 0, lambda: 1), q, sigma_m2, sigma_b2)
+        return broadcast(at_extremes(sigma_b2 + tanh_overlap(q, 1), q, lambda: sigma_b2, lambda: 1 + sigma_b2), q, sigma_m2, sigma_b2)
 
 
 def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -332,9 +332,12 @@ def gap_map(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLi
     """
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
-        x0 = tanh_overlap(q, 1)
-        x1 = portion(at_extremes(x0, q, lambda: 0, lambda: 1), sigma_b2)
-        return x1 * (1 - sigma_m2) + sigma_m2 * x1 * at_extremes(tanh_difference(q, 0, gap) / x0, q, lambda: gap, lambda: 1.2732395447351628 * np.arctan2(gap, np.sqrt(gap) * np.sqrt(2 - gap)))
+        x0 = 1 - sigma_m2
+        x1 = tanh_overlap(q, 1)
+        x2 = portion(x1, sigma_b2)
+        x3 = portion(0, sigma_b2)
+        x4 = portion(1, sigma_b2)
+        return at_extremes(x0 * x2 + sigma_m2 * x2 * ((tanh_difference(q, 0, gap) / x1)), q, lambda: x0 * x3 + gap * sigma_m2 * x3, lambda: x0 * x4 + 1.2732395447351628 * sigma_m2 * x4 * np.arctan2(gap, np.sqrt(gap) * np.sqrt(2 - gap)))
 
 
 def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -351,7 +354,7 @@ def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Arra
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
         x0 = tanh_overlap(q, 1)
         x1 = 2 - gap
-        return scaled(sigma_m2 * portion(at_extremes(x0, q, lambda: 0, lambda: 1), sigma_b2), at_extremes(q * tanh_slope_overlap(q, gap * x1) / x0, q, lambda: 1, lambda: 0.6366197723675814 / (np.sqrt(gap) * np.sqrt(x1))))
+        return at_extremes(sigma_m2 * portion(x0, sigma_b2) * ((q * tanh_slope_overlap(q, gap * x1) / x0)), q, lambda: sigma_m2 * portion(0, sigma_b2), lambda: scaled(sigma_m2 * portion(1, sigma_b2), 0.6366197723675814 / (np.sqrt(gap) * np.sqrt(x1))))
 
 
 def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:

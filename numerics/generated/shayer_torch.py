@@ -316,7 +316,7 @@ def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor |
     sigma_b2: variance of the biases, >= 0.
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
-    return broadcast(sigma_b2 + at_extremes(tanh_overlap(q, 1), q, lambda: 0, lambda: 1), q, sigma_m2, sigma_b2)
+    return broadcast(at_extremes(sigma_b2 + tanh_overlap(q, 1), q, lambda: sigma_b2, lambda: 1 + sigma_b2), q, sigma_m2, sigma_b2)
 
 
 def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -371,9 +371,12 @@ def gap_map(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, si
     sigma_b2: variance of the biases, >= 0.
     """
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
-    x0 = tanh_overlap(q, 1)
-    x1 = portion(at_extremes(x0, q, lambda: 0, lambda: 1), sigma_b2)
-    return x1 * (1 - sigma_m2) + sigma_m2 * x1 * at_extremes(tanh_difference(q, 0, gap) / x0, q, lambda: gap, lambda: 1.2732395447351628 * torch.atan2(gap, torch.sqrt(gap) * torch.sqrt(2 - gap)))
+    x0 = 1 - sigma_m2
+    x1 = tanh_overlap(q, 1)
+    x2 = portion(x1, sigma_b2)
+    x3 = portion(0, sigma_b2)
+    x4 = portion(1, sigma_b2)
+    return at_extremes(x0 * x2 + sigma_m2 * x2 * ((tanh_difference(q, 0, gap) / x1)), q, lambda: x0 * x3 + gap * sigma_m2 * x3, lambda: x0 * x4 + 1.2732395447351628 * sigma_m2 * x4 * torch.atan2(gap, torch.sqrt(gap) * torch.sqrt(2 - gap)))
 
 
 def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -389,7 +392,7 @@ def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float,
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
     x0 = tanh_overlap(q, 1)
     x1 = 2 - gap
-    return scaled(sigma_m2 * portion(at_extremes(x0, q, lambda: 0, lambda: 1), sigma_b2), at_extremes(q * tanh_slope_overlap(q, gap * x1) / x0, q, lambda: 1, lambda: 0.6366197723675814 / (torch.sqrt(gap) * torch.sqrt(x1))))
+    return at_extremes(sigma_m2 * portion(x0, sigma_b2) * ((q * tanh_slope_overlap(q, gap * x1) / x0)), q, lambda: sigma_m2 * portion(0, sigma_b2), lambda: scaled(sigma_m2 * portion(1, sigma_b2), 0.6366197723675814 / (torch.sqrt(gap) * torch.sqrt(x1))))
 
 
 def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:

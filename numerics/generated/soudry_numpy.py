@@ -116,9 +116,10 @@ def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDAr
     """
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
-        x0 = 0.3183098861837907
-        x1 = 1 / np.sqrt(1 + 2 * q)
-        return (sigma_b2 + sigma_m2 * at_extremes(2 * x0 * np.arctan(q * x1), q, lambda: 0, lambda: 1)) * 1 / (sigma_m2 * at_extremes(4 * x0 * np.arctan(x1), q, lambda: 1, lambda: 0) + ((1 - sigma_m2)))
+        x0 = 1 / np.sqrt(1 + 2 * q)
+        x1 = 0.3183098861837907 * sigma_m2
+        x2 = (1 - sigma_m2)
+        return at_extremes((sigma_b2 + 2 * x1 * np.arctan(q * x0)) / (x2 + 4 * x1 * np.arctan(x0)), q, lambda: sigma_b2 / (x2 + sigma_m2), lambda: (sigma_b2 + sigma_m2) / x2)
 
 
 def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -133,12 +134,12 @@ def variance_slope(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> ND
     q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
         x0 = 1 / np.sqrt(1 + 2 * q)
-        x1 = 0.3183098861837907 * sigma_m2
+        x1 = 0.3183098861837907
         x2 = 2 * x1
         x3 = (1 - sigma_m2)
-        x4 = 1 / (x3 + 4 * x1 * np.arctan(x0))
+        x4 = 1 / (x3 + 4 * sigma_m2 * x1 * np.arctan(x0))
         x5 = 1 / (x3 + sigma_m2)
-        return at_extremes(x0 * x2 * x4 * (1 + x4 * (sigma_b2 + x2 * np.arctan(q * x0))) / (1 + q), q, lambda: x2 * x5 * (1 + sigma_b2 * x5), lambda: 0)
+        return at_extremes(sigma_m2 * ((x0 * x2 * x4)) * (((1 + x4 * (sigma_b2 + sigma_m2 * x2 * np.arctan(q * x0))) / (1 + q))), q, lambda: sigma_m2 * ((x2 * x5)) * ((1 + sigma_b2 * x5)), lambda: 0)
 
 
 def correlation_map(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -184,13 +185,13 @@ def gap_map(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLi
     """
     gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
-        x0 = np.sqrt(1 + 2 * q)
-        x1 = np.arctan(q / x0)
-        x2 = 1 / (1 + q)
-        x3 = gap * q
-        x4 = 2 - gap
-        x5 = 0.3183098861837907
-        return at_extremes(2 * np.arctan2(x2 * x3, x0 * x2 + x2 * np.sqrt(1 + x3) * np.sqrt(1 + q * x4)) / x1, q, lambda: gap, lambda: 4 * x5 * np.arctan2(gap, np.sqrt(gap) * np.sqrt(x4))) * portion(sigma_m2 * at_extremes(2 * x1 * x5, q, lambda: 0, lambda: 1), sigma_b2)
+        x0 = 0.3183098861837907
+        x1 = np.sqrt(1 + 2 * q)
+        x2 = np.arctan(q / x1)
+        x3 = 1 / (1 + q)
+        x4 = gap * q
+        x5 = 2 - gap
+        return at_extremes(portion(2 * sigma_m2 * x0 * x2, sigma_b2) * ((2 * np.arctan2(x3 * x4, x1 * x3 + x3 * np.sqrt(1 + x4) * np.sqrt(1 + q * x5)) / x2)), q, lambda: gap * portion(0, sigma_b2), lambda: 4 * x0 * portion(sigma_m2, sigma_b2) * np.arctan2(gap, np.sqrt(gap) * np.sqrt(x5)))
 
 
 def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -208,7 +209,7 @@ def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Arra
         x0 = np.arctan(q / np.sqrt(1 + 2 * q))
         x1 = 0.6366197723675814
         x2 = 2 - gap
-        return scaled(portion(sigma_m2 * at_extremes(x0 * x1, q, lambda: 0, lambda: 1), sigma_b2), at_extremes(q / (x0 * np.sqrt(1 + gap * q) * np.sqrt(1 + q * x2)), q, lambda: 1, lambda: x1 / (np.sqrt(gap) * np.sqrt(x2))))
+        return at_extremes(portion(sigma_m2 * x0 * x1, sigma_b2) * ((q / (x0 * np.sqrt(1 + gap * q) * np.sqrt(1 + q * x2)))), q, lambda: portion(0, sigma_b2), lambda: scaled(portion(sigma_m2, sigma_b2), x1 / (np.sqrt(gap) * np.sqrt(x2))))
 
 
 def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:

@@ -8,10 +8,16 @@ from numerics.runtime.quadrature_numpy import Real, batches, flat_points
 
 
 def jump_at_zero(f: Elementwise, scale: np.ndarray, p: list[np.ndarray]) -> np.ndarray:
-    """f(0+) - f(0-), where a difference of a few ulp, that of two formulas for one value, counts as 0; (n,)."""
-    after, before = (np.broadcast_to(f(side * 1e-150 * scale, *p), scale.shape) for side in (1.0, -1.0))
-    ulp = np.finfo(np.float64).eps * np.maximum(np.abs(after), np.abs(before))
-    return np.where(np.abs(after - before) > 8 * ulp, after - before, 0.0)
+    """f(0+) - f(0-), where a difference of a few ulp, that of two formulas for one value, counts as 0; (n,).
+
+    So does one that grows with the distance from 0: f is continuous there.
+    """
+    steps = []
+    for near in (1e-150, 1e-140):
+        after, before = (np.broadcast_to(f(side * near * scale, *p), scale.shape) for side in (1.0, -1.0))
+        ulp = np.finfo(np.float64).eps * np.maximum(np.abs(after), np.abs(before))
+        steps.append(np.where(np.abs(after - before) > 8 * ulp, after - before, 0.0))
+    return np.where(np.abs(steps[1]) < 2 * np.abs(steps[0]), steps[0], 0.0)
 
 
 def correlation_rule(rest: np.ndarray, drop: np.ndarray, resolution: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -201,7 +207,7 @@ def gaussian_slope(
         i = np.flatnonzero(side & (v > 0) & (v < np.inf))
         near = apart[i] if sign > 0 else np.maximum(2 - apart[i], 0.0)
         law = v[i], np.sqrt(near / (2 - near)), sign, [each[i] for each in p], finest[i]
-        with np.errstate(divide="ignore"):  # infinite at the ends: f jumps
-            across = np.where(jump[i] == 0, 0.0, jump[i] ** 2 / (2 * np.pi * np.sqrt(near * (2 - near))))
-        value[i] = price_integrand(slope, jump[i], *law) + across
+        value[i], k = price_integrand(slope, jump[i], *law), np.flatnonzero(jump[i])
+        with np.errstate(divide="ignore"):  # infinite at the ends
+            value[i[k]] += jump[i[k]] ** 2 / (2 * np.pi * np.sqrt(near[k] * (2 - near[k])))
     return value.reshape(shape)[()]

@@ -14,10 +14,16 @@ from numerics.runtime.slopes_torch import Elementwise, Real, require_closed
 
 
 def jump_at_zero(f: Elementwise, scale: Tensor, p: list[Tensor]) -> Tensor:
-    """f(0+) - f(0-), where a difference of a few ulp, that of two formulas for one value, counts as 0; (n,)."""
-    after, before = (f(side * 1e-150 * scale, *p).expand(scale.shape) for side in (1.0, -1.0))
-    ulp = torch.finfo(torch.float64).eps * torch.maximum(torch.abs(after), torch.abs(before))
-    return torch.where(torch.abs(after - before) > 8 * ulp, after - before, 0.0)
+    """f(0+) - f(0-), where a difference of a few ulp, that of two formulas for one value, counts as 0; (n,).
+
+    So does one that grows with the distance from 0: f is continuous there.
+    """
+    steps = []
+    for near in (1e-150, 1e-140):
+        after, before = (f(side * near * scale, *p).expand(scale.shape) for side in (1.0, -1.0))
+        ulp = torch.finfo(torch.float64).eps * torch.maximum(torch.abs(after), torch.abs(before))
+        steps.append(torch.where(torch.abs(after - before) > 8 * ulp, after - before, 0.0))
+    return torch.where(torch.abs(steps[1]) < 2 * torch.abs(steps[0]), steps[0], 0.0)
 
 
 def legendre_rule(n: int) -> tuple[Tensor, Tensor]:
