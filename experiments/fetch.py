@@ -26,6 +26,7 @@ def fetched(name: str, filename: str, sha256: str, folder: Path) -> Path:
     import pooch  # here, since it is slow to import and seldom needed
     from requests import RequestException
 
+    pooch.get_logger().setLevel("WARNING")
     reason = "there is no mirror"
     for mirror in MIRRORS[name]:
         try:

@@ -62,7 +62,7 @@ def train_options(command: Function) -> Function:
 
 @click.command(
     cls=Command,
-    epilog="\b\nExample: meanbits train deterministic --phi tanh --depth 5 --lr 1e-3 --sigma-m2 0.9 --sigma-b2 0.001",
+    epilog="\b\nExample: meanbits train deterministic --phi tanh --depth 5 --sigma-m2 0.9 --sigma-b2 0.001",
 )
 @train_options
 @json_option

@@ -35,7 +35,6 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
     """Run a command line in an empty folder; `written` are the files it leaves."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MEANBITS_DATA", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def run_line(line: str) -> SimpleNamespace:
         before = set(tmp_path.rglob("*"))
@@ -359,7 +358,7 @@ def test_paper_writes_one_report(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setitem(sys.modules, "experiments.verify", fake_verify(passed))
     few = chosen(["eq.chi", "crit.deterministic"])
     monkeypatch.setattr("experiments.claims.catalogue.settle", lambda on_result: settle(few, on_result))
-    monkeypatch.setattr("meanbits.run_commands.FIGURES", {"1": SimpleNamespace(id="1", made=made)})
+    monkeypatch.setattr("meanbits.run_commands.FIGURES", {"1": SimpleNamespace(id="1", trains=False, made=made)})
     result = run("paper --preset smoke -o results --json")
     verdict = "all 20 checks passed" if passed else "10 of 20 checks failed"
     assert result.code == (0 if passed else 1)

@@ -245,7 +245,7 @@ def test_variance_keeps_its_digits_as_means_polarise() -> None:
     with torch.no_grad():
         layer.mean.fill_(1 - gap)
     exact = float(1 - (mpmath.mpf(1 - gap)) ** 4)
-    got = float(layer.field(torch.full((1, 100), 1 - gap, dtype=torch.float64)).variance)
+    got = float(layer.field(torch.full((1, 100), 1 - gap, dtype=torch.float64)).variance.detach())
     assert got == pytest.approx(exact, rel=1e-15)
 
 

@@ -1,0 +1,18 @@
+"""What every test gets: no network, and a cache of its own."""
+
+from pathlib import Path
+
+import pytest
+
+from experiments import fetch
+
+NOWHERE = "http://127.0.0.1:9/"  # the discard port: refused at once
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data sets are not fetched, and nothing is left in the user's cache; the folder of the test's cache."""
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setattr(fetch, "MIRRORS", dict.fromkeys(fetch.MIRRORS, (NOWHERE,)))
+    return cache
