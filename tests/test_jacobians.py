@@ -106,7 +106,7 @@ SLOW = [pytest.param(surrogate, marks=pytest.mark.slow) for surrogate in (PAPER,
 @pytest.mark.parametrize("law", MEAN_LAWS, **NAMED)
 @pytest.mark.parametrize("surrogate", [SIGN, LRT, *SLOW], **NAMED)
 def test_what_the_derivative_of_sigma_adds_in_networks(surrogate: Surrogate, law: MeanLaw) -> None:
-    for width, realisations in ((80, 32), (240, 32)):
+    for width, realisations in ((60, 32), (160, 32)):
         found, network, fourth = paired(surrogate, law, width, realisations)
         terms = width_terms(network.theory, network.fixed_point, fourth)
         assert terms is not None
