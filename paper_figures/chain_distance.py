@@ -109,6 +109,8 @@ def _errors(axes: Axes, members: xr.Dataset, styles: dict[str, tuple[str, str]])
         bound = np.sqrt(np.maximum(square, 0) + HIDDEN * error)[is_hidden]
         axes.plot(widths[is_hidden], bound, linestyle="", marker=r"$\downarrow$", markersize=4.5, color=colour)
     axes.set(xlabel="width $N$", ylabel=r"rms error of ${\rm E}\,x$", xscale="log", yscale="log")
+    axes.set_xticks(shown := widths[:: -(-len(widths) // 5)], [f"{width:g}" for width in shown])
+    axes.xaxis.set_minor_formatter(NullFormatter())
     for power, label in ((-0.5, r"$N^{-1/2}$"), (-1.0, r"$N^{-1}$")):
         _power(axes, members, power, label)
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))

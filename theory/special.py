@@ -17,6 +17,9 @@ class HardTanh(sp.Function):
 
     nargs = 1
 
+    def _latex(self, printer: Any) -> str:
+        return rf"\mathrm{{hardtanh}}\left({printer.doprint(self.args[0])}\right)"
+
     @classmethod
     def eval(cls, arg: sp.Expr) -> sp.Expr | None:
         if arg.is_number and arg.is_comparable:

@@ -72,6 +72,8 @@ def _formula(theory: Theory, deepest: float) -> str:
     without_biases = {sigma_m2: 1, sigma_b2: 0}
     total = theory.total_map.subs(without_biases)
     slope = sp.simplify(replica_map.closed.diff(overlap).subs({**without_biases, overlap: 0, T: total}))
+    if slope.atoms(sp.Function):
+        return ""
     if not (slope.is_number and 0 < slope < 1 and np.isclose(float(1 / sp.log(1 / slope)), deepest, rtol=ROUNDING)):
         return ""
     return f"1/{sp.latex(sp.log(1 / slope), ln_notation=True, fold_short_frac=True, inv_trig_style='full')}"
