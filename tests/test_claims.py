@@ -21,6 +21,7 @@ NOT_AS_STATED = {
     "crit.means": CORRECTED,
 }
 SLOW = {"eq.lrt-binary", "eq.lrt-continuous", "eq.random-binary", "eq.replica", "crit.lrt-binary", "crit.random-binary",
+        "eq.continuous-neurons", "eq.convex", "crit.curve-feasible", "crit.lrt-continuous",
         "crit.stochastic-binary", "crit.depth-bound", "crit.convexity", "crit.smallest-gain"}  # fmt: skip
 EVERY = [pytest.param(claim, id=claim.id, marks=[pytest.mark.slow] * (claim.id in SLOW)) for claim in CLAIMS]
 

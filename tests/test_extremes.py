@@ -181,6 +181,7 @@ def test_the_curve_of_ternary_weights_is_critical() -> None:
         assert float(maps.variance_map(*state)) == pytest.approx(point.q, rel=1e-13)
 
 
+@pytest.mark.slow
 def test_fixed_weights_in_paper_form_are_critical_along_a_ray() -> None:
     """Only sigma_b2 / sigma_m2 and q are determined: curve_constraint gives q, sigma_m2 is free."""
     theory = derive(compose("deterministic", weights="fixed", form="paper", gain="1.1"))

@@ -402,6 +402,7 @@ def test_gradients_and_second_derivatives(name):
     assert torch.autograd.gradgradcheck(lambda m, v: gaussian_torch.gaussian_mean(f, m, v), points, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_gradients_of_parameters_and_of_two_functions():
     def f(u, k):
         return torch.tanh(k * u)

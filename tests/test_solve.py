@@ -103,7 +103,7 @@ def test_phases_beside_the_critical_curve() -> None:
         assert fixed_point(theory, means, biases).chi_1 == pytest.approx(1, abs=1e-11)
 
 
-@pytest.mark.parametrize("neurons", ["erf", "relu", "hardtanh"])
+@pytest.mark.parametrize("neurons", ["erf", "relu", pytest.param("hardtanh", marks=pytest.mark.slow)])
 def test_the_gap_decays_as_a_power_of_depth_at_criticality(neurons: str) -> None:
     theory = derive(compose("continuous", neurons=neurons))
     maps, law = compile_theory(theory), gap_decay(theory.maps)

@@ -11,12 +11,15 @@ from theory import arbitrary_precision
 from theory.compose import compose
 from theory.surrogates import CATALOGUE, Surrogate
 
+QUICK = ("deterministic", "soudry", "baldassi", "random-binary")  # `make paper` runs the checks on every row
+ROWS = [pytest.param(row, id=row.name, marks=() if row.name in QUICK else pytest.mark.slow) for row in CATALOGUE]
+
 
 def failures(results: tuple[CheckResult, ...]) -> list[CheckResult]:
     return [result for result in results if not result.passed]
 
 
-@pytest.mark.parametrize("surrogate", CATALOGUE, ids=lambda surrogate: surrogate.name)
+@pytest.mark.parametrize("surrogate", ROWS)
 def test_catalogue(surrogate: Surrogate) -> None:
     results = verify([surrogate])
     assert len(results) >= 6
