@@ -18,6 +18,8 @@ GROUPS = (
     ("certificates", "benchmarks.critical:certificate_rows", "proofs about critical initialisations"),
     ("critical", "benchmarks.critical:critical_rows", "critical curves"),
     ("neural-tangents", "benchmarks.peer:peer_rows", "beside neural-tangents, where it is installed"),
+    ("simulation", "benchmarks.simulation:simulation_rows", "random networks"),
+    ("layers", "benchmarks.layers:layer_rows", "Torch layers and batched trainings"),
     ("derivation", "benchmarks.processes:derivation_rows", "derivations in fresh processes"),
     ("start", "benchmarks.processes:start_rows", "whole commands, the interpreter's start included"),
 )

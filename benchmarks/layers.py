@@ -86,7 +86,7 @@ def _greatest_memory(case: Callable[[], object]) -> float:
 
 
 def _batch_rows() -> list[Row]:
-    """An epoch of ten steps of 16 cells of depth 20 and width 128 on two threads; alone on one, too, if that is faster."""
+    """An epoch of ten steps of 16 cells on two threads, against the same alone, on as many threads as serve best."""
     progress("batched training")
     cells = [replace(CELL, seed=seed, sigma_m2=0.5 + 0.02 * seed) for seed in range(CELLS)]
     train = images_of(CELL, load("digits"), "cpu").train
