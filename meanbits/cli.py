@@ -49,8 +49,9 @@ class Commands(click.Group):
 def cli(ctx: click.Context) -> None:
     """A workbench for the mean-field theory of binary neural networks.
 
-    It derives the theory of a surrogate from its definition, emits it as code, checks it, and draws the figures of
-    Stamatescu et al. 2020 (arXiv 1902.00177). A surrogate S is a name of `meanbits catalogue`, or composed by options.
+    It derives the theory of a surrogate from its definition, emits it as code, solves and checks it, simulates and
+    trains the networks it is about, and draws the figures of Stamatescu et al. 2020 (arXiv 1902.00177). A surrogate S
+    is a name of `meanbits catalogue`, or composed by options.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
