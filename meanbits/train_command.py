@@ -30,6 +30,7 @@ TRAIN_OPTIONS = (
     click.option("--lr", metavar="R", type=Number(), help="Learning rate, default 2e-4."),
     click.option("--batch-size", metavar="B", type=WHOLE, help="Images of a step, default 64."),
     click.option("--optimiser", metavar="O", help="adam (default), sgd, momentum or rmsprop."),
+    click.option("--schedule", metavar="NAME", help="Of the learning rate: constant (default), or cosine, to 0."),
     click.option("--seed", metavar="I", type=click.IntRange(min=0), help="Seed, default 0."),
     click.option("--sigma-m2", metavar="X", type=Number(low=0), required=True, help="Variance of the weight means."),
     click.option("--sigma-b2", metavar="Y", type=Number(low=0), required=True, help="Variance of the biases."),

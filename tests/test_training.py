@@ -145,6 +145,14 @@ def test_variants_train(changes: dict[str, Any]) -> None:
     assert set(record["sampled"]) == {"1", "3"}
 
 
+def test_cosine_schedule_falls_from_lr_to_nothing() -> None:
+    settings = replace(SMALL, schedule="cosine", epochs=2)
+    rates: list[float] = []
+    train_cell(settings, on_epoch=lambda training: rates.append(training.optimiser.param_groups[0]["lr"]))
+    # 4 steps an epoch: the last of each is at 3/8 and 7/8 of the way.
+    assert rates == pytest.approx([settings.lr * (1 + math.cos(math.pi * k / 8)) / 2 for k in (3, 7)], rel=1e-15)
+
+
 def test_digits_are_learnt() -> None:
     record = train_cell(Settings(depth=2, width=64, epochs=8, lr=5e-3, samples=5))
     assert record["surrogate"]["test_accuracy"] > 0.8
@@ -263,6 +271,8 @@ def test_checkpoints_of_other_settings_are_refused(tmp_path: Path) -> None:
     restored(replace(SMALL, epochs=9), path)
     with pytest.raises(CheckpointError, match=r"training.pt is of other settings \(lr\)"):
         restored(replace(SMALL, lr=1e-3), path)
+    with pytest.raises(CheckpointError, match=r"training.pt is of other settings \(.*schedule\)"):
+        restored(replace(SMALL, schedule="cosine"), path)
 
 
 @pytest.mark.parametrize("damage", [lambda packed: packed[:-200], lambda packed: b"", lambda packed: b"text"])
@@ -326,6 +336,7 @@ def test_tensorboard_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ({"sigma_b2": -1.0}, "sigma_b2 = -1.0"),
         ({"optimiser": "adm"}, "optimiser = adm: choose adam"),
         ({"readout": "sum"}, "readout = sum: choose field"),
+        ({"schedule": "step"}, "schedule = step: choose constant, cosine"),
         ({"surrogate": "determinstic"}, "did you mean deterministic"),
         ({"surrogate": "random-binary"}, "fixed signs, so nothing trains"),
         ({"surrogate": "baldassi"}, "use depth 1"),

@@ -45,12 +45,12 @@ def restore(training: Training, settings: Settings, path: Path) -> None:
     """Bring a training that has just started to where the checkpoint was written.
 
     Raises:
-        CheckpointError: no checkpoint of ours, or one of other settings (epochs may differ).
+        CheckpointError: no checkpoint of ours, or one of other settings (epochs may differ at a constant lr).
     """
     document = read(path)
-    if _lasting(json.loads(document["settings"])) != _lasting(asdict(settings)):
-        changed = [name for name, value in json.loads(document["settings"]).items()
-                   if name != "epochs" and value != asdict(settings)[name]]  # fmt: skip
+    mine, theirs = _lasting(asdict(settings)), _lasting(json.loads(document["settings"]))
+    changed = [name for name in sorted({*mine, *theirs}) if mine.get(name) != theirs.get(name)]
+    if changed:
         raise CheckpointError(f"{path} is of other settings ({', '.join(changed)}): give those, or name another file")
     network = training.network
     with torch.no_grad():
@@ -85,7 +85,9 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def _lasting(settings: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name != "epochs"}
+    """What a training that goes on must keep: all but the number of epochs, where lr does not depend on it."""
+    free = {"epochs"} if settings.get("schedule", "constant") == "constant" else set[str]()
+    return {name: value for name, value in settings.items() if name not in free}
 
 
 def _generators(training: Training) -> list[torch.Generator]:

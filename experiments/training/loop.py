@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -79,12 +80,22 @@ def _epoch(training: Training, images: Tensor, labels: Tensor) -> Tensor:
         training.steps += 1
         if not bool(torch.isfinite(loss).all()):
             _note_failures(training, loss, images[chosen])
+        _schedule(training, -(-len(images) // settings.batch_size))
         training.optimiser.zero_grad()
         loss.sum().backward()
         training.optimiser.step()
         network.project_()
         total += loss.detach() * (chosen.shape[1] / len(images))
     return total
+
+
+def _schedule(training: Training, steps: int) -> None:
+    """Set the learning rate of this step, an epoch having so many: lr (1 + cos(pi t)) / 2 at the fraction t done."""
+    settings = training.network.settings
+    if settings.schedule == "cosine":
+        done = (training.steps - 1) / (steps * settings.epochs)
+        for group in training.optimiser.param_groups:
+            group["lr"] = settings.lr * (1 + math.cos(math.pi * done)) / 2
 
 
 @torch.no_grad()

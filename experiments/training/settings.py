@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from theory.surrogates import Surrogate
 
 OPTIMISERS = ("adam", "sgd", "momentum", "rmsprop")
+SCHEDULES = ("constant", "cosine")
 READOUTS = ("field", "moments", "real")
 INPUTS, KEPT, DTYPES = ("means", "real"), ("project", "tanh"), ("float32", "float64")
 PARTS = ("weights", "neurons", "noise", "treatment", "form", "phi", "gain")
@@ -28,6 +29,7 @@ class Settings:
     "field" (logits are the mean field of a last layer of binary weights), "moments" (the same, narrowed by the field's
     variance), "real" (its weights are real). keep: how |M| <= 1 is kept, "project" after each step or "tanh". samples:
     how many stochastic networks are averaged at most. evaluated: training images that accuracies are measured on.
+    schedule: lr is "constant", or falls to 0 by a "cosine".
 
     Stamatescu et al. 2020 give Adam, 2e-4, batches of 64 and 10 epochs; the rest is a choice.
 
@@ -61,6 +63,7 @@ class Settings:
     dtype: str = "float32"
     samples: int = 100
     evaluated: int = 10_000
+    schedule: str = "constant"
 
     def __post_init__(self) -> None:
         for name in (*POSITIVE, "evaluated", "samples"):
@@ -70,7 +73,8 @@ class Settings:
         _require(0 < self.lr < math.inf, "lr", self.lr, "give a finite number > 0, for example 2e-4")
         _require(0 <= self.sigma_b2 < math.inf, "sigma_b2", self.sigma_b2, "give a finite number >= 0")
         _require(0 <= self.seed < 2**32, "seed", self.seed, "give a whole number, 0 or more")
-        known = {"optimiser": OPTIMISERS, "readout": READOUTS, "inputs": INPUTS, "keep": KEPT, "dtype": DTYPES}
+        known = {"optimiser": OPTIMISERS, "readout": READOUTS, "inputs": INPUTS, "keep": KEPT, "dtype": DTYPES,
+                 "schedule": SCHEDULES}  # fmt: skip
         for name, choices in known.items():
             _require(getattr(self, name) in choices, name, getattr(self, name), f"choose {', '.join(choices)}")
         self._check_surrogate()
