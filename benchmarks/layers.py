@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.timing import MILLISECONDS, SECONDS, Row, interleaved, progress, timed_row
+from benchmarks.timing import MILLISECONDS, SECONDS, Row, Timing, interleaved, progress, timed_row
 from experiments.data import load
+from experiments.sweep.pools import LocalPool, available_cores, local_pool
+from experiments.sweep.trainings import batch_limit
 from experiments.training.cells import images_of
-from experiments.training.counterparts import Labelled
 from experiments.training.draws import streams
 from experiments.training.loop import epochs, started
 from experiments.training.network import initialised
@@ -21,15 +22,15 @@ from experiments.training.settings import Settings
 from numerics.layers import BinaryLinear
 
 BATCH, SIZE, ROUNDS = 64, 1024, 51
-TIME_LIMIT, MEMORY_LIMIT, BATCH_LIMIT = 2.3, 2.5, 1 / 3
+TIME_LIMIT, MEMORY_LIMIT, BATCH_LEAST = 2.3, 2.5, 3.0
 LAYER, LINEAR, FLOOR = "marginalised", "Linear + tanh", "floor: its six matrix products"
-TOGETHER, ALONE, ALONE_1 = "one batch, 2 threads", "one after another, 2 threads", "one after another, 1 thread"
-CELLS, CELL_ROUNDS = 16, 3
-CELL = Settings(phi="tanh", depth=20, width=128, train_size=640, epochs=1, lr=1e-3)
+TOGETHER, ALONE, ALONE_1 = "in batches, a process a core", "one after another, a thread a core", "on one thread"
+CELLS, CELL_ROUNDS = 16, 5
+CELL = Settings(phi="tanh", depth=20, width=128, train_size=640, epochs=4, lr=1e-3)
 
 
 def layer_rows() -> list[Row]:
-    """Forward and backward at 64 x 1024 x 1024: time and greatest memory; and a batch of trainings of two threads."""
+    """Forward and backward at 64 x 1024 x 1024: time and greatest memory; and trainings in batches."""
     progress("layers")
     x = torch.rand(BATCH, SIZE).mul_(2).sub_(1).requires_grad_()
     layer, linear = BinaryLinear(SIZE, SIZE), nn.Sequential(nn.Linear(SIZE, SIZE), nn.Tanh())
@@ -86,28 +87,35 @@ def _greatest_memory(case: Callable[[], object]) -> float:
 
 
 def _batch_rows() -> list[Row]:
-    """An epoch of ten steps of 16 cells on two threads, against the same alone, on as many threads as serve best."""
+    """16 cells in batches, a process and a thread each core, as a sweep trains them; and one after another."""
     progress("batched training")
     cells = [replace(CELL, seed=seed, sigma_m2=0.5 + 0.02 * seed) for seed in range(CELLS)]
-    train = images_of(CELL, load("digits"), "cpu").train
-    threads = torch.get_num_threads()
-    cases = {
-        TOGETHER: lambda: _epoch(cells, train, 2),
-        ALONE: lambda: [_epoch([cell], train, 2) for cell in cells],
-        ALONE_1: lambda: [_epoch([cell], train, 1) for cell in cells],
-    }
-    timings = interleaved(cases, CELL_ROUNDS)
-    torch.set_num_threads(threads)
-    group = f"{CELLS} cells, {CELL.depth} layers of {CELL.width}, 10 steps"
-    best = min(ALONE, ALONE_1, key=lambda name: timings[name].seconds)
+    size = batch_limit("cpu")
+    with local_pool(available_cores()) as pool, local_pool(1) as one:
+        cases = {
+            TOGETHER: partial(_trained, pool, [cells[start : start + size] for start in range(0, CELLS, size)], 1),
+            ALONE: partial(_trained, one, [[cell] for cell in cells], available_cores()),
+            ALONE_1: partial(_trained, one, [[cell] for cell in cells], 1),
+        }
+        timings = {name: Timing(each.wall, each.wall) for name, each in interleaved(cases, CELL_ROUNDS).items()}
+    group = f"{CELLS} cells, {CELL.depth} layers of {CELL.width}, 40 steps, {available_cores()} cores"
+    together = timings[TOGETHER]
     return [
-        timed_row(group, TOGETHER, timings[TOGETHER], SECONDS, (best, timings[best]), BATCH_LIMIT),
-        *(timed_row(group, name, timings[name], SECONDS) for name in (ALONE, ALONE_1)),
+        timed_row(group, TOGETHER, together, SECONDS),
+        timed_row(group, ALONE, timings[ALONE], SECONDS, (TOGETHER, together), least=BATCH_LEAST),
+        timed_row(group, ALONE_1, timings[ALONE_1], SECONDS, (TOGETHER, together)),
     ]
 
 
-def _epoch(cells: Sequence[Settings], train: Labelled, threads: int) -> Tensor:
+def _trained(pool: LocalPool, batches: Sequence[Sequence[Settings]], threads: int) -> None:
+    for future in [pool.submit(_train, batch, threads) for batch in batches]:
+        future.result()
+
+
+def _train(cells: Sequence[Settings], threads: int) -> None:
+    """In a worker: initialise and train, without measuring what comes out."""
     torch.set_num_threads(threads)
-    found = streams(cells)
+    train, found = images_of(cells[0], load("digits"), "cpu").train, streams(cells)
     training = started(initialised(cells, train.images.shape[1], found.initial), found)
-    return next(epochs(training, train.images, train.labels))
+    for _ in epochs(training, train.images, train.labels):
+        pass

@@ -39,8 +39,8 @@ Example: meanbits sweep figure_2_smoke -o output/figure_2_smoke.nc"""
 @click.option("--scheduler", metavar="ADDRESS", help="Train on the workers of a Dask scheduler, as tcp://host:8786.")
 @click.option("--timeout", metavar="S", type=Number(low=0.1), default=30.0,
               help="Seconds a scheduler has to answer, default 30.")  # fmt: skip
-@click.option("--batch", metavar="N", type=click.IntRange(min=1), default=16,
-              help="Cells of one shape trained as one computation at most, default 16.")  # fmt: skip
+@click.option("--batch", metavar="N", type=click.IntRange(min=1),
+              help="Cells of one shape trained as one computation at most, default 8, or 64 on a GPU.")  # fmt: skip
 @click.option("--data-dir", metavar="FOLDER", type=FOLDER, help="Folder of the idx.gz files.")
 @click.option("--device", metavar="D", default="cpu", help="cpu, cuda or cuda:I, default cpu.")
 @click.option("--ledger", metavar="PATH", type=FOLDER, help="Default: the output's name with .sqlite.")
@@ -135,14 +135,22 @@ def _pool(
 
 
 def _train(
-    grid: Grid, ledger: Any, pool: Pool, batch: int, retry_failed: bool, data_dir: Path | None, device: str, **_: Any
+    grid: Grid,
+    ledger: Any,
+    pool: Pool,
+    batch: int | None,
+    retry_failed: bool,
+    data_dir: Path | None,
+    device: str,
+    **_: Any,
 ) -> None:
     from experiments.sweep.run import run
-    from experiments.sweep.trainings import trainer
+    from experiments.sweep.trainings import batch_limit, trainer
 
     folder = None if data_dir is None else data_dir.absolute()
     with _bar(len(grid.cells)) as tick:
-        run(grid, ledger, trainer(folder, device), pool, limit=batch, again=retry_failed, tick=tick)
+        run(grid, ledger, trainer(folder, device), pool, limit=batch or batch_limit(device), again=retry_failed,
+            tick=tick)  # fmt: skip
 
 
 @contextmanager

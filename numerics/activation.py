@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-from numerics.field import Field, State, accumulated, field_moments, product
+from numerics.field import Field, State, accumulated, field_moments, mean_field
 from numerics.layer_rule import LayerRule
 
 
@@ -15,7 +13,7 @@ def layer_field(rule: LayerRule, state: State, weights: Tensor, bias: Tensor) ->
     """The field of a layer by a rule: states (..., batch, in), weights (..., out, in), biases (..., out)."""
     if rule.field == "sharp":
         m, means, biases = map(accumulated, (state.mean, weights, bias))
-        return Field(product(m, means.mT, biases, 1 / math.sqrt(m.shape[-1])), None)
+        return Field(mean_field(m, means, biases), None)
     return field_moments(state, weights, bias, rule.weight_second_moment, rule.gradient_through_sigma)
 
 

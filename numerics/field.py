@@ -31,61 +31,68 @@ def accumulated(tensor: Tensor) -> Tensor:
 
 
 def product(left: Tensor, right: Tensor, added: Tensor, scale: float = 1.0) -> Tensor:
-    """scale left (..., n, k) right (..., k, m) plus a row (..., m); matrices, or stacks of matrices."""
-    if left.dim() == 2:
-        return torch.addmm(added, left, right, alpha=scale)
-    return torch.baddbmm(added.unsqueeze(-2), left, right, alpha=scale)
+    """scale left (..., n, k) right (..., k, m) + added (..., n or 1, m or 1); matrices, or stacks of matrices."""
+    add = torch.addmm if left.dim() == 2 else torch.baddbmm
+    return add(added, left, right, alpha=scale)
+
+
+def mean_field(m: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
+    """hbar = M m / sqrt(N) + b, (..., n, out): states (..., n, N), weights (..., out, N), biases (..., out)."""
+    return product(m, weights.mT, bias.unsqueeze(-2), 1 / math.sqrt(m.shape[-1]))
 
 
 class BitMoments(torch.autograd.Function):
     """hbar = M m / sqrt(N) + b and Sigma = (1/N) sum_j [R (1 - m_j^2) + V_ij m_j^2], V = R - M^2, for states of bits.
 
-    Two matrix products forward and four backward; V is made again rather than kept. All terms of the sum are >= 0, so
-    Sigma keeps its digits as means go to +-1.
+    Two matrix products forward and four backward. All terms of the sum are >= 0, so Sigma keeps its digits as means go
+    to +-1. Squares are made again rather than kept, and the weights' gradient takes the place of theirs: at wide layers
+    a fresh matrix costs as much as what fills it.
     """
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(m: Tensor, weights: Tensor, bias: Tensor, second_moment: float) -> tuple[Tensor, Tensor]:
-        return product(m, weights.mT, bias, 1 / math.sqrt(m.shape[-1])), _variance(m * m, None, weights, second_moment)
+        return mean_field(m, weights, bias), _variance(m * m, None, weights, second_moment)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        ctx.second_moment = inputs[3]
         ctx.save_for_backward(inputs[0], inputs[1])
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         (m, weights), (of_mean, of_variance) = ctx.saved_tensors, grad_outputs
-        n, second, of_m, of_weights = m.shape[-1], ctx.second_moment, None, None
-        along, across = of_mean / math.sqrt(n), of_variance * (2 / n)
+        of_m = of_weights = None
+        place = weights * weights if ctx.needs_input_grad[0] else torch.empty_like(weights)
         if ctx.needs_input_grad[0]:
-            of_square = across @ _spread(weights, second) - second * across.sum(-1, keepdim=True)
-            of_m = torch.addcmul(along @ weights, m, of_square)
+            of_m = _gradient(of_mean, of_variance @ place, weights, m)
         if ctx.needs_input_grad[1]:
-            of_weights = _less(weights, across.mT @ (m * m), along.mT, m)
+            square = m * m
+            slope = of_variance.mT @ square if torch.is_grad_enabled() else _add_product_(place, of_variance.mT, square)
+            of_weights = _gradient(of_mean.mT, slope, m, weights)
         return of_m, of_weights, of_mean.sum(-2), None
+
+
+def _gradient(of_mean: Tensor, slope: Tensor, other: Tensor, own: Tensor) -> Tensor:
+    """of_mean other / sqrt(N) - 2 own slope / N, the gradient of either factor; in slope's place if that may be."""
+    n = own.shape[-1]
+    if torch.is_grad_enabled():
+        return (of_mean @ other) / math.sqrt(n) - (2 / n) * own * slope
+    slope *= own
+    return _add_product_(slope, of_mean, other, 1 / math.sqrt(n), -2 / n)
+
+
+def _add_product_(place: Tensor, left: Tensor, right: Tensor, scale: float = 1.0, kept: float = 0.0) -> Tensor:
+    """scale left right + kept place, in its place."""
+    add = place.addmm_ if place.dim() == 2 else place.baddbmm_
+    return add(left, right, alpha=scale, beta=kept)
 
 
 def _variance(square: Tensor, r: Tensor | None, weights: Tensor, second_moment: float) -> Tensor:
     """(1/N) sum_j [R (r_j - m_j^2) + V_ij m_j^2], r = 1 if None; square = m^2."""
     rest = ((1 if r is None else r) - square).sum(-1, keepdim=True) * (second_moment / square.shape[-1])
-    return torch.add(rest, square @ _spread(weights, second_moment).mT, alpha=1 / square.shape[-1])
-
-
-def _spread(weights: Tensor, second_moment: float) -> Tensor:
-    """V = R - M^2, in one pass."""
-    return torch.addcmul(weights.new_full((), second_moment), weights, weights, value=-1)
-
-
-def _less(weights: Tensor, slope: Tensor, left: Tensor, right: Tensor) -> Tensor:
-    """left right - weights * slope, in the place of slope where no graph of it is wanted."""
-    if torch.is_grad_enabled():
-        return left @ right - weights * slope
-    slope *= weights
-    add = slope.addmm_ if slope.dim() == 2 else slope.baddbmm_
-    return add(left, right, beta=-1)
+    spread = torch.addcmul(weights.new_full((), second_moment), weights, weights, value=-1)
+    return product(square, spread.mT, rest, 1 / square.shape[-1])
 
 
 def field_moments(
@@ -100,7 +107,7 @@ def field_moments(
     if state.second_moment is None and second_moment is not None and through_variance:
         hbar, variance = BitMoments.apply(m, weights, bias, second_moment)  # pyright: ignore
         return Field(hbar, variance)
-    hbar = product(m, weights.mT, bias, 1 / math.sqrt(m.shape[-1]))
+    hbar = mean_field(m, weights, bias)
     r = None if state.second_moment is None else accumulated(state.second_moment)
     with torch.set_grad_enabled(torch.is_grad_enabled() and through_variance):
         square = m * m

@@ -23,7 +23,7 @@ from experiments.sweep.ledger import opened
 from experiments.sweep.pools import Pool, available_cores, local_pool
 from experiments.sweep.results import results
 from experiments.sweep.run import run
-from experiments.sweep.trainings import DIMENSIONS, shipped, trainer, training_grid
+from experiments.sweep.trainings import DIMENSIONS, batch_limit, shipped, trainer, training_grid
 from experiments.trainable_depth import constant, trainable_depth
 from experiments.training.network import CLASSES
 from experiments.training.settings import composed
@@ -34,7 +34,6 @@ from theory.surrogates import Surrogate
 CHANCE = 1 / CLASSES
 FACTOR = 6  # of xi_c, in the paper's figure 2
 ACCURACY = "surrogate_train_accuracy"
-BATCH = {"cpu": 16, "cuda": 64}  # cells trained as one computation
 PRESETS = {preset: preset for preset in ("smoke", "quick", "paper")}
 SMOKE = "smoke"
 
@@ -89,7 +88,7 @@ def trained(
     device = _device(preset)
     folder = None if data_dir is None else data_dir.absolute()
     with _ledger(grid, preset) as path, _pool(preset, device) as pool, opened(path, grid, resume=True) as book:
-        run(grid, book, trainer(folder, device), pool, limit=BATCH[device], tick=_from_one(tick))
+        run(grid, book, trainer(folder, device), pool, limit=batch_limit(device), tick=_from_one(tick))
         found = results(grid, book.rows(), DIMENSIONS)
     shown = [each for each in found if str(each).startswith((*kept, "status", "seconds"))]
     # What fails to train is at chance; a cell is never left out.

@@ -88,6 +88,11 @@ def trainer(data_dir: Path | None, device: str) -> Trainer:
                    cost=lambda settings: settings.cost)  # fmt: skip
 
 
+def batch_limit(device: str) -> int:
+    """Cells trained as one computation at most: more use the caches of a processor no better, but fill a GPU."""
+    return 8 if device == "cpu" else 64
+
+
 def _train(data_dir: Path | None, device: str, cells: Sequence[Settings]) -> list[Record | Failure]:
     """In a worker, which alone needs Torch."""
     from experiments.training.cells import train_cells_batched

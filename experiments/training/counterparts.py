@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from torch import Tensor
 from experiments.training.draws import layer_draws
 from experiments.training.network import Network, network_rule
 from numerics.activation import drawn_signs
-from numerics.field import product
+from numerics.field import mean_field
 from numerics.layer_rule import LayerRule
 
 CHUNK = 1000  # images at a time
@@ -81,7 +80,7 @@ def sampled_outputs(
 def _through(network: Network, weights: list[Tensor], state: Tensor, neurons: Callable[[Tensor], Tensor]) -> Tensor:
     """The readout's field in a network of given weights and neurons."""
     for layer, (matrix, bias) in enumerate(zip(weights, network.biases, strict=True)):
-        field = product(state, matrix.mT, bias, 1 / math.sqrt(matrix.shape[-1]))
+        field = mean_field(state, matrix, bias)
         state = field if layer == len(weights) - 1 else neurons(field)
     return state
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from experiments.training.settings import Settings, composed
 from numerics.activation import activate, layer_field
-from numerics.field import Field, State, product
+from numerics.field import Field, State, mean_field
 from numerics.layer_rule import LayerRule, largest_mean, layer_rule
 from numerics.mean_draws import draw_means_
 from theory.network import FIXED
@@ -89,7 +89,7 @@ class Network:
         means = self.means(layer)
         if self.settings.readout == "moments":
             return layer_field(self.rule, state, means, bias)
-        return Field(product(state.mean, means.mT, bias, 1 / math.sqrt(means.shape[-1])), None)
+        return Field(mean_field(state.mean, means, bias), None)
 
     def logits(self, images: Tensor, draws: Draws | None = None) -> Tensor:
         """Logits (cells, batch, classes).
