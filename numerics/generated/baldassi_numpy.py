@@ -15,6 +15,8 @@ def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
 
     Beside arrays, float64 scalars become Python numbers: NumPy then reuses temporary arrays, and writes fewer.
     """
+    if all(type(argument) in (float, int, np.float64) for argument in arguments):
+        return [np.float64(argument) for argument in arguments]
     found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
     dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
     arrays = [np.asarray(argument, dtype=dtype) for argument in arguments]
@@ -29,10 +31,15 @@ def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64
     return np.broadcast_to(typed, np.broadcast_shapes(*map(np.shape, arguments))).copy()
 
 
+def holds_somewhere(condition: bool | NDArray[np.bool_]) -> bool:
+    """Whether it is true of any element; much faster for a single one than np.any."""
+    return bool(condition.any() if isinstance(condition, np.ndarray) else condition)
+
+
 def portion(part: ArrayLike, rest: ArrayLike) -> NDArray[np.float64]:
     """part / (part + rest) for part, rest >= 0: 1 where rest is 0, even if part is, or where part is infinite."""
-    share, alone = 1 / (1 + np.divide(rest, part)), np.equal(rest, 0)
-    return np.where(alone, 1.0, share)[()] if np.any(alone) else share
+    share, alone = 1 / (1 + np.divide(rest, part)), rest == 0
+    return np.where(alone, 1.0, share)[()] if holds_somewhere(alone) else share
 
 
 def mean(hbar: ArrayLike, Sigma: ArrayLike) -> NDArray[np.float64]:

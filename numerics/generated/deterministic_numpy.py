@@ -17,6 +17,8 @@ def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
 
     Beside arrays, float64 scalars become Python numbers: NumPy then reuses temporary arrays, and writes fewer.
     """
+    if all(type(argument) in (float, int, np.float64) for argument in arguments):
+        return [np.float64(argument) for argument in arguments]
     found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
     dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
     arrays = [np.asarray(argument, dtype=dtype) for argument in arguments]
@@ -31,28 +33,33 @@ def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64
     return np.broadcast_to(typed, np.broadcast_shapes(*map(np.shape, arguments))).copy()
 
 
+def holds_somewhere(condition: bool | NDArray[np.bool_]) -> bool:
+    """Whether it is true of any element; much faster for a single one than np.any."""
+    return bool(condition.any() if isinstance(condition, np.ndarray) else condition)
+
+
 def at_extremes(
     value: ArrayLike, q: ArrayLike, zero: Callable[[], ArrayLike], infinity: Callable[[], ArrayLike]
 ) -> NDArray[np.float64]:
     """value, but zero() where q is 0 and infinity() where q is infinite; all broadcast."""
-    low, high = np.equal(q, 0), np.isinf(q)
-    if np.any(low):
+    low, high = q == 0, q == np.inf
+    if holds_somewhere(low):
         value = np.where(low, zero(), value)
-    if np.any(high):
+    if holds_somewhere(high):
         value = np.where(high, infinity(), value)
     return np.asarray(value)[()]
 
 
 def portion(part: ArrayLike, rest: ArrayLike) -> NDArray[np.float64]:
     """part / (part + rest) for part, rest >= 0: 1 where rest is 0, even if part is, or where part is infinite."""
-    share, alone = 1 / (1 + np.divide(rest, part)), np.equal(rest, 0)
-    return np.where(alone, 1.0, share)[()] if np.any(alone) else share
+    share, alone = 1 / (1 + np.divide(rest, part)), rest == 0
+    return np.where(alone, 1.0, share)[()] if holds_somewhere(alone) else share
 
 
 def scaled(share: ArrayLike, value: ArrayLike) -> NDArray[np.float64]:
     """share * value, 0 where share is 0, even if value is infinite."""
-    product, nothing = np.multiply(share, value), np.equal(share, 0)
-    return np.where(nothing, 0.0, product)[()] if np.any(nothing) else product
+    product, nothing = share * value, share == 0
+    return np.where(nothing, 0.0, product)[()] if holds_somewhere(nothing) else product
 
 
 def mean(hbar: ArrayLike, Sigma: ArrayLike) -> NDArray[np.float64]:

@@ -18,6 +18,8 @@ def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
 
     Beside arrays, float64 scalars become Python numbers: NumPy then reuses temporary arrays, and writes fewer.
     """
+    if all(type(argument) in (float, int, np.float64) for argument in arguments):
+        return [np.float64(argument) for argument in arguments]
     found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
     dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
     arrays = [np.asarray(argument, dtype=dtype) for argument in arguments]
@@ -32,22 +34,27 @@ def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64
     return np.broadcast_to(typed, np.broadcast_shapes(*map(np.shape, arguments))).copy()
 
 
+def holds_somewhere(condition: bool | NDArray[np.bool_]) -> bool:
+    """Whether it is true of any element; much faster for a single one than np.any."""
+    return bool(condition.any() if isinstance(condition, np.ndarray) else condition)
+
+
 def at_extremes(
     value: ArrayLike, q: ArrayLike, zero: Callable[[], ArrayLike], infinity: Callable[[], ArrayLike]
 ) -> NDArray[np.float64]:
     """value, but zero() where q is 0 and infinity() where q is infinite; all broadcast."""
-    low, high = np.equal(q, 0), np.isinf(q)
-    if np.any(low):
+    low, high = q == 0, q == np.inf
+    if holds_somewhere(low):
         value = np.where(low, zero(), value)
-    if np.any(high):
+    if holds_somewhere(high):
         value = np.where(high, infinity(), value)
     return np.asarray(value)[()]
 
 
 def scaled(share: ArrayLike, value: ArrayLike) -> NDArray[np.float64]:
     """share * value, 0 where share is 0, even if value is infinite."""
-    product, nothing = np.multiply(share, value), np.equal(share, 0)
-    return np.where(nothing, 0.0, product)[()] if np.any(nothing) else product
+    product, nothing = share * value, share == 0
+    return np.where(nothing, 0.0, product)[()] if holds_somewhere(nothing) else product
 
 
 Real = float | np.ndarray
@@ -61,9 +68,9 @@ def flat_points(*arguments: Real) -> tuple[tuple[int, ...], list[np.ndarray]]:
 
 def correlations(rho: np.ndarray) -> np.ndarray:
     """rho, where a magnitude of 1 plus at most 1e-15, a ratio's rounding, counts as 1. Raises ValueError beyond."""
-    if np.any(np.abs(rho) > 1 + 1e-15):
+    if (np.abs(rho) > 1 + 1e-15).any():
         raise ValueError(f"correlation of magnitude {np.nanmax(np.abs(rho))}; give numbers in [-1, 1]")
-    return np.clip(rho, -1.0, 1.0)
+    return np.minimum(np.maximum(rho, -1.0), 1.0)
 
 
 def kolmogorov_density(s: np.ndarray) -> np.ndarray:
@@ -132,20 +139,21 @@ def over_pairs(term: Callable[..., np.ndarray], decay: int, variance: Real, *oth
     largest = np.finfo(np.float64).max
 
     def block(v: np.ndarray, *rest: np.ndarray) -> np.ndarray:
-        if np.any(v < 0):
+        if (v < 0).any():
             raise ValueError(f"expectations of tanh: variance {np.nanmin(v)} is negative; give numbers >= 0")
-        low, high = np.minimum(v, 1), 1 / np.clip(v, 1, largest)
+        low, large = np.minimum(v, 1), np.maximum(v, 1)
+        high = 1 / np.minimum(large, largest)
         terms = term(total, low * high * total + high * high * product, low, high, *rest)
-        return np.einsum("ij,j->i", terms, weight) / np.maximum(v[:, 0], 1) ** decay
+        return np.einsum("ij,j->i", terms, weight) / large[:, 0] ** decay
 
     return over_blocks(block, total.size, variance, *others)
 
 
 def distances(value: np.ndarray, largest: float) -> np.ndarray:
     """value in [0, largest]; beyond, up to 2e-15 is rounding and counts as the end. Raises ValueError further out."""
-    if np.any(np.abs(value - largest / 2) > largest / 2 + 2e-15):
+    if (np.abs(value - largest / 2) > largest / 2 + 2e-15).any():
         raise ValueError(f"distances from {np.nanmin(value)} to {np.nanmax(value)}; give numbers in [0, {largest}]")
-    return np.clip(value, 0.0, largest)
+    return np.minimum(np.maximum(value, 0.0), largest)
 
 
 def tanh_mean(mean: Real, variance: Real, order: int = 0) -> np.ndarray:
@@ -157,7 +165,7 @@ def tanh_mean(mean: Real, variance: Real, order: int = 0) -> np.ndarray:
     squares = np.exp(2 * nodes)
 
     def block(m: np.ndarray, v: np.ndarray) -> np.ndarray:
-        if np.any(v < 0):
+        if (v < 0).any():
             raise ValueError(f"tanh_mean: variance {np.nanmin(v)} is negative; give numbers >= 0")
         width = np.sqrt(v + squares)
         x = np.clip(m / width, -50, 50)  # beyond, erf is 1 and the density 0

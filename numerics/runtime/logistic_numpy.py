@@ -79,20 +79,21 @@ def over_pairs(term: Callable[..., np.ndarray], decay: int, variance: Real, *oth
     largest = np.finfo(np.float64).max
 
     def block(v: np.ndarray, *rest: np.ndarray) -> np.ndarray:
-        if np.any(v < 0):
+        if (v < 0).any():
             raise ValueError(f"expectations of tanh: variance {np.nanmin(v)} is negative; give numbers >= 0")
-        low, high = np.minimum(v, 1), 1 / np.clip(v, 1, largest)
+        low, large = np.minimum(v, 1), np.maximum(v, 1)
+        high = 1 / np.minimum(large, largest)
         terms = term(total, low * high * total + high * high * product, low, high, *rest)
-        return np.einsum("ij,j->i", terms, weight) / np.maximum(v[:, 0], 1) ** decay
+        return np.einsum("ij,j->i", terms, weight) / large[:, 0] ** decay
 
     return over_blocks(block, total.size, variance, *others)
 
 
 def distances(value: np.ndarray, largest: float) -> np.ndarray:
     """value in [0, largest]; beyond, up to 2e-15 is rounding and counts as the end. Raises ValueError further out."""
-    if np.any(np.abs(value - largest / 2) > largest / 2 + 2e-15):
+    if (np.abs(value - largest / 2) > largest / 2 + 2e-15).any():
         raise ValueError(f"distances from {np.nanmin(value)} to {np.nanmax(value)}; give numbers in [0, {largest}]")
-    return np.clip(value, 0.0, largest)
+    return np.minimum(np.maximum(value, 0.0), largest)
 
 
 def tanh_mean(mean: Real, variance: Real, order: int = 0) -> np.ndarray:
@@ -104,7 +105,7 @@ def tanh_mean(mean: Real, variance: Real, order: int = 0) -> np.ndarray:
     squares = np.exp(2 * nodes)
 
     def block(m: np.ndarray, v: np.ndarray) -> np.ndarray:
-        if np.any(v < 0):
+        if (v < 0).any():
             raise ValueError(f"tanh_mean: variance {np.nanmin(v)} is negative; give numbers >= 0")
         width = np.sqrt(v + squares)
         x = np.clip(m / width, -50, 50)  # beyond, erf is 1 and the density 0

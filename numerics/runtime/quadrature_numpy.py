@@ -60,6 +60,6 @@ def batches(
 
 def correlations(rho: np.ndarray) -> np.ndarray:
     """rho, where a magnitude of 1 plus at most 1e-15, a ratio's rounding, counts as 1. Raises ValueError beyond."""
-    if np.any(np.abs(rho) > 1 + 1e-15):
+    if (np.abs(rho) > 1 + 1e-15).any():
         raise ValueError(f"correlation of magnitude {np.nanmax(np.abs(rho))}; give numbers in [-1, 1]")
-    return np.clip(rho, -1.0, 1.0)
+    return np.minimum(np.maximum(rho, -1.0), 1.0)
