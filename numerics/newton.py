@@ -46,13 +46,16 @@ def _bracketed(after: Map, slope: Map, active: Chosen) -> Array:
         with np.errstate(all="ignore"):
             step = np.log(ratio) / (1 - slope(x, active[which]) / ratio)
             proposal = x * np.exp(step)
-        inside = (proposal > low) & (proposal < high)
-        done = (inside & (np.abs(step) <= LAST)) | (np.abs(ratio - 1) <= ROUNDING)
-        x = np.where(inside, proposal, np.where(done, x, np.sqrt(low) * np.sqrt(high)))
+        done = np.abs(ratio - 1) <= ROUNDING
+        astray = np.flatnonzero(~((proposal > low) & (proposal < high)))
+        proposal[astray] = np.where(done[astray], x[astray], np.sqrt(low[astray]) * np.sqrt(high[astray]))
+        step[astray] = np.inf
+        x, done = proposal, done | (np.abs(step) <= LAST)
         found[which] = x
-        if np.all(done):
+        left = np.flatnonzero(~done)
+        if left.size == 0:
             break
-        which, (x, low, high) = which[~done], (each[~done] for each in (x, low, high))
+        which, (x, low, high) = which[left], (each[left] for each in (x, low, high))
     return found
 
 
