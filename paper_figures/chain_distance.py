@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+from numpy.typing import NDArray
 
 from paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, MARKERS, figure, provenance, save, tag
 
@@ -18,6 +19,8 @@ AXES = (("width", "width $N$"), ("sigma_m2", r"$\sigma_m^2$"), ("layer", r"layer
 HIDDEN = 2.0  # standard errors below which a sampled error is shown as a bound
 WIDE = 30.0  # a larger range is drawn on a logarithmic scale
 ROUNDING = 1e-12  # nats a neuron; less is zero
+POWERS = {-0.5: (r"$N^{-1/2}$", 0, 6, "left"), -1.0: (r"$N^{-1}$", -1, -6, "right")}  # label, end, offset, side
+FloatArray = NDArray[np.float64]
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -109,23 +112,35 @@ def _errors(axes: Axes, members: xr.Dataset, styles: dict[str, tuple[str, str]])
         bound = np.sqrt(np.maximum(square, 0) + HIDDEN * error)[is_hidden]
         axes.plot(widths[is_hidden], bound, linestyle="", marker=r"$\downarrow$", markersize=4.5, color=colour)
     axes.set(xlabel="width $N$", ylabel=r"rms error of ${\rm E}\,x$", xscale="log", yscale="log")
-    axes.set_xticks(shown := widths[:: -(-len(widths) // 5)], [f"{width:g}" for width in shown])
+    axes.set_xticks(shown := _apart(widths), [f"{width:g}" for width in shown])
     axes.xaxis.set_minor_formatter(NullFormatter())
-    for power, label in ((-0.5, r"$N^{-1/2}$"), (-1.0, r"$N^{-1}$")):
-        _power(axes, members, power, label)
+    for power in POWERS:
+        _power(axes, members, power)
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _power(axes: Axes, members: xr.Dataset, power: float, label: str) -> None:
-    """A grey guide line from above the largest error at the smallest width."""
+def _apart(widths: FloatArray) -> list[float]:
+    """Those of increasing widths that leave room for their labels on a logarithmic axis."""
+    shown = [widths[0]]
+    for width in widths:
+        if width >= 3 * shown[-1]:
+            shown.append(width)
+    return shown
+
+
+def _power(axes: Axes, members: xr.Dataset, power: float) -> None:
+    """A grey guide line from above the largest error at the smallest width; its label where the panel is empty."""
     widths = members.any_width.values
     start, lowest = 1.3 * np.sqrt(members.mean_square_error.values[:, 0].max()), axes.get_ylim()[0]
     widths = widths[start * (widths / widths[0]) ** power > lowest]
     heights = start * (widths / widths[0]) ** power
     axes.plot(widths, heights, color=FAINT, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
-    axes.annotate(label, (widths[-1], heights[-1]), xytext=(0, 3), textcoords="offset points", ha="right", fontsize=7,
+    label, at, offset, side = (
+        (r"$N^{-1/2}$", 0, (6, 0), "left") if power == -0.5 else (r"$N^{-1}$", -1, (-2, 0), "right")
+    )
+    axes.annotate(label, (widths[at], heights[at]), xytext=offset, textcoords="offset points", ha=side, fontsize=7,
                   color="0.4")  # fmt: skip
 
 
