@@ -49,8 +49,6 @@ class BitMoments(torch.autograd.Function):
     a fresh matrix costs as much as what fills it.
     """
 
-    generate_vmap_rule = True
-
     @staticmethod
     def forward(m: Tensor, weights: Tensor, bias: Tensor, second_moment: float) -> tuple[Tensor, Tensor]:
         return mean_field(m, weights, bias), _variance(m * m, None, weights, second_moment)
@@ -71,6 +69,20 @@ class BitMoments(torch.autograd.Function):
             slope = of_variance.mT @ square if torch.is_grad_enabled() else _add_product_(place, of_variance.mT, square)
             of_weights = _gradient(of_mean.mT, slope, m, weights)
         return of_m, of_weights, of_mean.sum(-2), None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[tuple[Tensor, ...], tuple[int, int]]:
+        """States mapped alone are more rows; where parameters are mapped too, everything is a stack."""
+        (*tensors, second_moment), (of_m, *of_parameters, _) = args, in_dims
+        if of_parameters == [None, None]:
+            rows = tensors[0].movedim(of_m, -3).flatten(-3, -2)
+            found = BitMoments.apply(rows, *tensors[1:], second_moment)  # pyright: ignore
+            return tuple(each.unflatten(-2, (info.batch_size, -1)) for each in found), (-3, -3)
+        stacks = [each.expand(info.batch_size, *each.shape) if dim is None else each.movedim(dim, 0)
+                  for each, dim in zip(tensors, in_dims, strict=False)]  # fmt: skip
+        shape = stacks[0].shape[:-2]
+        found = BitMoments.apply(*(each.flatten(0, len(shape) - 1) for each in stacks), second_moment)  # pyright: ignore
+        return tuple(each.unflatten(0, shape) for each in found), (0, 0)
 
 
 def _gradient(of_mean: Tensor, slope: Tensor, other: Tensor, own: Tensor) -> Tensor:

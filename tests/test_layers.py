@@ -196,6 +196,31 @@ def test_vmap(name: str, options: dict[str, Any]) -> None:
         assert mapped.shape == (2, *first.shape)
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_vmapped_inputs_and_parameters_pass_gradients(depth: int) -> None:
+    layer = layer_of("deterministic", {})
+    inputs = torch.rand(2, 3, 5, 7, dtype=torch.float64).mul_(2).sub_(1).requires_grad_()
+    means = torch.rand(2, 3, *layer.mean.shape, dtype=torch.float64).mul_(2).sub_(1).requires_grad_()
+
+    def mapped(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        for _ in range(depth):
+            function = torch.func.vmap(function)
+        return function
+
+    def of_means(mean: Tensor) -> Tensor:
+        return torch.func.functional_call(layer, {"mean": mean}, (inputs[0, 0],))
+
+    looped = torch.stack([of_means(mean) for mean in means.flatten(0, 1)]).unflatten(0, (2, 3))
+    stacks = means if depth == 2 else means.flatten(0, 1)
+    cases = ((mapped(layer)(inputs), layer(inputs), [inputs, layer.mean, layer.bias]),
+             (mapped(of_means)(stacks).reshape(looped.shape), looped, [inputs, means, layer.bias]))  # fmt: skip
+    for got, expected, sources in cases:
+        torch.testing.assert_close(got, expected, rtol=1e-13, atol=1e-14)
+        weights = torch.randn_like(expected)
+        gradients = (torch.autograd.grad((weights * each).sum(), sources) for each in (got, expected))
+        torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-13)
+
+
 @pytest.mark.parametrize("name", ["deterministic", "lrt", "moment-matching"])
 def test_compiles_whole(name: str) -> None:
     layer = layer_of(name, {}, torch.float32)
