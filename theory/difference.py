@@ -86,8 +86,7 @@ RULES: tuple[Rule, ...] = (powers, arcsines, arc_cosines, clipped, tanhs)
 def without_cancellation(expression: sp.Expr) -> sp.Expr:
     """asin x +- pi/2, which cancels as x -> -+1, as 2 atan2(sqrt(1 +- x), sqrt(1 -+ x)); 1 - correlation^2 in one."""
     expression = expression.replace(TanhSlopeOverlap, lambda V, apart: TanhSlopeOverlap(V, _apart(apart)))
-    expression = expression.replace(BoxProbability, _box)
-    return expression.replace(lambda e: isinstance(e, sp.Add) and len(e.args) == 2 and e.has(sp.asin), _half_turn)
+    return _half_turns(expression.replace(BoxProbability, _box), in_gap)
 
 
 def _box(edge: sp.Expr, correlation: sp.Expr) -> sp.Expr:
@@ -101,7 +100,14 @@ def _apart(product: sp.Expr) -> sp.Expr:
     return sp.Mul(*(quotient if whole else sp.UnevaluatedExpr(quotient) for quotient in quotients))
 
 
-def _half_turn(total: sp.Expr) -> sp.Expr:
+def _half_turns(expression: sp.Expr, state: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
+    def is_one(part: sp.Expr) -> bool:
+        return isinstance(part, sp.Add) and len(part.args) == 2 and part.has(sp.asin)
+
+    return expression.replace(is_one, lambda part: _half_turn(part, state))
+
+
+def _half_turn(total: sp.Expr, state: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
     constant, angle = total.as_independent(sp.asin)
     coefficient, angle = angle.as_independent(sp.asin, as_Add=False)
     if not isinstance(angle, sp.asin):
@@ -110,13 +116,14 @@ def _half_turn(total: sp.Expr) -> sp.Expr:
     if side not in (-1, 1):
         return total
     sine = side * angle.args[0]
-    half = sp.atan2(*(tidy(sp.sqrt(in_gap(tidy_rational(1 + sign * sine)))) for sign in (1, -1)))
+    half = sp.atan2(*(tidy(sp.sqrt(state(tidy_rational(1 + sign * sine)))) for sign in (1, -1)))
     return 2 * coefficient * side * half
 
 
 def as_angles(expression: sp.Expr) -> sp.Expr:
-    """asin x as atan2(x, sqrt(1 - x^2)), which keeps its digits where x is a quotient near 1."""
-    return expression.replace(lambda e: isinstance(e, sp.asin) and not e.args[0].is_Symbol, _angle)
+    """asin x as atan2(x, sqrt(1 - x^2)), which keeps its digits where x is a quotient near 1; no asin x +- pi/2."""
+    turned = _half_turns(expression, lambda part: part)
+    return turned.replace(lambda e: isinstance(e, sp.asin) and not e.args[0].is_Symbol, _angle)
 
 
 def _angle(arcsine: sp.Expr) -> sp.Expr:

@@ -46,6 +46,11 @@ class NeuronNoise:
         if abs(values[-1] - 1) > TAIL:
             raise FormulaError(f"noise {self.name}: the CDF {self.cdf} tends to {values[-1]:.4g}, not to 1")
 
+    @property
+    def is_kinked(self) -> bool:
+        """Whether the CDF has kinks off 0."""
+        return self.cdf.has(HardTanh)
+
 
 GAUSSIAN = NeuronNoise("gaussian", (1 + sp.erf(h / sp.sqrt(2))) / 2)
 LOGISTIC = NeuronNoise("logistic", (1 + sp.tanh(h / 2)) / 2)

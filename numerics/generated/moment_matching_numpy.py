@@ -17,8 +17,8 @@ def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
 
     Beside arrays, float64 scalars become Python numbers: NumPy then reuses temporary arrays, and writes fewer.
     """
-    if all(type(argument) in (float, int, np.float64) for argument in arguments):
-        return [np.float64(argument) for argument in arguments]
+    if all(isinstance(argument, float | int) for argument in arguments):
+        return [np.asarray(argument, np.float64)[()] for argument in arguments]
     found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
     dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
     arrays = [np.asarray(argument, dtype=dtype) for argument in arguments]
@@ -211,9 +211,11 @@ def chi(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T:
     T: total field variance, > 0.
     """
     c, q, sigma_m2, sigma_b2, T = as_arrays(c, q, sigma_m2, sigma_b2, T)
-    x0 = 1 / (1 + q)
-    x1 = T * sigma_m2
-    return 0.07957747154594767 * q * x0 * x1 * (3.141592653589793 + 2 * np.arctan2(c * q, np.sqrt(1 + q * (1 - c)) * np.sqrt(1 + q * (1 + c)))) / (sigma_b2 + x1 * arc_cosine_kernel(x0 * (1 + 2 * q)))
+    x0 = 1 + q
+    x1 = 1 / x0
+    x2 = T * sigma_m2
+    x3 = 1 / np.sqrt(x0)
+    return 0.3183098861837907 * q * x1 * x2 * np.arctan2(x3 * np.sqrt(1 + q * (1 + c)), x3 * np.sqrt(1 + q * (1 - c))) / (sigma_b2 + x2 * arc_cosine_kernel(x1 * (1 + 2 * q)))
 
 
 def gap_map(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: ArrayLike) -> NDArray[np.float64]:
@@ -283,4 +285,4 @@ def jacobian(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike, T: ArrayLik
     T: total field variance, > 0.
     """
     q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
-    return broadcast(0.07957747154594767 * sigma_m2 * (3.141592653589793 + 2 * np.arctan(q / np.sqrt(1 + 2 * q))), q, sigma_m2, sigma_b2, T)
+    return broadcast(0.3183098861837907 * sigma_m2 * np.arctan(np.sqrt(1 + 2 * q)), q, sigma_m2, sigma_b2, T)

@@ -206,9 +206,11 @@ def chi(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2
     T: total field variance, > 0.
     """
     c, q, sigma_m2, sigma_b2, T = as_arrays(c, q, sigma_m2, sigma_b2, T)
-    x0 = 1 / (1 + q)
-    x1 = T * sigma_m2
-    return 0.07957747154594767 * q * x0 * x1 * (3.141592653589793 + 2 * torch.atan2(c * q, torch.sqrt(1 + q * (1 - c)) * torch.sqrt(1 + q * (1 + c)))) / (sigma_b2 + x1 * arc_cosine_kernel(x0 * (1 + 2 * q)))
+    x0 = 1 + q
+    x1 = 1 / x0
+    x2 = T * sigma_m2
+    x3 = 1 / torch.sqrt(x0)
+    return 0.3183098861837907 * q * x1 * x2 * torch.atan2(x3 * torch.sqrt(1 + q * (1 + c)), x3 * torch.sqrt(1 + q * (1 - c))) / (sigma_b2 + x2 * arc_cosine_kernel(x1 * (1 + 2 * q)))
 
 
 def gap_map(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float, T: Tensor | float) -> Tensor:
@@ -276,4 +278,4 @@ def jacobian(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | flo
     T: total field variance, > 0.
     """
     q, sigma_m2, sigma_b2, T = as_arrays(q, sigma_m2, sigma_b2, T)
-    return broadcast(0.07957747154594767 * sigma_m2 * (3.141592653589793 + 2 * torch.atan(q / torch.sqrt(1 + 2 * q))), q, sigma_m2, sigma_b2, T)
+    return broadcast(0.3183098861837907 * sigma_m2 * torch.atan(torch.sqrt(1 + 2 * q)), q, sigma_m2, sigma_b2, T)

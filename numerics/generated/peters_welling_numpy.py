@@ -15,8 +15,8 @@ def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
 
     Beside arrays, float64 scalars become Python numbers: NumPy then reuses temporary arrays, and writes fewer.
     """
-    if all(type(argument) in (float, int, np.float64) for argument in arguments):
-        return [np.float64(argument) for argument in arguments]
+    if all(isinstance(argument, float | int) for argument in arguments):
+        return [np.asarray(argument, np.float64)[()] for argument in arguments]
     found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
     dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
     arrays = [np.asarray(argument, dtype=dtype) for argument in arguments]
@@ -38,7 +38,7 @@ def holds_somewhere(condition: bool | NDArray[np.bool_]) -> bool:
 
 def scaled(share: ArrayLike, value: ArrayLike) -> NDArray[np.float64]:
     """share * value, 0 where share is 0, even if value is infinite."""
-    product, nothing = share * value, share == 0
+    product, nothing = np.multiply(share, value), share == 0
     return np.where(nothing, 0.0, product)[()] if holds_somewhere(nothing) else product
 
 
