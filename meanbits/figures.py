@@ -66,7 +66,7 @@ class FigureKind:
 
     surrogate: the options of `compose` for the surrogate shown unless another is asked for; None where the figure
     compares several of its own. images: whether it passes images of a data set through networks. trains: whether it
-    trains networks, which takes half an hour at preset quick and days at preset paper.
+    trains networks, which takes minutes at preset quick and days at preset paper.
     """
 
     id: str

@@ -113,7 +113,7 @@ def paper(ctx: click.Context, as_json: bool, **options: Any) -> None:
     """Derive, verify, settle the claims, draw, and write one report.
 
     Every surrogate of the catalogue is derived and verified, and every figure drawn; those that train networks only at
-    preset smoke, since they take half an hour or more beyond. The exit code is 1 if a check fails.
+    preset smoke, since they take ten minutes at quick and days at paper. The exit code is 1 if a check fails.
     """
     from experiments.report import report
     from meanbits.files import write_text
