@@ -124,14 +124,15 @@ class _Solver:
         apart, chi_1 = gap_map(equal, every), chi_at(equal, every)
         vanished, diverges = (apart == 0) & (q == 0), np.isinf(q)
         dq = slope(np.where(diverges, 1.0, q), every)
-        if np.any(diverges):
-            dq = np.where(diverges, self._slope_at_infinity(chi_1), dq)
+        dq = np.where(diverges, self._slope_at_infinity(chi_1), dq) if diverges.any() else dq
         chi_1 = np.where(vanished, dq, chi_1)
         gap, chi, descending = np.zeros(every.size), chi_1.copy(), np.flatnonzero((apart != 0) | (chi_1 > 1))
         start = _nearby(apart[descending], chi_1[descending], gap_map(np.ones(1), descending))
         gap[descending] = descended_fixed_point(gap_map, chi_at, descending, start)
         chi[descending] = chi_at(gap[descending], descending)
         chi = np.where(vanished, dq, chi)
+        no_means = self.parameters[0] == 0
+        dq, chi_1, chi = (np.where(no_means, 0.0, each) for each in (dq, chi_1, chi))
         r = _fraction(q) if self.relative else 1 - gap
         scales = depth_scale(dq), depth_scale(chi)
         return FixedPoint(*self.given, q, self._total_at(q), r, 1 - gap, gap, chi, chi_1, dq, *scales)
@@ -214,7 +215,7 @@ def _nearby(apart: Array, chi_1: Array, farthest: Array) -> Array:
     """
     with np.errstate(all="ignore"):
         aligned = (chi_1**2 - 1) / ((chi_1 / farthest) ** 2 - 1)
-    return np.where(apart == 0, aligned, farthest)
+    return np.clip(np.where(apart == 0, aligned, farthest), 0.0, 1.0)
 
 
 def _relative_gain(theory: Theory, gain: ArrayLike | None) -> Array:

@@ -174,6 +174,21 @@ def test_newton_reaches_fixed_points_at_any_scale() -> None:
     assert roots == pytest.approx([1e-6, 1e-12, 1e-18], rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    "surrogate",
+    [*SOLVED, compose(noise="cauchy"), compose(weights="fixed", neurons="sign"), compose(weights="ternary:0.1")],
+    ids=lambda surrogate: surrogate.name,
+)
+def test_no_parameters_give_nan(surrogate: Surrogate) -> None:
+    theory, limit = derive(surrogate), surrogate.weights.mean_limit
+    fixed = surrogate.weights.mean_square
+    means = np.linspace(0, 1 if limit is None else float(limit) ** 2, 5) if fixed is None else np.array([float(fixed)])
+    found = fixed_point(theory, means[:, None], np.array([0, 1e-300, 1e-12, 0.01, 1, 1e6]))
+    for name, values in vars(found).items():
+        assert not np.isnan(values).any(), name
+    assert np.all((found.gap >= 0) & (found.gap <= 1) & (found.chi >= 0))
+
+
 def test_depth_scales_at_the_ends() -> None:
     assert list(depth_scale([0.0, 1.0])) == [0, math.inf]
     assert depth_scale(math.exp(-0.1)) == pytest.approx(10)
