@@ -137,10 +137,8 @@ def _power(axes: Axes, members: xr.Dataset, power: float) -> None:
     widths = widths[start * (widths / widths[0]) ** power > lowest]
     heights = start * (widths / widths[0]) ** power
     axes.plot(widths, heights, color=FAINT, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
-    label, at, offset, side = (
-        (r"$N^{-1/2}$", 0, (6, 0), "left") if power == -0.5 else (r"$N^{-1}$", -1, (-2, 0), "right")
-    )
-    axes.annotate(label, (widths[at], heights[at]), xytext=offset, textcoords="offset points", ha=side, fontsize=7,
+    label, at, offset, side = POWERS[power]
+    axes.annotate(label, (widths[at], heights[at]), xytext=(offset, 0), textcoords="offset points", ha=side, fontsize=7,
                   color="0.4")  # fmt: skip
 
 

@@ -21,9 +21,9 @@ from paper_figures.accuracy_maps import (
     scale_line,
     training_words,
 )
-from paper_figures.style import DOUBLE_COLUMN, figure, provenance, save
+from paper_figures.style import COLOURS, DOUBLE_COLUMN, figure, provenance, save
 
-DASHED = (0, (4, 1.5))
+BLUE, DASHED = COLOURS[0], (0, (4, 1.5))
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -37,7 +37,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
             ordered = dataset.curve_xi_c.where(~(dataset.curve_gain > critical))
             scale_line(axes, dataset.curve_gain, ordered, float(dataset.k), DOTTED)
         gradient = dataset.curve_gradient.where(dataset.curve_gain > critical)
-        scale_line(axes, dataset.curve_gain, gradient, FACTOR, DASHED, "#0072B2")
+        scale_line(axes, dataset.curve_gain, gradient, FACTOR, DASHED, BLUE)
         crossings(axes, dataset, "gain")
         if np.isfinite(critical):
             axes.axvline(critical, color="black", linestyle=(0, (5, 2)), linewidth=1.2)
@@ -46,7 +46,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
         frame(axes, dataset.surrogate_train_accuracy, "gain")
         axes.set(xlabel=r"gain $\kappa$", ylabel=r"depth $L$")
         drawn.colorbar(mesh, ax=axes, pad=0.02, label="training accuracy")
-        gradients = Line2D([], [], color="#0072B2", linewidth=1.4, linestyle=DASHED, label=rf"${FACTOR}/\ln\chi_1$")
+        gradients = Line2D([], [], color=BLUE, linewidth=1.4, linestyle=DASHED, label=rf"${FACTOR}/\ln\chi_1$")
         legend(drawn, bool(np.isfinite(dataset.k)), [gradients] if np.isfinite(critical) else [])
         return save(drawn, folder, "depth_gain")
 

@@ -43,7 +43,7 @@ def pool() -> Iterator[LocalPool]:
 def swept(text: str, path: Path, pool: LocalPool, trainer: Trainer = TRAINER, **options: Any) -> dict[str, Row]:
     grid = grid_of(text)
     with opened(path, grid, resume=path.exists()) as ledger:
-        run(grid, ledger, trainer, pool, **options)
+        run(grid, ledger, trainer, pool, **{"limit": 8, **options})
         return ledger.rows()
 
 

@@ -80,7 +80,7 @@ def run(
     trainer: Trainer,
     pool: Pool,
     *,
-    limit: int = 8,
+    limit: int,
     again: bool = False,
     tick: Tick = lambda done, total: None,
 ) -> None:
