@@ -203,8 +203,8 @@ def test_vmapped_inputs_and_parameters_pass_gradients(depth: int) -> None:
     means = torch.rand(2, 3, *layer.mean.shape, dtype=torch.float64).mul_(2).sub_(1).requires_grad_()
 
     def mapped(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        for _ in range(depth):
-            function = torch.func.vmap(function)
+        for axis in range(depth):
+            function = torch.func.vmap(function, in_dims=axis, out_dims=axis)
         return function
 
     def of_means(mean: Tensor) -> Tensor:
