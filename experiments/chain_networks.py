@@ -17,7 +17,6 @@ from numerics.emit import compile_functions, emitted_functions
 from numerics.field_law import Layer
 from theory.derive import Theory, derive
 from theory.mean_law import mean_law
-from theory.network import law_moment
 from theory.surrogates import EXACT, SAMPLE, Surrogate
 from theory.symbols import mean_weight
 
@@ -88,7 +87,7 @@ def check_comparable(surrogate: Surrogate, setting: ChainSetting) -> None:
     if density and not sp.sympify(density).is_number:
         raise ValueError(f"{name}: P(S != 0) = {density} has no value; give --weights ternary:RHO")
     weight_means(surrogate, setting)
-    fluctuation = law_moment(weights.law, 2).subs(mean_weight**2, square) - square
+    fluctuation = weights.second.subs(mean_weight**2, square) - square
     if not fluctuation > 0 and not surrogate.neurons.is_random:
         raise ValueError(f"{name}: nothing in its network is random at sigma_m2 = {square:g}, so there is no law to "
                          "approximate; lower sigma_m2, or choose random weights or stochastic neurons")  # fmt: skip

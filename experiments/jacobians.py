@@ -21,7 +21,6 @@ from numerics.slope_law import SlopeLaw, compile_slopes, field_variances, slope_
 from numerics.solve import FixedPoint, fixed_point
 from theory.derive import Theory
 from theory.mean_law import MeanLaw
-from theory.network import law_moment
 from theory.symbols import mean_weight
 
 
@@ -137,7 +136,7 @@ class JacobianNetwork:
 
     def _weight_second_moments(self, squares: Array) -> Array:
         """E S^2 of each weight."""
-        second = law_moment(self.theory.surrogate.weights.law, 2)
+        second = self.theory.surrogate.weights.second
         return squares if second == mean_weight**2 else np.full_like(squares, float(second))
 
 

@@ -27,7 +27,6 @@ from experiments.weight_means import TWO_POINT, WeightMeans
 from numerics.emit import compile_theory
 from theory.derive import derive
 from theory.mean_law import mean_law
-from theory.network import law_moment
 from theory.surrogates import EXACT, NETWORK, NONE, Surrogate
 from theory.symbols import mean_weight
 
@@ -217,7 +216,7 @@ def random_network(
         if not 0 <= value < np.inf:
             raise ValueError(f"{name} = {value}: a variance must be finite and at least 0")
     variance = sigma_m2 if weights.mean_square is None else float(weights.mean_square)
-    second_moment = law_moment(weights.law, 2)
+    second_moment = weights.average_form
     slope = second_moment.coeff(mean_weight, 2)
     offset = second_moment - slope * mean_weight**2
     if not offset.is_number:

@@ -16,7 +16,6 @@ from torch import Tensor
 from numerics.backends import TORCH
 from numerics.emit import emit, emitted_functions
 from theory.derive import Theory, derive
-from theory.network import law_moment
 from theory.surrogates import Surrogate, paper_form
 from theory.symbols import mean_weight
 
@@ -73,7 +72,7 @@ def layer_rule(surrogate: Surrogate) -> LayerRule:
         gain = float(form.gain)
         surrogate = replace(surrogate, form=paper_form(form.phi))
     weights = surrogate.weights
-    second = law_moment(weights.law, 2)
+    second = weights.second
     if not second.is_number and second != mean_weight**2:
         raise ValueError(f"weights {weights.name}: E S^2 = {second} is free; give P(S != 0) a value, as in ternary:0.5")
     neuron = _neuron(derive(surrogate))

@@ -18,7 +18,6 @@ from numerics.width_terms import width_terms
 from theory.compose import compose
 from theory.derive import derive
 from theory.mean_law import MEAN_LAWS, MeanLaw, mean_law
-from theory.network import law_moment
 from theory.surrogates import CATALOGUE, Surrogate
 from theory.symbols import mu_4
 from theory.width_correction import width_correction
@@ -39,7 +38,7 @@ def autograd(network: JacobianNetwork, layers: int, width: int, through_sigma: b
     start = network.stationary(width, 1, rng)
     draws = [(network.means.draw(width, width, rng), 0.4 * rng.standard_normal(width), rng.standard_normal(width))
              for _ in range(layers)]  # fmt: skip
-    second = law_moment(surrogate.weights.law, 2)
+    second = surrogate.weights.second
     sampled = surrogate.treatment.field == "sampled"
 
     def forward(h: torch.Tensor) -> torch.Tensor:

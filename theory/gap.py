@@ -8,10 +8,11 @@ import sympy as sp
 from sympy.core.evalf import prec_to_dps
 
 from theory.correlation import Maps, is_relative
+from theory.gaussian import evaluate_all, expectation
 from theory.growth import far_growth, growth_of, steepest
-from theory.limits import Ratios
+from theory.limits import Ratios, infinite_mean, vanishing_mean
 from theory.overlap import Overlap, joined, overlap_of, overlap_ratios, parted
-from theory.symbols import A, B, C, T, c, gap, q, sigma_b2, sigma_m2
+from theory.symbols import C, T, c, gap, h, q, sigma_b2, sigma_m2, u
 
 alike, unlike, fall, slope, growth = sp.symbols("alike unlike fall slope growth", nonnegative=True)
 
@@ -114,11 +115,26 @@ def gap_maps(maps: Maps) -> GapMaps | None:
     elif found is None:
         return None
     else:
-        ratios, rate = overlap_ratios(found), growth_of(found)
+        ratios, rate = overlap_ratios(found), growth_of(found, _square(maps, found))
+        if _vanishes_apart(maps, found, ratios):
+            return None
     formulas = _formulas(maps, ratios)
     if parted(ratios.alike)[2] == sp.oo:
         formulas = Formulas(*map(_kept_finite, astuple(formulas)))
     return GapMaps(ratios, rate, formulas, _slope_at_infinity(maps, ratios, found), *_totals(maps, found))
+
+
+def _square(maps: Maps, found: Overlap) -> sp.Expr:
+    """What q grows by: f^2 where q is relative, E[x^2|u] where it is the field variance itself."""
+    return found.function**2 if is_relative(maps.mean_field) else found.second
+
+
+def _vanishes_apart(maps: Maps, found: Overlap, ratios: Ratios) -> bool:
+    """Whether E x^2 and E m^2 vanish or diverge together and yet differ: their ratio at that end is not derived."""
+    if is_relative(maps.mean_field) or found.spread == 0 or found.second.is_number:
+        return False
+    totals = [part + other for part, other in zip(parted(ratios.alike), parted(ratios.unlike), strict=True)][1:]
+    return any(total in (0, sp.oo, sp.nan) for total in totals)
 
 
 def _formulas(maps: Maps, ratios: Ratios) -> Formulas:
@@ -130,7 +146,7 @@ def _formulas(maps: Maps, ratios: Ratios) -> Formulas:
         offset, part = sp.cancel(apart / alike) * share, weight * share
         chi = Scaled(part, slope) if _diverges(ratios) else part * slope
         return Formulas(variance_map(maps), _variance_slope(maps), offset + part * fall, chi)
-    offset = (_whole(apart.subs(alike, 1)) + weight * unlike) / norm
+    offset = sp.S.Zero if is_relative(maps.mean_field) else _annealed(maps) / norm
     steep = weight / norm * (alike * slope)
     chi = Scaled(weight / norm, alike * slope) if _diverges(ratios) and not weight.is_number else steep
     return Formulas(variance_map(maps), _variance_slope(maps), offset + weight * (alike * fall) / norm, chi)
@@ -154,23 +170,25 @@ def variance_map(maps: Maps) -> sp.Expr:
 
 
 def _annealed(maps: Maps) -> sp.Expr:
-    """D = rho B - E M^2 A in terms of `unlike` = B - A and, for binary neurons, B = 1."""
+    """D = rho B - E M^2 A in terms of `unlike` = B - A and, where it is a number as for binary neurons, of B."""
     density, weight = _densities(maps)
-    if maps.mean_field.second_moment.closed.is_number:
-        return _whole(density - weight) + weight * unlike
+    second = maps.mean_field.second_moment.closed
+    if second.is_number:
+        return _whole((density - weight) * second) + weight * unlike
     return density * unlike + _whole(density - weight) * alike
 
 
 def _densities(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
     """E S^2 and E M^2."""
-    annealed = maps.mean_field.annealed
-    return annealed.subs({A: 0, B: 1}), -annealed.coeff(A)
+    weights = maps.mean_field.forward.moments.kernel.surrogate.weights
+    return weights.average_second, weights.variance_of_means
 
 
 def _variance_slope(maps: Maps) -> sp.Expr:
     """dq'/dq: (Q/D)' = Q'/D (1 + Q/D), for T = Q + D depends on T alone."""
     if not is_relative(maps.mean_field):
-        return _total(maps).diff(alike) * growth / (1 + q)
+        is_number = maps.mean_field.second_moment.closed.is_number
+        return sp.S.Zero if is_number else _densities(maps)[0] * growth / (1 + q)
     norm, annealed = maps.mean_field.covariance.subs(C, alike), _annealed(maps)
     return norm.diff(alike) * _whole(growth / annealed) * _whole((1 + norm / annealed) / (1 + q))
 
@@ -178,22 +196,27 @@ def _variance_slope(maps: Maps) -> sp.Expr:
 def _slope_at_infinity(maps: Maps, ratios: Ratios, found: Overlap | None) -> sp.Expr:
     """The limit of dq'/dq: 0 if D stays positive or C is infinitely steep, else T'/(rho dC/dc) where E M^2 = rho."""
     if not is_relative(maps.mean_field):
-        return sp.S.Zero if found is None else _total(maps).diff(alike) * far_growth(found)
+        return sp.S.Zero if found is None else _densities(maps)[0] * far_growth(found, found.second)
     steep, (density, weight) = steepest(ratios), _densities(maps)
     total = maps.mean_field.covariance.subs(C, parted(ratios.alike)[2])
     return sp.S.Zero if steep == sp.oo else Portion(0, density - weight) * total / (density * steep)
 
 
 def _totals(maps: Maps, found: Overlap | None) -> tuple[sp.Expr, sp.Expr]:
-    """T' and dT'/dT with their limits at T = 0 and infinity."""
+    """T' = rho E x^2 + sigma_b2 and dT'/dT with their limits at T = 0 and infinity."""
     if found is None or not maps.total_map.closed.has(T):
         return maps.total_map.closed, maps.total_slope.closed
-    alone = Overlap(found.function, q, sp.S.One, is_binary=False)
-    of_square = maps.mean_field.total.subs({A: alike, B: alike})
-    total = _kept_finite(of_square).subs(alike, overlap_ratios(alone).alike)
-    inside, zero, _ = parted(of_square.diff(alike) * growth_of(alone) / (1 + q))
+    second = maps.mean_field.forward.moments.kernel.neuron_second_moment.subs(h, u)
+    density, alone = _densities(maps)[0], Overlap(second, q, sp.S.One)
+    limits = (end(second) for end in (vanishing_mean, infinite_mean))
+    square = joined(evaluate_all(expectation(second, 0, q)), *limits)
+    diverges = parted(square)[2] == sp.oo and not density.is_number
+    total = (Scaled(density, square) if diverges else density * square) + sigma_b2
+    inside, zero, _ = parted(growth_of(alone, second))
+    inside = inside / (1 + q)
     inside = sp.cancel(inside) if inside.is_rational_function() else inside
-    return total.subs(q, T), joined(inside, zero, of_square.diff(alike) * far_growth(alone)).subs(q, T)
+    slope = joined(inside, zero, far_growth(alone, second))
+    return total.subs(q, T), density * slope.subs(q, T)
 
 
 def _whole(part: sp.Expr) -> sp.Expr:
@@ -202,7 +225,8 @@ def _whole(part: sp.Expr) -> sp.Expr:
 
 
 def _total(maps: Maps) -> sp.Expr:
-    """T' in terms of the overlap of equal inputs, which is E m^2, or is 1 + sigma_b2 for binary neurons."""
-    mean_field = maps.mean_field
-    parts = {A: mean_field.mean_square.closed, B: mean_field.second_moment.closed}
-    return mean_field.total.subs({symbol: part if part.is_number else alike for symbol, part in parts.items()})
+    """T' in terms of `alike` and `unlike`, or of E x^2 where it is a number."""
+    second = maps.mean_field.second_moment.closed
+    is_random = maps.mean_field.forward.moments.kernel.surrogate.neurons.is_random
+    of_state = second if second.is_number else alike + unlike if is_random else alike
+    return sp.expand(_densities(maps)[0] * of_state) + sigma_b2

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import sympy as sp
 
+from theory.errors import FormulaError
 from theory.symbols import h
 
 MAX_LENGTH = 200
@@ -26,10 +27,6 @@ OPERATORS: dict[type[ast.operator], Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
     ast.Mult: lambda a, b: a * b,
     ast.Div: lambda a, b: a / b,
 }
-
-
-class FormulaError(ValueError):
-    """A user formula outside the grammar or outside the conditions on it."""
 
 
 def parse(text: str) -> sp.Expr:

@@ -1,18 +1,22 @@
-"""The growth of the mean square A in q, free of cancellation and with its limits: the slope of the variance map."""
+"""How second moments grow with the variance, free of cancellation and with their limits: the slope of the variance map."""
 
 from __future__ import annotations
 
 import sympy as sp
 
-from theory.gaussian import evaluate_all, expectation
+from theory.gaussian import GaussianExpectation, evaluate_all, expectation
+from theory.gaussian_closing import normalise
 from theory.limits import Ratios, infinite_growth, vanishing_growth
 from theory.overlap import AtExtremes, Overlap, parted, slope_at
-from theory.symbols import gap, q
+from theory.pieces import pieces
+from theory.symbols import gap, q, u
 from theory.tidy import tidy_rational
 
+spread = sp.Symbol("V", positive=True)
 
-def growth_of(found: Overlap) -> sp.Expr:
-    """(1 + q) dA/dq, by the slope of the overlap where the field is marginalised exactly, else by that of E f(u)^2.
+
+def growth_of(found: Overlap, square: sp.Expr) -> sp.Expr:
+    """(1 + q) dA/dq, by the slope of the overlap where the field is marginalised exactly, else by that of E square(u).
 
     The factor keeps it within floating point as far as 1 - A is, which falls as 1/(1 + q) at most.
     """
@@ -21,16 +25,31 @@ def growth_of(found: Overlap) -> sp.Expr:
         steep = slope_at(found, tidy_rational(1 - found.correlation)).subs(gap, 0)
         inside = tidy_rational((1 + q) * found.correlation.diff(q)) * steep
         return AtExtremes(inside, q, inside.subs(q, 0), sp.S.Zero) if inside.has(q) else inside
-    inside = (1 + q) * tidy_rational(evaluate_all(expectation(found.function**2, 0, variance).diff(q)))
-    zero = sp.limit(variance.diff(q), q, 0) * vanishing_growth(found.function)
-    return AtExtremes(inside, q, zero, sp.S.Zero if far_growth(found) == 0 else sp.oo)
+    inside = (1 + q) * mean_growth(square, variance, q)
+    zero, far = sp.limit(variance.diff(q), q, 0) * vanishing_growth(square), far_growth(found, square)
+    return AtExtremes(inside, q, zero, far if far in (0, sp.nan) else sp.oo)
 
 
-def far_growth(found: Overlap) -> sp.Expr:
-    """dA/dq as q -> infinity."""
+def mean_growth(second: sp.Expr, variance: sp.Expr, state: sp.Symbol) -> sp.Expr:
+    """The derivative of E s(u), u of this variance, in `state`: by rules, else E u s'(u) / (2 variance), Stein's lemma.
+
+    A jump J of s at t adds t J n(t) to E u s'(u).
+    """
+    closed = evaluate_all(expectation(second, 0, variance))
+    if not closed.has(GaussianExpectation):
+        return tidy_rational(evaluate_all(expectation(second, 0, variance).diff(state)))
+    found = pieces(second)
+    total = normalise(expectation(u * found.slope.expression, 0, spread))
+    for at, rise in found.jumps:
+        total += at * rise * sp.exp(-(at**2) / (2 * spread)) / sp.sqrt(2 * sp.pi * spread)
+    return (total / (2 * spread)).subs(spread, variance) * variance.diff(state)
+
+
+def far_growth(found: Overlap, square: sp.Expr) -> sp.Expr:
+    """d E square(u)/dq as q -> infinity."""
     if sp.limit(found.variance, q, sp.oo) != sp.oo:
         return sp.S.Zero
-    return sp.limit(found.variance.diff(q), q, sp.oo) * infinite_growth(found.function)
+    return sp.limit(found.variance.diff(q), q, sp.oo) * infinite_growth(square)
 
 
 def steepest(ratios: Ratios) -> sp.Expr:

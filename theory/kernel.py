@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from theory.network import Law, law_moment
+from theory.network import Law
+from theory.pieces import cut_at_breaks
 from theory.surrogates import Surrogate
 from theory.symbols import M, N, S, b, h, i, j, m, mean_state, mean_weight, r, second_moment_state, x
 from theory.trace import Assumption, Step
@@ -33,17 +34,16 @@ def markov_kernel(surrogate: Surrogate) -> Kernel:
     """The kernel of a surrogate's network (theory of Stamatescu et al. 2020, section 2)."""
     weights, neurons = surrogate.weights, surrogate.neurons
     field = sp.Sum(S[i, j] * x[j], (j, 1, N)) / sp.sqrt(N) + b[i]
-    mean, second_moment = law_moment(weights.law, 1), law_moment(weights.law, 2)
+    mean, second_moment = cut_at_breaks(neurons.mean), cut_at_breaks(neurons.second_moment)
     steps = (
         Step("field", Assumption.EXACT, h, field),
-        Step("weight mean, sum over the support", Assumption.EXACT, _average("S", weights.law), mean),
-        Step("weight second moment, likewise", Assumption.EXACT, _average("S^2", weights.law), second_moment),
-        Step("neuron mean given the field", Assumption.EXACT, _average("x|h", neurons.law), neurons.mean),
+        Step("weight mean, sum over the support", Assumption.EXACT, _average("S", weights.law), mean_weight),
+        Step("weight second moment, likewise", Assumption.EXACT, _average("S^2", weights.law), weights.second),
+        Step("neuron mean given the field", Assumption.EXACT, _average("x|h", neurons.values), mean),
         Step("neuron second moment given the field", Assumption.EXACT, _average("x^2|h", neurons.law),
-             neurons.second_moment),
+             second_moment),
     )  # fmt: skip
-    return Kernel(surrogate, (mean, second_moment), _state_moments(surrogate), neurons.mean, neurons.second_moment,
-                  field, steps)  # fmt: skip
+    return Kernel(surrogate, (mean_weight, weights.second), _state_moments(surrogate), mean, second_moment, field, steps)
 
 
 def indexed(expression: sp.Expr) -> sp.Expr:
@@ -55,9 +55,12 @@ def _state_moments(surrogate: Surrogate) -> tuple[sp.Expr, sp.Expr]:
     known = surrogate.real_input or surrogate.treatment.propagates == "sample" or surrogate.treatment.field == "sharp"
     if known:
         return mean_state, mean_state**2
-    return mean_state, sp.S.One if surrogate.neurons.is_binary else second_moment_state
+    second = surrogate.neurons.second_moment
+    return mean_state, second if second.is_number else second_moment_state
 
 
 def _average(label: str, law: Law) -> sp.Expr:
+    if not law:
+        return sp.Symbol(f"E[{label}]")
     terms = [sp.Mul(value, probability, evaluate=False) for value, probability in law]
     return sp.Eq(sp.Symbol(f"E[{label}]"), sp.Add(*terms, evaluate=False), evaluate=False)

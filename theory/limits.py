@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import sympy as sp
 
+from theory.asymptotes import Asymptote, at_infinity, at_zero, taylor_coefficient
 from theory.difference import difference, in_gap, without_cancellation
-from theory.gaussian import expectation, pair_expectation
+from theory.gaussian import GaussianExpectation, expectation, pair_expectation
+from theory.open_nodes import GaussianDifference, GaussianSlope
+from theory.pieces import Pieces, pieces
 from theory.special import ArcCosineKernel
 from theory.symbols import c, gap, overlap, u
 from theory.tidy import tidy
 
 ORDERS = 6
-beyond = sp.Symbol("beyond", positive=True)
+HALF = sp.Rational(1, 2)
+
+
+class Spike(sp.Function):
+    """Infinite at 0, and 0 elsewhere."""
+
+    nargs = 1
+
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        return sp.oo if self.args[0] == 0 else sp.S.Zero
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,9 @@ class Ratios:
     unlike: sp.Expr
     gap: sp.Expr
     slope: sp.Expr
+
+
+UNKNOWN = Ratios(sp.nan, sp.nan, sp.nan, sp.nan)
 
 
 def ratios(kernel: sp.Expr) -> Ratios:
@@ -39,7 +55,10 @@ def ratios(kernel: sp.Expr) -> Ratios:
 
 def small_overlap(function: sp.Expr, variance: sp.Expr, second_moment: sp.Expr = sp.S.One) -> Ratios:
     """Correlation -> 0 at positive variance: the lowest Hermite coefficient alone, C = a_k^2 r^k."""
-    order = next(k for k in range(ORDERS) if abs(expectation(function * _hermite(k), 0, 1).evalf(15)) > 1e-12)
+    orders = (k for k in range(ORDERS) if abs(expectation(function * _hermite(k), 0, 1).evalf(15)) > 1e-12)
+    order = next(orders, None)
+    if order is None:
+        return UNKNOWN
     if order == 0:
         mean = expectation(function, 0, variance).doit()
         return Ratios(mean**2, second_moment - mean**2, sp.S.Zero, sp.S.Zero)
@@ -52,53 +71,100 @@ def _hermite(order: int) -> sp.Expr:
     return sp.polys.orthopolys.hermite_prob_poly(order, u)
 
 
-def vanishing_variance(function: sp.Expr) -> Ratios:
-    """Variance -> 0: the neuron is its jump at 0, or its slopes on either side."""
-    above, below = (_limit(function, side, sp.S.Zero) for side in (1, -1))
-    if above != 0 or below != 0:
-        return _jump(above, below)
-    slopes = [_limit(function / u, side, sp.S.Zero) for side in (1, -1)]
-    return _bend(*slopes, alike=sp.S.Zero)
+def vanishing_variance(function: sp.Expr, second: sp.Expr) -> Ratios:
+    """Variance -> 0: the neuron is its lowest power of h on either side; E x^2 becomes that of `second` at 0."""
+    return _scale_free(function, second, at_zero, sp.S.Zero)
 
 
-def infinite_variance(function: sp.Expr) -> Ratios:
-    """Variance -> infinity: the neuron is the sign function of its limits, or its slopes far out."""
-    above, below = (_limit(function, side, sp.oo) for side in (1, -1))
-    if above.is_finite and below.is_finite:
-        return _jump(above, below)
-    slopes = [_limit(function / u, side, sp.oo) for side in (1, -1)]
-    return _bend(*slopes, alike=sp.oo)
+def infinite_variance(function: sp.Expr, second: sp.Expr) -> Ratios:
+    """Variance -> infinity: the neuron is its highest power of h on either side."""
+    return _scale_free(function, second, at_infinity, sp.oo)
 
 
-def _limit(function: sp.Expr, side: int, point: sp.Expr) -> sp.Expr:
-    return sp.limit(function.subs(u, side * beyond), beyond, point, "+" if point == 0 else "-")
+def _scale_free(function: sp.Expr, second: sp.Expr, end: Callable[[Pieces], Asymptote | None], far: sp.Expr) -> Ratios:
+    found = end(pieces(function))
+    if found is None:
+        return UNKNOWN
+    if found.power is None or found.power <= -HALF:  # nothing is left but where f^2 is integrable
+        return Ratios(sp.S.Zero, _limit_of_mean(second, end), sp.sign(gap), Spike(gap))
+    if found.power == 0:
+        value = _jump(found.above, found.below)
+        return Ratios(value.alike, sp.simplify(_limit_of_mean(second, end) - value.alike), value.gap, value.slope)
+    vanishes = found.power > 0 if far == 0 else found.power < 0
+    alike = sp.S.Zero if vanishes else sp.oo
+    value = _bend(found.above, found.below) if found.power == 1 else _power(found)
+    total = _limit_of_mean(second, end)
+    unlike = _limit_of_mean(second - function**2, end) if total == sp.oo else total - alike
+    return Ratios(alike, unlike, value.gap, value.slope)
+
+
+def vanishing_mean(function: sp.Expr) -> sp.Expr:
+    """E g(u) as the variance vanishes."""
+    return _limit_of_mean(function, at_zero)
+
+
+def infinite_mean(function: sp.Expr) -> sp.Expr:
+    """E g(u) as the variance diverges; nan where no power tells."""
+    return _limit_of_mean(function, at_infinity)
+
+
+def _limit_of_mean(function: sp.Expr, end: Callable[[Pieces], Asymptote | None]) -> sp.Expr:
+    """E g(u) as the variance vanishes or diverges."""
+    if function == 0:
+        return sp.S.Zero
+    found = end(pieces(function))
+    if found is None:
+        return sp.nan
+    if found.power == 0:
+        return (found.above + found.below) / 2
+    grows = found.power is not None and (found.power > 0) == (end is at_infinity)
+    return sp.oo if grows else sp.S.Zero
 
 
 def _jump(above: sp.Expr, below: sp.Expr) -> Ratios:
-    if not (above.is_finite and below.is_finite) or above == below == 0:
-        raise ValueError(f"a neuron of limits {below} and {above}: no limit of its overlaps is known")
     step = (above + below) / 2 + (above - below) / 2 * sp.sign(u)
     return ratios(pair_expectation(step, step, 1, overlap).doit())
 
 
-def _bend(above: sp.Expr, below: sp.Expr, alike: sp.Expr) -> Ratios:
+def _bend(above: sp.Expr, below: sp.Expr) -> Ratios:
     """a relu(u) + b u has the kernel a^2 K + (a b + b^2) r: E relu(u) v = r / 2."""
-    if not (above.is_finite and below.is_finite) or above == below == 0:
-        raise ValueError(f"a neuron of slopes {below} and {above}: no limit of its overlaps is known")
-    found = ratios((above - below) ** 2 * ArcCosineKernel(1 + overlap) + above * below * overlap)
-    return Ratios(alike, 1 - alike, found.gap, found.slope)
+    return ratios((above + below) ** 2 * ArcCosineKernel(1 + overlap) - above * below * overlap)
 
 
-def vanishing_growth(function: sp.Expr) -> sp.Expr:
-    """d E f(u)^2 / d variance as the variance vanishes; infinite where f jumps and slopes at 0."""
-    linear, quadratic = sp.S.Zero, sp.S.Zero
-    for side in (1, -1):
-        value, slope = (_limit(function.diff(u, order), side, sp.S.Zero) for order in (0, 1))
-        bend = sp.S.Zero if value == 0 else value * _limit(function.diff(u, 2), side, sp.S.Zero)
-        linear, quadratic = linear + side * value * slope, quadratic + (slope**2 + bend) / 2
-    return quadratic if linear == 0 else sp.oo * sp.sign(linear)
+def _power(found: Asymptote) -> Ratios:
+    """above u^p on u > 0, below |u|^p on u < 0, at variance 1: by rules, or by quadrature."""
+    size = sp.Abs(u) ** found.power
+    function = (found.above + found.below) / 2 * size + (found.above - found.below) / 2 * sp.sign(u) * size
+    if found.power.is_Integer:
+        above, below = (side * u**found.power for side in (found.above, found.below * (-1) ** found.power))
+        function = above if above == below else (above + below) / 2 + sp.sign(u) * (above - below) / 2
+    kernel = pair_expectation(function, function, 1, overlap).doit()
+    if not kernel.has(GaussianExpectation) and difference(kernel, sp.S.Zero, gap) is not None:
+        return ratios(kernel)
+    alike = expectation(function**2, 0, 1).doit()
+    return Ratios(alike, 1 - alike, GaussianDifference(function, 1, 0, gap) / alike,
+                  GaussianSlope(function, 1, gap) / alike)  # fmt: skip
 
 
-def infinite_growth(function: sp.Expr) -> sp.Expr:
-    """d E f(u)^2 / d variance as the variance diverges: by the slopes far out."""
-    return sp.Add(*(_limit(function / u, side, sp.oo) ** 2 for side in (1, -1))) / 2
+def vanishing_growth(second: sp.Expr) -> sp.Expr:
+    """d E s(u) / d variance as the variance vanishes; infinite where s is not even to first order at 0."""
+    found = pieces(second)
+    orders = [sum(taylor_coefficient(found.beside(sp.S.Zero, side), side, k) for side in (1, -1)) for k in (1, 2)]
+    if all(each.is_finite for each in orders):
+        return orders[1] / 2 if orders[0] == 0 else sp.oo * sp.sign(orders[0])
+    above, below = (found.beside(sp.S.Zero, side).subs(u, 0) for side in (1, -1))
+    rest = at_zero(Pieces(found.breaks, tuple(part - (above if part == found.beside(sp.S.Zero, 1) else below)
+                                              for part in found.parts)))  # fmt: skip
+    if rest is None or rest.power is None:
+        return sp.nan
+    return sp.oo * sp.sign(rest.above + rest.below) if rest.power < 2 else sp.S.Zero
+
+
+def infinite_growth(second: sp.Expr) -> sp.Expr:
+    """d E s(u) / d variance as the variance diverges: by the squares far out."""
+    found = at_infinity(pieces(second))
+    if found is None:
+        return sp.nan
+    if found.power is None or found.power < 2:
+        return sp.S.Zero
+    return (found.above + found.below) / 2 if found.power == 2 else sp.oo

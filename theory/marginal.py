@@ -8,6 +8,7 @@ import sympy as sp
 
 from theory.gaussian import GaussianExpectation, evaluate_all, expectation
 from theory.moments import FieldMoments
+from theory.pieces import cut_at_breaks
 from theory.symbols import Sigma, epsilon, h, hbar, u
 from theory.trace import Assumption, Formula, Step
 
@@ -54,7 +55,7 @@ def _integrated(moments: FieldMoments) -> Forward:
         mean, steps = _matched(neuron_mean, moments.kernel.surrogate.neurons.slope_at_zero, exact)
     else:
         assert form.phi is not None
-        ansatz = form.phi.subs(h, form.gain * hbar / sp.sqrt(Sigma))
+        ansatz = cut_at_breaks(form.phi).subs(h, form.gain * hbar / sp.sqrt(Sigma))
         mean = Formula(ansatz, ansatz)
         steps = [Step("mean of the neuron, free function of the normalised field", Assumption.ANSATZ, exact, ansatz)]
     steps.append(Step("second moment of the neuron", Assumption.EXACT, second.definition, second.closed))
@@ -87,9 +88,9 @@ def _collect(
     moments: FieldMoments, mean: Formula, second_moment: Formula, field: sp.Expr | None, steps: list[Step]
 ) -> Forward:
     surrogate = moments.kernel.surrogate
-    sampled = surrogate.treatment.propagates == "sample" and surrogate.neurons.is_binary
+    neurons, treatment = surrogate.neurons, surrogate.treatment
+    sampled = treatment.propagates == "sample" and (neurons.is_binary or neurons.is_random)
     if sampled:
-        steps.append(
-            Step("neurons drawn from their means", Assumption.EXACT, sp.Symbol("P(x = 1)"), (1 + mean.closed) / 2)
-        )
+        law = (sp.Symbol("P(x = 1)"), (1 + mean.closed) / 2) if neurons.is_binary else (sp.Symbol("E[x|h]"), mean.closed)
+        steps.append(Step("neurons drawn from their means", Assumption.EXACT, *law))
     return Forward(moments, mean, second_moment, field, sampled, (*moments.steps, *steps))

@@ -20,7 +20,6 @@ from theory.symbols import (
     epsilon,
     hbar,
     mean_state,
-    mean_weight,
     second_moment_state,
     sigma_b2,
     u,
@@ -49,13 +48,15 @@ class MeanField:
 
 def mean_field(forward: Forward) -> MeanField:
     """Average the field moments over i.i.d. means and biases, and the neurons over the fields."""
-    moments = forward.moments
-    variance = moments.kernel.surrogate.weights.variance_of_means
-    quenched = _self_average(moments.mean_term**2, variance) + sigma_b2
-    annealed = _self_average(moments.variance_term, variance)
+    moments, weights = forward.moments, forward.moments.kernel.surrogate.weights
+    (_, state_2), rho, variance = moments.kernel.state_moments, weights.average_second, weights.variance_of_means
+    quenched = variance * A + sigma_b2
+    annealed = sp.expand(rho * state_2.subs({second_moment_state: B, mean_state: sp.sqrt(A)}) - variance * A)
     covariance = quenched.subs(A, C)
     mean_square, second_moment, overlap = map(_close, _order_parameters(forward))
+    equal = (Step("weight means +-sigma_m", Assumption.ANSATZ, weights.second, rho),) if weights.needs_equal_means else ()
     steps = (
+        *equal,
         Step("quenched field variance Q", Assumption.SELF_AVERAGING, moments.mean, quenched),
         Step("annealed field variance D", Assumption.SELF_AVERAGING, moments.variance, annealed),
         Step("field covariance of two inputs Q_ab", Assumption.SELF_AVERAGING, Q_ab, covariance),
@@ -65,12 +66,6 @@ def mean_field(forward: Forward) -> MeanField:
     )
     return MeanField(forward, quenched, annealed, covariance, sp.expand(quenched + annealed), mean_square,
                      second_moment, overlap, (*forward.steps, *steps))  # fmt: skip
-
-
-def _self_average(term: sp.Expr, variance_of_means: sp.Expr) -> sp.Expr:
-    """A per-synapse term averaged over the means: E M^2, E m^2 = A, E x^2 = B (A where the state is known)."""
-    averaged = sp.expand(term).subs(second_moment_state, B)
-    return sp.expand(averaged.subs(mean_weight**2, variance_of_means).subs(mean_state**2, A))
 
 
 def _order_parameters(forward: Forward) -> tuple[GaussianExpectation | sp.Expr, ...]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import sympy as sp
 
+from theory.errors import SurrogateError
 from theory.noise import NeuronNoise
+from theory.probes import probe
 from theory.special import HardTanh
 from theory.symbols import h, mean_weight, rho, sigma_m2, u
 from theory.tidy import simplified_almost_everywhere
 
 Law = tuple[tuple[sp.Expr, sp.Expr], ...]
+ROUNDING = 1e-12
+MOST_LEVELS = 64
 
 
 def law_moment(law: Law, order: int) -> sp.Expr:
@@ -21,57 +27,111 @@ def law_moment(law: Law, order: int) -> sp.Expr:
 
 @dataclass(frozen=True)
 class Weights:
-    """A weight law: pairs (value, probability) given the mean M, and the range of M.
+    """A weight law by its moments given the mean M: E S = M and E S^2 = `second`, an expression in M.
 
-    `mean_limit` bounds |M| (None: any); `mean_square` fixes E M^2 where the law itself does (None: sigma_m2 is free).
+    law: pairs (value, probability) where it has finitely many values. mean_limit: bounds |M| (None: any).
+    largest_square: bounds E M^2 where weights of one M may differ in E S^2, of which `second` is then the average.
+    mean_square: fixes E M^2 where the law itself does.
+
+    Raises:
+        SurrogateError: probabilities that do not sum to 1 or fall below 0, E S != M, E S^2 below M^2 or odd in M.
     """
 
     name: str
-    law: Law
+    second: sp.Expr
     mean_limit: sp.Expr | None
     mean_square: sp.Expr | None = None
+    largest_square: sp.Expr | None = None
+    law: Law = ()
 
     def __post_init__(self) -> None:
-        if sp.simplify(law_moment(self.law, 0) - 1) != 0 or sp.simplify(law_moment(self.law, 1) - mean_weight) != 0:
-            raise ValueError(f"weights {self.name}: probabilities must sum to 1 and the mean must be M")
+        reason = _weights_objection(self)
+        if reason is not None:
+            raise SurrogateError(f"weights {self.name}: {reason}")
+
+    @classmethod
+    def of_values(
+        cls, name: str, law: Law, mean_limit: sp.Expr | None, mean_square: sp.Expr | None = None
+    ) -> Weights:
+        """Weights of finitely many values, pairs (value, probability) given M."""
+        return cls(name, law_moment(law, 2), mean_limit, mean_square, law=law)
 
     @property
     def is_random(self) -> bool:
         """Whether the weights fluctuate given their means."""
-        return len(self.law) > 1
+        return sp.expand(self.second - mean_weight**2) != 0
 
     @property
     def variance_of_means(self) -> sp.Expr:
         """E M^2: sigma_m2 unless the law fixes it."""
         return sigma_m2 if self.mean_square is None else self.mean_square
 
+    @property
+    def needs_equal_means(self) -> bool:
+        """Whether E S^2 is not a + b M^2, so that its average is known for means +-sigma_m alone."""
+        return not self.second.is_polynomial(mean_weight) or sp.degree(self.second, mean_weight) > 2
+
+    @property
+    def average_second(self) -> sp.Expr:
+        """rho = E S^2 averaged over the means, which are +-sigma_m where that matters (`needs_equal_means`)."""
+        if self.needs_equal_means:
+            return self.second.subs(mean_weight, sp.sqrt(self.variance_of_means))
+        return sp.expand(self.second).subs(mean_weight**2, self.variance_of_means)
+
+    @property
+    def largest_sigma_m2(self) -> sp.Expr | None:
+        """The largest E M^2; None where there is none."""
+        if self.largest_square is not None or self.mean_limit is None:
+            return self.largest_square
+        return self.mean_limit**2
+
 
 @dataclass(frozen=True)
 class Neurons:
-    """A neuron: pairs (value, probability) given the field h."""
+    """A neuron by its moments given the field: m(h) = `mean` and s(h) = E[x^2 | h], expressions in h.
+
+    second: s, or None where the state is m(h) itself. law: pairs (value, probability) where it has finitely many
+    values. noise: the latent noise behind it, where there is one. The theory uses m and s and nothing else.
+
+    Raises:
+        SurrogateError: a mean without a finite real value somewhere, s below m^2, or probabilities that are none.
+    """
 
     name: str
-    law: Law
+    mean: sp.Expr
+    second: sp.Expr | None = None
     noise: NeuronNoise | None = None
+    law: Law = ()
 
     def __post_init__(self) -> None:
-        if sp.simplify(law_moment(self.law, 0) - 1) != 0:
-            raise ValueError(f"neurons {self.name}: probabilities must sum to 1")
+        reason = _neurons_objection(self)
+        if reason is not None:
+            raise SurrogateError(f"neurons {self.name}: {reason}")
+
+    @classmethod
+    def of_values(cls, name: str, law: Law, noise: NeuronNoise | None = None) -> Neurons:
+        """A neuron of finitely many values, pairs (value, probability) given h."""
+        return cls(name, law_moment(law, 1), law_moment(law, 2), noise, law)
+
+    @property
+    def second_moment(self) -> sp.Expr:
+        """E[x^2 | h], an expression in h."""
+        return self.mean**2 if self.second is None else self.second
+
+    @property
+    def values(self) -> Law:
+        """Pairs (value, probability); of the mean alone where the state is the mean, or where only moments are known."""
+        return self.law or ((self.mean, sp.S.One),)
 
     @property
     def is_binary(self) -> bool:
-        """Whether the states are -1 and +1."""
-        return len(self.law) == 2
+        """Whether E[x^2 | h] = 1: the state is -1 or +1, or no theory can tell."""
+        return self.second == 1
 
-    @property
+    @cached_property
     def is_random(self) -> bool:
         """Whether the state fluctuates given the field."""
-        return self.noise is not None
-
-    @property
-    def mean(self) -> sp.Expr:
-        """E[x | h], an expression in h."""
-        return law_moment(self.law, 1)
+        return self.second is not None and _differ(self.second, self.mean**2)
 
     @property
     def slope_at_zero(self) -> sp.Expr:
@@ -79,41 +139,144 @@ class Neurons:
         slope = simplified_almost_everywhere(self.mean.subs(h, u).diff(u))
         return sp.oo if slope.has(sp.DiracDelta) else slope.subs(u, 0).doit()
 
-    @property
-    def second_moment(self) -> sp.Expr:
-        """E[x^2 | h], an expression in h."""
-        return law_moment(self.law, 2)
+
+def _differ(first: sp.Expr, second: sp.Expr) -> bool:
+    """Whether two functions of h differ by more than rounding somewhere."""
+    apart = sp.expand(simplified_almost_everywhere(sp.expand((first - second).subs(h, u))))
+    if apart == 0 or apart.atoms(sp.core.function.AppliedUndef):
+        return apart != 0
+    return any(abs(a - b) > ROUNDING * max(1, abs(a)) for _, (a, b) in probe((first, second), h))
 
 
-BINARY = Weights("binary", ((sp.S.One, (1 + mean_weight) / 2), (sp.S.NegativeOne, (1 - mean_weight) / 2)), sp.S.One)
-FIXED = Weights("fixed", ((mean_weight, sp.S.One),), None)
-FIXED_SIGNS = Weights("fixed signs", ((mean_weight, sp.S.One),), sp.S.One, mean_square=sp.S.One)
+def _weights_objection(weights: Weights) -> str | None:
+    second, limit = weights.second, weights.mean_limit
+    if weights.law and sp.simplify(law_moment(weights.law, 0) - 1) != 0:
+        return f"the probabilities sum to {law_moment(weights.law, 0)}, not to 1"
+    if weights.law and sp.simplify(law_moment(weights.law, 1) - mean_weight) != 0:
+        return f"E S = {law_moment(weights.law, 1)}, and it must be the mean M"
+    if sp.simplify(second - second.subs(mean_weight, -mean_weight)) != 0:
+        return f"E S^2 = {second} is odd in M, and the mean field averages it over symmetric means; make it even in M"
+    for part in range(17):
+        at = sp.Rational(part, 16) * (1 if limit is None else limit)
+        if weights.largest_square is None and (second - mean_weight**2).subs(mean_weight, at).is_negative:
+            return f"E S^2 = {second} is below M^2 at M = {at}; bound the means further, or correct it"
+        for value, probability in weights.law:
+            if limit is not None and any(probability.subs(mean_weight, side * at).is_negative for side in (1, -1)):
+                return f"P(S = {value}) = {probability} is negative at |M| = {at}; bound the means further"
+    return None
+
+
+def _neurons_objection(neurons: Neurons) -> str | None:
+    functions = [neurons.mean, neurons.second_moment, *(probability for _, probability in neurons.law)]
+    if any(function.atoms(sp.core.function.AppliedUndef) for function in functions):
+        return None  # an undefined function stands for any that would pass
+    if neurons.law and sp.simplify(law_moment(neurons.law, 0) - 1) != 0 and _differ(law_moment(neurons.law, 0), sp.S.One):
+        return f"the probabilities sum to {law_moment(neurons.law, 0)}, not to 1"
+    for point, (mean, second, *probabilities) in probe(functions, h):
+        for (value, _), probability in zip(neurons.law, probabilities, strict=True):
+            if not -ROUNDING <= probability <= 1 + ROUNDING:
+                return f"P(x = {value} | h) is {probability:.4g} at h = {point:.4g}, and no probability"
+        if second < mean**2 * (1 - ROUNDING) - ROUNDING:
+            return f"E[x^2|h] = {second:.4g} is below E[x|h]^2 = {mean**2:.4g} at h = {point:.4g}"
+    return None
+
+
+BINARY = Weights.of_values(
+    "binary", ((sp.S.One, (1 + mean_weight) / 2), (sp.S.NegativeOne, (1 - mean_weight) / 2)), sp.S.One
+)
+FIXED = Weights.of_values("fixed", ((mean_weight, sp.S.One),), None)
+FIXED_SIGNS = Weights.of_values("fixed signs", ((mean_weight, sp.S.One),), sp.S.One, mean_square=sp.S.One)
 
 
 def ternary(density: sp.Expr = rho) -> Weights:
-    """Weights in {-1, 0, +1} with P(S != 0) = density."""
-    if density.is_number and not 0 < density <= 1:
-        raise ValueError(f"ternary weights with P(S != 0) = {density}: it must lie in (0, 1]")
+    """Weights in {-1, 0, +1} with one P(S != 0) = density for all of them, so that |M| <= density."""
+    _require_density(density)
     up, down = (density + mean_weight) / 2, (density - mean_weight) / 2
     law = ((sp.S.One, up), (sp.S.NegativeOne, down), (sp.S.Zero, 1 - density))
-    return Weights(f"ternary:{density}", law, density)
+    return Weights.of_values(f"ternary:{density}", law, density)
+
+
+def ternary_free(density: sp.Expr = rho) -> Weights:
+    """Weights in {-1, 0, +1}, each with a P(S != 0) of its own in [|M|, 1] and `density` their average.
+
+    E M^2 reaches the density itself, where M = +-P(S != 0) and that is 0 or 1 (Shayer, Levi, Fetaya 2017).
+    """
+    _require_density(density)
+    return Weights(f"ternary-free:{density}", density, sp.S.One, largest_square=density)
+
+
+def gaussian_weights(variance: sp.Expr) -> Weights:
+    """Weights N(M, variance), M any real number."""
+    if not variance.is_positive:
+        raise SurrogateError(f"weights gaussian:{variance}: the variance must be positive; for none use fixed weights")
+    return Weights(f"gaussian:{variance}", mean_weight**2 + variance, None)
+
+
+def levels(values: tuple[sp.Expr, ...]) -> Weights:
+    """Weights of symmetric levels, rounded at random to one of the two next to M (stochastic rounding).
+
+    Then E S^2 is the chord of S^2 between these two, the largest of all chords. Between more than two levels it depends
+    on more than M^2, and its average is that of means +-sigma_m.
+    """
+    ordered = tuple(sorted(set(values)))
+    name = f"levels:{','.join(map(str, values))}"
+    if len(ordered) < 2 or any(a != -b for a, b in zip(ordered, reversed(ordered), strict=True)):
+        raise SurrogateError(f"weights {name}: give at least two levels, symmetric about 0 as in levels:-1,0,1")
+    size = sp.Abs(mean_weight)
+    chords = {(a + b) * size - a * b for a, b in pairwise(ordered) if a + b >= 0}
+    return Weights(name, sp.Max(*chords), ordered[-1])
+
+
+def _require_density(density: sp.Expr) -> None:
+    if density.is_number and not 0 < density <= 1:
+        raise SurrogateError(f"ternary weights with P(S != 0) = {density}: it must lie in (0, 1]")
 
 
 def _binary_neuron(name: str, probability_up: sp.Expr, noise: NeuronNoise | None = None) -> Neurons:
-    return Neurons(name, ((sp.S.One, probability_up), (sp.S.NegativeOne, 1 - probability_up)), noise)
+    return Neurons.of_values(name, ((sp.S.One, probability_up), (sp.S.NegativeOne, 1 - probability_up)), noise)
 
 
 def stochastic(noise: NeuronNoise, scale: sp.Expr = sp.S.One) -> Neurons:
-    """x = sign(h + scale Lambda): P(x = 1 | h) = F(h/scale)."""
+    """x = sign(h + scale Lambda): P(x = 1 | h) = F(h/scale), or 1 - F(-h/scale) where the noise is skew."""
     if scale.is_positive is False:
-        raise ValueError(f"noise {noise.name} of scale {scale}: the scale must be positive; for none use sign neurons")
+        raise SurrogateError(
+            f"noise {noise.name} of scale {scale}: the scale must be positive; for none use sign neurons"
+        )
     label = "stochastic" if scale == 1 else f"stochastic:{scale}"
-    return _binary_neuron(f"{label} ({noise.name})", noise.cdf.subs(h, h / scale), noise)
+    return _binary_neuron(f"{label} ({noise.name})", noise.probability_up(scale), noise)
 
 
 def continuous(name: str, function: sp.Expr) -> Neurons:
     """x = function(h), an expression in h."""
-    return Neurons(name, ((function, sp.S.One),))
+    return Neurons(name, sp.sympify(function))
+
+
+def step(threshold: sp.Expr = sp.S.Zero) -> Neurons:
+    """A neuron in {0, 1}: 1 where h > threshold."""
+    return continuous(f"step:{threshold}" if threshold != 0 else "step", (1 + sp.sign(h - threshold)) / 2)
+
+
+def dead_zone(width: sp.Expr) -> Neurons:
+    """A neuron in {-1, 0, 1}: the sign of h where |h| > width."""
+    if not width.is_positive:
+        raise SurrogateError(f"deadzone:{width}: the width must be positive; for none use sign neurons")
+    return continuous(f"deadzone:{width}", (sp.sign(h - width) + sp.sign(h + width)) / 2)
+
+
+def quantiser(count: int, width: sp.Expr | None = None) -> Neurons:
+    """`count` equally spaced levels from -1 to 1, thresholds `width` apart about 0 (default 2/(count - 1), midway).
+
+    Raises:
+        SurrogateError: fewer than 2 levels or more than 64, or a width that is not positive.
+    """
+    if not 2 <= count <= MOST_LEVELS:
+        raise SurrogateError(f"quantiser:{count}: give from 2 to {MOST_LEVELS} levels")
+    apart = sp.Rational(2, count - 1) if width is None else width
+    if not apart.is_positive:
+        raise SurrogateError(f"quantiser:{count}:{apart}: the thresholds' distance must be positive")
+    thresholds = [(sp.Rational(2 - count, 2) + k) * apart for k in range(count - 1)]
+    name = f"quantiser:{count}" if width is None else f"quantiser:{count}:{width}"
+    return continuous(name, sp.Add(*(sp.sign(h - each) for each in thresholds)) / (count - 1))
 
 
 SIGN = _binary_neuron("sign", (1 + sp.sign(h)) / 2)
@@ -123,4 +286,14 @@ CONTINUOUS: tuple[Neurons, ...] = (
     continuous("relu", sp.Max(0, h)),
     continuous("hardtanh", HardTanh(h)),
     continuous("linear", h),
+    continuous("gelu", h * (1 + sp.erf(h / sp.sqrt(2))) / 2),
+    continuous("silu", h * (1 + sp.tanh(h / 2)) / 2),
+    continuous("softplus", sp.log(1 + sp.exp(h))),
+    continuous("hardsigmoid", (1 + HardTanh(h)) / 2),  # of BinaryConnect, clip((h + 1)/2, 0, 1)
+    continuous("sin", sp.sin(h)),
 )
+
+
+def leaky_relu(slope: sp.Expr) -> Neurons:
+    """x = h where h > 0, slope h elsewhere."""
+    return continuous(f"leaky:{slope}", (1 + slope) / 2 * h + (1 - slope) / 2 * sp.Abs(h))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass, replace
-from typing import Any
 
 import sympy as sp
 from sympy.core.evalf import prec_to_dps
 
-from theory.correlation import Maps
+from theory.correlation import Maps, is_relative
 from theory.difference import difference, in_gap, without_cancellation
 from theory.gaussian import GaussianExpectation, evaluate_all, expectation, pair_expectation
 from theory.gaussian_closing import flatten_all
 from theory.limits import Ratios, infinite_variance, small_overlap, vanishing_variance
-from theory.symbols import c, gap, overlap, q, u, v
+from theory.open_nodes import GaussianDifference, GaussianSlope
+from theory.symbols import T, c, gap, h, overlap, q, u, v
 from theory.tidy import tidy, tidy_rational
 
 
@@ -28,45 +28,17 @@ class AtExtremes(sp.Function):
         return chosen.evalf(prec_to_dps(prec))
 
 
-class GaussianDifference(sp.Expr):
-    """E f(u) f(v) at correlation 1 - rest less that at 1 - rest - drop, u and v of the given variance; f in u.
-
-    What no rule of `theory.difference` closes: left to quadrature.
-    """
-
-    def __new__(cls, integrand: Any, variance: Any, rest: Any, drop: Any) -> GaussianDifference:
-        return super().__new__(cls, *map(sp.sympify, (integrand, variance, rest, drop)))
-
-    @property
-    def free_symbols(self) -> set[sp.Basic]:
-        return {s for argument in self.args[1:] for s in argument.free_symbols} | self.args[0].free_symbols - {u, v}
-
-
-class GaussianSlope(sp.Expr):
-    """The derivative of E f(u) f(v) in the correlation of u and v at 1 - distance; f in u, distance in [0, 2].
-
-    What no rule closes: left to quadrature, which takes the distance to its last digit.
-    """
-
-    def __new__(cls, integrand: Any, variance: Any, distance: Any) -> GaussianSlope:
-        return super().__new__(cls, *map(sp.sympify, (integrand, variance, distance)))
-
-    @property
-    def free_symbols(self) -> set[sp.Basic]:
-        return {s for argument in self.args[1:] for s in argument.free_symbols} | self.args[0].free_symbols - {u, v}
-
-
 @dataclass(frozen=True)
 class Overlap:
     """C = E f(u) f(v), u and v of this variance and of correlation c times `correlation`; f in u.
 
-    is_binary: whether neurons are -1 or 1, so that E x^2 = 1; else it is E f(u)^2.
+    spread: E[x^2|u] - f(u)^2, what the neuron itself fluctuates by.
     """
 
     function: sp.Expr
     variance: sp.Expr
     correlation: sp.Expr
-    is_binary: bool = True
+    spread: sp.Expr = sp.S.Zero
 
     @property
     def kernel(self) -> sp.Expr:
@@ -79,9 +51,16 @@ class Overlap:
         return evaluate_all(self.kernel.subs(overlap, 1))
 
     @property
+    def second(self) -> sp.Expr:
+        """E[x^2|u], in u."""
+        return sp.expand(self.function**2 + self.spread, deep=False) if self.spread != 0 else self.function**2
+
+    @property
     def second_moment(self) -> sp.Expr:
         """E x^2."""
-        return sp.S.One if self.is_binary else self.square
+        if self.spread == 0:
+            return self.square
+        return self.second if self.second.is_number else evaluate_all(expectation(self.second, 0, self.variance))
 
 
 def overlap_of(maps: Maps) -> Overlap | None:
@@ -93,9 +72,19 @@ def overlap_of(maps: Maps) -> Overlap | None:
     if function.has(GaussianExpectation) or function * function.subs(u, v) != node.integrand:
         return None
     variance, covariance, _ = node.covariance
-    is_binary = maps.mean_field.forward.moments.kernel.surrogate.neurons.is_binary
-    correlation = tidy_rational(covariance.subs(c, 1) / variance)
-    return Overlap(sp.sqrt(coefficient) * function, variance, correlation, is_binary)
+    correlation, function = tidy_rational(covariance.subs(c, 1) / variance), sp.sqrt(coefficient) * function
+    return Overlap(function, variance, correlation, _spread(maps, function, variance))
+
+
+def _spread(maps: Maps, function: sp.Expr, variance: sp.Expr) -> sp.Expr:
+    """E[x^2|h] - f^2, h in the units of f: those in which a field of variance T has the variance of the overlap."""
+    kernel = maps.mean_field.forward.moments.kernel
+    if kernel.surrogate.neurons.is_binary:
+        return 1 - function**2
+    if not kernel.surrogate.neurons.is_random:
+        return sp.S.Zero
+    scale = sp.sqrt(tidy_rational(variance / (T if is_relative(maps.mean_field) else q)))
+    return kernel.neuron_second_moment.subs(h, u / scale) - function**2
 
 
 def overlap_ratios(found: Overlap) -> Ratios:
@@ -123,9 +112,9 @@ def _at_limit(found: Overlap, point: sp.Expr) -> Ratios:
     """The ratios as q -> 0 or infinity, where the variance or the correlation may vanish or the variance diverge."""
     variance, correlation = (sp.limit(value, q, point) for value in (found.variance, found.correlation))
     if variance == 0:
-        return vanishing_variance(found.function)
+        return vanishing_variance(found.function, found.second)
     if variance == sp.oo:
-        return infinite_variance(found.function)
+        return infinite_variance(found.function, found.second)
     if correlation == 0:
         return small_overlap(found.function, variance, replace(found, variance=variance).second_moment)
     return _ratios(replace(found, variance=variance, correlation=correlation))
@@ -161,15 +150,16 @@ def _unlike(found: Overlap, alike: sp.Expr, rest: sp.Expr) -> sp.Expr:
     The second part as a difference of its own where it closes; by quadrature it would cost tens of times the rest.
     """
     plain = found.second_moment - alike
-    if found.is_binary and (angles := without_cancellation(plain)) != plain:
+    if found.spread != 0 and (angles := without_cancellation(plain)) != plain:
         return angles
     if rest != 0 and alike.has(GaussianExpectation):
         return plain
-    varies = _variance(found) if found.is_binary else sp.S.Zero
+    varies = _variance(found) if found.spread != 0 else sp.S.Zero
     return varies + (0 if rest == 0 else _difference(found, sp.S.Zero, rest))
 
 
 def _variance(found: Overlap) -> sp.Expr:
-    """1 - E f^2, as an expectation of its own where that closes, or where E f^2 is one too."""
-    value = evaluate_all(expectation(1 - found.function**2, 0, found.variance))
-    return value if found.square.has(GaussianExpectation) or not value.has(GaussianExpectation) else 1 - found.square
+    """E x^2 - E f^2, as an expectation of its own where that closes, or where E f^2 is one too."""
+    value = evaluate_all(expectation(found.spread, 0, found.variance))
+    closes = found.square.has(GaussianExpectation) or not value.has(GaussianExpectation)
+    return value if closes else found.second_moment - found.square

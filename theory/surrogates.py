@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 import sympy as sp
 
-from theory.network import BINARY, CONTINUOUS, FIXED, FIXED_SIGNS, SIGN, Neurons, Weights, stochastic
+from theory.errors import SurrogateError
+from theory.network import BINARY, CONTINUOUS, FIXED, FIXED_SIGNS, ROUNDING, SIGN, Neurons, Weights, stochastic
 from theory.noise import LOGISTIC
+from theory.probes import open_symbols, probe
 
 TANH, _, RELU, *_ = CONTINUOUS
 
 
-class SurrogateError(ValueError):
-    """A combination of parts that makes no sense, with the reason."""
+FIELDS, PROPAGATES, FORMS = ("integrated", "sampled", "sharp"), ("mean", "sample"), ("exact", "matched", "paper")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,13 @@ class Treatment:
     name: str
     field: str
     propagates: str
+
+    def __post_init__(self) -> None:
+        for part, value, known in (("field", self.field, FIELDS), ("propagates", self.propagates, PROPAGATES)):
+            if value not in known:
+                raise SurrogateError(f"treatment {self.name}: {part} = {value!r}; choose {' or '.join(known)}")
+        if (self.field, self.propagates) == ("sharp", "sample"):
+            raise SurrogateError(f"treatment {self.name}: a sharp field leaves no neuron to sample; propagate the mean")
 
 
 MARGINALISE = Treatment("marginalise", "integrated", "mean")
@@ -42,11 +51,26 @@ class Form:
     """How the neuron's mean is integrated over the field.
 
     "exact"; "matched": slopes at 0 matched to an erf, integrated, matched back; "paper": phi(gain hbar/sqrt(Sigma)).
+
+    Raises:
+        SurrogateError: another name, a phi that leaves [-1, 1], or a gain that is not positive.
     """
 
     name: str
     phi: sp.Expr | None = None
     gain: sp.Expr = sp.S.One
+
+    def __post_init__(self) -> None:
+        if self.name not in FORMS:
+            raise SurrogateError(f"form {self.name!r}: choose {', '.join(FORMS)}")
+        if (self.name == "paper") != (self.phi is not None):
+            raise SurrogateError(f"form {self.name}: phi belongs to form paper, which needs one")
+        if not sp.sympify(self.gain).is_positive:
+            raise SurrogateError(f"form {self.name}: the gain {self.gain} must be positive")
+        if self.phi is not None and not self.phi.atoms(sp.core.function.AppliedUndef):
+            for point, (value,) in probe((self.phi,)):
+                if abs(value) > 1 + ROUNDING:
+                    raise SurrogateError(f"{self.phi} leaves [-1, 1] at h = {point:.3g}, and it is the mean of a bit")
 
 
 EXACT = Form("exact")
@@ -55,7 +79,7 @@ MATCHED = Form("matched")
 
 def paper_form(phi: sp.Expr, gain: sp.Expr = sp.S.One) -> Form:
     """phi(gain hbar / sqrt(Sigma)), phi an expression in h with values in [-1, 1]."""
-    return Form("paper", phi, gain)
+    return Form("paper", phi, sp.sympify(gain))
 
 
 @dataclass(frozen=True)
@@ -83,6 +107,28 @@ class Surrogate:
             if applies:
                 raise SurrogateError(f"{self.name}: {reason}")
 
+    @property
+    def parameters(self) -> tuple[sp.Symbol, ...]:
+        """The symbols of the declaration without a value, by name: keywords of the emitted functions."""
+        form = () if self.form.phi is None else (self.form.phi, self.form.gain)
+        return open_symbols(self.weights.second, self.neurons.mean, self.neurons.second_moment, *form)
+
+    def at(self, **values: Any) -> Surrogate:
+        """The surrogate with values in place of open symbols.
+
+        Raises:
+            SurrogateError: a name that is none of `parameters`.
+        """
+        known = {symbol.name: symbol for symbol in self.parameters}
+        for name in values:
+            if name not in known:
+                raise SurrogateError(f"{self.name} has no parameter {name}; it has {', '.join(known) or 'none'}")
+        chosen = {known[name]: sp.nsimplify(value) if isinstance(value, float) else sp.sympify(value)
+                  for name, value in values.items()}  # fmt: skip
+        label = ", ".join(f"{name} {value}" for name, value in values.items())
+        return replace(self, name=f"{self.name} ({label})", weights=_at(self.weights, chosen),
+                       neurons=_at(self.neurons, chosen), form=_at(self.form, chosen))  # fmt: skip
+
     def _objections(self) -> tuple[tuple[bool, str], ...]:
         neurons, treatment, form = self.neurons, self.treatment, self.form
         random = self.weights.is_random or neurons.is_random
@@ -105,7 +151,23 @@ class Surrogate:
              "use form exact"),
             (form.name == "matched" and not neurons.slope_at_zero.is_finite,
              f"form matched matches slopes at 0, and {neurons.name} neurons have none; use form exact (it is closed)"),
+            (form.name == "matched" and neurons.noise is not None and not neurons.noise.is_symmetric,
+             f"form matched matches an erf, and {neurons.name} neurons are skew; use form exact"),
         )  # fmt: skip
+
+
+Part = TypeVar("Part", Weights, Neurons, Form)
+
+
+def _at(part: Part, values: dict[sp.Symbol, sp.Expr]) -> Part:
+    """A part with its expressions substituted."""
+
+    def substituted(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(substituted, value))
+        return value.subs(values) if isinstance(value, sp.Basic) else value
+
+    return replace(part, **{each.name: substituted(getattr(part, each.name)) for each in fields(part)})
 
 
 CATALOGUE: tuple[Surrogate, ...] = (

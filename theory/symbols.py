@@ -38,6 +38,12 @@ gap = sp.Symbol("gap", nonnegative=True)
 overlap = sp.Symbol("r", real=True)
 mu_4 = sp.Symbol("mu_4", nonnegative=True)
 
+# What a declaration may not use as names of its own
+RESERVED: tuple[sp.Symbol, ...] = (
+    N, mean_weight, mean_state, second_moment_state, h, hbar, Sigma, epsilon, u, v, sigma_m2, sigma_b2, A, B, C, Q, Q_ab,
+    D, T, q, c, gap, overlap, mu_4,
+)  # fmt: skip
+
 MEANING: dict[sp.Symbol, str] = {
     hbar: "mean of the field given the weight means, sum_j M_ij m_j / sqrt(N) + b_i",
     Sigma: "variance of the field, (1/N) sum_j (R_ij r_j - M_ij^2 m_j^2)",

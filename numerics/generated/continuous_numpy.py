@@ -245,7 +245,7 @@ def total_map(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray
     """
     T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
-        return sigma_b2 + scaled(sigma_m2, at_extremes(tanh_overlap(T, 1), T, lambda: 0, lambda: 1))
+        return sigma_b2 + sigma_m2 * at_extremes(tanh_overlap(T, 1), T, lambda: 0, lambda: 1)
 
 
 def total_slope(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
@@ -259,7 +259,7 @@ def total_slope(T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArr
     """
     T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
     with np.errstate(all="ignore"):  # the limits in q replace what is undefined there
-        return broadcast(at_extremes(sigma_m2 * tanh_overlap_growth(T, 1), T, lambda: sigma_m2, lambda: 0), T, sigma_m2, sigma_b2)
+        return broadcast(sigma_m2 * at_extremes(tanh_overlap_growth(T, 1), T, lambda: 1, lambda: 0), T, sigma_m2, sigma_b2)
 
 
 def variance_map(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:

@@ -280,7 +280,7 @@ def total_map(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | fl
     sigma_b2: variance of the biases, >= 0.
     """
     T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
-    return sigma_b2 + scaled(sigma_m2, at_extremes(tanh_overlap(T, 1), T, lambda: 0, lambda: 1))
+    return sigma_b2 + sigma_m2 * at_extremes(tanh_overlap(T, 1), T, lambda: 0, lambda: 1)
 
 
 def total_slope(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -293,7 +293,7 @@ def total_slope(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | 
     sigma_b2: variance of the biases, >= 0.
     """
     T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
-    return broadcast(at_extremes(sigma_m2 * tanh_overlap_growth(T, 1), T, lambda: sigma_m2, lambda: 0), T, sigma_m2, sigma_b2)
+    return broadcast(sigma_m2 * at_extremes(tanh_overlap_growth(T, 1), T, lambda: 1, lambda: 0), T, sigma_m2, sigma_b2)
 
 
 def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:

@@ -1,0 +1,102 @@
+"""A function of one variable cut at its breaks: the form in which theory and quadrature read every declared function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import sympy as sp
+
+from theory.breaks import branches
+from theory.special import Box, HardTanh
+from theory.symbols import h, u
+
+CUT = (sp.Piecewise, sp.Min, sp.floor, sp.ceiling, sp.Heaviside)
+NOTHING = 1e-14  # of a difference of two branches at a break that is no exact number
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """parts[i], an expression in u, between breaks[i - 1] and breaks[i]; analytic there.
+
+    What the function is at a break itself is of measure zero.
+    """
+
+    breaks: tuple[sp.Expr, ...]
+    parts: tuple[sp.Expr, ...]
+
+    @property
+    def jumps(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
+        """(break, what the function rises by there), where that is not 0."""
+        found = []
+        for at, (before, after) in zip(self.breaks, pairwise(self.parts), strict=True):
+            rise = _value(after, at, 1) - _value(before, at, -1)
+            if not _is_nothing(rise):
+                found.append((at, sp.simplify(rise)))
+        return tuple(found)
+
+    @property
+    def slope(self) -> Pieces:
+        """The derivative between the breaks."""
+        return Pieces(self.breaks, tuple(part.diff(u) for part in self.parts))
+
+    @property
+    def expression(self) -> sp.Expr:
+        """One expression: the first part, and at each break the rise of the next by a step."""
+        total = self.parts[0]
+        for at, (before, after) in zip(self.breaks, pairwise(self.parts), strict=True):
+            total += (after - before) * (1 + sp.sign(u - at)) / 2
+        return total
+
+    def beside(self, point: sp.Expr, side: int) -> sp.Expr:
+        """The part that holds just above (side 1) or just below (side -1) a point, which may be infinite."""
+        if point.is_infinite:
+            return self.parts[-1 if side > 0 else 0]
+        passed = sum(1 for at in self.breaks if at < point or (at == point and side > 0))
+        return self.parts[passed]
+
+
+@lru_cache(maxsize=2048)
+def pieces(function: sp.Expr) -> Pieces:
+    """The pieces of a function of u.
+
+    Raises:
+        FormulaError: infinitely many breaks, or breaks that depend on open symbols or cannot be located.
+
+    >>> pieces(sp.Max(-1, sp.Min(1, 2 * u))).slope.parts
+    (0, 2, 0)
+    """
+    return Pieces(*branches(function, u))
+
+
+def cut_at_breaks(function: sp.Expr) -> sp.Expr:
+    """A function of h as smooth parts that steps switch on, unless it is made of kinks that rules know as they are.
+
+    >>> cut_at_breaks(sp.Max(0, sp.Min(1, h)))
+    (1 - h)*(sign(h - 1) + 1)/2 + h*(sign(h) + 1)/2
+    """
+    if not _needs_cutting(function):
+        return function
+    return pieces(function.subs(h, u)).expression.subs(u, h)
+
+
+def _needs_cutting(function: sp.Expr) -> bool:
+    if function.has(*CUT):
+        return True
+    arguments = [part.args[0] for part in function.atoms(sp.sign, sp.Abs, HardTanh, Box)]
+    bent = any(argument.diff(h).has(h) for argument in arguments)
+    return bent or any(maximum.args not in ((0, h), (h, 0)) for maximum in function.atoms(sp.Max))
+
+
+def _value(part: sp.Expr, at: sp.Expr, side: int) -> sp.Expr:
+    value = part.subs(u, at)
+    return value if value.is_finite else sp.limit(part, u, at, "+" if side > 0 else "-")
+
+
+def _is_nothing(rise: sp.Expr) -> bool:
+    if rise.is_zero is not None:
+        return bool(rise.is_zero)
+    if rise.free_symbols:
+        return sp.simplify(rise) == 0
+    return abs(rise.evalf(30)) < NOTHING
