@@ -12,7 +12,7 @@ from sympy.logic.boolalg import Boolean
 
 from theory.errors import FormulaError
 from theory.intervals import range_of
-from theory.roots import MAX_ROOTS, distinct, inside, is_between, roots_in, sign_at
+from theory.roots import MAX_ROOTS, distinct, inside, roots_in, sign_at
 from theory.special import Box, HardTanh
 
 CORNERED = (sp.Abs, sp.sign, sp.Heaviside, sp.Max, sp.Min, sp.floor, sp.ceiling, sp.Piecewise, HardTanh, Box)
@@ -90,28 +90,28 @@ class _Cutter:
             raise FormulaError(f"{expression} is not allowed in a function of {self.symbol}")
         if isinstance(expression, HardTanh):
             return self.cut(sp.Max(-1, sp.Min(1, expression.args[0])), low, high)
-        if isinstance(expression, Box):
-            return self.cut(expression.rewrite(sp.sign), low, high)
         try:
             return list(self._rule(expression)(expression, low, high))
         except EndlessError:
             if not isinstance(expression, sp.Max | sp.Min | sp.sign | sp.Heaviside):
                 raise
-            return self._apart(expression, low, high)
+            return list((self._unfolded if expression.has(sp.Piecewise) else self._apart)(expression, low, high))
 
     def _rule(self, expression: sp.Expr) -> Callable[..., Iterable[Piece]]:
         if isinstance(expression, sp.Max | sp.Min):
             return self._extreme
         if isinstance(expression, sp.Piecewise):
-            return self._piecewise
-        if isinstance(expression, sp.floor | sp.ceiling):
-            return self._rounded
+            return self._unfolded
+        if isinstance(expression, sp.floor | sp.ceiling | Box):
+            return self._stepped
         if isinstance(expression, tuple(BY_SIGN)):
             return self._signed
         return self._power if self._is_root(expression) else self._composed
 
     def _apart(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr) -> list[Piece]:
         """An infinite interval in parts, the far ones of which may be free of jumps."""
+        if low.is_finite and high.is_finite:
+            raise EndlessError(f"{expression} has more than {MAX_ROOTS} jumps")
         if low == -sp.oo and high == sp.oo:
             ends = [low, sp.Rational(-NEAR), sp.Rational(NEAR), high]
         else:
@@ -136,10 +136,12 @@ class _Cutter:
 
     def _undominated(self, terms: Iterable[sp.Expr], sign: int, low: sp.Expr, high: sp.Expr) -> list[sp.Expr]:
         """The terms of a Max (or, with sign -1, of a Min) that no other exceeds throughout the interval."""
-        ranges = [(term, *range_of(sign * term, self.symbol)(float(low), float(high))) for term in terms]
-        bar = max(least for _, least, _ in ranges)
-        highest = next(term for term, least, _ in ranges if least == bar)
-        return [term for term, _, greatest in ranges if greatest > bar or term == highest]
+        kept: list[tuple[sp.Expr, float, float]] = []
+        for term in terms:
+            least, greatest = range_of(sign * term, self.symbol)(float(low), float(high))
+            if all(greatest > other for _, other, _ in kept):
+                kept = [entry for entry in kept if entry[2] > least] + [(term, least, greatest)]
+        return [term for term, _, _ in kept]
 
     def _signed(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr) -> Iterator[Piece]:
         (argument, *_), value = expression.args, BY_SIGN[expression.func]
@@ -154,32 +156,38 @@ class _Cutter:
             for a, b in self._between_roots(piece.expression, piece.low, piece.high):
                 yield Piece(a, b, value(piece.expression, sign_at(piece.expression, self.symbol, inside(a, b))))
 
-    def _rounded(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr) -> Iterator[Piece]:
+    def _stepped(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr) -> Iterator[Piece]:
+        """A function that is constant but for jumps at certain values of its argument."""
         for piece in self.cut(expression.args[0], low, high):
-            least, greatest = range_of(expression.func(piece.expression), self.symbol)(
-                float(piece.low), float(piece.high)
-            )
-            if not greatest - least <= MAX_ROOTS:
-                raise EndlessError(f"{expression} has infinitely many jumps: clip it, as in Max(-3, Min(3, floor(h)))")
-            steps = range(int(least), int(greatest) + 2)
-            edges = distinct(
-                root for n in steps for root in roots_in(piece.expression - n, self.symbol, piece.low, piece.high)
-            )
+            levels = (-1, 1) if isinstance(expression, Box) else self._integers(expression, piece)
+            shifted = (piece.expression - level for level in levels)
+            edges = distinct(root for each in shifted for root in roots_in(each, self.symbol, piece.low, piece.high))
             for a, b in pairwise([piece.low, *edges, piece.high]):
-                value = piece.expression.subs(self.symbol, inside(a, b))
-                yield Piece(a, b, expression.func(value))
+                yield Piece(a, b, expression.func(piece.expression.subs(self.symbol, inside(a, b))))
 
-    def _piecewise(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr) -> Iterator[Piece]:
-        relations = {relation for _, condition in expression.args for relation in condition.atoms(Relational)}
+    def _integers(self, expression: sp.Expr, piece: Piece) -> range:
+        least, greatest = range_of(sp.floor(piece.expression), self.symbol)(float(piece.low), float(piece.high))
+        if not greatest - least <= MAX_ROOTS:
+            raise EndlessError(f"{expression} has infinitely many jumps: clip it, as in Max(-3, Min(3, floor(h)))")
+        return range(int(least), int(greatest) + 2)
+
+    def _unfolded(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr) -> Iterator[Piece]:
+        """Each Piecewise in an expression replaced by the branch that holds, interval by interval."""
+        relations = {each for part in expression.atoms(sp.Piecewise) for _, when in part.args
+                     for each in when.atoms(Relational)}  # fmt: skip
         edges = distinct(edge for each in relations for edge in self._edges(each.lhs - each.rhs, low, high))
         for a, b in pairwise([low, *edges, high]):
             point = inside(a, b)
-            for branch, condition in expression.args:
-                if self._holds(condition, point):
-                    yield from self.cut(branch, a, b)
-                    break
-            else:
-                raise FormulaError(f"{expression} has no value at {self.symbol} = {float(point):.6g}")
+            yield from self.cut(self._at(expression, point), a, b)
+
+    def _at(self, expression: sp.Expr, point: sp.Expr) -> sp.Expr:
+        if not isinstance(expression, sp.Piecewise):
+            args = [self._at(part, point) for part in expression.args]
+            return expression.func(*args) if args and expression.has(sp.Piecewise) else expression
+        for branch, condition in expression.args:
+            if self._holds(condition, point):
+                return self._at(branch, point)
+        raise FormulaError(f"{expression} has no value at {self.symbol} = {float(point):.6g}")
 
     def _edges(self, difference: sp.Expr, low: sp.Expr, high: sp.Expr) -> Iterator[sp.Expr]:
         """Where an expression may change its sign."""

@@ -20,6 +20,7 @@ FUNCTIONS: dict[str, Callable[..., sp.Expr]] = {
     "abs": sp.Abs, "atan": sp.atan, "cos": sp.cos, "cosh": sp.cosh, "erf": sp.erf, "erfc": sp.erfc, "exp": sp.exp,
     "log": sp.log, "sign": sp.sign, "sin": sp.sin, "sinh": sp.sinh, "sqrt": sp.sqrt, "tanh": sp.tanh,
 }  # fmt: skip
+__all__ = ["FormulaError", "evaluator", "parse"]
 NAMES: dict[str, sp.Expr] = {"h": h, "pi": sp.pi}
 OPERATORS: dict[type[ast.operator], Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
     ast.Add: lambda a, b: a + b,

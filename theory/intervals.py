@@ -1,7 +1,7 @@
 """Ranges of an expression over intervals of one symbol: natural interval extension in outward floating point.
 
-A range contains every real value of the expression, and is the whole line where nothing better is known. Ends may be
-infinite.
+A range contains the value wherever all parts of the expression are real, and is the whole line where nothing better
+is known. Ends may be infinite.
 """
 
 from __future__ import annotations
@@ -51,9 +51,10 @@ def _constant(number: sp.Expr) -> Interval:
 
 
 def _widened(low: float, high: float) -> Interval:
-    low = -math.inf if math.isnan(low) else min(low - SLACK * abs(low), GREATEST)
-    high = math.inf if math.isnan(high) else max(high + SLACK * abs(high), -GREATEST)
-    return low, high
+    if math.isnan(low) or math.isnan(high):
+        return WHOLE
+    low, high = min(low, GREATEST), max(high, -GREATEST)  # an infinite end is never attained
+    return low - SLACK * abs(low), high + SLACK * abs(high)
 
 
 def _hull(*intervals: Interval) -> Interval:
@@ -61,7 +62,8 @@ def _hull(*intervals: Interval) -> Interval:
 
 
 def _sum(*terms: Interval) -> Interval:
-    return _widened(sum(low for low, _ in terms), sum(high for _, high in terms))
+    low, high = sum(low for low, _ in terms), sum(high for _, high in terms)
+    return _widened(-math.inf if math.isnan(low) else low, math.inf if math.isnan(high) else high)
 
 
 def _product(*factors: Interval) -> Interval:
@@ -75,8 +77,10 @@ def _product(*factors: Interval) -> Interval:
 def _power(base: Interval, exponent: sp.Expr) -> Interval:
     size = abs(float(exponent))
     low, high = base
-    if not exponent.is_Integer and low < 0:
-        return WHOLE
+    if not exponent.is_Integer:
+        low = max(low, 0.0)
+        if high < 0:
+            return WHOLE
     ends = sorted((_raised(abs(low), size), _raised(abs(high), size))) if exponent.is_even else (
         math.copysign(_raised(abs(low), size), low), math.copysign(_raised(abs(high), size), high))  # fmt: skip
     low, high = _widened(0.0 if exponent.is_even and low <= 0 <= high else ends[0], ends[1])
@@ -123,8 +127,8 @@ def _absolute(argument: Interval) -> Interval:
 
 
 def _logarithm(argument: Interval) -> Interval:
-    low, high = argument
-    return WHOLE if low < 0 else _widened(math.log(low) if low > 0 else -math.inf, math.log(high) if high else -math.inf)
+    low, high = (math.log(end) if end > 0 else -math.inf for end in argument)
+    return WHOLE if argument[1] < 0 else _widened(low, high)
 
 
 def _cosine(argument: Interval) -> Interval:
@@ -148,11 +152,11 @@ def _whole_part(round_to: Callable[[float], int]) -> Callable[[Interval], Interv
 
 def _box(argument: Interval) -> Interval:
     low, high = argument
-    return float(-1 < low and high < 1), float(low < 1 and high > -1)
+    return float(low > -1 and high < 1), float(low < 1 and high > -1)
 
 
-def _step(below: float) -> Callable[[Interval], Interval]:
-    return lambda argument: (below if argument[0] <= 0 else 1.0, 1.0 if argument[1] >= 0 else below)
+def _step(below: float) -> Callable[..., Interval]:
+    return lambda argument, *_: (below if argument[0] <= 0 else 1.0, 1.0 if argument[1] >= 0 else below)
 
 
 RULES: dict[type[sp.Expr], Callable[..., Interval]] = {

@@ -1,20 +1,23 @@
-"""Real zeros of an analytic expression in an interval: by algebra where it reaches, else isolated by ranges."""
+"""Real zeros and poles of an analytic expression in an interval: by algebra, else isolated by ranges."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from fractions import Fraction
+from itertools import pairwise
 
 import sympy as sp
 from scipy.optimize import brentq
 
 from theory.errors import FormulaError
-from theory.intervals import Interval, excludes_zero, range_of
+from theory.intervals import excludes_zero, range_of
 
 MAX_DEGREE = 64
 MAX_ROOTS = 1024
 MAX_INTERVALS = 4000
-MAX_ORDER = 6
+MAX_ORDER, MAX_DENOMINATOR = 6, 1000
+DIGITS = 30
 SAME = 1e-12
 SCALES = [4.0**k for k in range(0, 31)]
 FAR = [SCALES[-1] * factor for factor in (1, 1.7, 2.9, 5.3, 1e3, 1.9e6, 3.1e12, 1e40, 1.3e80, 1e150)]
@@ -26,10 +29,10 @@ INVERSES: dict[type[sp.Expr], tuple[Callable[[sp.Expr], sp.Expr], float, float]]
 
 
 def roots_in(expression: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp.Expr) -> list[sp.Expr]:
-    """The zeros of an expression in the open interval (low, high), increasing, none of them twice.
+    """Where an expression can change its sign in the open interval (low, high): zeros and poles, none of them twice.
 
-    The expression is analytic in the interval and not 0 throughout. Zeros of polynomials of low degree, and of what
-    inverse functions reduce to them, are exact; others are Floats.
+    The expression is analytic in the interval but for poles, and not 0 throughout. Zeros of polynomials with radicals,
+    and of what inverse functions reduce to them, are exact; others are Floats.
 
     Raises:
         FormulaError: if there are infinitely many or too many, or it cannot be told where they are.
@@ -97,9 +100,10 @@ def _zeros(expression: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp.Expr) 
     if isinstance(expression, sp.Mul):
         return [root for factor in expression.args for root in _zeros(factor, symbol, low, high)]
     if isinstance(expression, sp.Pow):
-        return _zeros(expression.base, symbol, low, high) if expression.exp.is_positive else []
+        return _zeros(expression.base, symbol, low, high)
     if expression.is_rational_function(symbol):
-        return _of_polynomial(sp.fraction(sp.together(expression))[0], symbol, low, high)
+        parts = sp.fraction(sp.together(expression))
+        return [root for part in parts if part.has(symbol) for root in _of_polynomial(part, symbol, low, high)]
     inverted = _inverted(expression, symbol)
     if inverted is not None:
         return [root for argument in inverted for root in _zeros(argument, symbol, low, high)]
@@ -112,10 +116,12 @@ def _inverted(expression: sp.Expr, symbol: sp.Symbol) -> list[sp.Expr] | None:
     """What vanishes where offset + factor function(argument) does, or None if it is not of that form."""
     offset, dependent = expression.as_independent(symbol, as_Add=True)
     factor, function = dependent.as_independent(symbol, as_Add=False)
+    target = -offset / factor
+    if function.is_Pow and function.exp.is_Rational and not function.exp.is_Integer:
+        return [function.base - target ** (1 / function.exp)] if target.is_positive else []
     if function.func not in INVERSES:
         return None
     inverse, least, greatest = INVERSES[function.func]
-    target = -offset / factor
     if target.free_symbols:
         return [function.args[0]] if target == 0 and inverse(0) == 0 else None
     return [function.args[0] - inverse(target)] if least < float(target) < greatest else []
@@ -140,7 +146,7 @@ def _of_polynomial(numerator: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp
 
 def _simple(root: sp.Expr) -> sp.Expr:
     """Roots without radicals as floats."""
-    return root.evalf(30) if root.has(sp.CRootOf) else root
+    return root.evalf(DIGITS) if root.has(sp.CRootOf) else root
 
 
 class _Isolation:
@@ -155,7 +161,7 @@ class _Isolation:
         """The zeros in [low, high]."""
         ends = [low, *(end for end in (*(-s for s in reversed(SCALES)), 0.0, *SCALES) if low < end < high), high]
         found: list[sp.Expr] = []
-        for a, b in sorted(zip(ends, ends[1:], strict=False), key=lambda pair: -max(map(abs, pair))):
+        for a, b in sorted(pairwise(ends), key=lambda pair: -max(map(abs, pair))):
             found += self._far(a, b) if math.isinf(a) or math.isinf(b) else self._near(a, b)
         return found
 
@@ -194,18 +200,20 @@ class _Isolation:
             return []
         if first * last == 0:
             return [sp.Rational(a) if first == 0 else sp.Rational(b)]
-        root = brentq(self._value, a, b, xtol=1e-300, rtol=8.9e-16)
-        return [sp.Float(root, 17)]
+        root = sp.Float(brentq(self._value, a, b, xtol=1e-300, rtol=8.9e-16), DIGITS)
+        step = (self.expression / self.expression.diff(self.symbol)).subs(self.symbol, root).evalf(DIGITS)
+        return [root - step]
 
     def _touching(self, a: float, b: float) -> list[sp.Expr]:
-        """0 where it is a zero of some order, the only one where the derivative of that order has one sign."""
+        """A zero of some order at a simple fraction, the only one where the derivative of that order has one sign."""
+        candidate = sp.Rational(Fraction((a + b) / 2).limit_denominator(MAX_DENOMINATOR))
         derivative = self.expression
         for _ in range(MAX_ORDER):
-            if not a <= 0 <= b or derivative.subs(self.symbol, 0) != 0:
+            if not a <= candidate <= b or derivative.subs(self.symbol, candidate) != 0:
                 break
             derivative = derivative.diff(self.symbol)
             if excludes_zero(range_of(derivative, self.symbol)(a, b)):
-                return [sp.S.Zero]
+                return [candidate]
         raise FormulaError(f"it cannot be told whether {self.expression} vanishes near {self.symbol} = {a:.9g}")
 
     def _value(self, point: float) -> float:

@@ -1,0 +1,128 @@
+"""Breaks of expressions: between them each branch is the expression itself, and at none of them is it analytic."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import mpmath
+import pytest
+import sympy as sp
+
+from theory.breaks import branches, breaks_of
+from theory.errors import FormulaError
+from theory.intervals import range_of
+from theory.roots import roots_in
+from theory.special import Box, HardTanh
+from theory.symbols import h
+
+HALF = sp.Rational(1, 2)
+beta = sp.Symbol("beta", positive=True)
+
+KNOWN = {
+    sp.tanh(h): (),
+    sp.sqrt(1 + h**2): (),
+    sp.Abs(h) * sp.sign(h): (),
+    sp.Abs(sp.cosh(h) - 1): (),
+    sp.Max(0, h): (0,),
+    sp.Max(h / 10, h): (0,),
+    sp.Max(0, beta * h): (0,),
+    sp.Max(0, h) ** 2: (0,),
+    HardTanh(2 * h): (-HALF, HALF),
+    Box(h - 3): (2, 4),
+    sp.Abs(sp.Abs(h) - 1): (-1, 0, 1),
+    sp.sign(1 / (h - 1)): (1,),
+    sp.Abs(h - sp.tanh(h)): (0,),
+    sp.Abs(h) ** sp.Rational(1, 3): (0,),
+    sp.sqrt(h**4 + h**2): (0,),
+    sp.sign(h**2 - 2): (-sp.sqrt(2), sp.sqrt(2)),
+    sp.tanh(sp.Abs(h - sp.pi)): (sp.pi,),
+    sp.floor(3 * sp.tanh(h)): (-sp.atanh(sp.Rational(2, 3)), -sp.atanh(sp.Rational(1, 3)), 0, sp.atanh(
+        sp.Rational(1, 3)), sp.atanh(sp.Rational(2, 3))),
+    sp.Max(-2, sp.Min(2, sp.floor(h))): (-1, 0, 1, 2),
+    sp.sign(sp.floor(h)): (0, 1),
+    sp.Piecewise((0, h < 0), (sp.sqrt(h), True)): (0,),
+    sp.Piecewise((h, sp.Abs(h) < 1), (sp.sign(h), True)): (-1, 1),
+    sp.sign(sp.log(1 + sp.exp(h)) - 1): (sp.log(sp.E - 1),),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("expression", KNOWN, ids=str)
+def test_breaks_are_exact(expression: sp.Expr) -> None:
+    assert breaks_of(expression, h) == KNOWN[expression]
+
+
+def test_breaks_without_a_formula_have_thirty_digits() -> None:
+    found = breaks_of(sp.sign(h * sp.exp(-(h**2)) - sp.Rational(1, 10)), h)
+    with mpmath.workdps(40):
+        for position, start in zip(found, (0.1, 1.7), strict=True):
+            root = mpmath.findroot(lambda x: x * mpmath.exp(-(x**2)) - mpmath.mpf(1) / 10, start)
+            assert abs(mpmath.mpf(str(position)) - root) < 1e-28
+
+
+def expressions(draw: random.Random, depth: int) -> sp.Expr:
+    if depth == 0:
+        return draw.choice([h, sp.Rational(draw.randint(-6, 6), draw.randint(1, 4)), 2 * h - 1, h**2 - 2])
+    one, other = (expressions(draw, depth - 1) for _ in range(2))
+    kinds = (
+        lambda: one + other, lambda: one * other, lambda: sp.Max(one, other), lambda: sp.Min(one, other),
+        lambda: sp.Abs(one), lambda: sp.sign(one), lambda: HardTanh(one), lambda: Box(one), lambda: sp.tanh(one),
+        lambda: sp.floor(HardTanh(one) * 3), lambda: sp.Piecewise((one, h < HALF), (other, True)),
+        lambda: sp.Heaviside(one), lambda: sp.atan(one), lambda: sp.Max(-2, sp.Min(2, sp.ceiling(one))),
+        lambda: sp.sqrt(sp.Abs(one)), lambda: sp.Piecewise((one, one < other), (other, True)),
+    )  # fmt: skip
+    return draw.choice(kinds)()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_each_branch_is_the_expression_in_its_interval(seed: int) -> None:
+    draw = random.Random(seed)
+    expression = expressions(draw, 3)
+    breaks, parts = branches(expression, h)
+    positions = [float(position) for position in breaks]
+    assert positions == sorted(positions)
+    assert len(parts) == len(breaks) + 1
+    assert not any(part.has(sp.Max, sp.Min, sp.Abs, sp.sign, sp.floor, sp.Piecewise, HardTanh, Box) for part in parts)
+    for _ in range(20):
+        point = sp.Rational(draw.uniform(-3, 3))
+        if any(abs(float(point) - position) < 1e-9 for position in positions):
+            continue
+        part = parts[sum(position < float(point) for position in positions)]
+        expected = complex(expression.subs(h, point).doit().evalf(20))
+        assert complex(part.subs(h, point).evalf(20)) == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_ranges_contain_the_values(seed: int) -> None:
+    draw = random.Random(seed)
+    expression = expressions(draw, 3) + draw.choice([sp.exp(h), sp.erf(h), sp.cos(3 * h), sp.sin(h), sp.cosh(h) / 9])
+    low = draw.uniform(-4, 4)
+    high = low + draw.choice([0, 1e-3, 1, 7, math.inf])
+    least, greatest = range_of(expression, h)(low, high)
+    for _ in range(20):
+        point = sp.Rational(min(low + draw.random() * 8, high))
+        value = expression.subs(h, point).doit().evalf(30)
+        assert not value.is_comparable or least <= value <= greatest
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        (sp.floor(h), r"infinitely many jumps: clip it, as in Max\(-3, Min\(3, floor\(h\)\)\)"),
+        (sp.Abs(sp.sin(h)), "infinitely many zeros"),
+        (sp.Abs(sp.tanh(sp.sin(h))), "infinitely many zeros"),
+        (sp.sign(h - beta), "depends on open symbols"),
+        (sp.Max(h, beta * h), "sign of .* is open"),
+        (sp.DiracDelta(h), "not allowed"),
+    ],
+    ids=str,
+)
+def test_what_has_no_finite_set_of_breaks_is_refused(expression: sp.Expr, message: str) -> None:
+    with pytest.raises(FormulaError, match=message):
+        branches(expression, h)
+
+
+def test_roots_stay_in_their_open_interval() -> None:
+    assert roots_in(sp.sin(h), h, sp.Rational(-1), sp.Rational(4)) == pytest.approx([0, math.pi])
+    assert roots_in(h**2 - 1, h, sp.S.Zero, sp.oo) == [1]
+    assert roots_in(h**2 - 1, h, sp.S.One, sp.oo) == []
