@@ -216,17 +216,15 @@ def random_network(
         if not 0 <= value < np.inf:
             raise ValueError(f"{name} = {value}: a variance must be finite and at least 0")
     variance = sigma_m2 if weights.mean_square is None else float(weights.mean_square)
-    second_moment = weights.average_form
-    slope = second_moment.coeff(mean_weight, 2)
-    offset = second_moment - slope * mean_weight**2
-    if not offset.is_number:
-        raise ValueError(f"weights {weights.name}: E S^2 = {offset} is free; give P(S != 0) a value")
+    offset, slope = weights.square_given_mean(variance)
+    if weights.needs_equal_means and means != TWO_POINT:
+        raise ValueError(f"--means {means}: {weights.name} weights are derived for means +-sigma_m; use --means {TWO_POINT}")
     limit = None if weights.mean_limit is None else float(weights.mean_limit)
-    if limit is not None and variance > limit**2:
-        raise ValueError(f"sigma_m2 = {sigma_m2}: {weights.name} weights need at most {weights.mean_limit**2}")
+    if weights.largest_sigma_m2 is not None and variance > float(weights.largest_sigma_m2):
+        raise ValueError(f"sigma_m2 = {sigma_m2}: {weights.name} weights need at most {weights.largest_sigma_m2}")
     treated = stochastic_network(surrogate) if network else surrogate
     forward = compile_theory(derive(treated), device.backend)
     if not hasattr(forward, "mean") or not hasattr(forward, "second_moment"):
         raise ValueError(f"{surrogate.name}: its neurons have no emitted mean or second moment, so none are simulated")
     of_means = WeightMeans(mean_law(TWO_POINT if weights.mean_square is not None else means), variance, limit)
-    return RandomNetwork(treated, forward, of_means, float(offset), float(slope), sigma_b2, network, replicas, device)
+    return RandomNetwork(treated, forward, of_means, offset, slope, sigma_b2, network, replicas, device)

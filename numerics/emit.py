@@ -10,12 +10,15 @@ from types import ModuleType, SimpleNamespace
 import sympy as sp
 
 from numerics.backends import NUMPY, Backend
+from numerics.belief import check_against_definitions
 from numerics.blocks import in_blocks
 from numerics.copying import copied_sources
 from numerics.writer import ModuleWriter, field_symbol
 from theory.derive import Theory
 from theory.difference import as_angles
 from theory.gaussian import GaussianExpectation
+from theory.open_nodes import OverlapNode
+from theory.surrogates import CATALOGUE
 from theory.symbols import Sigma, T, c, epsilon, gap, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, u, v
 
 VARIANCES = (sigma_m2, sigma_b2)
@@ -44,7 +47,9 @@ def omitted_functions(theory: Theory) -> tuple[str, ...]:
 
 def _offered(theory: Theory) -> list[EmittedFunction]:
     functions = (*_neuron(theory), *_maps(theory), *_jacobian(theory), *_critical_curve(theory))
-    return [replace(function, expression=as_angles(function.expression)) for function in functions]
+    parameters = theory.surrogate.parameters
+    return [replace(function, arguments=(*function.arguments, *parameters), expression=as_angles(function.expression))
+            for function in functions]  # fmt: skip
 
 
 def _neuron(theory: Theory) -> Iterator[EmittedFunction]:
@@ -64,7 +69,8 @@ def _maps(theory: Theory) -> Iterator[EmittedFunction]:
     yield EmittedFunction("variance_map", (q, *rest), _closest(theory, "variance_map"), "variance map, q'")
     yield EmittedFunction("variance_slope", (q, *rest), _closest(theory, "variance_slope"), "slope of it, dq'/dq")
     yield EmittedFunction("correlation_map", (c, q, *rest), theory.correlation_map, "correlation map, c'")
-    yield EmittedFunction("chi", (c, q, *rest), theory.chi, slope)
+    chi = theory.gap.chi.subs(gap, 1 - c) if theory.gap and theory.chi.has(GaussianExpectation) else theory.chi
+    yield EmittedFunction("chi", (c, q, *rest), chi, slope)
     if theory.gap is not None:
         title = "correlation map in the gap, 1 - c', exact to rounding as gap -> 0; q may be 0 or infinite"
         yield EmittedFunction("gap_map", (gap, q, *rest), theory.gap.gap_map, title)
@@ -114,8 +120,17 @@ def emit(theory: Theory, backend: Backend = NUMPY, functions: Sequence[EmittedFu
 
 @lru_cache(maxsize=128)
 def compile_theory(theory: Theory, backend: Backend = NUMPY) -> SimpleNamespace:
-    """The emitted functions of a theory as attributes; `source` holds their text."""
-    return compile_functions(theory, emitted_functions(theory), backend)
+    """The emitted functions of a theory as attributes; `source` holds their text.
+
+    Outside the catalogue they are compared with their definitions first (`numerics.belief`).
+
+    Raises:
+        SurrogateError: a function that no quadrature resolves, or one that is not what its definition says.
+    """
+    maps = compile_functions(theory, emitted_functions(theory), backend)
+    if theory.surrogate not in CATALOGUE:
+        check_against_definitions(theory, maps)
+    return maps
 
 
 def compile_functions(theory: Theory, functions: Sequence[EmittedFunction], backend: Backend) -> SimpleNamespace:
@@ -129,6 +144,8 @@ def compile_functions(theory: Theory, functions: Sequence[EmittedFunction], back
 
 def _is_emittable(function: EmittedFunction, takes_total: bool) -> bool:
     known = {*function.arguments, *(set() if takes_total else {T})}
-    inside = {s for node in function.expression.atoms(GaussianExpectation) for s in node.integrand.free_symbols}
-    nested = any(node.integrand.has(GaussianExpectation) for node in function.expression.atoms(GaussianExpectation))
-    return function.expression.free_symbols <= known and inside <= {u, v} and not nested
+    integrands = [node.args[0] for node in function.expression.atoms(GaussianExpectation, OverlapNode)]
+    inside = {symbol for integrand in integrands for symbol in integrand.free_symbols}
+    nested = any(integrand.has(GaussianExpectation, sp.DiracDelta) for integrand in integrands)
+    closed = not function.expression.has(sp.DiracDelta) and function.expression != sp.nan
+    return closed and function.expression.free_symbols <= known and inside <= {u, v} and not nested

@@ -32,7 +32,8 @@ from theory.difference import as_angles
 from theory.gap import alike, fall, growth, slope, unlike
 from theory.gaussian import GaussianExpectation
 from theory.logistic import TanhMean, TanhOverlap
-from theory.overlap import GaussianDifference, GaussianSlope, overlap_of
+from theory.open_nodes import GaussianDifference, GaussianSlope
+from theory.overlap import overlap_of
 from theory.symbols import gap, q, u
 
 OF_MIXTURES = (-40, 40)  # octaves of q that tables cover, from below 1e-12 to above 1e12

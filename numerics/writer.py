@@ -8,10 +8,14 @@ import sympy as sp
 
 from numerics.backends import NUMPY, ArrayPrinter, Backend
 from numerics.copying import used_imports
+from numerics.piecewise_source import piecewise_lines
+from numerics.routes import edges_of, joint_edges
 from theory.derive import Theory
 from theory.gap import Portion, Scaled, alike, fall, growth, slope, unlike
 from theory.gaussian import GaussianExpectation
-from theory.overlap import AtExtremes, GaussianDifference, GaussianSlope
+from theory.open_nodes import GaussianDifference, GaussianSlope
+from theory.overlap import AtExtremes
+from theory.pieces import pieces, switches_branches
 from theory.special import BoxApart, BoxProbability, ClipCovariance, ClipDifference, ExpErfc
 from theory.symbols import Sigma, T, c, gap, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, u, v
 from theory.tidy import tidy_rational, tidy_slope
@@ -33,6 +37,7 @@ MEANING = {
 }  # fmt: skip
 
 
+PARAMETER = "a parameter of the declaration"
 DOUBLE = (BoxApart, BoxProbability, ClipCovariance, ClipDifference, ExpErfc)  # in float64 whatever the arguments
 ENDS = ({c: 1}, {gap: 0}, {sigma_m2: 1})
 Quadrature = GaussianExpectation | GaussianDifference | GaussianSlope
@@ -45,6 +50,7 @@ class ModuleWriter:
         self.backend, self.theory = backend, theory
         self.printer = ArrayPrinter(backend)
         self.integrands: dict[sp.Expr, str] = {}
+        self.constants: dict[tuple[object, ...], str] = {}
 
     def header(self, body: str) -> str:
         """The module docstring and the imports the body uses."""
@@ -61,7 +67,7 @@ class ModuleWriter:
         title = f"{function.title[0].upper()}{function.title[1:]}."
         lines = [f"def {function.name}({arguments}) -> {self.backend.array_type}:"]
         lines += [f'    """{title}', "", "    All arguments broadcast.", ""]
-        lines += [f"    {symbol.name}: {MEANING[symbol]}." for symbol in function.arguments]
+        lines += [f"    {symbol.name}: {MEANING.get(symbol, PARAMETER)}." for symbol in function.arguments]
         lines += ['    """', f"    {', '.join(names)}{',' * (len(names) == 1)} = as_arrays({', '.join(names)})"]
         if function.expression.has(T) and T not in function.arguments:
             lines.append(f"    T = {self.printer.source(self.theory.total_map)}")
@@ -69,15 +75,16 @@ class ModuleWriter:
 
     def integrand_sources(self) -> list[str]:
         """The integrands that the functions written so far call."""
-        kind = self.backend.array_type
-        return [
-            f"def {name}(u: {kind}) -> {kind}:\n    return {self._integrand_body(integrand)}"
-            for integrand, name in self.integrands.items()
-        ]
+        constants = [f"{name} = {numbers!r}" for numbers, name in self.constants.items()]
+        functions = [self._integrand_source(integrand, name) for integrand, name in self.integrands.items()]
+        return [*(["\n".join(constants)] if constants else []), *functions]
 
-    def _integrand_body(self, integrand: sp.Expr) -> str:
-        body = self.printer.source(integrand)
-        return body if integrand.has(u) else f"{self.backend.module}.ones_like(u) * {body}"
+    def _integrand_source(self, integrand: sp.Expr, name: str) -> str:
+        if switches_branches(integrand):
+            return "\n".join(piecewise_lines(pieces(integrand), name, self.backend))
+        kind, body = self.backend.array_type, self.printer.source(integrand)
+        body = body if integrand.has(u) else f"{self.backend.module}.ones_like(u) * {body}"
+        return f"def {name}(u: {kind}) -> {kind}:\n    return {body}"
 
     def _statements(self, expression: sp.Expr, names: list[str]) -> list[str]:
         statements: list[str] = []
@@ -104,23 +111,39 @@ class ModuleWriter:
 
     def _expectation(self, node: Quadrature) -> str:
         if isinstance(node, GaussianDifference | GaussianSlope):
-            integrand, *law = node.args
-            name = "gaussian_difference" if isinstance(node, GaussianDifference) else "gaussian_slope"
-            names = self._integrand(integrand), self._integrand(tidy_slope(integrand.diff(u), u))
-            return f"{name}({names[0]}, {', '.join(map(self.printer.source, law))}, slope={names[1]})"
+            return self._of_overlap(node)
         if not node.is_pair:
-            mean, variance = map(self.printer.source, (node.mean[0], node.covariance[0]))
-            return f"gaussian_mean({self._integrand(node.integrand)}, {mean}, {variance})"
+            law = ", ".join(map(self.printer.source, (node.mean[0], node.covariance[0])))
+            edges = edges_of(node.integrand)
+            name, rest = ("gaussian_mean", "") if edges is None else ("broken_mean", f", {self._constant(edges)}")
+            return f"{name}({self._integrand(node.integrand)}, {law}{rest})"
         variance, covariance, _ = node.covariance
         law = f"{self.printer.source(variance)}, {self.printer.source(tidy_rational(covariance / variance))}"
         terms = []
         for coefficient, first, second in separated(node.integrand):
-            call = f"gaussian_pair({self._integrand(first)}, {self._integrand(second)}, {law})"
+            edges = joint_edges(first, second)
+            name, rest = ("gaussian_pair", "") if edges is None else ("broken_pair", f", {self._constant(edges)}")
+            call = f"{name}({self._integrand(first)}, {self._integrand(second)}, {law}{rest})"
             terms.append(call if coefficient == 1 else f"{self.printer.source(coefficient)} * {call}")
         return " + ".join(terms)
 
+    def _of_overlap(self, node: GaussianDifference | GaussianSlope) -> str:
+        integrand, *law = node.args
+        name, edges = ("difference" if isinstance(node, GaussianDifference) else "slope"), edges_of(integrand)
+        values = ", ".join(map(self.printer.source, law))
+        if edges is None:
+            names = self._integrand(integrand), self._integrand(tidy_slope(integrand.diff(u), u))
+            return f"gaussian_{name}({names[0]}, {values}, slope={names[1]})"
+        cut = pieces(integrand)
+        jumps = tuple((float(at), float(rise)) for at, rise in cut.jumps)
+        slope = self._integrand(cut.slope.expression)
+        return f"broken_{name}({slope}, {self._constant(jumps)}, {values}, {self._constant(edges)})"
+
     def _integrand(self, integrand: sp.Expr) -> str:
         return self.integrands.setdefault(integrand, f"integrand_{len(self.integrands) + 1}")
+
+    def _constant(self, numbers: tuple[object, ...]) -> str:
+        return self.constants.setdefault(numbers, f"NUMBERS_{len(self.constants) + 1}")
 
 
 def separated(integrand: sp.Expr) -> list[tuple[sp.Expr, sp.Expr, sp.Expr]]:

@@ -20,6 +20,7 @@ from theory.special import Box, HardTanh, arc_cosine_kernel, box_probability, cl
 Number: TypeAlias = Any  # mpmath.mpf: mpmath has no types
 
 FUNCTIONS = {
+    "Softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
     "HardTanh": lambda x: max(-mpmath.mpf(1), min(mpmath.mpf(1), x)),
     "Box": lambda x: mpmath.mpf(abs(x) < 1),
     "ArcCosineKernel": arc_cosine_kernel,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from theory.gaussian import evaluate_all
+from theory.gaussian import GaussianExpectation, evaluate_all
 from theory.gaussian_closing import flatten_all
 from theory.meanfield import MeanField
 from theory.symbols import A, B, C, D, Q, Q_ab, T, c, overlap, q
@@ -108,8 +108,13 @@ def _ratio(numerator: Formula, denominator: Formula) -> Formula:
 
 
 def _slope(formula: Formula, variable: sp.Symbol) -> Formula:
-    """The derivative by Stein's and Price's theorems, expectations flattened first so that few covariances vary."""
+    """The derivative by Stein's and Price's theorems, expectations flattened first so that few covariances vary.
+
+    That of what no rule closes stays as it is: numbers come from `theory.gap`.
+    """
     definition = flatten_all(formula.definition).diff(variable)
+    if formula.closed.has(GaussianExpectation):
+        return Formula(definition, definition)
     return Formula(definition, tidy_rational(evaluate_all(definition)))
 
 

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import sympy as sp
 
 from theory.correlation import Maps, is_relative
-from theory.gaussian import evaluate_all
+from theory.gaussian import GaussianExpectation, evaluate_all, expectation
 from theory.gaussian_closing import flatten_all
+from theory.open_nodes import GaussianSlope
+from theory.overlap import overlap_of
+from theory.pieces import pieces
 from theory.symbols import T, c, q, sigma_b2, sigma_m2
 from theory.tidy import root_of_linear, tidy, tidy_rational
 from theory.trace import Assumption, Step
@@ -64,11 +67,26 @@ def _collected(ratio: sp.Expr) -> sp.Expr:
 
 def _at_equal_inputs(maps: Maps) -> sp.Expr:
     """dC'/dc at c = 1; infinite where neurons jump under a sharp field."""
+    if maps.overlap.closed.has(GaussianExpectation):
+        return _open_slope(maps)
     slope = tidy(evaluate_all(flatten_all(maps.overlap.definition).diff(c)))
     if slope.has(sp.DiracDelta):
         return sp.oo
     value = slope.subs(c, 1)
     return sp.oo if value.has(sp.zoo, sp.oo, sp.nan) else tidy(evaluate_all(value))
+
+
+def _open_slope(maps: Maps) -> sp.Expr:
+    """The same where no rule closes the overlap: V E f'^2 of a sharp or sampled field without jumps, else a node."""
+    found = overlap_of(maps)
+    if found is None:
+        return evaluate_all(flatten_all(maps.overlap.definition).diff(c).subs(c, 1))
+    if found.correlation != 1:
+        return GaussianSlope(found.function, found.variance, tidy_rational(1 - found.correlation)) * found.correlation
+    cut = pieces(found.function)
+    if cut.jumps:
+        return sp.oo
+    return found.variance * evaluate_all(expectation(cut.slope.expression**2, 0, found.variance))
 
 
 def _curve(maps: Maps, slope: sp.Expr, alignment: sp.Expr) -> tuple[tuple[sp.Expr, sp.Expr] | None, sp.Expr]:

@@ -13,7 +13,7 @@ import sympy as sp
 
 from theory.gaussian import BOUND, GaussianExpectation, evaluate_all
 from theory.gaussian_rules import RULES, WHOLE
-from theory.symbols import Q, Q_ab, c, q, u, v
+from theory.symbols import Q, Q_ab, T, c, q, u, v
 from theory.tidy import simplified_almost_everywhere, tidy, tidy_rational
 
 
@@ -22,6 +22,8 @@ def evaluate(node: GaussianExpectation) -> sp.Expr:
     """The closed form of an expectation, or the simplest expectation equal to it that no rule closes."""
     node = _marginal(flatten(node))
     closed = close(node)
+    if closed is not None and closed.has(sp.I):  # sines by exponentials, of a real integrand
+        closed = sp.simplify(closed.as_real_imag()[0])
     return normalise(node) if closed is None or _cancels(node, closed) else tidy(closed)
 
 
@@ -107,6 +109,8 @@ def _cancels(node: GaussianExpectation, closed: sp.Expr) -> bool:
         return False
     ones = dict.fromkeys(closed.free_symbols, 1)
     extremes = [ones | {q: value, Q: value, Q_ab: value / 2, c: 0.5} for value in (1e-6, 1e6)]
+    if closed.has(Q_ab) and not closed.has(Q):  # the covariance of a sampled field, of variance T
+        extremes = [point | {T: 2 * point[Q_ab]} for point in extremes]
     return any(_loses_digits(total, point) for total in sums for point in extremes)
 
 

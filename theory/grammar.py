@@ -88,7 +88,8 @@ def evaluator(expression: sp.Expr) -> Callable[[float], float]:
         return lambda x: function(x) if abs(x) < math.log(LARGEST) else function(math.copysign(math.inf, x))
 
     names = {name: overflowing(getattr(math, name)) for name in ("exp", "sinh", "cosh")}
-    names |= {"sign": lambda x: (x > 0) - (x < 0), "HardTanh": lambda x: max(-1.0, min(1.0, x)), "Abs": abs}
+    names |= {"sign": lambda x: (x > 0) - (x < 0), "HardTanh": lambda x: max(-1.0, min(1.0, x)), "Abs": abs,
+              "Softplus": lambda x: max(x, 0.0) + math.log1p(math.exp(-abs(x)))}  # fmt: skip
     function = sp.lambdify(h, expression, modules=[names, "math"])
 
     def value(point: float) -> float:

@@ -11,7 +11,7 @@ import sympy as sp
 from theory.errors import SurrogateError
 from theory.noise import NeuronNoise
 from theory.probes import probe
-from theory.special import HardTanh
+from theory.special import HardTanh, Softplus
 from theory.symbols import h, mean_weight, rho, sigma_m2, u
 from theory.tidy import simplified_almost_everywhere
 
@@ -77,6 +77,18 @@ class Weights:
         if self.needs_equal_means:
             return self.second.subs(mean_weight, sp.sqrt(self.variance_of_means))
         return sp.expand(self.second).subs(mean_weight**2, self.variance_of_means)
+
+    def square_given_mean(self, variance: float) -> tuple[float, float]:
+        """(a, b) with E S^2 = a + b M^2 for means of this variance.
+
+        Raises:
+            SurrogateError: an open symbol in E S^2.
+        """
+        second = self.second.subs(mean_weight, sp.sqrt(sp.Float(variance, 17))) if self.needs_equal_means else self.second
+        if second.free_symbols - {mean_weight}:
+            raise SurrogateError(f"weights {self.name}: E S^2 = {second} is open; give its symbols values")
+        square = sp.expand(second).coeff(mean_weight, 2)
+        return float(sp.expand(second).subs(mean_weight, 0)), float(square)
 
     @property
     def largest_sigma_m2(self) -> sp.Expr | None:
@@ -288,7 +300,7 @@ CONTINUOUS: tuple[Neurons, ...] = (
     continuous("linear", h),
     continuous("gelu", h * (1 + sp.erf(h / sp.sqrt(2))) / 2),
     continuous("silu", h * (1 + sp.tanh(h / 2)) / 2),
-    continuous("softplus", sp.log(1 + sp.exp(h))),
+    continuous("softplus", Softplus(h)),
     continuous("hardsigmoid", (1 + HardTanh(h)) / 2),  # of BinaryConnect, clip((h + 1)/2, 0, 1)
     continuous("sin", sp.sin(h)),
 )

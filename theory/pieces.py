@@ -89,6 +89,14 @@ def _needs_cutting(function: sp.Expr) -> bool:
     return bent or any(maximum.args not in ((0, h), (h, 0)) for maximum in function.atoms(sp.Max))
 
 
+def switches_branches(function: sp.Expr) -> bool:
+    """Whether a function of u switches expressions on and off by steps: a product would be 0 times infinity, or nan."""
+    return any(
+        term.has(sp.sign) and not all(part.is_number or isinstance(part, sp.sign) for part in sp.Mul.make_args(term))
+        for term in sp.Add.make_args(function)
+    )
+
+
 def _value(part: sp.Expr, at: sp.Expr, side: int) -> sp.Expr:
     value = part.subs(u, at)
     return value if value.is_finite else sp.limit(part, u, at, "+" if side > 0 else "-")

@@ -33,6 +33,21 @@ class HardTanh(sp.Function):
         return ((arg + 1) * sp.sign(arg + 1) - (arg - 1) * sp.sign(arg - 1)) / 2
 
 
+class Softplus(sp.Function):
+    """log(1 + exp(x)), finite for every x."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return (1 + sp.tanh(self.args[0] / 2)) / 2
+
+    def _eval_rewrite_as_log(self, arg: sp.Expr, **hints: Any) -> sp.Expr:
+        return sp.log(1 + sp.exp(arg))
+
+    def _eval_evalf(self, prec: int) -> sp.Expr | None:
+        return sp.log(1 + sp.exp(self.args[0])).evalf(prec_to_dps(prec)) if self.args[0].is_number else None
+
+
 class Box(sp.Function):
     """Indicator of (-1, 1): the slope of `HardTanh`."""
 

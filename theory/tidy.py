@@ -9,6 +9,7 @@ import sympy as sp
 from theory.symbols import C, D, Q, Q_ab, Sigma, T, c, gap, overlap, q, sigma_b2, sigma_m2, u, v
 
 NESTING = (q, T, Q, Sigma, D, sigma_m2, sigma_b2)
+NOTHING = 1e-14  # of the value at a root that is no exact number
 SIGNED = (c, C, Q_ab, overlap, gap)
 
 
@@ -59,8 +60,15 @@ def simplified_almost_everywhere(expression: sp.Expr) -> sp.Expr:
         coefficient = expression.coeff(delta)
         variable = u if delta.has(u) else v
         root = sp.solve(delta.args[0], variable)[0]
-        expression = sp.expand(expression + delta * (coefficient.subs(variable, root) - coefficient))
+        expression = sp.expand(expression + delta * (_at(coefficient, variable, root) - coefficient))
     return expression
+
+
+def _at(coefficient: sp.Expr, variable: sp.Symbol, root: sp.Expr) -> sp.Expr:
+    """The value at a root; that of a sum of numbers that cancel is 0."""
+    value = coefficient.subs(variable, root)
+    vanishes = value.is_number and value.is_finite and abs(value.evalf(25)) < NOTHING
+    return sp.S.Zero if vanishes else value
 
 
 def _masked(expression: sp.Expr) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:

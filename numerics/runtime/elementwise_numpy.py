@@ -40,6 +40,11 @@ def box(u: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.abs(u) < 1, 1.0, 0.0)
 
 
+def softplus(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    """log(1 + exp(u))."""
+    return np.logaddexp(0.0, u)
+
+
 def arc_cosine_kernel(delta: NDArray[np.float64]) -> NDArray[np.float64]:
     """(sin t - t cos t) / (2 pi), cos t = 1 - delta, delta in [0, 2]; by its series where the difference cancels."""
     t = 2 * np.arcsin(np.sqrt(delta / 2))
@@ -77,6 +82,16 @@ def at_extremes(
     if holds_somewhere(high):
         value = np.where(high, infinity(), value)
     return np.asarray(value)[()]
+
+
+def no_limit() -> float:
+    """Raise ValueError: the limit at 0 or infinity that was asked for is not derived."""
+    raise ValueError("no limit of this map is derived at q = 0 or infinity; give a positive and finite q")
+
+
+def spike(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Infinite where x is 0, and 0 elsewhere."""
+    return np.where(x == 0, np.inf, 0.0)[()]
 
 
 def portion(part: ArrayLike, rest: ArrayLike) -> NDArray[np.float64]:

@@ -41,6 +41,11 @@ def box(u: Tensor) -> Tensor:
     return torch.where(torch.abs(u) < 1, 1.0, 0.0).to(u.dtype)
 
 
+def softplus(u: Tensor) -> Tensor:
+    """log(1 + exp(u))."""
+    return torch.clamp(u, min=0.0) + torch.log1p(torch.exp(-torch.abs(u)))
+
+
 def arc_cosine_kernel(delta: Tensor) -> Tensor:
     """(sin t - t cos t) / (2 pi), cos t = 1 - delta, delta in [0, 2]; by its series where the difference cancels."""
     t = 2 * torch.asin(torch.sqrt(delta / 2))
@@ -92,3 +97,13 @@ def exp_erfc(a: Tensor | float, b: Tensor | float) -> Tensor:
         return root * torch.where(y > 0, torch.special.erfcx(positive), torch.special.erfc(y)) * root
 
     return with_slopes(values, [exp_erfc, lambda x, y: -2 / math.sqrt(math.pi) * torch.exp(x - y * y)], a, b)
+
+
+def no_limit() -> float:
+    """A limit at 0 or infinity that is not derived: nan, for Torch takes the values of both sides of a choice."""
+    return math.nan
+
+
+def spike(x: Tensor) -> Tensor:
+    """Infinite where x is 0, and 0 elsewhere."""
+    return torch.where(x == 0, math.inf, 0.0).to(x.dtype)

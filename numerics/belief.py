@@ -1,0 +1,175 @@
+"""A declaration is verified before it is believed: its emitted maps against their definitions, by another route.
+
+The definitions are integrals over the field of E[x|h] and E[x^2|h] as declared, by adaptive panels with the declared
+breaks (`numerics.expectations`); nothing derived enters but the breaks. Slopes are compared with differences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from types import SimpleNamespace
+
+import numpy as np
+import sympy as sp
+from scipy import special
+
+from numerics.expectations import expectation, pair_expectation
+from theory.correlation import is_relative
+from theory.derive import Theory
+from theory.errors import SurrogateError
+from theory.pieces import pieces
+from theory.probes import at_some_value
+from theory.symbols import Sigma, h, hbar, mean_weight, u
+
+VALUES, SLOPES = 1e-9, 1e-6  # relative: what the reference is sure of, and what differences of it are
+STEP = 2.0**-8  # of differences, fourth order
+STATES = ((0.37, 0.6, 0.8), (2.6, -0.45, 3.1))  # q, c and, where it is free, T
+MEANS, BIASES = 0.41, 0.07  # sigma_m2 as a part of what the weights allow, sigma_b2
+SOURCES = {"Softplus": lambda x: np.logaddexp(0.0, x), "HardTanh": lambda x: np.clip(x, -1, 1), "Box": lambda x: np.where(np.abs(x) < 1, 1.0, 0.0),
+           "erf": special.erf, "erfc": special.erfc, "Heaviside": lambda x, *_: np.where(x > 0, 1.0, 0.0)}  # fmt: skip
+
+Function = Callable[[np.ndarray], np.ndarray]
+
+
+class UnbelievedError(SurrogateError):
+    """An emitted function that is not what its definition says."""
+
+
+def check_against_definitions(theory: Theory, maps: SimpleNamespace) -> None:
+    """Compare every emitted map of a theory with its definition at a few points.
+
+    Raises:
+        UnbelievedError: a difference beyond what the reference leaves open, naming the function and both values.
+    """
+    if theory.surrogate.real_input:
+        return
+    definition = Definition.of(theory)
+    known = {symbol.name: float(at_some_value(symbol)) for symbol in theory.surrogate.parameters}
+    for name, arguments, expected, tolerance in _expected(theory, definition):
+        if not hasattr(maps, name):
+            continue
+        got = float(getattr(maps, name)(*arguments, **known))
+        if not abs(got - expected) <= tolerance * max(abs(expected), 1e-3):
+            point = ", ".join(f"{each:.6g}" for each in arguments)
+            raise UnbelievedError(f"{theory.surrogate.name}: {name}({point}) is {got:.12g}, and {expected:.12g} by its "
+                                  "definition, so none of its maps is given; please report this declaration")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A layer by its definition: E m(u) m(v) and E s(u) over fields of total variance T."""
+
+    relative: bool
+    mean: Function
+    second: Function
+    knots: tuple[float, ...]
+    free_total: bool
+    rho: float
+    sigma_m2: float
+    sigma_b2: float
+    own: Callable[[float], Function] | None  # a form's neuron at an annealed variance, of the quenched field
+
+    @classmethod
+    def of(cls, theory: Theory) -> Definition:
+        """The definition of a theory's layer, at some sigma_m2 and sigma_b2."""
+        surrogate = theory.surrogate
+        neurons, weights = surrogate.neurons, surrogate.weights
+        mean, second = at_some_value(neurons.mean), at_some_value(neurons.second_moment)
+        largest = weights.largest_sigma_m2
+        square = MEANS * (1.0 if largest is None else float(at_some_value(largest)))
+        square = square if weights.mean_square is None else float(weights.mean_square)
+        rho = float(at_some_value(weights.second).subs(mean_weight, sp.sqrt(sp.Float(square, 20))))
+        own = None if surrogate.form.name == "exact" else _own(theory)
+        knots = _knots(mean, second) if own is None else _knots(at_some_value(surrogate.form.phi or mean))
+        return cls(is_relative(theory.mean_field), _function(mean), _function(second), knots, theory.maps.takes_total,
+                   rho, square, BIASES, own)  # fmt: skip
+
+    def total(self, T: float) -> float:
+        """T'."""
+        square = _sure(expectation(self.second, T, knots=self.knots))
+        return self.rho * square + self.sigma_b2
+
+    def overlap(self, T: float, correlation: float) -> float:
+        """E m(u) m(v)."""
+        return _sure(pair_expectation(self.mean, self.mean, T, correlation, knots=self.knots))
+
+    def fields(self, q: float, c: float, T: float) -> tuple[float, float, float]:
+        """Q', D' and Q_ab'."""
+        if self.own is not None:
+            neuron = self.own(T / (1 + q))
+            knots = tuple(knot * np.sqrt(T / (1 + q)) for knot in self.knots)
+            square, product = (_sure(pair_expectation(neuron, neuron, T * q / (1 + q), each, knots=knots))
+                               for each in (1.0, c))  # fmt: skip
+        else:
+            share = q / (1 + q) if self.relative else 1.0
+            square, product = (self.overlap(T, each * share) for each in (1.0, c))
+        quenched, covariance = (self.sigma_m2 * each + self.sigma_b2 for each in (square, product))
+        return quenched, self.total(T) - quenched, covariance
+
+    def variance_map(self, q: float, T: float) -> float:
+        """q'."""
+        if not self.relative:
+            return self.total(q)
+        quenched, annealed, _ = self.fields(q, 1.0, T)
+        return quenched / annealed
+
+    def correlation_map(self, c: float, q: float, T: float) -> float:
+        """c'."""
+        quenched, annealed, covariance = self.fields(q, c, T if self.relative else q)
+        return covariance / (quenched if self.relative else quenched + annealed)
+
+
+def _expected(theory: Theory, layer: Definition) -> Iterator[tuple[str, tuple[float, ...], float, float]]:
+    """Name, arguments, value by definition and tolerance of every map."""
+    rest = (layer.sigma_m2, layer.sigma_b2)
+    for q, c, free in STATES:
+        T = free if layer.free_total else layer.total(1.0)
+        extra = (free,) if layer.free_total else ()
+        yield "total_map", (free, *rest), layer.total(free), VALUES
+        yield "total_slope", (free, *rest), _difference(layer.total, free), SLOPES
+        yield "variance_map", (q, *rest, *extra), layer.variance_map(q, T), VALUES
+        yield "variance_slope", (q, *rest, *extra), _difference(lambda x, T=T: layer.variance_map(x, T), q), SLOPES
+        after = layer.correlation_map(c, q, T)
+        slope = _difference(lambda x, q=q, T=T: layer.correlation_map(x, q, T), c)
+        yield "correlation_map", (c, q, *rest, *extra), after, VALUES
+        yield "gap_map", (1 - c, q, *rest, *extra), 1 - after, VALUES
+        yield "chi", (c, q, *rest, *extra), slope, SLOPES
+        yield "chi_at_gap", (1 - c, q, *rest, *extra), slope, SLOPES
+        if theory.maps.replica_map is not None:
+            value = (layer.sigma_m2 * layer.overlap(free, c) + layer.sigma_b2) / layer.total(free)
+            yield "replica_map", (c, free, *rest), value, VALUES
+
+
+def _difference(function: Callable[[float], float], at: float) -> float:
+    """The derivative by central differences of fourth order."""
+    step = STEP * max(abs(at), 0.5)
+    inner, outer = (function(at + k * step) - function(at - k * step) for k in (1, 2))
+    return (8 * inner - outer) / (12 * step)
+
+
+def _own(theory: Theory) -> Callable[[float], Function]:
+    """The neuron of a form that approximates the integral over the field, as a function of hbar, at an annealed D."""
+    source = sp.lambdify((hbar, Sigma), at_some_value(theory.forward.mean.definition), [SOURCES, "scipy", "numpy"])
+    return lambda annealed: lambda x: np.asarray(source(x, annealed), np.float64)
+
+
+def _function(expression: sp.Expr) -> Function:
+    source = sp.lambdify(h, expression, [SOURCES, "scipy", "numpy"])
+
+    def value(x: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return np.broadcast_to(np.asarray(source(np.asarray(x, np.float64)), np.float64), np.shape(x))
+
+    return value
+
+
+@lru_cache(maxsize=256)
+def _knots(*expressions: sp.Expr) -> tuple[float, ...]:
+    breaks = {float(each) for expression in expressions for each in pieces(expression.subs(h, u)).breaks}
+    return tuple(sorted({0.0, *breaks}))
+
+
+def _sure(estimate: object) -> float:
+    return float(estimate.value)  # type: ignore[attr-defined]
