@@ -155,9 +155,10 @@ def _with_double_knots(functions: tuple[Function, ...], edges: list[float], brea
     """The edges, a break twice unless the functions are one polynomial around it."""
     for before, here, after in zip([None, *edges[:-1]], edges, [*edges[1:], None], strict=True):
         yield here
-        if here in breaks and before is not None and after is not None:
-            if not _smooth_at(functions, here, min(here - before, after - here) / 8):
-                yield here
+        if before is None or after is None or here not in breaks:
+            continue
+        if not _smooth_at(functions, here, min(here - before, after - here) / 8):
+            yield here
 
 
 def _smooth_at(functions: tuple[Function, ...], place: float, width: float) -> bool:

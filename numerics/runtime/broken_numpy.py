@@ -108,15 +108,32 @@ def outer_nodes(
     return np.repeat(owner, x.size), np.repeat(anchor, x.size), offset.ravel(), weight.ravel()
 
 
+def live_panels(f: Elementwise, points: np.ndarray) -> np.ndarray:
+    """Whether f is anything but 0 on the panels between the points (n,); (n - 1,)."""
+    share = 2.0 ** -np.arange(1.0, 121, 4)
+    start, length = points[:-1, None], np.diff(points)[:, None]
+    u = np.concatenate([start + length * panel_rule()[0], start + length * share, start + length * (1 - share)], 1)
+    return np.any(np.broadcast_to(f(np.clip(u, start, start + length)), u.shape) != 0, 1)
+
+
 def smoothed(
-    f: Elementwise, points: np.ndarray, anchor: np.ndarray, offset: np.ndarray, spread: np.ndarray, reach: float
+    f: Elementwise,
+    points: np.ndarray,
+    live: np.ndarray,
+    anchor: np.ndarray,
+    offset: np.ndarray,
+    spread: np.ndarray,
+    reach: float,
 ) -> np.ndarray:
-    """E f(anchor + offset + spread z), z ~ N(0, 1) within reach; points are the knots of the mesh, the others (n,)."""
+    """E f(anchor + offset + spread z), z ~ N(0, 1) within reach; all (n,).
+
+    points are the knots of the mesh (m,); on panels that are not live (m - 1,) f is 0.
+    """
     middle = anchor + offset
     first = np.clip(np.searchsorted(points, middle - reach * spread, "right") - 1, 0, points.size - 2)
     last = np.clip(np.searchsorted(points, middle + reach * spread, "left"), first + 1, points.size - 1)
     value, (z, w) = np.zeros_like(middle), normal_rule()
-    inside = np.flatnonzero(last - first == 1)
+    inside = np.flatnonzero((last - first == 1) & live[first])
     for i in np.array_split(inside, 1 + inside.size // 2**11):
         u = middle[i, None] + spread[i, None] * z
         value[i] = np.broadcast_to(f(u), u.shape) @ w
@@ -124,6 +141,7 @@ def smoothed(
     count = (last - first)[across]
     owner = np.repeat(across, count)
     panel = first[owner] + np.arange(owner.size) - np.repeat(np.cumsum(count) - count, count)
+    owner, panel = owner[live[panel]], panel[live[panel]]
     left, right = (
         np.clip(((points[panel + k] - anchor[owner]) - offset[owner]) / spread[owner], -reach, reach) for k in (0, 1)
     )
@@ -178,10 +196,11 @@ def blocks(reach: np.ndarray, smooth: np.ndarray) -> Iterator[tuple[float, np.nd
 def mean_values(f: Elementwise, edges: Mesh, anchor: np.ndarray, offset: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     """E f(u), u ~ N(anchor + offset, sigma^2), sigma >= 0; at sigma 0 the mean of both sides of a break; all (n,)."""
     value, (points, breaks) = np.zeros_like(sigma), mesh_knots(edges, False)
+    filled = live_panels(f, points)
     live, sharp = np.flatnonzero(sigma > 0), np.flatnonzero(sigma == 0)
     needed = reaches((f,), edges, (anchor + offset)[live], sigma[live])
     for reach, i in blocks(needed, needed > 0):
-        value[live[i]] = smoothed(f, points, anchor[live[i]], offset[live[i]], sigma[live[i]], reach)
+        value[live[i]] = smoothed(f, points, filled, anchor[live[i]], offset[live[i]], sigma[live[i]], reach)
     value[sharp] = sum(sides(f, breaks, (anchor + offset)[sharp])) / 2
     return value
 
@@ -201,13 +220,16 @@ def pair_values(
     value, (points, _), sigma = np.zeros_like(variance), mesh_knots(edges, False), np.sqrt(variance)
     wide, narrow = sigma * np.maximum(np.sqrt(1 - near), 1e-150), sigma * np.sqrt(near)
     sizes = f, lambda u: f(u) ** 2, g, lambda u: g(u) ** 2
+    f_live, g_live = live_panels(f, points), live_panels(g, points)
+    if not (f_live.any() and g_live.any()):
+        return value
     needed = reaches(sizes[:2] if f is g else sizes, edges, np.zeros_like(sigma), sigma)
     for reach, i in blocks(needed, narrow >= wide):
         owner, anchor, offset, weight = outer_nodes(*mesh_knots(edges, sign < 0), wide[i], narrow[i], reach)
         spread = narrow[i][owner]
-        first = smoothed(f, points, anchor, offset, spread, reach)
+        first = smoothed(f, points, f_live, anchor, offset, spread, reach)
         same = f is g and sign > 0
-        second = first if same else smoothed(g, points, sign * anchor, sign * offset, spread, reach)
+        second = first if same else smoothed(g, points, g_live, sign * anchor, sign * offset, spread, reach)
         value[i] = np.bincount(owner, weight * first * second, i.size)
     return value
 
