@@ -72,7 +72,15 @@ NUMPY = Backend(
     ),
     array_type="NDArray[np.float64]",
     argument_type="ArrayLike",
-    runtime=("elementwise_numpy", "quadrature_numpy", "gaussian_numpy", "gap_numpy", "clipped_numpy", "logistic_numpy"),
+    runtime=(
+        "elementwise_numpy",
+        "quadrature_numpy",
+        "gaussian_numpy",
+        "gap_numpy",
+        "broken_numpy",
+        "clipped_numpy",
+        "logistic_numpy",
+    ),
 )
 TORCH = Backend(
     name="torch",

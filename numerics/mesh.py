@@ -1,0 +1,166 @@
+"""Panels of the real line on which functions with kinks, jumps and features of any scale are polynomials to rounding.
+
+They are what the quadratures of `numerics.runtime.broken_numpy` need to know of a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+Function = Callable[[np.ndarray], np.ndarray]
+
+PANELS = 256  # a side of 0
+FARTHEST, NEAREST = 2.0**100, 2.0**-120
+NARROWEST = 2.0**-30  # of a panel off the breaks, relative to its place
+POINTS = 40
+ANGLES = np.pi * (np.arange(POINTS) + 0.5) / POINTS
+NODES = -np.cos(ANGLES)
+TO_CHEBYSHEV = 2 / POINTS * np.cos(np.arange(POINTS)[:, None] * (np.pi - ANGLES))
+DEGREES = 28, 34  # that functions and their squares have on a panel: 20 nodes of Gauss and Legendre are exact to 39
+ROUNDING = 1e-14  # of a coefficient, relative to the largest value so near 0
+
+
+class MeshError(ValueError):
+    """A function that no mesh resolves near some point."""
+
+
+def mesh(functions: Function | Sequence[Function], breaks: Sequence[float]) -> tuple[float, ...]:
+    """The ascending edges of panels on which all the functions are polynomials of low degree to rounding.
+
+    The functions are elementwise and analytic between the breaks, at which one of them or its slope may be singular but
+    integrable. 0 and the breaks are edges; those with a singularity stand twice, as knots of splines do. First and last
+    edge are the reach: up to 2^100, or as far as the functions stay finite and 256 panels a side suffice.
+
+    Raises MeshError, which names the point, where a function varies too fast.
+    """
+    each = (functions,) if callable(functions) else tuple(functions)
+    cuts = sorted({0.0, *map(float, breaks)})
+    if not np.all(np.abs(cuts) < FARTHEST):
+        raise MeshError(f"breaks {cuts[0]:g} to {cuts[-1]:g}; give numbers within {FARTHEST:.3g}")
+    right = _Side(each, [cut for cut in cuts if cut >= 0], 1.0).edges()
+    left = _Side(each, [-cut for cut in reversed(cuts) if cut <= 0], -1.0).edges()
+    edges = [-edge for edge in reversed(left[1:])] + right
+    return tuple(_with_double_knots(each, edges, cuts))
+
+
+class _Side:
+    """The panels of |u|, u of one sign, from 0 outwards."""
+
+    def __init__(self, functions: tuple[Function, ...], breaks: list[float], sign: float) -> None:
+        self.functions, self.breaks, self.sign = functions, breaks, sign
+        self.sizes = np.zeros(len(functions))
+
+    def edges(self) -> list[float]:
+        found = [0.0]
+        for start, end in self._starts():
+            for stop in self._refined(start, end):
+                if len(found) > PANELS:
+                    return self._within_budget(found)
+                if not np.isfinite(stop):
+                    return self._within_budget(found)
+                found.append(stop)
+        return self._merged(found)
+
+    def _starts(self) -> Iterator[tuple[float, float]]:
+        """Panels that end at breaks, of width 1 as far as 16, then each as wide as it is far."""
+        yield from pairwise(sorted({*self.breaks, *map(float, range(17)), *(2.0**k for k in range(4, 101))}))
+
+    def _refined(self, start: float, end: float) -> Iterator[float]:
+        """The ends of the resolved panels that make up one; inf where a function overflows."""
+        pending = [(start, end)]
+        while pending:
+            a, b = pending.pop()
+            if self._resolved(a, b):
+                yield b
+            elif self._is_last(a, b):
+                if self._overflows(a):
+                    yield np.inf
+                    return
+                self._require_integrable(a, b)
+                yield b
+            else:
+                middle = self._split(a, b)
+                pending += [(middle, b), (a, middle)]
+
+    def _split(self, a: float, b: float) -> float:
+        """A point between, at a quarter of the way from a break."""
+        near, far = a in self.breaks, b in self.breaks
+        return (3 * a + b) / 4 if near and not far else (a + 3 * b) / 4 if far and not near else (a + b) / 2
+
+    def _is_last(self, a: float, b: float) -> bool:
+        if a in self.breaks or b in self.breaks:
+            return b - a <= max(NEAREST, 2.0**-48 * b)
+        return b - a <= NARROWEST * b
+
+    def _values(self, a: float, b: float) -> tuple[np.ndarray, np.ndarray]:
+        """|u| (n,) between a and b, and the functions there (k, n)."""
+        u = a + (b - a) * (1 + NODES) / 2
+        with np.errstate(all="ignore"):
+            rows = [np.broadcast_to(np.asarray(f(self.sign * u), dtype=np.float64), u.shape) for f in self.functions]
+        return u, np.stack(rows)
+
+    def _resolved(self, a: float, b: float) -> bool:
+        u, values = self._values(a, b)
+        largest = np.abs(values).max(1)
+        if not np.all(largest < 1e150):
+            return False
+        sizes = np.maximum(np.maximum(self.sizes, largest), np.finfo(np.float64).tiny)
+        steepest = np.abs(np.diff(values) / np.diff(u)).max(1) if u[-1] > u[0] else 0 * sizes
+        allowed = ROUNDING + 8 * np.finfo(np.float64).eps * b * steepest / sizes
+        scaled = values / sizes[:, None]
+        for power, degree in enumerate(DEGREES, 1):
+            tails = np.abs(scaled**power @ TO_CHEBYSHEV.T)[:, degree:].max(1)
+            if np.any(tails > power * allowed):
+                return False
+        self.sizes = sizes
+        return True
+
+    def _overflows(self, a: float) -> bool:
+        """Whether the functions are finite but huge where a panel begins."""
+        values = self._sizes_at(a)
+        return bool(np.all(np.isfinite(values)) and np.any(values > 1e100))
+
+    def _sizes_at(self, u: float) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return np.abs([float(np.asarray(f(np.array([self.sign * u]))).ravel()[0]) for f in self.functions])
+
+    def _require_integrable(self, a: float, b: float) -> None:
+        """Refuse a panel that was not resolved, unless at a break near which |u|^(3/4) f vanishes."""
+        at, inward = (a, 1.0) if a in self.breaks else (b, -1.0)
+        near, wide = (width * self._sizes_at(at + inward * width) for width in (b - a, 2.0**20 * (b - a)))
+        if at not in self.breaks or not np.all(near <= wide / 32):
+            place = self.sign * at
+            raise MeshError(f"varies too fast near h = {place:.6g}: a pole, or a break that is not declared")
+
+    def _within_budget(self, found: list[float]) -> list[float]:
+        merged = self._merged(found)
+        if merged[-1] < 1e-3:
+            raise MeshError(f"varies too fast near h = {self.sign * merged[-1]:.6g}: more than {PANELS} panels")
+        return merged
+
+    def _merged(self, found: list[float]) -> list[float]:
+        """The edges without those between two panels that are resolved as one."""
+        self.sizes = np.zeros(len(self.functions))
+        kept = [found[0]]
+        for here, end in pairwise(found[1:]):
+            if here in self.breaks or not self._resolved(kept[-1], end):
+                kept.append(here)
+        return [*kept, found[-1]]
+
+
+def _with_double_knots(functions: tuple[Function, ...], edges: list[float], breaks: list[float]) -> Iterator[float]:
+    """The edges, a break twice unless the functions are one polynomial around it."""
+    for before, here, after in zip([None, *edges[:-1]], edges, [*edges[1:], None], strict=True):
+        yield here
+        if before is None or after is None or here not in breaks:
+            continue
+        if not _smooth_at(functions, here, min(here - before, after - here) / 8):
+            yield here
+
+
+def _smooth_at(functions: tuple[Function, ...], place: float, width: float) -> bool:
+    shifted = tuple(lambda u, f=f: f(place + u) for f in functions)
+    return _Side(shifted, [0.0], 1.0)._resolved(-width, width)
