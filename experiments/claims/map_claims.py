@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from experiments.claims.claim import Claim, Evidence, either, formula
@@ -14,17 +13,15 @@ from experiments.claims.evidence import (
     PAPER,
     PHI,
     REAL,
-    compared,
     derived,
     moment,
     pair,
+    printed,
     sheet,
     simulated,
     theory_in_phi,
     theory_of,
 )
-from numerics.emit import compile_theory
-from numerics.solve import fixed_point
 from theory.derive import Theory
 from theory.network import SIGN
 from theory.surrogates import MARGINALISE, SAMPLE, paper_form
@@ -73,29 +70,6 @@ def _chi_anywhere(factor: Any) -> Evidence:
     return derived("chi of the paper form at any q, any phi", [(theory.chi, factor * claimed)])
 
 
-def _variance_slope(factor: Any) -> Evidence:
-    scale = (1 + q) / (1 + sigma_b2) * sigma_m2
-    chi_1, bend = scale * moment(PHI.diff(h) ** 2, q), scale * moment(PHI * PHI.diff(h, 2), q)
-    found = at_fixed_point(in_paper_form().maps.variance_slope.closed)
-    claimed = factor * at_fixed_point((1 + q) * (chi_1 + bend))
-    return derived("dq'/dq of the paper form where q' = q, any phi", [(found, claimed)])
-
-
-def _variance_slope_of_tanh(factor: Any, means: float = 0.8, biases: float = 0.1) -> Evidence:
-    """The formula by Gauss-Hermite sums, against central differences of the emitted variance map."""
-    theory = theory_of(PAPER_TANH)
-    at = float(fixed_point(theory, means, biases).q)
-    nodes, weights = np.polynomial.hermite_e.hermegauss(120)
-    value, weights = np.tanh(np.sqrt(at) * nodes), weights / weights.sum()
-    slope, scale = 1 - value**2, (1 + at) / (1 + biases) * means
-    chi_1, bend = scale * float(weights @ slope**2), scale * float(weights @ (-2 * value**2 * slope))
-    after = compile_theory(theory).variance_map(at * np.array([1 - STEP, 1 + STEP]), means, biases)
-    measured = float(np.diff(after)[0]) / (2 * STEP * at)
-    what = f"differences of q' for tanh at sigma_m2 = {means}, sigma_b2 = {biases}"
-    more = {"without the first 1 + q": chi_1 + bend}
-    return compared("quadrature", what, measured, float(factor) * (1 + at) * (chi_1 + bend), STEP_ERROR, **more)
-
-
 def _lrt_bits(factor: Any) -> Evidence:
     maps = theory_in_phi(BIT, SAMPLE).maps
     covariance = sigma_m2 * pair(PHI, q, c) + sigma_b2
@@ -126,15 +100,6 @@ def slope_diverges(name: str) -> Evidence:
     return Evidence("derivation", f"limit of dc'/dc as c -> 1, {name}", {"limit": str(limit)}, limit == sp.oo)
 
 
-def _critical_curve(factor: Any) -> Evidence:
-    curve = in_paper_form().critical_curve
-    square, slope = moment(PHI**2, q), moment(PHI.diff(h) ** 2, q)
-    s = square / slope
-    claimed = (1 / (slope + square), (q - s) / (1 + s))
-    pairs = [] if curve is None else [(found, factor * each) for found, each in zip(curve, claimed, strict=True)]
-    return derived("sigma_m2 and sigma_b2 along the curve of the paper form, any phi", pairs)
-
-
 def _jacobian(factor: Any) -> Evidence:
     theories = [theory_of({"name": name}) for name in WITH_JACOBIAN]
     claims = [(each.jacobian.leading.closed, factor * (each.criticality.marginal + 1)) for each in theories]
@@ -150,37 +115,29 @@ def _next_order(name: str) -> Evidence:
 MAP_CLAIMS: tuple[Claim, ...] = (
     Claim(
         "eq.variance-map",
-        SOURCE,
+        printed("eqs. 10-12", 3),
         "Deterministic surrogate in paper form, phi a function of hbar/sqrt(Sigma), q = Q/D: q' = (sigma_m2 E "
         "phi^2 + sigma_b2)/(1 - sigma_m2 E phi^2).",
         (formula(_variance_map), formula(partial(simulated, PAPER_TANH, 0.8, 0.05))),
     ),
     Claim(
         "eq.correlation-map",
-        SOURCE,
+        printed("eq. 13", 3),
         "Deterministic surrogate in paper form: c' = (1 + q')/q' (sigma_m2 E phi_a phi_b + sigma_b2)/(1 + sigma_b2).",
         (formula(_correlation_map), formula(partial(simulated, PAPER_TANH, 0.8, 0.05))),
     ),
     Claim(
         "eq.chi",
-        SOURCE,
+        printed("eq. 14", 3),
         "Deterministic surrogate in paper form: chi = dc'/dc = (1 + q)/(1 + sigma_b2) sigma_m2 E phi'(u_a) "
-        "phi'(u_b) at the fixed point q, and only there: elsewhere q (1 + q')/q' stands in place of 1 + q.",
-        (formula(_chi), formula(_chi_anywhere)),
+        "phi'(u_b) at the fixed point q.",
+        (formula(_chi),),
     ),
     Claim(
-        "eq.variance-slope",
-        f"{sheet(3)}; the paper's printed form is not at hand, so this is the derived one",
-        "Deterministic surrogate in paper form: dq'/dq = (1 + q) (chi_1 + (1 + q)/(1 + sigma_b2) sigma_m2 E "
-        "phi phi'') at the fixed point q.",
-        (formula(_variance_slope), formula(_variance_slope_of_tanh)),
-    ),
-    Claim(
-        "eq.critical-curve",
-        SOURCE,
-        "Deterministic surrogate in paper form: the critical curve is sigma_m2 = 1/(E phi'^2 + E phi^2), "
-        "sigma_b2 = (q - s)/(1 + s), s = E phi^2/E phi'^2, along q.",
-        (formula(_critical_curve),),
+        "eq.chi-anywhere",
+        "this workbench, beyond theory sheet 3",
+        "Away from the fixed point q (1 + q')/q' stands in place of 1 + q in that chi.",
+        (formula(_chi_anywhere),),
     ),
     Claim(
         "eq.lrt-binary",
