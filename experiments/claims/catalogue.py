@@ -10,6 +10,7 @@ from experiments.claims.curve_claims import CURVE_CLAIMS
 from experiments.claims.depth_claims import DEPTH_CLAIMS
 from experiments.claims.edge_claims import EDGE_CLAIMS
 from experiments.claims.field_claims import FIELD_CLAIMS
+from experiments.claims.lrt_claims import LRT_CLAIMS
 from experiments.claims.map_claims import MAP_CLAIMS
 from experiments.claims.neuron_claims import NEURON_CLAIMS
 from experiments.claims.replica_claims import REPLICA_CLAIMS
@@ -20,6 +21,7 @@ CLAIMS: tuple[Claim, ...] = (
     *NEURON_CLAIMS,
     *MAP_CLAIMS,
     *EDGE_CLAIMS,
+    *LRT_CLAIMS,
     *REPLICA_CLAIMS,
     *CRITICAL_CLAIMS,
     *CURVE_CLAIMS,

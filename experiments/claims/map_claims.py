@@ -9,10 +9,8 @@ import sympy as sp
 
 from experiments.claims.claim import Claim, Evidence, either, formula
 from experiments.claims.evidence import (
-    BIT,
     PAPER,
     PHI,
-    REAL,
     derived,
     moment,
     pair,
@@ -24,7 +22,7 @@ from experiments.claims.evidence import (
 )
 from theory.derive import Theory
 from theory.network import SIGN
-from theory.surrogates import MARGINALISE, SAMPLE, paper_form
+from theory.surrogates import MARGINALISE, paper_form
 from theory.symbols import c, h, mu_4, q, sigma_b2, sigma_m2
 
 SOURCE = f"{PAPER}; {sheet(3)}"
@@ -68,24 +66,6 @@ def _chi_anywhere(factor: Any) -> Evidence:
     after = theory.variance_map
     claimed = q * (1 + after) / after / (1 + sigma_b2) * sigma_m2 * pair(PHI.diff(h), q, c)
     return derived("chi of the paper form at any q, any phi", [(theory.chi, factor * claimed)])
-
-
-def _lrt_bits(factor: Any) -> Evidence:
-    maps = theory_in_phi(BIT, SAMPLE).maps
-    covariance = sigma_m2 * pair(PHI, q, c) + sigma_b2
-    claims = [
-        (maps.variance_map.closed, factor * (1 + sigma_b2)),
-        (maps.total_map.closed, factor * (1 + sigma_b2)),
-        (maps.correlation_map.closed, factor * covariance / (1 + sigma_b2)),
-    ]
-    return derived("q', T' and c' of LRT with bits, any phi", claims)
-
-
-def _lrt_real(factor: Any) -> Evidence:
-    maps, after = theory_in_phi(REAL, SAMPLE).maps, moment(PHI**2, q) + sigma_b2
-    covariance = sigma_m2 * pair(PHI, q, c) + sigma_b2
-    claims = [(maps.variance_map.closed, factor * after), (maps.correlation_map.closed, factor * covariance / after)]
-    return derived("q' and c' of LRT with continuous neurons, any phi", claims)
 
 
 def _random_binary(factor: Any) -> Evidence:
@@ -138,23 +118,6 @@ MAP_CLAIMS: tuple[Claim, ...] = (
         "this workbench, beyond theory sheet 3",
         "Away from the fixed point q (1 + q')/q' stands in place of 1 + q in that chi.",
         (formula(_chi_anywhere),),
-    ),
-    Claim(
-        "eq.lrt-binary",
-        SOURCE,
-        "LRT with binary neurons has q = T = 1 + sigma_b2 whatever sigma_m2 is, and c' = (sigma_m2 E phi_a "
-        "phi_b + sigma_b2)/(1 + sigma_b2).",
-        (
-            formula(_lrt_bits),
-            formula(partial(simulated, LRT_BITS, 0.3, 0.3)),
-            formula(partial(simulated, LRT_BITS, 0.9, 0.3)),
-        ),
-    ),
-    Claim(
-        "eq.lrt-continuous",
-        SOURCE,
-        "LRT with continuous neurons has q' = E phi^2 + sigma_b2 and c' = (sigma_m2 E phi_a phi_b + sigma_b2)/q'.",
-        (formula(_lrt_real), formula(partial(simulated, {"name": "shayer"}, 0.6, 0.3))),
     ),
     Claim(
         "eq.random-binary",
