@@ -8,14 +8,20 @@ from experiments.claims.claim import Claim, Settled, settled
 from experiments.claims.critical_claims import CRITICAL_CLAIMS
 from experiments.claims.curve_claims import CURVE_CLAIMS
 from experiments.claims.depth_claims import DEPTH_CLAIMS
+from experiments.claims.edge_claims import EDGE_CLAIMS
 from experiments.claims.field_claims import FIELD_CLAIMS
+from experiments.claims.lrt_claims import LRT_CLAIMS
 from experiments.claims.map_claims import MAP_CLAIMS
+from experiments.claims.neuron_claims import NEURON_CLAIMS
 from experiments.claims.replica_claims import REPLICA_CLAIMS
 from theory.compose import nearest
 
 CLAIMS: tuple[Claim, ...] = (
     *FIELD_CLAIMS,
+    *NEURON_CLAIMS,
     *MAP_CLAIMS,
+    *EDGE_CLAIMS,
+    *LRT_CLAIMS,
     *REPLICA_CLAIMS,
     *CRITICAL_CLAIMS,
     *CURVE_CLAIMS,

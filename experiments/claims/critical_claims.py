@@ -14,12 +14,13 @@ from experiments.claims.evidence import (
     Options,
     certified,
     derived,
+    printed,
     sheet,
     simulated,
     theory_in_phi,
     theory_of,
 )
-from experiments.claims.map_claims import LRT_BITS, slope_diverges
+from experiments.claims.map_claims import slope_diverges
 from numerics.solve import fixed_point
 from theory.surrogates import NETWORK, SAMPLE
 from theory.symbols import overlap, sigma_b2, sigma_m2
@@ -63,16 +64,6 @@ def _lies_near(factor: Any, gain: float = 1.05) -> Evidence:
     return Evidence("certificate", what, {"sigma_m2": means, "sigma_b2": biases}, bool(lies))
 
 
-def _critical_at_the_corner(options: Options) -> Evidence:
-    """Whether chi_1 = 1 at (1, 0) and below 1 beside it, by the solver."""
-    means, biases = np.array([1.0, 1.0, 0.98, 0.98]), np.array([0.0, 0.01, 0.0, 0.01])
-    found = fixed_point(theory_of(options), means, biases)
-    numbers = {"q at (1, 0)": float(found.q[0]), "chi_1 at (1, 0)": float(found.chi_1[0])}
-    numbers |= {"largest chi_1 beside it": float(found.chi_1[1:].max())}
-    holds = list(found.phase) == ["critical", "ordered", "ordered", "ordered"]
-    return Evidence("solver", f"chi_1 at and near (1, 0), {theory_of(options).surrogate.name}", numbers, bool(holds))
-
-
 def _is_chaotic(options: Options) -> Evidence:
     """Whether equal inputs part, c* < 1 and chi_1 > 1, whatever sigma_b2."""
     found = fixed_point(theory_of(options), 1.0, np.array([0.0, 1e-3, 0.1, 1.0, 10.0]))
@@ -110,7 +101,7 @@ def _slope_below_one(options: Options) -> Evidence:
 CRITICAL_CLAIMS: tuple[Claim, ...] = (
     Claim(
         "crit.deterministic",
-        SOURCE,
+        printed("introduction and section 4.2", 4),
         "The deterministic surrogate has critical initialisations near (sigma_m2, sigma_b2) = (1, 0).",
         (either(partial(certified, "attained"), [SIGN], [paper_form(1.5)]),),
         "The exactly marginalised sign neuron has none. The paper form phi(kappa hbar/sqrt(Sigma)) with tanh "
@@ -121,26 +112,6 @@ CRITICAL_CLAIMS: tuple[Claim, ...] = (
             either(partial(certified, "limit"), [paper_form(1)], [paper_form(1.05)]),
             either(partial(certified, "attained"), [paper_form(1.05), paper_form(1.5)], [paper_form(0.95)]),
             formula(_lies_near),
-        ),
-    ),
-    Claim(
-        "crit.lrt-binary",
-        SOURCE,
-        "LRT with binary neurons has no critical initialisation, whatever the noise of the neurons.",
-        (either(partial(certified, "none"), with_noises("lrt"), [LRT_TANH]),),
-    ),
-    Claim(
-        "crit.lrt-continuous",
-        SOURCE,
-        "LRT with tanh neurons has a critical initialisation at (sigma_m2, sigma_b2) = (1, 0).",
-        (either(partial(certified, "attained"), [LRT_TANH], [LRT_ERF]),),
-        "It has one only as a limit: at (1, 0) the field vanishes, q* = 0, and chi_1 -> 1 as (sigma_m2, "
-        "sigma_b2) -> (1, 0). For erf(h), whose slope at 0 exceeds 1, one is attained at sigma_m2 = 1 and "
-        "sigma_b2 = 0.003.",
-        (
-            either(partial(certified, "limit"), [LRT_TANH], [LRT_ERF]),
-            either(_critical_at_the_corner, LRT_TANH, LRT_BITS),
-            either(partial(certified, "attained"), [LRT_ERF], [LRT_TANH]),
         ),
     ),
     Claim(

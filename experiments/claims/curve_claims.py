@@ -10,14 +10,28 @@ import sympy as sp
 
 from experiments.claims.claim import Claim, Evidence, either, formula
 from experiments.claims.critical_claims import SIGN, paper_form
-from experiments.claims.evidence import PHI, certified, compared, derived, sheet, theory_of
+from experiments.claims.evidence import (
+    PHI,
+    Options,
+    certified,
+    compared,
+    derived,
+    printed,
+    sheet,
+    theory_in_phi,
+    theory_of,
+)
 from experiments.claims.map_claims import in_paper_form
-from numerics.critical import critical_curve
+from experiments.claims.neuron_claims import ALPHA
+from numerics.critical import CriticalPoint, critical_curve
 from theory.compose import PAPER_PHI
 from theory.gaussian import GaussianExpectation
 from theory.grammar import parse
+from theory.network import stochastic
+from theory.noise import GAUSSIAN
 from theory.special import HardTanh
-from theory.symbols import h, q, u
+from theory.surrogates import MARGINALISE
+from theory.symbols import T, h, q, u
 
 FUNCTIONS = PAPER_PHI | {text: parse(text) for text in ("h/sqrt(1 + h**2)", "2*atan(pi*h/2)/pi")}
 SMALLEST = dict(zip(FUNCTIONS, (sp.S.One, sp.sqrt(sp.pi / 2), sp.S.One, sp.S.One), strict=True))
@@ -25,6 +39,8 @@ IN_DIGITS = ((sp.tanh(h) ** 3, 1.7263), (HardTanh(h), 0.8165))
 RUNS_ON = {"tanh": np.sqrt(1.5), "erf": np.sqrt(2)}  # sqrt of the integral of 1 - phi^2 over that of phi'^2
 NEAR, FAR = 1e-9, 1e8
 OFF = 1e-3  # how far from a claimed gain the curve is taken
+DESIGNS = (paper_form(), paper_form(1, "erf"), paper_form(1.5), paper_form(2))
+CLOSE = 0.1  # of both variances, whose range is 0 to 1
 LIMIT_ERROR = 1e-3  # the curve is at its limit up to terms of order q -> 0 and 1/sqrt(q) -> infinity
 
 
@@ -111,6 +127,34 @@ def _runs_on(phi: str, factor: Any) -> Evidence:
     return Evidence("ball arithmetic", f"the curve at q = {FAR:g} on both sides of the gain, {phi}", numbers, holds)
 
 
+def _lies_close(designs: tuple[Options, ...]) -> Evidence:
+    """Whether every curve comes close to (1, 0)."""
+    numbers, farthest = dict[str, float | int | str](), 0.0
+    for options in designs:
+        theory = theory_of(options)
+        points = critical_curve(theory, np.logspace(-6, 4, 41))
+        nearest = min(points, key=_from_the_corner)
+        distance = _from_the_corner(nearest)
+        numbers[f"{options['phi']} of gain {options['gain']}"] = (
+            f"{distance:.2g} at ({nearest.sigma_m2:.4f}, {nearest.sigma_b2:.4f})"
+        )
+        farthest = max(farthest, distance)
+    what = f"distance of the critical curve from (1, 0), at most {CLOSE}; erf of gain 1 is the exact sign neuron"
+    return Evidence("ball arithmetic", what, numbers, farthest <= CLOSE)
+
+
+def _from_the_corner(point: CriticalPoint) -> float:
+    return float(np.hypot(point.sigma_m2 - 1, point.sigma_b2))
+
+
+def _start_with_noise(factor: Any) -> Evidence:
+    """sigma_m2 and sigma_b2 on the curve as q -> 0, with Gaussian noise and marginalised exactly, T -> 1."""
+    curve = theory_in_phi(stochastic(GAUSSIAN, ALPHA), MARGINALISE).critical_curve or ()
+    claimed = (sp.pi / 2 * (1 + ALPHA**2), sp.S.Zero)
+    pairs = [(each.subs(T, 1).limit(q, 0), factor * end) for each, end in zip(curve, claimed, strict=True)]
+    return derived("sigma_m2 and sigma_b2 as q -> 0 with Gaussian noise of scale alpha, and alpha -> 0", pairs)
+
+
 CURVE_CLAIMS: tuple[Claim, ...] = (
     Claim(
         "crit.curve-start",
@@ -120,6 +164,22 @@ CURVE_CLAIMS: tuple[Claim, ...] = (
             formula(_start),
             formula(partial(_start_in_balls, 1.5, "tanh", 1.0)),
             formula(partial(_start_in_balls, 1.0, "erf", np.sqrt(2 / np.pi))),
+        ),
+    ),
+    Claim(
+        "crit.near-corner",
+        printed("after eq. 16", 4),
+        "Whatever the design of the deterministic surrogate, its critical curve lies close to (sigma_m2, sigma_b2) = "
+        "(1, 0).",
+        (either(_lies_close, DESIGNS, DESIGNS[:1]),),
+        "Only where the slope of phi(kappa hbar/sqrt(Sigma)) at 0 is close to 1, as for tanh at kappa = 1: the curve "
+        "starts at (1/(kappa phi'(0))^2, 0). That of the exact sign neuron starts at (pi/2, 0), and with Gaussian "
+        "noise of scale alpha at (pi/2 (1 + alpha^2), 0), which binary weights do not reach.",
+        (
+            either(_lies_close, DESIGNS[:1], DESIGNS),
+            formula(_start),
+            formula(_curve_of_the_sign),
+            formula(_start_with_noise),
         ),
     ),
     Claim(

@@ -9,8 +9,8 @@ import numpy as np
 import sympy as sp
 
 from experiments.claims.claim import Claim, Evidence, either, formula
-from experiments.claims.critical_claims import LRT_TANH, NOISES, SIGN, SOURCE, paper_form
-from experiments.claims.evidence import Options, by_z, compared, derived, networks, sheet, theory_of
+from experiments.claims.critical_claims import LRT_TANH, NOISES, SIGN, paper_form
+from experiments.claims.evidence import Options, by_z, compared, derived, networks, printed, sheet, theory_of
 from experiments.claims.map_claims import LRT_BITS
 from experiments.random_networks import Measurement
 from numerics.critical import critical_curve
@@ -25,6 +25,7 @@ BOUND = float(1 / np.log(np.pi / 2))
 BIASES = np.array([0.0, 1e-6, 1e-3, 0.05, 0.5, 5.0, 500.0])
 NUDGE, NUDGE_ERROR = 1e-5, 1e-4  # of iterated maps: what their curvature changes is of the order of the nudge
 LAYERS, DEPTH = 8, 8
+GAINS = (1.5, 2.0)
 NEAREST = 1e-4  # of two inputs that are sent through networks
 t = sp.Symbol("t", positive=True)
 
@@ -119,6 +120,11 @@ def _rises(options: Options) -> Evidence:
     return Evidence("solver", what, numbers, bool(np.all(np.diff(found.xi_c, axis=0) > 0)))
 
 
+def _falls_again(options: Options) -> Evidence:
+    found = _rises(options)
+    return Evidence(found.by, f"not rising throughout: {found.what}", found.numbers, not found.holds)
+
+
 def _peak(gain: float, factor: Any) -> Evidence:
     """Without biases the deepest start is where the critical curve begins."""
     means = np.linspace(0.002, 1, 500)
@@ -133,6 +139,16 @@ def _critical_point() -> tuple[Theory, float, float]:
     theory = theory_of(paper_form(1.5, "erf"))
     point = critical_curve(theory, [0.1])[0]
     return theory, point.sigma_m2, point.sigma_b2
+
+
+def _reaches_any_depth(off: float) -> Evidence:
+    """Whether xi_c is infinite at a sigma_m2 that is off a critical point by this fraction."""
+    theory, means, biases = _critical_point()
+    found = fixed_point(theory, means * (1 + off), biases)
+    numbers = {"sigma_m2": means * (1 + off), "sigma_b2": biases, "chi_1": float(found.chi_1)}
+    numbers |= {"c*": float(found.c), "xi_c": "infinite" if np.isposinf(found.xi_c) else float(found.xi_c)}
+    what = "xi_c where c* = 1 and chi_1 = 1, on the critical curve of erf of gain 1.5"
+    return Evidence("solver", what, numbers, bool(found.phase == "critical" and np.isposinf(found.xi_c)))
 
 
 def _power_law(factor: Any, layers: int = 4000) -> Evidence:
@@ -163,7 +179,7 @@ PAPER_SURROGATES = (SIGN, {"name": "lrt"}, LRT_BITS, LRT_TANH, paper_form(1))
 DEPTH_CLAIMS: tuple[Claim, ...] = (
     Claim(
         "eq.depth-scales",
-        sheet(3),
+        printed("eqs. 18, 19", 3),
         "Perturbations of q and c decay over the depths xi_q = -1/ln|dq'/dq| and xi_c = -1/ln chi(c*).",
         (
             formula(partial(_iterated, SIGN, 0.6, 0.05)),
@@ -176,34 +192,43 @@ DEPTH_CLAIMS: tuple[Claim, ...] = (
         "crit.depth-bound",
         sheet(4),
         "For exactly marginalised sign neurons xi_c <= 1/ln(pi/2) = 2.2 layers at every sigma_m2 <= 1 and "
-        "sigma_b2 >= 0, approached at sigma_m2 = 1 as sigma_b -> 0; every noise tried makes it shorter.",
+        "sigma_b2 >= 0, approached at sigma_m2 = 1 as sigma_b -> 0; every noise tried makes it shorter, with LRT too.",
         (
             formula(_bound_by_algebra),
             formula(_tends_to_bound),
             either(partial(_reaches, (SIGN,)), BOUND, BOUND * 0.99),
+            either(partial(_reaches, ({"name": "lrt"}, LRT_BITS)), BOUND, 1.0),
             either(partial(_reaches, tuple({"name": "deterministic", "noise": noise} for noise in NOISES)), BOUND, 1.0),
         ),
     ),
     Claim(
         "crit.means",
-        SOURCE,
-        "The mean weights should start close to +-1: xi_c rises with sigma_m2 up to sigma_m2 = 1.",
-        (either(_rises, paper_form(1.5), SIGN),),
-        "So it does where no critical initialisation lies at sigma_m2 < 1 (checked for five surrogates), "
-        "though for exact treatments of bits only up to 2.2 layers. In paper form with gain kappa > 1 the "
-        "deepest start lies on the critical curve, from sigma_m2 = 1/kappa^2 on, and xi_c falls beyond it.",
+        printed("abstract", 4),
+        "For deep networks the means of the weights should start close to +-1: the depth scale xi_c of each of "
+        "its surrogates grows with sigma_m2 up to sigma_m2 = 1.",
+        tuple(either(_rises, options, paper_form(1.5)) for options in PAPER_SURROGATES),
+    ),
+    Claim(
+        "crit.means-gain",
+        "this workbench, beyond theory sheet 4",
+        "In paper form with a gain kappa > 1 xi_c does not grow up to sigma_m2 = 1: without biases it is largest where "
+        "the critical curve starts, at sigma_m2 = 1/kappa^2.",
         (
-            *(either(_rises, options, paper_form(1.5)) for options in PAPER_SURROGATES),
-            either(partial(_reaches, (SIGN, {"name": "lrt"}, LRT_BITS)), BOUND, 1.0),
-            formula(partial(_peak, 1.5)),
-            formula(partial(_peak, 2.0)),
+            *(either(_falls_again, paper_form(gain), paper_form(1)) for gain in GAINS),
+            *(formula(partial(_peak, gain)) for gain in GAINS),
         ),
     ),
     Claim(
         "crit.arbitrary-depth",
-        SOURCE,
-        "Networks are trainable to arbitrary depth only at chi_1 = 1: xi_c is infinite there alone, and "
-        "inputs are told apart as a power of depth instead of exponentially.",
-        (formula(_power_law), either(_diverges, -1.0, -0.5)),
+        printed("abstract and section 3", 4),
+        "At a critical initialisation, where c* = 1 with chi_1 = 1, the depth scale xi_c diverges: signals reach "
+        "arbitrary depth.",
+        (either(_reaches_any_depth, 0.0, 0.01), either(_diverges, -1.0, -0.5)),
+    ),
+    Claim(
+        "crit.power-law",
+        "this workbench, beyond theory sheet 4",
+        "There inputs are told apart as a power of depth: their gap 1 - c falls as amplitude/l.",
+        (formula(_power_law),),
     ),
 )

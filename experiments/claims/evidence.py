@@ -31,6 +31,11 @@ WIDTH, DEPTH, REALISATIONS, SEED = 600, 6, 24, 11
 Z_LIMIT = 4.0  # one false alarm in 16,000 independent comparisons, and a run makes about 300 that depend on each other
 
 
+def printed(where: str, section: int) -> str:
+    """The source of a statement of the paper: where it stands there, and in the theory sheet."""
+    return f"{PAPER}, {where}; {sheet(section)}"
+
+
 def sheet(section: int) -> str:
     """The source of a claim in the theory sheet."""
     return f"theory sheet, section {section}"
@@ -72,10 +77,10 @@ def _linear(expression: sp.Expr) -> sp.Expr:
 
 
 def derived(what: str, pairs: Iterable[tuple[sp.Expr, sp.Expr]]) -> Evidence:
-    """Expressions of the engine against those claimed."""
+    """Expressions of the engine against those claimed; without any, nothing is shown."""
     outcomes = [equal(*each) for each in pairs]
     numbers = {"equations": len(outcomes), "differing": outcomes.count(False)}
-    return Evidence("derivation", what, numbers, all(outcomes))
+    return Evidence("derivation", what, numbers, bool(outcomes) and all(outcomes))
 
 
 def certified(feasible: str, surrogates: Iterable[Options]) -> Evidence:

@@ -5,29 +5,24 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from experiments.claims.claim import Claim, Evidence, either, formula
 from experiments.claims.evidence import (
-    BIT,
     PAPER,
     PHI,
-    REAL,
-    compared,
     derived,
     moment,
     pair,
+    printed,
     sheet,
     simulated,
     theory_in_phi,
     theory_of,
 )
-from numerics.emit import compile_theory
-from numerics.solve import fixed_point
 from theory.derive import Theory
 from theory.network import SIGN
-from theory.surrogates import MARGINALISE, SAMPLE, paper_form
+from theory.surrogates import MARGINALISE, paper_form
 from theory.symbols import c, h, mu_4, q, sigma_b2, sigma_m2
 
 SOURCE = f"{PAPER}; {sheet(3)}"
@@ -73,47 +68,6 @@ def _chi_anywhere(factor: Any) -> Evidence:
     return derived("chi of the paper form at any q, any phi", [(theory.chi, factor * claimed)])
 
 
-def _variance_slope(factor: Any) -> Evidence:
-    scale = (1 + q) / (1 + sigma_b2) * sigma_m2
-    chi_1, bend = scale * moment(PHI.diff(h) ** 2, q), scale * moment(PHI * PHI.diff(h, 2), q)
-    found = at_fixed_point(in_paper_form().maps.variance_slope.closed)
-    claimed = factor * at_fixed_point((1 + q) * (chi_1 + bend))
-    return derived("dq'/dq of the paper form where q' = q, any phi", [(found, claimed)])
-
-
-def _variance_slope_of_tanh(factor: Any, means: float = 0.8, biases: float = 0.1) -> Evidence:
-    """The formula by Gauss-Hermite sums, against central differences of the emitted variance map."""
-    theory = theory_of(PAPER_TANH)
-    at = float(fixed_point(theory, means, biases).q)
-    nodes, weights = np.polynomial.hermite_e.hermegauss(120)
-    value, weights = np.tanh(np.sqrt(at) * nodes), weights / weights.sum()
-    slope, scale = 1 - value**2, (1 + at) / (1 + biases) * means
-    chi_1, bend = scale * float(weights @ slope**2), scale * float(weights @ (-2 * value**2 * slope))
-    after = compile_theory(theory).variance_map(at * np.array([1 - STEP, 1 + STEP]), means, biases)
-    measured = float(np.diff(after)[0]) / (2 * STEP * at)
-    what = f"differences of q' for tanh at sigma_m2 = {means}, sigma_b2 = {biases}"
-    more = {"without the first 1 + q": chi_1 + bend}
-    return compared("quadrature", what, measured, float(factor) * (1 + at) * (chi_1 + bend), STEP_ERROR, **more)
-
-
-def _lrt_bits(factor: Any) -> Evidence:
-    maps = theory_in_phi(BIT, SAMPLE).maps
-    covariance = sigma_m2 * pair(PHI, q, c) + sigma_b2
-    claims = [
-        (maps.variance_map.closed, factor * (1 + sigma_b2)),
-        (maps.total_map.closed, factor * (1 + sigma_b2)),
-        (maps.correlation_map.closed, factor * covariance / (1 + sigma_b2)),
-    ]
-    return derived("q', T' and c' of LRT with bits, any phi", claims)
-
-
-def _lrt_real(factor: Any) -> Evidence:
-    maps, after = theory_in_phi(REAL, SAMPLE).maps, moment(PHI**2, q) + sigma_b2
-    covariance = sigma_m2 * pair(PHI, q, c) + sigma_b2
-    claims = [(maps.variance_map.closed, factor * after), (maps.correlation_map.closed, factor * covariance / after)]
-    return derived("q' and c' of LRT with continuous neurons, any phi", claims)
-
-
 def _random_binary(factor: Any) -> Evidence:
     claimed = (2 / sp.pi * sp.asin(c) + sigma_b2) / (1 + sigma_b2)
     found = theory_of({"name": "random-binary"}).correlation_map
@@ -124,15 +78,6 @@ def slope_diverges(name: str) -> Evidence:
     """Whether dc'/dc is infinite at c = 1."""
     limit = theory_of({"name": name}).chi.limit(c, 1, "-")
     return Evidence("derivation", f"limit of dc'/dc as c -> 1, {name}", {"limit": str(limit)}, limit == sp.oo)
-
-
-def _critical_curve(factor: Any) -> Evidence:
-    curve = in_paper_form().critical_curve
-    square, slope = moment(PHI**2, q), moment(PHI.diff(h) ** 2, q)
-    s = square / slope
-    claimed = (1 / (slope + square), (q - s) / (1 + s))
-    pairs = [] if curve is None else [(found, factor * each) for found, each in zip(curve, claimed, strict=True)]
-    return derived("sigma_m2 and sigma_b2 along the curve of the paper form, any phi", pairs)
 
 
 def _jacobian(factor: Any) -> Evidence:
@@ -150,54 +95,29 @@ def _next_order(name: str) -> Evidence:
 MAP_CLAIMS: tuple[Claim, ...] = (
     Claim(
         "eq.variance-map",
-        SOURCE,
+        printed("eqs. 10-12", 3),
         "Deterministic surrogate in paper form, phi a function of hbar/sqrt(Sigma), q = Q/D: q' = (sigma_m2 E "
         "phi^2 + sigma_b2)/(1 - sigma_m2 E phi^2).",
         (formula(_variance_map), formula(partial(simulated, PAPER_TANH, 0.8, 0.05))),
     ),
     Claim(
         "eq.correlation-map",
-        SOURCE,
+        printed("eq. 13", 3),
         "Deterministic surrogate in paper form: c' = (1 + q')/q' (sigma_m2 E phi_a phi_b + sigma_b2)/(1 + sigma_b2).",
         (formula(_correlation_map), formula(partial(simulated, PAPER_TANH, 0.8, 0.05))),
     ),
     Claim(
         "eq.chi",
-        SOURCE,
+        printed("eq. 14", 3),
         "Deterministic surrogate in paper form: chi = dc'/dc = (1 + q)/(1 + sigma_b2) sigma_m2 E phi'(u_a) "
-        "phi'(u_b) at the fixed point q, and only there: elsewhere q (1 + q')/q' stands in place of 1 + q.",
-        (formula(_chi), formula(_chi_anywhere)),
+        "phi'(u_b) at the fixed point q.",
+        (formula(_chi),),
     ),
     Claim(
-        "eq.variance-slope",
-        f"{sheet(3)}; the paper's printed form is not at hand, so this is the derived one",
-        "Deterministic surrogate in paper form: dq'/dq = (1 + q) (chi_1 + (1 + q)/(1 + sigma_b2) sigma_m2 E "
-        "phi phi'') at the fixed point q.",
-        (formula(_variance_slope), formula(_variance_slope_of_tanh)),
-    ),
-    Claim(
-        "eq.critical-curve",
-        SOURCE,
-        "Deterministic surrogate in paper form: the critical curve is sigma_m2 = 1/(E phi'^2 + E phi^2), "
-        "sigma_b2 = (q - s)/(1 + s), s = E phi^2/E phi'^2, along q.",
-        (formula(_critical_curve),),
-    ),
-    Claim(
-        "eq.lrt-binary",
-        SOURCE,
-        "LRT with binary neurons has q = T = 1 + sigma_b2 whatever sigma_m2 is, and c' = (sigma_m2 E phi_a "
-        "phi_b + sigma_b2)/(1 + sigma_b2).",
-        (
-            formula(_lrt_bits),
-            formula(partial(simulated, LRT_BITS, 0.3, 0.3)),
-            formula(partial(simulated, LRT_BITS, 0.9, 0.3)),
-        ),
-    ),
-    Claim(
-        "eq.lrt-continuous",
-        SOURCE,
-        "LRT with continuous neurons has q' = E phi^2 + sigma_b2 and c' = (sigma_m2 E phi_a phi_b + sigma_b2)/q'.",
-        (formula(_lrt_real), formula(partial(simulated, {"name": "shayer"}, 0.6, 0.3))),
+        "eq.chi-anywhere",
+        "this workbench, beyond theory sheet 3",
+        "Away from the fixed point q (1 + q')/q' stands in place of 1 + q in that chi.",
+        (formula(_chi_anywhere),),
     ),
     Claim(
         "eq.random-binary",
