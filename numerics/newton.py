@@ -19,29 +19,51 @@ LAST = 2.0**-27  # a relative step after which Newton's method, which squares it
 
 
 def positive_fixed_point(after: Map, slope: Map, points: int) -> Array:
-    """x = after(x) in [0, infinity], where after(x) - x goes from plus to minus: the attracting fixed point.
+    """x = after(x) in [0, infinity], where after(x) - x goes from plus to minus once: the attracting fixed point.
 
-    0 where after(0) = 0 attracts, infinity where after grows past every x. Newton's method in log x within a bracket.
-    The maps are called with one x for all points too, of shape (1,).
+    0 where after(0) = 0 attracts, infinity where after grows past every x, 1 where every x is fixed. Newton's method in log x within a bracket;
+    below and above all brackets after is its linear part at 0, or its limit. The maps are called with one x for all
+    points too, of shape (1,). Maps that may cross more than once: `numerics.scan`.
     """
     every, zero = np.arange(points), np.zeros(1)
-    leaves_zero = after(zero, every) > 0
+    at_zero, at_top = after(zero, every), after(np.array([LARGEST]), every)
+    leaves_zero, stays_finite = at_zero > 0, at_top < LARGEST
     undecided = np.flatnonzero(~leaves_zero)
-    leaves_zero[undecided] = slope(zero, undecided) > 1 + SLOPE_ROUNDING
-    stays_finite = after(np.array([LARGEST]), every) < LARGEST
+    at_start = slope(zero, undecided)
+    leaves_zero[undecided] = at_start > 1 + SLOPE_ROUNDING
     x = np.where(leaves_zero, np.inf, 0.0)
+    x[_all_fixed(after, undecided[np.abs(at_start - 1) <= SLOPE_ROUNDING], at_top)] = 1.0
+    above = np.flatnonzero(leaves_zero & ~stays_finite)
+    if above.size:
+        x[above] = after(np.array([np.inf]), above)
+        stays_finite[above] = np.isnan(at_top[above]) & (x[above] < LARGEST)
     active = np.flatnonzero(leaves_zero & stays_finite)
-    x[active] = _bracketed(after, slope, active)
+    sides = np.full(active.size, 1 / LARGEST), np.full(active.size, LARGEST)
+    middle = np.clip(after(after(np.ones(1), active), active), *sides)
+    x[active] = bracketed_fixed_point(after, slope, active, middle, *sides)
+    tiny = np.flatnonzero((at_zero > 0) & (at_zero < 1 / LARGEST) & (x <= 2 / LARGEST))
+    if tiny.size:
+        x[tiny] = at_zero[tiny] / (1 - slope(zero, tiny))
     return x
 
 
-def _bracketed(after: Map, slope: Map, active: Chosen) -> Array:
+def _all_fixed(after: Map, edge: Chosen, at_top: Array) -> Chosen:
+    """Of the points where 0 is fixed, with slope 1, those where every x is."""
+    edge = edge[np.abs(at_top[edge] / LARGEST - 1) <= SLOPE_ROUNDING]
+    return edge[np.abs(after(np.ones(1), edge) - 1) <= SLOPE_ROUNDING] if edge.size else edge
+
+
+def bracketed_fixed_point(
+    after: Map, slope: Map, active: Chosen, x: Array, low: Array, high: Array, repelling: bool = False
+) -> Array:
+    """x = after(x) of each active point between low and high, where after(x) - x changes sign, from a start x.
+
+    It goes from plus to minus, or where fixed points are repelling from minus to plus.
+    """
     found, which = np.empty(active.size), np.arange(active.size)
-    low, high = np.full(active.size, 1 / LARGEST), np.full(active.size, LARGEST)
-    x = np.clip(after(after(np.ones(1), active), active), low, high)
     for _ in range(STEPS):
         value = after(x, active[which])
-        ratio, rising = value / x, value > x
+        ratio, rising = value / x, (value > x) ^ repelling
         low, high = np.where(rising, x, low), np.where(rising, high, x)
         with np.errstate(all="ignore"):
             step = np.log(ratio) / (1 - slope(x, active[which]) / ratio)

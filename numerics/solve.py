@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from types import SimpleNamespace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numerics.blocks import BLOCK, on_all_cores
 from numerics.emit import compile_theory
-from numerics.newton import LARGEST, SLOPE_ROUNDING, Array, Chosen, Map, descended_fixed_point, positive_fixed_point
+from numerics.newton import LARGEST, SLOPE_ROUNDING, Array, Chosen, Map, descended_fixed_point
+from numerics.scan import FixedPoints, NoFixedPointError, scanned_fixed_points
+from numerics.settle import put_back, settled
+from numerics.shape import total_crosses_once, variance_crosses_once
 from numerics.tables import TOLERANCE, is_costly, tabulated
 from theory.correlation import is_relative
 from theory.derive import Theory
@@ -85,12 +89,15 @@ def error_bound(theory: Theory, found: FixedPoint) -> Array:
     return _Solver(theory, compile_theory(theory), *parameters).error_bound(*state).reshape(np.shape(found.q))[()]
 
 
-def map_of_q(theory: Theory, sigma_m2: float, sigma_b2: float) -> Callable[[Array], Array]:
-    """The variance map at one (sigma_m2, sigma_b2), of a vector of q; T, where it varies, at its fixed point."""
-    point = (np.array([each], np.float64) for each in (sigma_m2, sigma_b2))
-    solver = _Solver(theory, compile_theory(theory), *point)
-    after = solver.map("variance_map")
-    return lambda q: after(q, np.zeros(q.size, np.intp))
+def variance_fixed_points(theory: Theory, sigma_m2: float, sigma_b2: float) -> FixedPoints:
+    """All fixed points of the variance map at one (sigma_m2, sigma_b2); T, where it varies, at its own.
+
+    Raises:
+        ValueError: as `fixed_point` does.
+    """
+    solver = _Solver(theory, compile_theory(theory), *(np.array([each], np.float64) for each in (sigma_m2, sigma_b2)))
+    maps = solver.map("variance_map"), solver.map("variance_slope")
+    return solver.settled("q", lambda: scanned_fixed_points(*maps, 1))
 
 
 def depth_scale(slope: ArrayLike) -> Array:
@@ -100,6 +107,7 @@ def depth_scale(slope: ArrayLike) -> Array:
         return np.where(np.abs(size - 1) <= SLOPE_ROUNDING, np.inf, -1 / np.log(size))[()]
 
 
+Found = TypeVar("Found")
 NAMES = tuple(field.name for field in fields(FixedPoint))
 
 
@@ -109,7 +117,7 @@ class _Solver:
     def __init__(
         self, theory: Theory, maps: SimpleNamespace, sigma_m2: Array, sigma_b2: Array, squared_gain: Array | None = None
     ) -> None:
-        self.relative, self.maps = is_relative(theory.maps.mean_field), maps
+        self.theory, self.relative, self.maps = theory, is_relative(theory.maps.mean_field), maps
         self.given = self.parameters = sigma_m2, sigma_b2
         self.squared_gain, self.total = squared_gain, None
         if theory.maps.takes_total:
@@ -119,7 +127,7 @@ class _Solver:
         """Variance first, then the correlation at that variance."""
         every, equal = np.arange(self.parameters[0].size), np.zeros(1)
         slope = self.map("variance_slope")
-        q = positive_fixed_point(self.map("variance_map"), slope, every.size)
+        q = self.settled("q", lambda: settled(self.map("variance_map"), slope, self._once()))
         gap_map, chi_at = (self.map(name, q) for name in ("gap_map", "chi_at_gap"))
         apart, chi_1 = gap_map(equal, every), chi_at(equal, every)
         vanished, diverges = (apart == 0) & (q == 0), np.isinf(q)
@@ -129,6 +137,7 @@ class _Solver:
         gap, chi, descending = np.zeros(every.size), chi_1.copy(), np.flatnonzero((apart != 0) | (chi_1 > 1))
         start = _nearby(apart[descending], chi_1[descending], gap_map(np.ones(1), descending))
         gap[descending] = descended_fixed_point(gap_map, chi_at, descending, start)
+        gap = self.settled("the gap", lambda: put_back(gap, gap_map, chi_at))
         chi[descending] = chi_at(gap[descending], descending)
         chi = np.where(vanished, dq, chi)
         no_means = self.parameters[0] == 0
@@ -136,6 +145,22 @@ class _Solver:
         r = _fraction(q) if self.relative else 1 - gap
         scales = depth_scale(dq), depth_scale(chi)
         return FixedPoint(*self.given, q, self._total_at(q), r, 1 - gap, gap, chi, chi_1, dq, *scales)
+
+    def _once(self) -> NDArray[np.bool_]:
+        """Where the variance map crosses the diagonal once."""
+        if self.squared_gain is None:
+            return np.full(self.parameters[0].size, variance_crosses_once(self.theory))
+        gains, which = np.unique(self.squared_gain, return_inverse=True)
+        return np.array([variance_crosses_once(self.theory, float(gain)) for gain in gains], bool)[which]
+
+    def settled(self, name: str, found: Callable[[], Found]) -> Found:
+        """What was found, or in one line why nothing was, and where."""
+        try:
+            return found()
+        except NoFixedPointError as error:
+            means, biases = (float(each[error.point]) for each in self.given)
+            raise ValueError(f"no stable fixed point of {name} at sigma_m2 = {means:g}, sigma_b2 = {biases:g}: "
+                             f"{error.reason}; choose other variances") from None  # fmt: skip
 
     def _total_at(self, q: Array) -> Array:
         """T at q."""
@@ -150,16 +175,16 @@ class _Solver:
         """T, and the parameters of maps at it: where it dies out, biases that keep it barely alive."""
         total, slope = self.maps.total_map, self.maps.total_slope
         means, biases = self.parameters
-        fixed = positive_fixed_point(
-            lambda T, chosen: total(T, *self._at(chosen)), lambda T, chosen: slope(T, *self._at(chosen)),
-            self.parameters[0].size,
-        )  # fmt: skip
+        once = np.full(means.size, total_crosses_once(self.theory))
+        fixed = self.settled("T", lambda: settled(
+            lambda T, chosen: total(T, *self._at(chosen)), lambda T, chosen: slope(T, *self._at(chosen)), once
+        ))  # fmt: skip
         alive = VANISHING * (1 - np.minimum(slope(np.array([VANISHING]), means, biases), 1))
         return np.clip(fixed, VANISHING, 1 / VANISHING), (means, np.where(fixed == 0, alive, biases))
 
     def _slope_at_infinity(self, chi_1: Array) -> Array:
-        """The slope of 1/q there: chi_1 where the field is marginalised, both being slopes of the replica map."""
-        if self.relative:
+        """The slope of 1/q there: chi_1 where the field is marginalised exactly, both being slopes of the replica map."""
+        if self.relative and self.theory.maps.replica_map is not None:
             return chi_1
         after = self.map("variance_map")(np.array([LARGEST]), np.arange(chi_1.size))
         return LARGEST / after
@@ -204,8 +229,9 @@ def _maps(theory: Theory, points: int) -> SimpleNamespace:
 
 
 def _chosen(values: Array, chosen: Chosen) -> Array:
-    """values[chosen], for distinct points in order: all of them need no copy."""
-    return values if chosen.size == values.size else values[chosen]
+    """values[chosen]: all of them in order need no copy."""
+    whole = chosen.size == values.size and bool(np.all(chosen[1:] > chosen[:-1]))
+    return values if whole else values[chosen]
 
 
 def _nearby(apart: Array, chi_1: Array, farthest: Array) -> Array:

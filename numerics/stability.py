@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import sympy as sp
-from scipy.optimize import brentq
 
 from numerics.newton import SLOPE_ROUNDING
-from numerics.solve import MAP_ROUNDING, FixedPoint, error_bound, fixed_point, map_of_q
+from numerics.solve import FixedPoint, error_bound, fixed_point, variance_fixed_points
 from theory.correlation import is_relative
 from theory.decay import Decay, gap_decay, variance_decay
 from theory.derive import Theory
 from theory.symbols import T, q, sigma_b2, sigma_m2
-
-SCAN = np.linspace(np.log(1e-14), np.log(1e14), 4001)
-
 
 @dataclass(frozen=True)
 class VarianceFixedPoint:
@@ -29,42 +24,32 @@ class VarianceFixedPoint:
 
 
 def described(theory: Theory, means: float, biases: float) -> dict[str, Any]:
-    """The stable fixed point by name, its error bound, all fixed points of q, and the power laws at criticality."""
+    """The fixed point by name, its error bound, all fixed points of q, and the power laws at criticality.
+
+    every_q: whether every q is fixed, and all_q empty. bistable: whether more than one q is stable; q is the one that
+    layers come to from q = 1, and jumps to another where that ends (a transition of first order).
+    """
     found = fixed_point(theory, means, biases)
     values = {name: float(getattr(found, name)) for name in FixedPoint.__dataclass_fields__}
     everywhere = [vars(point) for point in all_variances(theory, means, biases)]
+    kinds = {"every_q": not everywhere, "bistable": sum(point["stable"] for point in everywhere) > 1}
     laws = {"phase": str(found.phase), "error_bound": float(error_bound(theory, found))}
-    return values | laws | {"all_q": everywhere, "decay": decays(theory, found)}
+    return values | laws | {"all_q": everywhere, **kinds, "decay": decays(theory, found)}
 
 
 def all_variances(theory: Theory, means: float, biases: float) -> list[VarianceFixedPoint]:
-    """Every fixed point of the variance map, 0 and infinity included: sign changes of log q'/q on a fine grid of log q.
+    """Every fixed point of the variance map, 0 and infinity included; none where every q is one (`every_q`).
 
-    Two roots closer than 1.6 % of q are seen as none, and so are those of a map that is q itself but for rounding.
     Where the field is marginalised exactly, q/(1 + q) follows the replica map, convex and at most 1: beside its
     smallest fixed point, which is stable, it can have 1 only.
     """
-    after = map_of_q(theory, means, biases)
-    if is_relative(theory.mean_field) and theory.maps.replica_map is not None:
-        smallest = float(fixed_point(theory, means, biases).q)
-        sharp = np.isinf(after(np.array([np.inf]))[0]) and np.isfinite(smallest)
-        return [VarianceFixedPoint(smallest, True), *([VarianceFixedPoint(np.inf, False)] if sharp else [])]
-
-    def excess(log_q: Any) -> Any:
-        here = np.exp(log_q)
-        with np.errstate(divide="ignore"):
-            return np.log(after(here) / here)
-
-    scanned = excess(SCAN)
-    points = [VarianceFixedPoint(0.0, bool(scanned[0] < 0))] if after(np.zeros(1))[0] == 0 else []
-    certain = np.abs(scanned) > MAP_ROUNDING
-    for (low, high), (start, end) in zip(pairwise(SCAN[certain]), pairwise(scanned[certain]), strict=True):
-        if (start > 0) != (end > 0):
-            root = brentq(lambda x: float(excess(np.array([x]))[0]), low, high, xtol=1e-14, rtol=1e-15)
-            points.append(VarianceFixedPoint(float(np.exp(root)), bool(start > 0)))
-    if np.isinf(after(np.array([np.inf]))[0]):
-        points.append(VarianceFixedPoint(np.inf, bool(scanned[-1] >= 0)))
-    return points
+    found = variance_fixed_points(theory, means, biases)
+    points = [VarianceFixedPoint(float(q), bool(stable)) for q, stable in zip(found.x, found.stable, strict=True)]
+    if not points or not is_relative(theory.mean_field) or theory.maps.replica_map is None:
+        return points
+    smallest = float(fixed_point(theory, means, biases).q)
+    sharp = np.isinf(points[-1].q) and np.isfinite(smallest)
+    return [VarianceFixedPoint(smallest, True), *([VarianceFixedPoint(np.inf, False)] if sharp else [])]
 
 
 def decays(theory: Theory, found: FixedPoint) -> dict[str, dict[str, float]]:
