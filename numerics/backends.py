@@ -15,9 +15,11 @@ COMMON = {
     "BoxProbability": "box_probability",
     "ClipCovariance": "clip_covariance",
     "ClipDifference": "clip_difference",
+    "DampedSinh": "damped_sinh",
     "ExpErfc": "exp_erfc",
     "Portion": "portion",
     "Scaled": "scaled",
+    "Spike": "spike",
     "TanhCurvatureOverlap": "tanh_curvature_overlap",
     "TanhDifference": "tanh_difference",
     "TanhMean": "tanh_mean",
@@ -30,13 +32,13 @@ NUMPY_FUNCTIONS = COMMON | {
     "Abs": "np.abs", "asin": "np.arcsin", "atan": "np.arctan", "atan2": "np.arctan2", "cos": "np.cos",
     "cosh": "np.cosh", "exp": "np.exp", "erf": "special.erf", "erfc": "special.erfc", "log": "np.log",
     "sign": "np.sign", "sin": "np.sin", "sinh": "np.sinh", "tanh": "np.tanh", "HardTanh": "hard_tanh", "Box": "box",
-    "Max": "np.maximum",
+    "Max": "np.maximum", "Softplus": "softplus",
 }  # fmt: skip
 TORCH_FUNCTIONS = COMMON | {
     "Abs": "torch.abs", "asin": "torch.asin", "atan": "torch.atan", "atan2": "torch.atan2", "cos": "torch.cos",
     "cosh": "torch.cosh", "exp": "torch.exp", "erf": "torch.erf", "erfc": "torch.erfc", "log": "torch.log",
     "sign": "torch.sign", "sin": "torch.sin", "sinh": "torch.sinh", "tanh": "torch.tanh", "HardTanh": "hard_tanh",
-    "Box": "box", "Max": "maximum",
+    "Box": "box", "Max": "maximum", "Softplus": "softplus",
 }  # fmt: skip
 
 
@@ -130,6 +132,9 @@ class ArrayPrinter(StrPrinter):
 
     def _print_Infinity(self, expr: sp.Expr) -> str:
         return f"{self.backend.module}.inf"
+
+    def _print_NaN(self, expr: sp.Expr) -> str:
+        return "no_limit()"
 
     def _print_AtExtremes(self, expr: sp.Function) -> str:
         value, at, *limits = map(self._print, expr.args)

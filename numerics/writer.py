@@ -132,8 +132,9 @@ class ModuleWriter:
         name, edges = ("difference" if isinstance(node, GaussianDifference) else "slope"), edges_of(integrand)
         values = ", ".join(map(self.printer.source, law))
         if edges is None:
-            names = self._integrand(integrand), self._integrand(tidy_slope(integrand.diff(u), u))
-            return f"gaussian_{name}({names[0]}, {values}, slope={names[1]})"
+            slope = tidy_slope(integrand.diff(u), u)
+            slope = pieces(integrand).slope.expression if slope.has(sp.Heaviside, sp.DiracDelta) else slope
+            return f"gaussian_{name}({self._integrand(integrand)}, {values}, slope={self._integrand(slope)})"
         cut = pieces(integrand)
         jumps = tuple((float(at), float(rise)) for at, rise in cut.jumps)
         slope = self._integrand(cut.slope.expression)

@@ -26,6 +26,7 @@ FUNCTIONS = {
     "ArcCosineKernel": arc_cosine_kernel,
     "BoxProbability": box_probability,
     "ClipCovariance": clip_covariance,
+    "DampedSinh": lambda a, b: mpmath.exp(-a) * mpmath.sinh(b),
     "ExpErfc": lambda a, b: mpmath.exp(a) * mpmath.erfc(b),
     **LOGISTIC,
 }

@@ -8,6 +8,7 @@ from functools import lru_cache
 import mpmath
 import sympy as sp
 
+from theory.arbitrary_precision import FUNCTIONS
 from theory.pieces import Pieces
 from theory.symbols import u
 
@@ -87,7 +88,7 @@ def _by_limits(function: sp.Expr, outwards: int) -> tuple[sp.Expr, sp.Expr] | No
 
 def _by_numbers(part: sp.Expr, side: int, outwards: int) -> tuple[sp.Expr, sp.Expr] | None:
     """By values at three distances, with digits to spare; the factor is exact where it is a simple fraction."""
-    function = sp.lambdify(u, part, "mpmath")
+    function = sp.lambdify(u, part, modules=[FUNCTIONS, "mpmath"])
     with mpmath.workdps(DIGITS):
         points = [mpmath.mpf(10) ** (outwards * k) for k in EXPONENTS]
         try:

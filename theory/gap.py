@@ -8,9 +8,9 @@ import sympy as sp
 from sympy.core.evalf import prec_to_dps
 
 from theory.correlation import Maps, is_relative
-from theory.gaussian import evaluate_all, expectation
+from theory.gaussian import GaussianExpectation, evaluate_all, expectation
 from theory.growth import far_growth, growth_of, steepest
-from theory.limits import Ratios, infinite_mean, vanishing_mean
+from theory.limits import Ratios, closed_limit, infinite_mean, vanishing_mean
 from theory.overlap import Overlap, joined, overlap_of, overlap_ratios, parted
 from theory.symbols import C, T, c, gap, h, q, sigma_b2, sigma_m2, u
 
@@ -208,8 +208,11 @@ def _totals(maps: Maps, found: Overlap | None) -> tuple[sp.Expr, sp.Expr]:
         return maps.total_map.closed, maps.total_slope.closed
     second = maps.mean_field.forward.moments.kernel.neuron_second_moment.subs(h, u)
     density, alone = _densities(maps)[0], Overlap(second, q, sp.S.One)
-    limits = (end(second) for end in (vanishing_mean, infinite_mean))
-    square = joined(evaluate_all(expectation(second, 0, q)), *limits)
+    closed = evaluate_all(expectation(second, 0, q))
+    zero, infinity = vanishing_mean(second), infinite_mean(second)
+    if infinity == sp.nan and not closed.has(GaussianExpectation):
+        infinity = closed_limit(closed, q)
+    square = joined(closed, zero, infinity)
     diverges = parted(square)[2] == sp.oo and not density.is_number
     total = (Scaled(density, square) if diverges else density * square) + sigma_b2
     inside, zero, _ = parted(growth_of(alone, second))

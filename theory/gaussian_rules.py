@@ -12,7 +12,7 @@ import sympy as sp
 
 from theory.gaussian import BOUND, GaussianExpectation
 from theory.logistic_rules import tanhs
-from theory.special import ArcCosineKernel, Box, BoxProbability, ClipCovariance, ExpErfc, HardTanh, VoigtProfile
+from theory.special import ArcCosineKernel, Box, BoxProbability, ClipCovariance, DampedSinh, ExpErfc, HardTanh, VoigtProfile
 from theory.symbols import u, v
 from theory.tidy import tidy_rational
 
@@ -57,6 +57,8 @@ def delta(node: GaussianExpectation, close: Close) -> sp.Expr | None:
     for factor in sp.Mul.make_args(node.integrand):
         if isinstance(factor, sp.DiracDelta):
             variable = next(w for w in node.variables if factor.has(w))
+            if len(factor.args) > 1:
+                return _by_parts(node, factor, variable, close)
             row = node.variables.index(variable)
             root = sp.solve(factor.args[0], variable)[0]
             mean, variance = node.mean[row], node.matrix[row, row]
@@ -65,6 +67,17 @@ def delta(node: GaussianExpectation, close: Close) -> sp.Expr | None:
             rest = _without(node.integrand, factor).subs(variable, root)
             return _times(density, close(_conditional(node, row, root, rest)))
     return None
+
+
+def _by_parts(node: GaussianExpectation, factor: sp.Expr, variable: sp.Symbol, close: Close) -> sp.Expr | None:
+    """A derivative of a delta function of one variable: E f' g = E f (g (u - mean)/variance - g')."""
+    if node.is_pair:
+        return None
+    argument, order = factor.args
+    rest, lower = _without(node.integrand, factor), sp.DiracDelta(argument, order - 1)
+    turned = rest * (variable - node.mean[0]) / node.covariance[0] - rest.diff(variable)
+    value = close(node.func(sp.expand(lower * turned), node.mean, node.covariance))
+    return _times(1 / argument.diff(variable), value)
 
 
 def signs(node: GaussianExpectation, _: Close) -> sp.Expr | None:
@@ -168,7 +181,7 @@ def arc_cosine(node: GaussianExpectation, _: Close) -> sp.Expr | None:
 
 
 def sines(node: GaussianExpectation, _: Close) -> sp.Expr | None:
-    """sin(a u) sin(b v), both of mean 0: exp(-variances/2) sinh(covariance), where exponentials would cancel."""
+    """sin(a u) sin(b v), both of mean 0: exp(-variances/2) sinh(covariance)."""
     factors = [factor.as_base_exp() for factor in sp.Mul.make_args(node.integrand)]
     arguments = [base.args[0] for base, power in factors if isinstance(base, sp.sin) for _ in range(int(power))]
     if len(arguments) != 2 or sum(power for _, power in factors) != 2 or any(mean != 0 for mean in node.mean):
@@ -177,7 +190,7 @@ def sines(node: GaussianExpectation, _: Close) -> sp.Expr | None:
     if slopes.has(*BOUND) or any(argument.subs(dict.fromkeys(BOUND, 0)) != 0 for argument in arguments):
         return None
     law = slopes * node.matrix * slopes.T
-    return sp.exp(-tidy_rational(law.trace() / 2)) * sp.sinh(law[0, 1])
+    return DampedSinh(tidy_rational(law.trace() / 2), law[0, 1])
 
 
 WHOLE: tuple[Rule, ...] = (arc_cosine, sines, tanhs)

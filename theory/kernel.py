@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from theory.network import Law
-from theory.pieces import cut_at_breaks
+from theory.pieces import cut_at_breaks, cut_square
 from theory.surrogates import Surrogate
 from theory.symbols import M, N, S, b, h, i, j, m, mean_state, mean_weight, r, second_moment_state, x
 from theory.trace import Assumption, Step
@@ -34,7 +34,8 @@ def markov_kernel(surrogate: Surrogate) -> Kernel:
     """The kernel of a surrogate's network (theory of Stamatescu et al. 2020, section 2)."""
     weights, neurons = surrogate.weights, surrogate.neurons
     field = sp.Sum(S[i, j] * x[j], (j, 1, N)) / sp.sqrt(N) + b[i]
-    mean, second_moment = cut_at_breaks(neurons.mean), cut_at_breaks(neurons.second_moment)
+    mean = cut_at_breaks(neurons.mean)
+    second_moment = cut_square(mean) if neurons.second is None else cut_at_breaks(neurons.second)
     steps = (
         Step("field", Assumption.EXACT, h, field),
         Step("weight mean, sum over the support", Assumption.EXACT, _average("S", weights.law), mean_weight),

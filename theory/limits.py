@@ -86,7 +86,7 @@ def _scale_free(function: sp.Expr, second: sp.Expr, end: Callable[[Pieces], Asym
     if found is None:
         return UNKNOWN
     if found.power is None or found.power <= -HALF:  # nothing is left but where f^2 is integrable
-        return Ratios(sp.S.Zero, _limit_of_mean(second, end), sp.sign(gap), Spike(gap))
+        return detached(sp.S.Zero, _limit_of_mean(second, end))
     if found.power == 0:
         value = _jump(found.above, found.below)
         return Ratios(value.alike, sp.simplify(_limit_of_mean(second, end) - value.alike), value.gap, value.slope)
@@ -96,6 +96,14 @@ def _scale_free(function: sp.Expr, second: sp.Expr, end: Callable[[Pieces], Asym
     total = _limit_of_mean(second, end)
     unlike = _limit_of_mean(second - function**2, end) if total == sp.oo else total - alike
     return Ratios(alike, unlike, value.gap, value.slope)
+
+
+def closed_limit(closed: sp.Expr, variance: sp.Symbol) -> sp.Expr:
+    """The limit of a closed form as a variance diverges; nan where SymPy knows none."""
+    try:
+        return sp.limit(closed.rewrite(sp.exp), variance, sp.oo)
+    except (NotImplementedError, ValueError, TypeError):
+        return sp.nan
 
 
 def vanishing_mean(function: sp.Expr) -> sp.Expr:
@@ -144,6 +152,11 @@ def _power(found: Asymptote) -> Ratios:
     alike = expectation(function**2, 0, 1).doit()
     return Ratios(alike, 1 - alike, GaussianDifference(function, 1, 0, gap) / alike,
                   GaussianSlope(function, 1, gap) / alike)  # fmt: skip
+
+
+def detached(alike: sp.Expr, unlike: sp.Expr) -> Ratios:
+    """What is left where the slightest gap parts two inputs."""
+    return Ratios(alike, unlike, sp.sign(gap), Spike(gap))
 
 
 def vanishing_growth(second: sp.Expr) -> sp.Expr:

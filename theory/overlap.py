@@ -11,7 +11,15 @@ from theory.correlation import Maps, is_relative
 from theory.difference import difference, in_gap, without_cancellation
 from theory.gaussian import GaussianExpectation, evaluate_all, expectation, pair_expectation
 from theory.gaussian_closing import flatten_all
-from theory.limits import Ratios, infinite_variance, small_overlap, vanishing_variance
+from theory.limits import (
+    UNKNOWN,
+    Ratios,
+    closed_limit,
+    detached,
+    infinite_variance,
+    small_overlap,
+    vanishing_variance,
+)
 from theory.open_nodes import GaussianDifference, GaussianSlope
 from theory.symbols import T, c, gap, h, overlap, q, u, v
 from theory.tidy import tidy, tidy_rational
@@ -114,10 +122,23 @@ def _at_limit(found: Overlap, point: sp.Expr) -> Ratios:
     if variance == 0:
         return vanishing_variance(found.function, found.second)
     if variance == sp.oo:
-        return infinite_variance(found.function, found.second)
+        ratios = infinite_variance(found.function, found.second)
+        return _closed_limit(found) if ratios.alike == sp.nan else ratios
     if correlation == 0:
         return small_overlap(found.function, variance, replace(found, variance=variance).second_moment)
     return _ratios(replace(found, variance=variance, correlation=correlation))
+
+
+def _closed_limit(found: Overlap) -> Ratios:
+    """The limit at infinite variance of a closed form, of a function that follows no power there."""
+    variance, part = sp.Symbol("V", positive=True), sp.Symbol("r", positive=True)
+    kernel = evaluate_all(replace(found, variance=variance).kernel.subs(overlap, 1 / (1 + part)))
+    second = evaluate_all(expectation(found.second, 0, variance))
+    if kernel.has(GaussianExpectation) or second.has(GaussianExpectation) or kernel.free_symbols > {variance, part}:
+        return UNKNOWN
+    apart, alike, total = (closed_limit(each, variance) for each in (kernel, kernel.subs(part, 0), second))
+    known = apart == 0 and alike.is_finite and total.is_finite
+    return detached(alike, total - alike) if known else UNKNOWN
 
 
 def _ratios(found: Overlap) -> Ratios:

@@ -81,6 +81,14 @@ def cut_at_breaks(function: sp.Expr) -> sp.Expr:
     return pieces(function.subs(h, u)).expression.subs(u, h)
 
 
+def cut_square(function: sp.Expr) -> sp.Expr:
+    """The square of a function of h; of one that jumps in terms of single steps, whose products have no derivative."""
+    if not function.has(sp.sign):
+        return function**2
+    found = pieces(function.subs(h, u))
+    return Pieces(found.breaks, tuple(sp.expand(part**2) for part in found.parts)).expression.subs(u, h)
+
+
 def _needs_cutting(function: sp.Expr) -> bool:
     if function.has(*CUT):
         return True

@@ -38,6 +38,10 @@ class Softplus(sp.Function):
 
     nargs = 1
 
+    @classmethod
+    def eval(cls, arg: sp.Expr) -> sp.Expr | None:
+        return sp.log(2) if arg.is_zero else None
+
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         return (1 + sp.tanh(self.args[0] / 2)) / 2
 
@@ -211,6 +215,23 @@ def _evaluate_difference(
     with mpmath.workprec(prec + lost + 20):
         exact = (mpmath.mpf(str(sp.N(argument, mpmath.mp.dps))) for argument in arguments)
         return sp.Float(function(*exact), precision=prec)
+
+
+class DampedSinh(sp.Function):
+    """exp(-a) sinh(b), finite for |b| <= a however large they are."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        a, b = self.args
+        return -self if argindex == 1 else (sp.exp(b - a) + sp.exp(-a - b)) / 2
+
+    def _eval_rewrite_as_exp(self, a: sp.Expr, b: sp.Expr, **hints: Any) -> sp.Expr:
+        return (sp.exp(b - a) - sp.exp(-a - b)) / 2
+
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        a, b = self.args
+        return (sp.exp(-a) * sp.sinh(b)).evalf(prec_to_dps(prec))
 
 
 class ExpErfc(sp.Function):

@@ -106,6 +106,12 @@ def scaled(share: ArrayLike, value: ArrayLike) -> NDArray[np.float64]:
     return np.where(nothing, 0.0, product)[()] if holds_somewhere(nothing) else product
 
 
+def damped_sinh(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """exp(-a) sinh(b), |b| <= a."""
+    size = np.abs(b)
+    return np.sign(b) * np.exp(size - a) * -np.expm1(-2 * size) / 2
+
+
 def exp_erfc(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     """exp(a) erfc(b), finite wherever the product is; a and b broadcast. For b > 0 it is exp(a - b^2) erfcx(b)."""
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)

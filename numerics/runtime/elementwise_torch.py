@@ -107,3 +107,10 @@ def no_limit() -> float:
 def spike(x: Tensor) -> Tensor:
     """Infinite where x is 0, and 0 elsewhere."""
     return torch.where(x == 0, math.inf, 0.0).to(x.dtype)
+
+
+def damped_sinh(a: Tensor, b: Tensor) -> Tensor:
+    """exp(-a) sinh(b), |b| <= a."""
+    above, below = torch.clamp(b, min=0.0), torch.clamp(-b, min=0.0)
+    rise, fall = (torch.exp(part - a) * torch.expm1(-2 * part) / 2 for part in (above, below))
+    return torch.where(b >= 0, -rise, fall)
