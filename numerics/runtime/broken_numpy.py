@@ -11,7 +11,6 @@ from functools import cache
 
 import numpy as np
 
-from numerics.runtime.gap_numpy import correlation_rule
 from numerics.runtime.gaussian_numpy import Elementwise
 from numerics.runtime.quadrature_numpy import Real, correlations, flat_points
 
@@ -113,7 +112,8 @@ def live_panels(f: Elementwise, points: np.ndarray) -> np.ndarray:
     share = 2.0 ** -np.arange(1.0, 121, 4)
     start, length = points[:-1, None], np.diff(points)[:, None]
     u = np.concatenate([start + length * panel_rule()[0], start + length * share, start + length * (1 - share)], 1)
-    return np.any(np.broadcast_to(f(np.clip(u, start, start + length)), u.shape) != 0, 1)
+    with np.errstate(all="ignore"):
+        return np.any(np.broadcast_to(f(np.clip(u, start, start + length)), u.shape) != 0, 1)
 
 
 def smoothed(
@@ -142,18 +142,33 @@ def smoothed(
     owner = np.repeat(across, count)
     panel = first[owner] + np.arange(owner.size) - np.repeat(np.cumsum(count) - count, count)
     owner, panel = owner[live[panel]], panel[live[panel]]
-    left, right = (
-        np.clip(((points[panel + k] - anchor[owner]) - offset[owner]) / spread[owner], -reach, reach) for k in (0, 1)
-    )
-    part, start, length = split(left, right, np.full_like(left, longest_piece(reach)))
+    part, edge, place, local, width = inner_pieces(points, panel, anchor[owner], offset[owner], spread[owner], reach)
     owner, panel, (x, w) = owner[part], panel[part], panel_rule()
+    low, high = np.nextafter(points[panel], np.inf)[:, None], np.nextafter(points[panel + 1], -np.inf)[:, None]
     for i in np.array_split(np.arange(part.size), 1 + part.size // 2**11):
-        z = start[i, None] + length[i, None] * x
-        u = anchor[owner[i], None] + (offset[owner[i], None] + spread[owner[i], None] * z)
-        u = np.clip(u, np.nextafter(points[panel[i], None], np.inf), np.nextafter(points[panel[i] + 1, None], -np.inf))
-        sums = (f(u) * np.exp(-z * z / 2)) @ w * length[i] / np.sqrt(2 * np.pi)
-        value += np.bincount(owner[i], sums, value.size)
+        shift = local[i, None] + width[i, None] * x
+        z = (place[i, None] + shift) / spread[owner[i], None]
+        terms = f(np.minimum(np.maximum(edge[i, None] + shift, low[i]), high[i])) * np.exp(-z * z / 2)
+        value += np.bincount(owner[i], terms @ w * width[i] / spread[owner[i]] / np.sqrt(2 * np.pi), value.size)
     return value
+
+
+def inner_pieces(
+    points: np.ndarray, panel: np.ndarray, anchor: np.ndarray, offset: np.ndarray, spread: np.ndarray, reach: float
+) -> tuple[np.ndarray, ...]:
+    """Pieces of panels within reach of anchor + offset; all (n,).
+
+    Returns for each piece its index in n, the nearer edge of the panel, the place of that edge relative to anchor +
+    offset, the left end relative to the edge, and the length; all (m,). No digit is lost near an edge.
+    """
+    below, above = ((points[panel + k] - anchor) - offset for k in (0, 1))
+    nearer = np.abs(below) < np.abs(above)
+    place = np.where(nearer, below, above)
+    length = points[panel + 1] - points[panel]
+    left = np.maximum(np.where(nearer, 0.0, -length), -reach * spread - place)
+    right = np.minimum(np.where(nearer, length, 0.0), reach * spread - place)
+    part, left, width = split(left, right, longest_piece(reach) * spread)
+    return part, points[panel + ~nearer][part], place[part], left, width
 
 
 def reaches(sizes: tuple[Elementwise, ...], edges: Mesh, mean: np.ndarray, sigma: np.ndarray) -> np.ndarray:
@@ -173,7 +188,7 @@ def reaches(sizes: tuple[Elementwise, ...], edges: Mesh, mean: np.ndarray, sigma
     with np.errstate(all="ignore"):
         density = share * np.exp(-place * place / 2)
         for size in sizes:
-            mass = density * np.abs(size(u))
+            mass = np.nan_to_num(density * np.abs(size(u)), nan=0.0, posinf=0.0)
             for near, far in ((8.5, 12.0), (12.0, 20.0), (20.0, 38.0), (38.0, np.inf)):
                 beyond = np.where(place > near, mass, 0.0).sum(1) > 2e-14 * mass.sum(1)
                 needed = np.where(beyond, np.maximum(needed, far), needed)
@@ -252,6 +267,8 @@ def slope_values(
 ) -> np.ndarray:
     """The derivative of E f(u) f(v) in the correlation sign (1 - near); all (n,), variance > 0."""
     value = variance * pair_values(slope, slope, edges, variance, near, sign)
+    if sign > 0 and np.any(near == 0) and not has_square(slope, mesh_knots(edges, False)[1]):
+        value[near == 0] = np.inf
     if jumps:
         sigma, sine = np.sqrt(variance), np.sqrt(near * (2 - near))
         for place, height in jumps:
@@ -263,6 +280,13 @@ def slope_values(
             both, 2 * np.pi * sine, out=np.copysign(np.where(both == 0, 0, np.inf), both), where=sine > 0
         )
     return value
+
+
+def has_square(f: Elementwise, breaks: np.ndarray) -> bool:
+    """Whether f^2 is integrable at the breaks, near which it may grow without bound."""
+    width = np.where(breaks == 0, 2.0**-110, np.abs(breaks) * 2.0**-44)
+    near, wide = (np.stack([f(breaks + side * w) ** 2 * w for side in (-1, 1)]) for w in (width, 2.0**20 * width))
+    return bool(np.all(near <= 0.9 * wide))
 
 
 def height_at_zero(jumps: Jumps) -> float:
@@ -345,19 +369,49 @@ def broken_difference(
     for sign, start, length in ((1.0, low, positive), (-1.0, end, width - positive)):
         live = np.flatnonzero((v > 0) & np.isfinite(v) & (length > 0))
         for i in np.array_split(live, 1 + live.size // 64):
-            owner, tangent, weight = correlation_rule(start[i], length[i], sharpness(edges, v[i]))
-            near = 2 * tangent**2 / (1 + tangent**2)
+            owner, near, weight = near_rule(start[i], length[i], sharpness(slope, jumps, edges, v[i]))
             integrand = slope_values(slope, jumps, edges, v[i][owner], near, sign)
             value[i] += np.bincount(owner, weight * integrand, i.size)
     return value.reshape(shape)[()]
 
 
-def sharpness(edges: Mesh, variance: np.ndarray) -> np.ndarray:
-    """10 standard deviations over the shortest panel within 8.5 of them; (n,)."""
-    points, _ = mesh_knots(edges, False)
+def near_rule(start: np.ndarray, length: np.ndarray, resolution: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Nodes and weights in d over [start, start + length], which lies in [0, 1], for n intervals.
+
+    Returns for each node its interval, d and its weight; all (m,). Gauss-Legendre on panels in t, sinh(t) =
+    resolution tan(acos(1 - d) / 2), with the nodes that a function analytic for |Im t| < pi / 4 needs.
+    """
+    fine = np.maximum(resolution, 3.0)
+    bottom, top = (fine * np.sqrt(each / (2 - each)) for each in (start, start + length))
+    squares = 2 * fine * fine * length / ((2 - start) * (2 - start - length))  # top^2 - bottom^2
+    span = np.arcsinh(squares / (top * np.sqrt(1 + bottom * bottom) + bottom * np.sqrt(1 + top * top)))
+    owner, left, panel = split(np.arcsinh(bottom), np.arcsinh(bottom) + span, np.full_like(span, 3.0))
+    count, parts = np.ceil(17 / np.arcsinh(np.pi / 2 / panel)) + 2, [np.zeros((3, 0))]
+    for n in np.unique(count):
+        i, (x, w) = np.flatnonzero(count == n)[:, None], np.polynomial.legendre.leggauss(int(n))
+        t = left[i] + panel[i] * (1 + x) / 2
+        tangent, growth = np.sinh(t) / fine[owner[i]], np.cosh(t) / fine[owner[i]]
+        weight = panel[i] / 2 * w * growth * 4 * tangent / (1 + tangent**2) ** 2
+        near = 2 * tangent**2 / (1 + tangent**2)
+        parts.append(np.reshape(np.broadcast_arrays(owner[i], near, weight), (3, -1)))
+    interval, near, weight = np.concatenate(parts, 1)
+    return interval.astype(np.int64), near, weight
+
+
+def sharpness(slope: Elementwise, jumps: Jumps, edges: Mesh, variance: np.ndarray) -> np.ndarray:
+    """The inverse of the tan(acos(1 - d) / 2) below which the slope at 1 - d is a power series in sqrt(d); (n,).
+
+    That is set by the shortest panel near by, the least distance of breaks, and the nearest place where f varies.
+    """
+    (points, breaks), sigma = mesh_knots(edges, False), np.sqrt(variance)
+    finest = np.full(sigma.shape, np.inf)
+    for knots, share in ((points, 3.0), (breaks, 15.0)):
+        start = np.maximum(np.maximum(knots[:-1], -knots[1:]), 0.0)
+        seen = start < 8.5 * sigma[:, None]
+        finest = np.minimum(finest, np.where(seen, np.diff(knots) / share, np.inf).min(1, initial=np.inf))
     start = np.maximum(np.maximum(points[:-1], -points[1:]), 0.0)
-    seen = start < 8.5 * np.sqrt(variance)[:, None]
-    return 10 * np.sqrt(variance) / np.where(seen, np.diff(points), np.inf).min(1)
+    places = [*start[live_panels(slope, points)], *(abs(place) for place, _ in jumps), np.inf]
+    return np.maximum(sigma / finest, np.minimum(min(places) / sigma, 40.0))
 
 
 def require_variances(name: str, variance: np.ndarray) -> None:
