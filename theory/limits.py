@@ -8,6 +8,7 @@ import sympy as sp
 
 from theory.difference import difference, in_gap, without_cancellation
 from theory.gaussian import expectation, pair_expectation
+from theory.piecewise import pieces_of
 from theory.special import ArcCosineKernel
 from theory.symbols import c, gap, overlap, u
 from theory.tidy import tidy
@@ -54,19 +55,36 @@ def _hermite(order: int) -> sp.Expr:
 
 def vanishing_variance(function: sp.Expr) -> Ratios:
     """Variance -> 0: the neuron is its jump at 0, or its slopes on either side."""
-    above, below = (_limit(function, side, sp.S.Zero) for side in (1, -1))
+    local = {side: _local(function, side, sp.S.Zero) for side in (1, -1)}
+    above, below = (_limit(local[side], side, sp.S.Zero) for side in (1, -1))
     if above != 0 or below != 0:
         return _jump(above, below)
-    slopes = [_limit(function / u, side, sp.S.Zero) for side in (1, -1)]
-    return _bend(*slopes, alike=sp.S.Zero)
+    slopes = [_limit(local[side] / u, side, sp.S.Zero) for side in (1, -1)]
+    return _silent() if local[1] == local[-1] == 0 else _bend(*slopes, alike=sp.S.Zero)
+
+
+def _local(function: sp.Expr, side: int, point: sp.Expr) -> sp.Expr:
+    """What a piecewise polynomial function is on that side of 0 or far out; other functions as they are."""
+    found = pieces_of(function, u)
+    if found is None:
+        return function
+    if point == sp.oo:
+        return found.polynomials[-1 if side > 0 else 0]
+    return found.polynomials[sum(1 if edge < 0 or (edge == 0 and side > 0) else 0 for edge in found.breaks)]
+
+
+def _silent() -> Ratios:
+    """Both fields beyond a threshold is exponentially less likely than one: any gap is a whole one."""
+    return Ratios(sp.S.Zero, sp.S.One, sp.sign(gap), sp.S.Zero)
 
 
 def infinite_variance(function: sp.Expr) -> Ratios:
     """Variance -> infinity: the neuron is the sign function of its limits, or its slopes far out."""
-    above, below = (_limit(function, side, sp.oo) for side in (1, -1))
+    local = {side: _local(function, side, sp.oo) for side in (1, -1)}
+    above, below = (_limit(local[side], side, sp.oo) for side in (1, -1))
     if above.is_finite and below.is_finite:
         return _jump(above, below)
-    slopes = [_limit(function / u, side, sp.oo) for side in (1, -1)]
+    slopes = [_limit(local[side] / u, side, sp.oo) for side in (1, -1)]
     return _bend(*slopes, alike=sp.oo)
 
 
@@ -93,12 +111,13 @@ def vanishing_growth(function: sp.Expr) -> sp.Expr:
     """d E f(u)^2 / d variance as the variance vanishes; infinite where f jumps and slopes at 0."""
     linear, quadratic = sp.S.Zero, sp.S.Zero
     for side in (1, -1):
-        value, slope = (_limit(function.diff(u, order), side, sp.S.Zero) for order in (0, 1))
-        bend = sp.S.Zero if value == 0 else value * _limit(function.diff(u, 2), side, sp.S.Zero)
+        local = _local(function, side, sp.S.Zero)
+        value, slope = (_limit(local.diff(u, order), side, sp.S.Zero) for order in (0, 1))
+        bend = sp.S.Zero if value == 0 else value * _limit(local.diff(u, 2), side, sp.S.Zero)
         linear, quadratic = linear + side * value * slope, quadratic + (slope**2 + bend) / 2
     return quadratic if linear == 0 else sp.oo * sp.sign(linear)
 
 
 def infinite_growth(function: sp.Expr) -> sp.Expr:
     """d E f(u)^2 / d variance as the variance diverges: by the slopes far out."""
-    return sp.Add(*(_limit(function / u, side, sp.oo) ** 2 for side in (1, -1))) / 2
+    return sp.Add(*(_limit(_local(function, side, sp.oo) / u, side, sp.oo) ** 2 for side in (1, -1))) / 2

@@ -10,8 +10,9 @@ from functools import cache
 
 import numpy as np
 
+from numerics.runtime.logistic_numpy import distances
 from numerics.runtime.quadrature_numpy import Real, correlations, flat_points
-from numerics.runtime.strips_numpy import Shape, panel_rule, strip_integrals, threshold_pairs
+from numerics.runtime.strips_numpy import Shape, panel_rule, correlation_integrals, threshold_pairs
 
 
 @cache
@@ -47,13 +48,13 @@ def mirrored_lines(shape: Shape) -> list[tuple[float, float, tuple[float, float]
     return result
 
 
-def interval_moments(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Integrals of (z - start)^k over 0 <= start < z < end with the standard normal density, k = 0, 1, 2: (3, n)."""
+def interval_moments(start: np.ndarray, end: np.ndarray, count: int = 3) -> np.ndarray:
+    """Integrals of (z - start)^k over 0 <= start < z < end with the standard normal density, k < count: (count, n)."""
     t, w = panel_rule(2)
     width = np.minimum(end - start, 84 / (start + np.sqrt(start * start + 84)))
     z = width * t
     density = width * w * np.exp(-z * (start + z / 2)) * (np.exp(-start * start / 2) / np.sqrt(2 * np.pi))
-    return np.stack([np.sum(density * z**k, 0) for k in range(3)])
+    return np.stack([np.sum(density * z**k, 0) for k in range(count)])
 
 
 def mean_of(shape: Shape, v: np.ndarray) -> np.ndarray:
@@ -113,11 +114,11 @@ def smooth_slope(shape: Shape, side: int, v: np.ndarray, near: np.ndarray) -> np
         return -parity(shape) * smooth_slope(shape, 1, v, near)
     x = near_end(near)
     rest = 2 * (1 - near) / ((2 - near) * (1 + x))
-    change = strip_integrals(shape, side, v, x, rest)[1]
+    change = correlation_integrals(shape, side, v, x, rest)[1]
     value = bend_slope(shape, 1, v) + side * change
     if side == -1:
         i = np.flatnonzero(change > 0)
-        value[i] = bend_slope(shape, -1, v[i]) + strip_integrals(shape, -1, v[i], np.zeros_like(x[i]), x[i])[1]
+        value[i] = bend_slope(shape, -1, v[i]) + correlation_integrals(shape, -1, v[i], np.zeros_like(x[i]), x[i])[1]
     return value
 
 
@@ -131,7 +132,7 @@ def rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndar
     far = np.minimum(near + fall, 1)
     low, high = near_end(near), near_end(far)
     width = np.divide(2 * fall, (2 - near) * (2 - far) * (low + high), out=np.zeros_like(v), where=fall > 0)
-    jumps, change, from_low, from_high = strip_integrals(shape, side, v, low, width)
+    jumps, change, from_low, from_high = correlation_integrals(shape, side, v, low, width)
     if not has_bends(shape):
         return jumps
     at_far = (change >= 0) == (side == 1)
@@ -165,7 +166,7 @@ def piecewise_overlap(shape: Shape, variance: Real, correlation: Real) -> np.nda
 def piecewise_slope(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
     """dC/ds at s = 1 - distance, distance in [0, 2]; infinite at 0 where f jumps."""
     shape_of, (v, far) = flat_points(variance, distance)
-    v, far = checked_variance(v), checked_distances(far)
+    v, far = checked_variance(v), distances(far, 2)
     value = jump_slope(shape, v, far)
     if has_bends(shape):
         for side, chosen in ((1, far <= 1), (-1, far > 1)):
@@ -186,21 +187,25 @@ def jump_slope(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
     return value
 
 
-def checked_distances(far: np.ndarray) -> np.ndarray:
-    """Distances in [0, 2], where a rounding beyond counts as the end. Raises ValueError further out."""
-    if (np.abs(far - 1) > 1 + 2e-15).any():
-        raise ValueError(f"distances from {np.nanmin(far)} to {np.nanmax(far)}; give numbers in [0, 2]")
-    return np.clip(far, 0.0, 2.0)
-
-
 def piecewise_difference(shape: Shape, variance: Real, rest: Real, drop: Real) -> np.ndarray:
     """C at correlation 1 - rest less that at 1 - rest - drop >= -1, to its last digits as both vanish."""
     shape_of, (v, near, fall) = flat_points(variance, rest, drop)
-    v, near, fall = checked_variance(v), checked_distances(near), checked_distances(fall)
+    v, near, fall = checked_variance(v), distances(near, 2), distances(fall, 2)
     value = np.zeros_like(v)
     i = np.flatnonzero(near < 1)
     value[i] = rise(shape, 1, v[i], near[i], np.minimum(fall[i], 1 - near[i]))
     i = np.flatnonzero(near + fall > 1)
     beyond = np.where(near[i] > 1, fall[i], near[i] + fall[i] - 1)
-    value[i] += rise(shape, -1, v[i], checked_distances(2 - near[i] - fall[i]), beyond)
+    value[i] += rise(shape, -1, v[i], distances(2 - near[i] - fall[i], 2), beyond)
     return value.reshape(shape_of)[()]
+
+
+def piecewise_mean(table: tuple[tuple[float, ...], tuple[tuple[float, ...], ...]], variance: Real) -> np.ndarray:
+    """E F(u) for u of mean 0, F even: from each start s >= 0 to the next a polynomial in |u| - s."""
+    shape, (v,) = flat_points(variance)
+    v, total = checked_variance(v), np.zeros(v.shape)
+    sigma = np.sqrt(v)
+    for start, end, row in zip(table[0], (*table[0][1:], np.inf), table[1], strict=True):
+        moments = interval_moments(start / sigma, end / sigma, len(row))
+        total += sum(2 * c * sigma**k * moment for k, (c, moment) in enumerate(zip(row, moments, strict=True)))
+    return total.reshape(shape)[()]

@@ -71,7 +71,7 @@ def active_range(s: np.ndarray, d: np.ndarray, low: np.ndarray, high: np.ndarray
     )
 
 
-def strip_nodes(
+def correlation_nodes(
     shape: Shape, side: int, v: np.ndarray, low: np.ndarray, width: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Nodes and weights (nodes, p) over low < x < low + width, and the points (p,), block by block.
@@ -104,13 +104,13 @@ def in_blocks_of(chosen: np.ndarray, nodes: int) -> Iterator[np.ndarray]:
         yield points[first : first + size]
 
 
-def strip_integrals(shape: Shape, side: int, v: np.ndarray, low: np.ndarray, width: np.ndarray) -> np.ndarray:
+def correlation_integrals(shape: Shape, side: int, v: np.ndarray, low: np.ndarray, width: np.ndarray) -> np.ndarray:
     """Over low < x < low + width: of the jumps; of the bends, and times the distance in s from either end: (4, n)."""
     s, _, jumps, *bends = threshold_pairs(shape, side)
     total = np.zeros((4, v.size))
     if s.size == 0:
         return total
-    for x, w, i in strip_nodes(shape, side, v, low, width):
+    for x, w, i in correlation_nodes(shape, side, v, low, width):
         square = x * x
         up = 1 + square
         if np.any(jumps):
