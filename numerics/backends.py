@@ -17,6 +17,13 @@ COMMON = {
     "ClipDifference": "clip_difference",
     "DampedSinh": "damped_sinh",
     "ExpErfc": "exp_erfc",
+    "PiecewiseCurvature": "piecewise_curvature",
+    "PiecewiseDifference": "piecewise_difference",
+    "PiecewiseGrowth": "piecewise_growth",
+    "PiecewiseMean": "piecewise_mean",
+    "PiecewiseOverlap": "piecewise_overlap",
+    "PiecewiseSlope": "piecewise_slope",
+    "PiecewiseSlopeGrowth": "piecewise_slope_growth",
     "Portion": "portion",
     "Scaled": "scaled",
     "Spike": "spike",
@@ -82,6 +89,8 @@ NUMPY = Backend(
         "broken_numpy",
         "clipped_numpy",
         "logistic_numpy",
+        "strips_numpy",
+        "piecewise_numpy",
     ),
 )
 TORCH = Backend(

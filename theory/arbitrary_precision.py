@@ -15,6 +15,7 @@ from sympy.integrals.quadrature import gauss_legendre
 from theory.gaussian import GaussianExpectation, evaluate_all
 from theory.gaussian_closing import flatten
 from theory.logistic_mixture import FUNCTIONS as LOGISTIC
+from theory.piecewise_precision import FUNCTIONS as PIECEWISE
 from theory.special import Box, HardTanh, arc_cosine_kernel, box_probability, clip_covariance
 
 Number: TypeAlias = Any  # mpmath.mpf: mpmath has no types
@@ -29,6 +30,7 @@ FUNCTIONS = {
     "DampedSinh": lambda a, b: mpmath.exp(-a) * mpmath.sinh(b),
     "ExpErfc": lambda a, b: mpmath.exp(a) * mpmath.erfc(b),
     **LOGISTIC,
+    **PIECEWISE,
 }
 NODES_A_DIGIT = 0.8
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import sympy as sp
 
 from theory.logistic import TanhDifference, TanhOverlap, TanhSlopeOverlap
+from theory.piecewise_overlap import PiecewiseDifference, PiecewiseOverlap, PiecewiseSlope
 from theory.special import (
     ArcCosineDifference,
     ArcCosineKernel,
@@ -80,12 +81,22 @@ def tanhs(part: sp.Expr, rest: sp.Expr, drop: sp.Expr) -> sp.Expr | None:
     return TanhDifference(part.args[0], rest, drop)
 
 
-RULES: tuple[Rule, ...] = (powers, arcsines, arc_cosines, clipped, tanhs)
+def piecewise(part: sp.Expr, rest: sp.Expr, drop: sp.Expr) -> sp.Expr | None:
+    """The overlap of piecewise linear neurons."""
+    if not isinstance(part, PiecewiseOverlap) or part.args[2] != overlap:
+        return None
+    return PiecewiseDifference(*part.args[:2], rest, drop)
+
+
+RULES: tuple[Rule, ...] = (powers, arcsines, arc_cosines, clipped, tanhs, piecewise)
 
 
 def without_cancellation(expression: sp.Expr) -> sp.Expr:
     """asin x +- pi/2, which cancels as x -> -+1, as 2 atan2(sqrt(1 +- x), sqrt(1 -+ x)); 1 - correlation^2 in one."""
     expression = expression.replace(TanhSlopeOverlap, lambda V, apart: TanhSlopeOverlap(V, _apart(apart)))
+    expression = expression.replace(
+        PiecewiseSlope, lambda shape, V, distance: PiecewiseSlope(shape, V, in_gap(tidy_rational(distance)))
+    )
     return _half_turns(expression.replace(BoxProbability, _box), in_gap)
 
 

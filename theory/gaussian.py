@@ -74,6 +74,10 @@ class GaussianExpectation(sp.Expr):
         return self.func(self.integrand, self.mean.subs(old, new), self.covariance.subs(old, new))
 
     def _eval_derivative(self, s: sp.Symbol) -> sp.Expr:
+        from theory.piecewise_rules import closed_with_jumps
+
+        if s not in self.integrand.free_symbols and (closed := closed_with_jumps(self)) is not None:
+            return closed.diff(s)
         f, variables = self.integrand, self.variables
         total = sp.S.Zero if s in BOUND else self._over(f.diff(s))
         for variable, mean in zip(variables, self.mean, strict=True):

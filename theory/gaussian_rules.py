@@ -12,6 +12,7 @@ import sympy as sp
 
 from theory.gaussian import BOUND, GaussianExpectation
 from theory.logistic_rules import tanhs
+from theory.piecewise_rules import piecewise_linear
 from theory.special import ArcCosineKernel, Box, BoxProbability, ClipCovariance, DampedSinh, ExpErfc, HardTanh, VoigtProfile
 from theory.symbols import u, v
 from theory.tidy import tidy_rational
@@ -193,7 +194,7 @@ def sines(node: GaussianExpectation, _: Close) -> sp.Expr | None:
     return DampedSinh(tidy_rational(law.trace() / 2), law[0, 1])
 
 
-WHOLE: tuple[Rule, ...] = (arc_cosine, sines, tanhs)
+WHOLE: tuple[Rule, ...] = (arc_cosine, sines, tanhs, piecewise_linear)
 RULES: tuple[Rule, ...] = (tilt, delta, stein, signs, clipped, exponential_tails, voigt, tanhs)
 
 

@@ -1,0 +1,211 @@
+"""Overlaps of piecewise linear functions of Gaussian fields, which generated NumPy modules call.
+
+f(u) = a + b u + sum_i J_i 1(u > t_i) + K_i (u - t_i)_+ is the shape (t, J, K, (a, b)); C(s) = E f(u) f(v), u and v of
+mean 0, variance V > 0 and correlation s. C' is J_i J_j V n2(t_i, t_j) and a part, without jumps, whose slope is
+elementary too; `strips_numpy` integrates both. Sources: Price 1958, IRE Trans. Inf. Theory 4, 69; Plackett 1954,
+Biometrika 41, 351.
+"""
+
+from functools import cache
+
+import numpy as np
+
+from numerics.runtime.logistic_numpy import distances
+from numerics.runtime.quadrature_numpy import Real, correlations, flat_points
+from numerics.runtime.strips_numpy import Shape, panel_rule, correlation_integrals, threshold_pairs
+
+
+@cache
+def parity(shape: Shape) -> int:
+    """1 if f is even, -1 if f less a constant is odd, else 0."""
+    t, jumps, bends = (np.array(part) for part in shape[:3])
+    mirrored = np.array_equal(t, -t[::-1])
+    if mirrored and np.array_equal(jumps, jumps[::-1]) and np.array_equal(bends, -bends[::-1]):
+        return -1
+    even = mirrored and np.array_equal(jumps, -jumps[::-1]) and np.array_equal(bends, bends[::-1])
+    return int(even and abs(2 * shape[3][1] + np.sum(bends)) <= 1e-15 * np.sum(np.abs(bends)))
+
+
+def line_at(shape: Shape, point: float, side: int) -> tuple[float, float]:
+    """Value and slope of f on that side of a point; on average where side is 0."""
+    t, jumps, bends = (np.array(part) for part in shape[:3])
+    passed = np.heaviside((point - t) * (1 if side >= 0 else 1), (1 + side) / 2)
+    return (
+        shape[3][0] + shape[3][1] * point + float(np.sum(passed * (jumps + bends * (point - t)))),
+        shape[3][1] + float(np.sum(passed * bends)),
+    )
+
+
+@cache
+def mirrored_lines(shape: Shape) -> list[tuple[float, float, tuple[float, float], tuple[float, float]]]:
+    """The intervals of |u| between breaks, and value and slope of f(u), and of f(-u), at the start of each."""
+    starts = sorted({0.0, *(abs(t) for t in shape[0])})
+    ends = [*starts[1:], np.inf]
+    result = []
+    for start, end in zip(starts, ends, strict=True):
+        value, slope = line_at(shape, -start, -1)
+        result.append((start, end, line_at(shape, start, 1), (value, -slope)))
+    return result
+
+
+def interval_moments(start: np.ndarray, end: np.ndarray, count: int = 3) -> np.ndarray:
+    """Integrals of (z - start)^k over 0 <= start < z < end with the standard normal density, k < count: (count, n)."""
+    t, w = panel_rule(2)
+    width = np.minimum(end - start, 84 / (start + np.sqrt(start * start + 84)))
+    z = width * t
+    density = width * w * np.exp(-z * (start + z / 2)) * (np.exp(-start * start / 2) / np.sqrt(2 * np.pi))
+    return np.stack([np.sum(density * z**k, 0) for k in range(count)])
+
+
+def mean_of(shape: Shape, v: np.ndarray) -> np.ndarray:
+    """E f(u)."""
+    sigma, total = np.sqrt(v), np.zeros_like(v)
+    if parity(shape) == -1:
+        return total + line_at(shape, 0.0, 0)[0]
+    for start, end, (value, slope), (other, fall) in mirrored_lines(shape):
+        m = interval_moments(start / sigma, end / sigma)
+        total += (value + other) * m[0] + sigma * (slope + fall) * m[1]
+    return total
+
+
+def opposite_overlap(shape: Shape, v: np.ndarray) -> np.ndarray:
+    """E f(u) f(-u): C at correlation -1."""
+    sigma, total = np.sqrt(v), np.zeros_like(v)
+    for start, end, (value, slope), (other, fall) in mirrored_lines(shape):
+        m = interval_moments(start / sigma, end / sigma)
+        cross = value * fall + slope * other
+        total += 2 * (value * other * m[0] + sigma * cross * m[1] + v * slope * fall * m[2])
+    return total
+
+
+def bend_slope(shape: Shape, side: int, v: np.ndarray) -> np.ndarray:
+    """The part of C' without a product of jumps, at correlation 0 (side 1) or -1 (side -1)."""
+    sigma, total, mean = np.sqrt(v), np.zeros_like(v), np.zeros_like(v)
+    for start, end, (_, slope), (_, fall) in mirrored_lines(shape):
+        m = interval_moments(start / sigma, end / sigma)[0]
+        mean += (slope - fall) * m
+        total -= 2 * v * slope * fall * m
+    if side == 1:
+        total = v * mean * mean
+    for t, jump in zip(*shape[:2], strict=True):
+        density = sigma * np.exp(-((t / sigma) ** 2) / 2) / np.sqrt(2 * np.pi)
+        total += 2 * jump * density * (mean if side == 1 else line_at(shape, -t, 0)[1])
+    return total
+
+
+def has_bends(shape: Shape) -> bool:
+    """Whether f has a slope anywhere."""
+    return any(shape[2]) or shape[3][1] != 0
+
+
+def near_end(distance: np.ndarray) -> np.ndarray:
+    """sqrt((1 - s) / (1 + s)) at s = 1 - distance."""
+    return np.sqrt(distance / (2 - distance))
+
+
+def smooth_slope(shape: Shape, side: int, v: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """The part of C' without a product of jumps, at correlation 1 - near (side 1) or near - 1 (side -1), near <= 1.
+
+    From its value at correlation 0; below, where it falls towards -1, from that.
+    """
+    if not has_bends(shape):
+        return np.zeros_like(v)
+    if side == -1 and parity(shape) != 0:
+        return -parity(shape) * smooth_slope(shape, 1, v, near)
+    x = near_end(near)
+    rest = 2 * (1 - near) / ((2 - near) * (1 + x))
+    change = correlation_integrals(shape, side, v, x, rest)[1]
+    value = bend_slope(shape, 1, v) + side * change
+    if side == -1:
+        i = np.flatnonzero(change > 0)
+        value[i] = bend_slope(shape, -1, v[i]) + correlation_integrals(shape, -1, v[i], np.zeros_like(x[i]), x[i])[1]
+    return value
+
+
+def rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
+    """C at correlation s = 1 - near less that at s - fall >= 0 (side 1); that at s + fall <= 0, s = near - 1 (-1).
+
+    The integral of C', its smooth part by parts from the end where that is smaller.
+    """
+    if side == -1 and parity(shape) != 0:
+        return -parity(shape) * rise(shape, 1, v, near, fall)
+    far = np.minimum(near + fall, 1)
+    low, high = near_end(near), near_end(far)
+    width = np.divide(2 * fall, (2 - near) * (2 - far) * (low + high), out=np.zeros_like(v), where=fall > 0)
+    jumps, change, from_low, from_high = correlation_integrals(shape, side, v, low, width)
+    if not has_bends(shape):
+        return jumps
+    at_far = (change >= 0) == (side == 1)
+    smooth = fall * smooth_slope(shape, side, v, np.where(at_far, far, near))
+    return jumps + smooth + side * np.where(at_far, from_low, -from_high)
+
+
+def checked_variance(v: np.ndarray) -> np.ndarray:
+    """Variances, where 0 counts as the limit. Raises ValueError below."""
+    if (v < 0).any():
+        raise ValueError(f"piecewise linear functions: variance {np.nanmin(v)} is negative; give numbers >= 0")
+    return np.clip(v, 1e-300, 1e300)
+
+
+def piecewise_overlap(shape: Shape, variance: Real, correlation: Real) -> np.ndarray:
+    """C at variance >= 0 and |correlation| <= 1, which broadcast."""
+    shape_of, (v, r) = flat_points(variance, correlation)
+    v, r = checked_variance(v), correlations(r)
+    odd = parity(shape) == -1 and line_at(shape, 0.0, 0)[0] == 0
+    sign = np.where(r < 0, float(-1 if odd else 1), 1.0) if odd or parity(shape) == 1 else np.ones_like(r)
+    below = (r < 0) & ~(odd | (parity(shape) == 1))
+    value = np.empty_like(v)
+    i = np.flatnonzero(~below)
+    size = np.abs(r[i])
+    value[i] = sign[i] * (mean_of(shape, v[i]) ** 2 + rise(shape, 1, v[i], 1 - size, size))
+    i = np.flatnonzero(below)
+    value[i] = opposite_overlap(shape, v[i]) + rise(shape, -1, v[i], np.zeros_like(v[i]), 1 + r[i])
+    return value.reshape(shape_of)[()]
+
+
+def piecewise_slope(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
+    """dC/ds at s = 1 - distance, distance in [0, 2]; infinite at 0 where f jumps."""
+    shape_of, (v, far) = flat_points(variance, distance)
+    v, far = checked_variance(v), distances(far, 2)
+    value = jump_slope(shape, v, far)
+    if has_bends(shape):
+        for side, chosen in ((1, far <= 1), (-1, far > 1)):
+            i = np.flatnonzero(chosen)
+            value[i] += smooth_slope(shape, side, v[i], far[i] if side == 1 else 2 - far[i])
+    return value.reshape(shape_of)[()]
+
+
+def jump_slope(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """J_i J_j V n2(t_i, t_j) at correlation 1 - far."""
+    value = np.zeros_like(v)
+    with np.errstate(all="ignore"):
+        up, down, root = 2 / (2 - far), 2 / far, 2 * np.pi * np.sqrt(far * (2 - far))
+        for s, d, weight, *_ in zip(*threshold_pairs(shape, 1), strict=True):
+            if weight:
+                decay = (s / v * up if s else 0.0) + (d / v * down if d else 0.0)
+                value += weight * np.exp(-decay) / np.where(np.isfinite(decay), root, 1.0)
+    return value
+
+
+def piecewise_difference(shape: Shape, variance: Real, rest: Real, drop: Real) -> np.ndarray:
+    """C at correlation 1 - rest less that at 1 - rest - drop >= -1, to its last digits as both vanish."""
+    shape_of, (v, near, fall) = flat_points(variance, rest, drop)
+    v, near, fall = checked_variance(v), distances(near, 2), distances(fall, 2)
+    value = np.zeros_like(v)
+    i = np.flatnonzero(near < 1)
+    value[i] = rise(shape, 1, v[i], near[i], np.minimum(fall[i], 1 - near[i]))
+    i = np.flatnonzero(near + fall > 1)
+    beyond = np.where(near[i] > 1, fall[i], near[i] + fall[i] - 1)
+    value[i] += rise(shape, -1, v[i], distances(2 - near[i] - fall[i], 2), beyond)
+    return value.reshape(shape_of)[()]
+
+
+def piecewise_mean(table: tuple[tuple[float, ...], tuple[tuple[float, ...], ...]], variance: Real) -> np.ndarray:
+    """E F(u) for u of mean 0, F even: from each start s >= 0 to the next a polynomial in |u| - s."""
+    shape, (v,) = flat_points(variance)
+    v, total = checked_variance(v), np.zeros(v.shape)
+    sigma = np.sqrt(v)
+    for start, end, row in zip(table[0], (*table[0][1:], np.inf), table[1], strict=True):
+        moments = interval_moments(start / sigma, end / sigma, len(row))
+        total += sum(2 * c * sigma**k * moment for k, (c, moment) in enumerate(zip(row, moments, strict=True)))
+    return total.reshape(shape)[()]

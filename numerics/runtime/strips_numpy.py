@@ -1,0 +1,165 @@
+"""Integrals over correlations behind piecewise linear neurons, which generated NumPy modules call.
+
+In x = sqrt((1 - s) / (1 + s)) the density of two fields of variance V at (t_i, t_j), times V ds, is exp(-E) / (1 + x^2)
+dx / pi with E V = S (1 + x^2) + D (1 + 1 / x^2), S and D an eighth of the squares of t_i + t_j and t_i - t_j: as in
+Owen's T. Source: Owen 1956, Ann. Math. Stat. 27, 1075.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+
+Shape = tuple[tuple[float, ...], ...]
+
+
+@cache
+def panel_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss-Legendre nodes and weights on [0, 1] in `count` panels, each (16 count, 1): two resolve exp(-42 x)."""
+    x, w = np.polynomial.legendre.leggauss(16)
+    x, w = (np.arange(count)[:, None] + (x + 1) / 2) / count, np.tile(w / (2 * count), count)
+    return x.reshape(-1, 1), w.reshape(-1, 1)
+
+
+@cache
+def threshold_pairs(shape: Shape, side: int) -> tuple[np.ndarray, ...]:
+    """Of the pairs (t_i, side t_j), distinct: S, D, and the four weights of each; each (pairs,).
+
+    The weights stand before exp(-E) / (1 + x^2) for jumps, V exp(-E) / (1 + x^2), exp(-E) and exp(-E) / x^2 for bends.
+    """
+    t, jumps, bends = (np.array(part) for part in shape[:3])
+    total, apart = t[:, None] + side * t, t[:, None] - side * t
+    mixed, turned = jumps[:, None] * bends, side * bends[:, None] * jumps
+    weights = (jumps[:, None] * jumps, bends[:, None] * bends, (mixed + turned) * total / 4, (mixed - turned) * apart / 4)
+    known: dict[str, float] = {}
+    merged: dict[tuple[float, float], np.ndarray] = {}
+    size = max([abs(each) for each in shape[0]], default=1.0) or 1.0
+    for key in np.ndindex(total.shape):
+        widths = (abs(total[key]), abs(apart[key]))
+        pair = tuple(known.setdefault(f"{each / size:.13e}", float(each * each) / 8) for each in widths)
+        merged[pair] = merged.get(pair, 0.0) + np.array([weight[key] for weight in weights])
+    rows = [(*pair, *row) for pair, row in merged.items() if np.any(row)]
+    return tuple(np.array(rows).reshape(-1, 6).T)
+
+
+@cache
+def leading_pairs(shape: Shape, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """S and D, each (pairs, 1), of those pairs beside which no other has a smaller S and D, but for D = 0."""
+    s, d, *_ = threshold_pairs(shape, side)
+    smaller = (s <= s[:, None]) & (d <= d[:, None]) & ((d == 0) == (d == 0)[:, None])
+    leading = np.sum(smaller, 1) == 1
+    return s[leading, None], d[leading, None]
+
+
+def active_range(s: np.ndarray, d: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Where exp(-s (1 + y) - d (1 + 1 / y)) counts beside the largest of the pairs, low <= y <= high.
+
+    s and d are (pairs, n). Up to where those of d = 0 count; from and up to where others do: each (n,).
+    """
+    with np.errstate(all="ignore"):
+        best = np.clip(np.where(d == 0, 0.0, np.sqrt(d) / np.sqrt(s)), low, high)
+        least = np.min(s * (1 + best) + np.where(d == 0, 0.0, d + d / best), 0)
+        room = least + 42 - s - d
+        root = room * (1 + np.sqrt(1 - 4 * (s / room) * (d / room)))
+        lower, upper = 2 * d / root, np.where(s == 0, np.inf, root / (2 * s))
+        counts = (room >= 0) & ~np.isnan(root)
+    alone, others = counts & (d == 0), counts & (d > 0)
+    return (
+        np.max(np.where(alone, upper, 0.0), 0),
+        np.min(np.where(others, lower, np.inf), 0),
+        np.max(np.where(others, upper, 0.0), 0),
+    )
+
+
+def correlation_nodes(
+    shape: Shape, side: int, v: np.ndarray, low: np.ndarray, width: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Nodes and weights (nodes, p) over low < x < low + width, and the points (p,), block by block.
+
+    Linear where pairs of D = 0 count alone, then logarithmic from where the others begin.
+    """
+    s, d = (pair / v for pair in leading_pairs(shape, side))
+    near, begin, far = (np.sqrt(end) for end in active_range(s, d, low * low, (low + width) ** 2))
+    start = np.maximum(low, begin)
+    inside = start < low + width
+    alone = np.clip(np.minimum(np.where(inside, start, np.inf), near) - low, 0, width)
+    t, w = panel_rule(2)
+    for i in in_blocks_of(alone > 0, w.size):
+        yield low[i] + alone[i] * t, alone[i] * w, i
+    first = np.where(inside, start, 1.0)
+    left = np.where(inside, np.where(first > low, low + width - first, width), 0.0)
+    length = np.log1p(np.clip(np.maximum(near, far) - first, 0, left) / first)
+    panels = np.where(length > 0, np.maximum(np.ceil(length / 1.5), 2), 0).astype(np.int64)
+    for count in np.unique(panels[panels > 0]):
+        t, w = panel_rule(int(count))
+        for i in in_blocks_of(panels == count, w.size):
+            x = first[i] * np.exp(length[i] * t)
+            yield x, x * (length[i] * w), i
+
+
+def in_blocks_of(chosen: np.ndarray, nodes: int) -> Iterator[np.ndarray]:
+    """The indices of the chosen points in blocks of about 2^14 nodes, which stay in cache."""
+    points, size = np.flatnonzero(chosen), 1 + 2**14 // nodes
+    for first in range(0, points.size, size):
+        yield points[first : first + size]
+
+
+def correlation_integrals(shape: Shape, side: int, v: np.ndarray, low: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Over low < x < low + width: of the jumps; of the bends, and times the distance in s from either end: (4, n)."""
+    s, _, jumps, *bends = threshold_pairs(shape, side)
+    total = np.zeros((4, v.size))
+    if s.size == 0:
+        return total
+    for x, w, i in correlation_nodes(shape, side, v, low, width):
+        square = x * x
+        up = 1 + square
+        if np.any(jumps):
+            total[0, i] += np.sum(jump_sum(shape, side, v[i], square) * w / up, 0)
+        if np.any(bends):
+            density = w * bend_sum(shape, side, v[i], square)
+            total[1, i] += np.sum(density, 0)
+            for row, end in ((2, low[i]), (3, low[i] + width[i])):
+                total[row, i] += np.sum(density * np.abs(x - end) * (x + end) / up, 0) * 2 / (1 + end * end)
+    return total / np.pi
+
+
+@cache
+def jump_products(shape: Shape, side: int) -> tuple[list[float], list[tuple[float, list[tuple[float, int]]]]]:
+    """The distinct D; every distinct S with the weights of the jumps beside each D, by its index."""
+    s, d, jumps, *_ = threshold_pairs(shape, side)
+    apart = sorted(set(d[jumps != 0]))
+    beside = [(a, [(w, apart.index(b)) for e, b, w in zip(s, d, jumps, strict=True) if e == a and w]) for a in set(s)]
+    return apart, [(a, terms) for a, terms in beside if terms]
+
+
+def jump_sum(shape: Shape, side: int, v: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """The sum over pairs of J_i J_j exp(-E), one exponential for each distinct S and D."""
+    apart, beside = jump_products(shape, side)
+    up, down, total, work = -(1 + square) / v, -(1 + 1 / square) / v, np.zeros_like(square), np.empty_like(square)
+    decays = [np.exp(np.multiply(b, down, out=work)) for b in apart]
+    for a, terms in beside:
+        share = np.zeros_like(square)
+        for weight, index in terms:
+            share += np.multiply(weight, decays[index], out=work)
+        np.exp(np.multiply(a, up, out=work), out=work)
+        total += np.multiply(share, work, out=work)
+    return total
+
+
+def bend_sum(shape: Shape, side: int, v: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """The sum over pairs of exp(-E) (V k / (1 + x^2) + p + m / x^2), relative to the largest exp(-E).
+
+    Where the k add up to 0 it is of the order of differences of exponents, which expm1 keeps.
+    """
+    s, d, _, bends, plus, minus = threshold_pairs(shape, side)
+    up, down, least = (1 + square) / v, (1 + 1 / square) / v, np.full_like(square, np.inf)
+    for a, b in zip(s, d, strict=True):
+        least = np.minimum(least, a * up + b * down)
+    whole = np.sum(bends) if abs(np.sum(bends)) > 1e-15 * np.sum(np.abs(bends)) else 0.0
+    bent, mixed = np.full_like(square, whole), np.zeros_like(square)
+    for a, b, k, p, m in zip(s, d, bends, plus, minus, strict=True):
+        excess = np.expm1(least - a * up - b * down)
+        bent += k * excess
+        if p or m:
+            mixed += (1 + excess) * (p + m / square)
+    return (v * bent / (1 + square) + mixed) * np.exp(-least)
