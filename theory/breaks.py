@@ -196,7 +196,10 @@ class _Cutter:
             yield from () if piece.low == low else (piece.low,)
 
     def _holds(self, condition: Boolean | bool, point: sp.Expr) -> bool:
-        held = condition.subs(self.symbol, point)
+        try:
+            held = condition.subs(self.symbol, point)
+        except TypeError:
+            raise FormulaError(f"{condition} compares what is not real at {self.symbol} = {float(point):.6g}") from None
         if held not in (True, False):
             raise FormulaError(f"whether {condition} holds depends on open symbols; give them numbers")
         return bool(held)
