@@ -122,11 +122,7 @@ def formulas(draw: random.Random, depth: int) -> str:
 def exact(expression: sp.Expr, point: sp.Rational) -> complex:
     """The value by SymPy; NaN where a part of the expression is not real, as Max of a complex number."""
     try:
-        parts = [
-            part.subs(h, point).doit().evalf(20)
-            for part in sp.preorder_traversal(expression)
-            if isinstance(part, sp.Function)
-        ]
+        parts = [part.subs(h, point).doit().evalf(20) for part in expression.atoms(sp.Function, sp.Pow)]
         value = complex(expression.subs(h, point).doit().evalf(20))
     except (TypeError, ValueError):
         return complex(math.nan)
