@@ -16,6 +16,7 @@ from numerics.copying import copied_sources
 from numerics.writer import ModuleWriter, field_symbol
 from theory.derive import Theory
 from theory.difference import as_angles
+from theory.errors import shown
 from theory.gaussian import GaussianExpectation
 from theory.open_nodes import OverlapNode
 from theory.surrogates import CATALOGUE
@@ -137,7 +138,7 @@ def compile_functions(theory: Theory, functions: Sequence[EmittedFunction], back
     """Functions of a theory, or of its ratios, as attributes; `source` holds their text."""
     source = emit(theory, backend, functions)
     module = ModuleType(f"meanbits_{backend.name}")
-    exec(compile(source, f"<{theory.surrogate.name}, {backend.name}>", "exec"), module.__dict__)
+    exec(compile(source, f"<{shown(theory.surrogate.name)}, {backend.name}>", "exec"), module.__dict__)
     wrap = in_blocks if backend is NUMPY else lambda function: function
     return SimpleNamespace(**{each.name: wrap(getattr(module, each.name)) for each in functions}, source=source)
 

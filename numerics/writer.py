@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from typing import TYPE_CHECKING
 
 import sympy as sp
@@ -11,6 +12,7 @@ from numerics.copying import used_imports
 from numerics.piecewise_source import piecewise_lines
 from numerics.routes import edges_of, joint_edges
 from theory.derive import Theory
+from theory.errors import quoted, shown
 from theory.gap import Portion, Scaled, alike, fall, growth, slope, unlike
 from theory.gaussian import GaussianExpectation
 from theory.open_nodes import GaussianDifference, GaussianSlope
@@ -57,12 +59,13 @@ class ModuleWriter:
         surrogate, imports = self.theory.surrogate, used_imports(self.backend.imports, body)
         parts = f"Weights {surrogate.weights.name}; neurons {surrogate.neurons.name}; "
         parts += f"treatment {surrogate.treatment.name}; form {surrogate.form.name}."
-        docstring = [f'"""{surrogate.name}: derived, not written. {surrogate.reference}.', "", parts, '"""']
+        title = f"{quoted(surrogate.name)}: derived, not written. {quoted(surrogate.reference)}."
+        docstring = [f'"""{title}', "", quoted(parts), '"""']
         return "\n".join([*docstring, "", FUTURE, "", *imports]).replace("\n\n\n", "\n\n")
 
     def function(self, function: EmittedFunction) -> str:
         """One function: signature, docstring, statements."""
-        names = [symbol.name for symbol in function.arguments]
+        names = [identifier(symbol.name) for symbol in function.arguments]
         arguments = ", ".join(f"{name}: {self.backend.argument_type}" for name in names)
         title = f"{function.title[0].upper()}{function.title[1:]}."
         lines = [f"def {function.name}({arguments}) -> {self.backend.array_type}:"]
@@ -145,6 +148,13 @@ class ModuleWriter:
 
     def _constant(self, numbers: tuple[object, ...]) -> str:
         return self.constants.setdefault(numbers, f"NUMBERS_{len(self.constants) + 1}")
+
+
+def identifier(name: str) -> str:
+    """A name of a symbol, which is to be one word of source."""
+    if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
+        raise ValueError(f"'{shown(name)}' is no name for an argument: use letters, digits and underscores")
+    return name
 
 
 def separated(integrand: sp.Expr) -> list[tuple[sp.Expr, sp.Expr, sp.Expr]]:

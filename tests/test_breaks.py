@@ -27,6 +27,7 @@ KNOWN = {
     sp.Max(0, h): (0,),
     sp.Max(h / 10, h): (0,),
     sp.Max(0, beta * h): (0,),
+    sp.sign(h * (1 + sp.exp(beta * h))) / (1 + beta): (0,),
     sp.Max(0, h) ** 2: (0,),
     HardTanh(2 * h): (-HALF, HALF),
     Box(h - 3): (2, 4),
@@ -41,6 +42,8 @@ KNOWN = {
         sp.Rational(1, 3)), sp.atanh(sp.Rational(2, 3))),
     sp.Max(-2, sp.Min(2, sp.floor(h))): (-1, 0, 1, 2),
     sp.sign(sp.floor(h)): (0, 1),
+    sp.Max(-1, sp.Min(1, sp.floor(10**6 * h) / 2)): (sp.Rational(-1, 10**6), 0, sp.Rational(1, 10**6), sp.Rational(
+        2, 10**6)),
     sp.Piecewise((0, h < 0), (sp.sqrt(h), True)): (0,),
     sp.Piecewise((h, sp.Abs(h) < 1), (sp.sign(h), True)): (-1, 1),
     sp.sign(sp.log(1 + sp.exp(h)) - 1): (sp.log(sp.E - 1),),
@@ -108,7 +111,7 @@ def test_ranges_contain_the_values(seed: int) -> None:
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        (sp.floor(h), r"infinitely many jumps: clip it, as in Max\(-3, Min\(3, floor\(h\)\)\)"),
+        (sp.floor(h), r"infinitely many jumps, or more than 1024: clip it, as in Max\(-3, Min\(3, floor\(h\)\)\)"),
         (sp.Abs(sp.sin(h)), "infinitely many zeros"),
         (sp.Abs(sp.tanh(sp.sin(h))), "infinitely many zeros"),
         (sp.sign(h - beta), "depends on open symbols"),

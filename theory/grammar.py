@@ -1,110 +1,207 @@
-"""User formulas: a whitelist grammar over Python's syntax tree. Nothing is ever evaluated as Python."""
+"""User formulas: a whitelist grammar over Python's syntax tree, bounded before SymPy sees anything.
+
+Nothing is ever evaluated as Python, and what could end a line or a string (comments, newlines, quotes, anything but
+ASCII) is no token of the grammar.
+"""
 
 from __future__ import annotations
 
 import ast
 import difflib
-import math
+import re
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 import sympy as sp
 
-from theory.errors import FormulaError
+from theory.bounds import Bounded, BoundError, constant, power_of, product_of, ratio_of, sum_of, value_of
+from theory.errors import FormulaError, shown
+from theory.evaluate import evaluator
+from theory.special import HardTanh, Softplus
 from theory.symbols import h
 
-MAX_LENGTH = 200
-MAX_EXPONENT = 64
-LARGEST = 1e300
+__all__ = ["FUNCTIONS", "HELPERS", "FormulaError", "canonical", "evaluator", "parse"]
+
+MAX_LENGTH, MAX_TOKENS, MAX_NESTING, MAX_NAME, MAX_LITERAL, MAX_ARGUMENTS, MAX_DEPTH = 500, 250, 24, 20, 30, 16, 64
+NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?"
+TOKEN = re.compile(rf"[ \t]*({NUMBER}|[A-Za-z_]\w*|\*\*|<=|>=|[-+*/(),<>])", re.ASCII)
 
 FUNCTIONS: dict[str, Callable[..., sp.Expr]] = {
     "abs": sp.Abs, "atan": sp.atan, "cos": sp.cos, "cosh": sp.cosh, "erf": sp.erf, "erfc": sp.erfc, "exp": sp.exp,
-    "log": sp.log, "sign": sp.sign, "sin": sp.sin, "sinh": sp.sinh, "sqrt": sp.sqrt, "tanh": sp.tanh,
+    "floor": sp.floor, "hardtanh": HardTanh, "log": sp.log, "max": sp.Max, "min": sp.Min, "sign": sp.sign,
+    "sin": sp.sin, "sinh": sp.sinh, "softplus": Softplus, "sqrt": sp.sqrt, "tanh": sp.tanh,
 }  # fmt: skip
-__all__ = ["FormulaError", "evaluator", "parse"]
-NAMES: dict[str, sp.Expr] = {"h": h, "pi": sp.pi}
-OPERATORS: dict[type[ast.operator], Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
-    ast.Add: lambda a, b: a + b,
-    ast.Sub: lambda a, b: a - b,
-    ast.Mult: lambda a, b: a * b,
-    ast.Div: lambda a, b: a / b,
-}
+HELPERS = {  # of an argument h
+    "expm1": "exp(h) - 1", "gelu": "h*(1 + erf(h/sqrt(2)))/2", "log1p": "log(1 + h)", "relu": "max(0, h)",
+    "sigmoid": "(1 + tanh(h/2))/2", "silu": "h*(1 + tanh(h/2))/2",
+    "softsign": "h/(1 + abs(h))", "step": "(1 + sign(h))/2",
+}  # fmt: skip
+CAPITALS = {"Abs": "abs", "Max": "max", "Min": "min"}
+CONSTANTS = {"pi": sp.pi}
+COMPARISONS: dict[type[ast.cmpop], Callable[..., sp.Basic]] = {ast.Lt: sp.Lt, ast.LtE: sp.Le, ast.Gt: sp.Gt,
+                                                               ast.GtE: sp.Ge}  # fmt: skip
+FIELD = Bounded(h, None, degree=1)
 
 
 def parse(text: str) -> sp.Expr:
     """The SymPy expression of a formula in h.
 
-    Numbers, h, pi, + - * / **, parentheses and the functions in `FUNCTIONS`; nothing else.
+    Numbers, h, pi, + - * / **, parentheses, the functions of `FUNCTIONS` and `HELPERS`, and where(h < a, x, y) with a
+    comparison of two formulas. sign(0) = 0 and step(0) = 1/2; what a formula is at the break of a comparison itself
+    has measure zero and is left open.
 
     Raises:
-        FormulaError: naming the part that is not in the grammar.
+        FormulaError: naming the part that is not in the grammar, or the bound that it exceeds.
     """
+    return _parsed(text)[0]
+
+
+def canonical(text: str) -> str:
+    """A formula written from its syntax tree: one line of ASCII, to name it by.
+
+    >>> canonical(" 1/2+Max( h,-.50 ) ")
+    '1 / 2 + max(h, -.50)'
+    """
+    return _parsed(text)[1]
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> tuple[sp.Expr, str]:
+    tree = _tree(text)
+    return _build(tree, FIELD).expression, ast.unparse(tree)
+
+
+def _tree(text: str) -> ast.expr:
+    source = " ".join(_tokens(text))
+    try:
+        return _Named(source).visit(ast.parse(source, mode="eval").body)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise FormulaError(f"'{shown(text)}' is not a formula; write for example (1 + tanh(h))/2") from None
+
+
+def _tokens(text: str) -> list[str]:
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"formula of {len(text)} characters: at most {MAX_LENGTH}")
+    tokens: list[str] = []
+    position, end, nesting = 0, len(text.rstrip(" \t")), 0
+    while position < end:
+        found = TOKEN.match(text, position, end)
+        if found is None:
+            raise _not_allowed(next(part[0] for part in re.finditer(r"[^ \t]+", text) if part.end() > position))
+        tokens.append(_checked(found[1]))
+        nesting += {"(": 1, ")": -1}.get(found[1], 0)
+        if nesting > MAX_NESTING or len(tokens) > MAX_TOKENS:
+            raise FormulaError(f"'{shown(text)}' is too long: at most {MAX_TOKENS} parts, nested {MAX_NESTING} deep")
+        position = found.end()
+    return tokens
+
+
+def _checked(token: str) -> str:
+    if token[0].isalpha() and len(token) > MAX_NAME:
+        raise FormulaError(f"unknown name '{shown(token, MAX_NAME)}' of {len(token)} characters: at most {MAX_NAME}")
+    if len(token) > MAX_LITERAL:
+        raise FormulaError(f"'{shown(token)}' has {len(token)} characters: at most {MAX_LITERAL} in one part")
+    return token
+
+
+class _Named(ast.NodeTransformer):
+    """Numbers as names that hold their digits as written, and one spelling of each function."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        is_number = isinstance(node.value, int | float) and not isinstance(node.value, bool)
+        return ast.Name(self.source[node.col_offset : node.end_col_offset]) if is_number else node
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Name(CAPITALS.get(node.id, node.id))
+
+
+def _build(node: ast.expr, field: Bounded, depth: int = 0) -> Bounded:
+    """The expression of a tree, with `field` in the place of h."""
+    if depth > MAX_DEPTH:
+        raise FormulaError(f"the formula is nested too deep: at most {MAX_DEPTH} parts within each other")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise FormulaError(f"'{text}' is not a formula; write for example (1 + tanh(h))/2") from None
-    expression = _build(tree)
-    if expression.has(sp.zoo, sp.nan, sp.oo, sp.I):
-        raise FormulaError(f"'{text}' is not a finite real function of h")
-    return expression
+        return _built(node, field, depth + 1)
+    except BoundError as error:
+        raise FormulaError(f"'{shown(ast.unparse(node))}' is refused: {error}") from None
 
 
-def _build(node: ast.expr) -> sp.Expr:
+def _built(node: ast.expr, field: Bounded, depth: int) -> Bounded:
     match node:
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            return sp.Rational(str(value))
         case ast.Name(id=name):
-            return _lookup(name, NAMES)
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_build(operand)
-        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-            return _build(operand)
-        case ast.BinOp(left=left, op=ast.Pow(), right=right):
-            return _power(_build(left), _build(right))
+            return _named(name, field)
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
+            return product_of(constant(sp.Integer(-1 if isinstance(sign, ast.USub) else 1)),
+                              _build(operand, field, depth))  # fmt: skip
         case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
-            return OPERATORS[type(operator)](_build(left), _build(right))
-        case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if not isinstance(argument, ast.Starred):
-            return _lookup(name, FUNCTIONS)(_build(argument))
+            return OPERATORS[type(operator)](_build(left, field, depth), _build(right, field, depth))
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+            return _called(name, arguments, field, depth)
+        case ast.Compare():
+            raise FormulaError(f"'{shown(ast.unparse(node))}': a comparison stands only in where(h < a, x, y)")
         case _:
-            raise FormulaError(
-                f"'{ast.unparse(node)}' is not allowed in a formula; use h, numbers, + - * / ** and "
-                f"{', '.join(FUNCTIONS)}"
-            )
+            raise _not_allowed(ast.unparse(node))
 
 
-def _power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
-    if not exponent.is_number or abs(exponent) > MAX_EXPONENT:
-        raise FormulaError(f"exponent {exponent}: a number of at most {MAX_EXPONENT} is allowed")
-    if base.is_number and abs(base) > 1 and abs(float(exponent)) * math.log(abs(float(base))) > math.log(LARGEST):
-        raise FormulaError(f"({base})**({exponent}) is too large a number")
-    return base**exponent
+def _named(name: str, field: Bounded) -> Bounded:
+    if name[0].isdigit() or name[0] == ".":
+        return constant(_number(name))
+    return field if name == "h" else constant(_lookup(name, CONSTANTS, ["h", *CONSTANTS]))
 
 
-def evaluator(expression: sp.Expr) -> Callable[[float], float]:
-    """A function of h in floating point: it overflows to infinity, and returns NaN where there is no real value."""
-
-    def overflowing(function: Callable[[float], float]) -> Callable[[float], float]:
-        return lambda x: function(x) if abs(x) < math.log(LARGEST) else function(math.copysign(math.inf, x))
-
-    names = {name: overflowing(getattr(math, name)) for name in ("exp", "sinh", "cosh")}
-    names |= {"sign": lambda x: (x > 0) - (x < 0), "HardTanh": lambda x: max(-1.0, min(1.0, x)), "Abs": abs,
-              "Softplus": lambda x: max(x, 0.0) + math.log1p(math.exp(-abs(x)))}  # fmt: skip
-    function = sp.lambdify(h, expression, modules=[names, "math"])
-
-    def value(point: float) -> float:
-        try:
-            result = function(point)
-            return result if isinstance(result, float | int) else math.nan
-        except (ValueError, ZeroDivisionError, OverflowError):
-            return math.nan
-
-    return value
+def _number(digits: str) -> sp.Rational:
+    exponent = int(digits.lower().partition("e")[2] or 0)
+    if abs(exponent) > MAX_LITERAL:
+        raise BoundError(f"its exponent {exponent} is to lie within {MAX_LITERAL}")
+    return sp.Rational(digits)
 
 
-def _lookup(name: str, known: dict[str, sp.Expr] | dict[str, Callable[..., sp.Expr]]) -> sp.Expr:
-    if name not in known:
-        nearest = difflib.get_close_matches(name, [*NAMES, *FUNCTIONS], n=1)
-        hint = f"; did you mean {nearest[0]}?" if nearest else f"; known are {', '.join(known)}"
-        raise FormulaError(f"unknown name '{name}' in a formula{hint}")
-    return known[name]
+def _called(name: str, arguments: list[ast.expr], field: Bounded, depth: int) -> Bounded:
+    if name == "where":
+        return _where(arguments, field, depth)
+    known = _lookup(name, {**FUNCTIONS, **HELPERS}, [*FUNCTIONS, *HELPERS, "where"])
+    if not (2 <= len(arguments) <= MAX_ARGUMENTS if name in ("max", "min") else len(arguments) == 1):
+        raise FormulaError(f"{name} of {len(arguments)} arguments is not allowed in a formula: it takes "
+                           f"{f'2 to {MAX_ARGUMENTS}' if name in ('max', 'min') else '1'}")  # fmt: skip
+    values = [_build(argument, field, depth) for argument in arguments]
+    return _build(_tree(known), values[0], depth) if isinstance(known, str) else value_of(known, values)
+
+
+def _where(arguments: list[ast.expr], field: Bounded, depth: int) -> Bounded:
+    match arguments:
+        case [ast.Compare(left=left, ops=[operator], comparators=[right]), first, second] if type(operator) in (
+            COMPARISONS
+        ):
+            sides = [_build(part, field, depth) for part in (left, right, first, second)]
+        case _:
+            raise FormulaError("where takes a comparison and two formulas, as in where(h < 1, h, 1)")
+
+    def piecewise(low: sp.Expr, high: sp.Expr, holds: sp.Expr, fails: sp.Expr) -> sp.Expr:
+        return sp.Piecewise((holds, COMPARISONS[type(operator)](low, high)), (fails, True))
+
+    return value_of(piecewise, sides)
+
+
+def _lookup(name: str, known: dict[str, Any], offered: list[str]) -> Any:
+    if name in known:
+        return known[name]
+    nearest = difflib.get_close_matches(name, ["h", *CONSTANTS, *FUNCTIONS, *HELPERS, "where"], n=1)
+    hint = f"; did you mean {nearest[0]}?" if nearest else f"; known are {', '.join(offered)}"
+    raise FormulaError(f"unknown name '{name}' in a formula{hint}")
+
+
+def _not_allowed(part: str) -> FormulaError:
+    functions = ", ".join([*FUNCTIONS, *HELPERS])
+    return FormulaError(f"'{shown(part)}' is not allowed in a formula; use h, numbers, + - * / ** and {functions}")
+
+
+OPERATORS: dict[type[ast.operator], Callable[[Bounded, Bounded], Bounded]] = {
+    ast.Add: lambda a, b: sum_of(a, b, 1),
+    ast.Sub: lambda a, b: sum_of(a, b, -1),
+    ast.Mult: product_of,
+    ast.Div: ratio_of,
+    ast.Pow: power_of,
+}

@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 import sympy as sp
 
-from theory.special import Box, HardTanh
+from theory.special import Box, HardTanh, Softplus, softplus
 
 Interval = tuple[float, float]
 
 WHOLE: Interval = (-math.inf, math.inf)
 SLACK = 2.0**-48  # more than the relative error of any function of `math` used here
-GREATEST = math.nextafter(math.inf, 0)
+GREATEST, SMALLEST = math.nextafter(math.inf, 0), math.ulp(0.0)
 
 
 def range_of(expression: sp.Expr, symbol: sp.Symbol) -> Callable[[float, float], Interval]:
@@ -27,17 +27,44 @@ def range_of(expression: sp.Expr, symbol: sp.Symbol) -> Callable[[float, float],
     if expression.is_number:
         constant = _constant(expression)
         return lambda low, high: constant
+    if not expression.has(symbol):
+        assumed = _assumed(expression)
+        return lambda low, high: assumed
     if isinstance(expression, sp.Piecewise):
         branches = [range_of(branch, symbol) for branch, _ in expression.args]
         return lambda low, high: _hull(*(branch(low, high) for branch in branches))
     if isinstance(expression, sp.Pow) and expression.exp.is_number:
         base, exponent = range_of(expression.base, symbol), expression.exp
         return lambda low, high: _power(base(low, high), exponent)
+    if expression.is_Add and expression.is_polynomial(symbol):
+        return _polynomial(expression, symbol)
     combine = RULES.get(expression.func)
     if combine is None:
         return lambda low, high: WHOLE
     parts = [range_of(part, symbol) for part in expression.args]
     return lambda low, high: combine(*(part(low, high) for part in parts))
+
+
+def _assumed(expression: sp.Expr) -> Interval:
+    """Of open symbols, by their assumptions."""
+    least = -math.inf if not expression.is_nonnegative else SMALLEST if expression.is_positive else 0.0
+    greatest = math.inf if not expression.is_nonpositive else -SMALLEST if expression.is_negative else 0.0
+    return least, greatest
+
+
+def _polynomial(expression: sp.Expr, symbol: sp.Symbol) -> Callable[[float, float], Interval]:
+    """Both as a sum of powers, which is close near 0, and nested, which is close far out."""
+    powers = [range_of(term, symbol) for term in expression.args]
+    lead, *rest = (range_of(each, symbol) for each in sp.Poly(expression, symbol).all_coeffs())
+
+    def within(low: float, high: float) -> Interval:
+        nested = lead(low, high)
+        for coefficient in rest:
+            nested = _sum(_product(nested, (low, high)), coefficient(low, high))
+        summed = _sum(*(power(low, high) for power in powers))
+        return max(nested[0], summed[0]), min(nested[1], summed[1])
+
+    return within
 
 
 def excludes_zero(interval: Interval) -> bool:
@@ -182,4 +209,5 @@ RULES: dict[type[sp.Expr], Callable[..., Interval]] = {
     sp.Min: lambda *terms: (min(low for low, _ in terms), min(high for _, high in terms)),
     HardTanh: lambda argument: (max(-1.0, min(1.0, argument[0])), max(-1.0, min(1.0, argument[1]))),
     Box: _box,
+    Softplus: _increasing(softplus),
 }

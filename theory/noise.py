@@ -8,8 +8,9 @@ from itertools import pairwise
 
 import sympy as sp
 
+from theory.domain import check_real
 from theory.errors import SurrogateError
-from theory.grammar import FormulaError, evaluator, parse
+from theory.grammar import FormulaError, canonical, evaluator, parse
 from theory.probes import at_some_value
 from theory.special import HardTanh
 from theory.symbols import h
@@ -32,6 +33,7 @@ class NeuronNoise:
     cdf: sp.Expr
 
     def __post_init__(self) -> None:
+        check_real(at_some_value(self.cdf))
         value = evaluator(at_some_value(self.cdf))
         values = [value(point) for point in GRID]
         for point, found in zip(GRID, values, strict=True):
@@ -100,4 +102,4 @@ def student(degrees: int) -> NeuronNoise:
 
 def noise_from_formula(text: str) -> NeuronNoise:
     """A noise declared by its CDF, a formula in h (see `theory.grammar`)."""
-    return NeuronNoise(f"cdf:{text}", parse(text))
+    return NeuronNoise(f"cdf:{canonical(text)}", parse(text))

@@ -9,7 +9,7 @@ from itertools import pairwise
 import sympy as sp
 
 from theory.breaks import branches
-from theory.special import Box, HardTanh
+from theory.special import Box, HardTanh, Softplus
 from theory.symbols import h, u
 
 CUT = (sp.Piecewise, sp.Min, sp.floor, sp.ceiling, sp.Heaviside)
@@ -76,9 +76,33 @@ def cut_at_breaks(function: sp.Expr) -> sp.Expr:
     >>> cut_at_breaks(sp.Max(0, sp.Min(1, h)))
     (1 - h)*(sign(h - 1) + 1)/2 + h*(sign(h) + 1)/2
     """
+    function = without_overflow(function)
     if not _needs_cutting(function):
         return function
     return pieces(function.subs(h, u)).expression.subs(u, h)
+
+
+def without_overflow(function: sp.Expr) -> sp.Expr:
+    """log(1 + e^x) and 1/(1 + e^x) by functions that stay finite where e^x does not."""
+
+    def is_logistic(part: sp.Expr) -> bool:
+        return bool(part.is_Pow and part.exp == -1 and _exponent(part.base) is not None)
+
+    function = function.replace(
+        lambda e: isinstance(e, sp.log) and _exponent(e.args[0]) is not None, lambda e: Softplus(_exponent(e.args[0]))
+    )
+    function = function.replace(
+        lambda e: e.is_Mul and any(is_logistic(part) and sp.exp(_exponent(part.base)) in e.args for part in e.args),
+        lambda e: sp.Mul(*(sp.exp(-_exponent(part.base)) * (1 + sp.tanh(_exponent(part.base) / 2)) / 2
+                           if is_logistic(part) else part for part in e.args)),
+    )  # fmt: skip
+    return function.replace(is_logistic, lambda e: (1 - sp.tanh(_exponent(e.base) / 2)) / 2)
+
+
+def _exponent(base: sp.Expr) -> sp.Expr | None:
+    """x of 1 + e^x."""
+    rest = base - 1
+    return rest.args[0] if isinstance(rest, sp.exp) else None
 
 
 def cut_square(function: sp.Expr) -> sp.Expr:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import sympy as sp
 
+from theory.domain import check_growth, check_real
 from theory.errors import SurrogateError
-from theory.grammar import evaluator
+from theory.evaluate import evaluator
 from theory.symbols import RESERVED, h
 
 REACH = 50.0  # farther out an exponential, which is a fair neuron, overflows when it is squared
@@ -48,7 +49,11 @@ def probe(functions: Sequence[sp.Expr], variable: sp.Symbol = h) -> Iterator[tup
     Raises:
         SurrogateError: where one has no finite real value.
     """
-    values = [evaluator(at_some_value(sp.sympify(each)).subs(variable, h)) for each in functions]
+    numbers = [at_some_value(sp.sympify(each)).subs(variable, h) for each in functions]
+    for each in numbers:
+        check_real(each)
+        check_growth(each)
+    values = [evaluator(each) for each in numbers]
     for point in POINTS:
         found = tuple(value(point) for value in values)
         for function, number in zip(functions, found, strict=True):

@@ -10,7 +10,7 @@ from itertools import pairwise
 import sympy as sp
 from scipy.optimize import brentq
 
-from theory.errors import FormulaError
+from theory.errors import FormulaError, shown
 from theory.intervals import excludes_zero, range_of
 
 MAX_DEGREE = 64
@@ -70,7 +70,7 @@ def sign_at(expression: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> int:
         return int(sp.sign(expression.subs(symbol, point).evalf(40, maxn=200)))
     if excludes_zero((low, high)):
         return 1 if low > 0 else -1
-    raise FormulaError(f"the sign of {expression} at {symbol} = {float(point):.6g} cannot be told")
+    raise FormulaError(f"the sign of {shown(expression)} at {symbol} = {float(point):.6g} cannot be told")
 
 
 def inside(low: sp.Expr, high: sp.Expr) -> sp.Expr:
@@ -91,7 +91,7 @@ def _sign_by_assumptions(value: sp.Expr) -> int:
         return 0
     if value.is_positive or value.is_negative:
         return 1 if value.is_positive else -1
-    raise FormulaError(f"the sign of {value} is open: its symbols may have either sign")
+    raise FormulaError(f"the sign of {shown(value)} is open: its symbols may have either sign")
 
 
 def _zeros(expression: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp.Expr) -> list[sp.Expr]:
@@ -108,7 +108,10 @@ def _zeros(expression: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp.Expr) 
     if inverted is not None:
         return [root for argument in inverted for root in _zeros(argument, symbol, low, high)]
     if expression.free_symbols != {symbol}:
-        raise FormulaError(f"the zeros of {expression} depend on its open symbols; give them numbers")
+        raise FormulaError(f"the zeros of {shown(expression)} depend on its open symbols; give them numbers")
+    factored = sp.factor(expression)
+    if factored.is_Mul or factored.is_Pow:
+        return _zeros(factored, symbol, low, high)
     return _Isolation(expression, symbol).roots(float(low), float(high))
 
 
@@ -133,10 +136,10 @@ def _of_polynomial(numerator: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp
         slope, offset = polynomial.all_coeffs()
         root = sp.simplify(-offset / slope) if (offset / slope).free_symbols else -offset / slope
         if root.free_symbols:
-            raise FormulaError(f"the break {root} depends on open symbols; give them numbers")
+            raise FormulaError(f"the break {shown(root)} depends on open symbols; give them numbers")
         return [root]
     if polynomial.free_symbols_in_domain:
-        raise FormulaError(f"the zeros of {numerator} depend on its open symbols; give them numbers")
+        raise FormulaError(f"the zeros of {shown(numerator)} depend on its open symbols; give them numbers")
     if polynomial.degree() > MAX_DEGREE:
         raise FormulaError(f"a polynomial of degree {polynomial.degree()} in {symbol}: at most {MAX_DEGREE}")
     if not all(coefficient.is_Rational for coefficient in polynomial.all_coeffs()):
@@ -172,7 +175,7 @@ class _Isolation:
         side = 1 if math.isinf(high) else -1
         signs = {self._sign(side * point) for point in FAR}
         if len(signs - {0}) > 1:
-            raise FormulaError(f"{self.expression} has infinitely many zeros, or zeros too far out")
+            raise FormulaError(f"{shown(self.expression)} has infinitely many zeros, or zeros too far out")
         return []
 
     def _near(self, low: float, high: float) -> list[sp.Expr]:
@@ -182,7 +185,7 @@ class _Isolation:
             a, b = stack.pop()
             self.left -= 1
             if self.left < 0 or len(found) > MAX_ROOTS:
-                raise FormulaError(f"{self.expression} has infinitely many zeros, or too many to tell")
+                raise FormulaError(f"{shown(self.expression)} has infinitely many zeros, or too many to tell")
             if excludes_zero(self.range(a, b)):
                 continue
             if excludes_zero(self.slope(a, b)):
@@ -214,7 +217,7 @@ class _Isolation:
             derivative = derivative.diff(self.symbol)
             if excludes_zero(range_of(derivative, self.symbol)(a, b)):
                 return [candidate]
-        raise FormulaError(f"it cannot be told whether {self.expression} vanishes near {self.symbol} = {a:.9g}")
+        raise FormulaError(f"it cannot be told whether {shown(self.expression)} vanishes near {self.symbol} = {a:.9g}")
 
     def _value(self, point: float) -> float:
         low, high = self.range(point, point)
@@ -225,6 +228,6 @@ class _Isolation:
         if excludes_zero((low, high)):
             return 1 if low > 0 else -1
         if not (math.isfinite(low) and math.isfinite(high)):
-            raise FormulaError(f"the sign of {self.expression} at {self.symbol} = {point:.6g} cannot be told")
+            raise FormulaError(f"the sign of {shown(self.expression)} at {self.symbol} = {point:.6g} cannot be told")
         value = self.expression.subs(self.symbol, sp.Rational(point)).evalf(40, maxn=200)
         return int(sp.sign(value))

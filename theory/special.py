@@ -52,6 +52,11 @@ class Softplus(sp.Function):
         return sp.log(1 + sp.exp(self.args[0])).evalf(prec_to_dps(prec)) if self.args[0].is_number else None
 
 
+def softplus(x: float) -> float:
+    """`Softplus` in floating point."""
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
 class Box(sp.Function):
     """Indicator of (-1, 1): the slope of `HardTanh`."""
 
