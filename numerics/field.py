@@ -8,14 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from numerics.state import State
+
 HALF = (torch.float16, torch.bfloat16)
-
-
-class State(NamedTuple):
-    """Means E x and second moments E x^2 of a layer's neurons, both (..., neurons); None where x^2 = 1."""
-
-    mean: Tensor
-    second_moment: Tensor | None = None
 
 
 class Field(NamedTuple):
@@ -116,7 +111,8 @@ def field_moments(
     passes gradients. Source: theory, `theory.moments`; Stamatescu et al. 2020, eqs. 6-7.
     """
     m, weights, bias = map(accumulated, (state.mean, weights, bias))
-    if state.second_moment is None and second_moment is not None and through_variance:
+    is_traced = torch.jit.is_tracing()  # to ONNX, which has no node for a Function
+    if state.second_moment is None and second_moment is not None and through_variance and not is_traced:
         hbar, variance = BitMoments.apply(m, weights, bias, second_moment)  # pyright: ignore
         return Field(hbar, variance)
     hbar = mean_field(m, weights, bias)
