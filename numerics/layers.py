@@ -32,12 +32,12 @@ INITIAL_SIGMA_M2 = 0.8
 SEEN: MutableMapping[Tensor, int] = WeakTensorKeyDictionary()  # versions of parameters found within their limits
 BEYOND_BITS = (
     "{layer}: inputs reach |m| = {{found}}, and means of bits lie in [-1, 1]; scale them into it, or give the layer "
-    'inputs="real", which takes them as the known numbers they are'
+    "inputs='real', which takes them as the known numbers they are"
 )
 BEYOND_NUMBERS = "{layer}: inputs reach |x| = {{found}}, whose squares leave {dtype}; scale them"
 BEYOND_WEIGHTS = (
     "{layer}: means of weights reach |M| = {{found}}, and those of {weights} weights end at {limit:g}; call "
-    'project_ after each step of the optimiser, or give the layer keep="tanh"'
+    "project_ after each step of the optimiser, or give the layer keep='tanh'"
 )
 
 
@@ -212,9 +212,9 @@ class BinaryLinear(SurrogateLayer):
         if state.shape[-1:] != (self.in_features,):
             raise ValueError(f"BinaryLinear of in_features = {self.in_features}: inputs have shape {tuple(state.shape)}")
         given, mean = self.incoming(state), self.weights()
-        bias = mean.new_zeros(len(mean)) if self.bias is None else self.bias
-        second = None if given.second_moment is None else given.second_moment.reshape(-1, mean.shape[1])
-        rows, shape = State(given.mean.reshape(-1, mean.shape[1]), second), (*given.mean.shape[:-1], len(mean))
+        bias = mean.new_zeros(self.out_features) if self.bias is None else self.bias
+        second = None if given.second_moment is None else given.second_moment.reshape(-1, self.in_features)
+        rows, shape = State(given.mean.reshape(-1, self.in_features), second), (*given.mean.shape[:-1], self.out_features)
         hbar, variance = layer_field(self.rule, rows, mean, bias)
         return Field(hbar.reshape(shape), None if variance is None else variance.reshape(shape))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -16,27 +18,50 @@ def within(numbers: Tensor, most: float, refusal: str) -> Tensor:
     """The numbers, each at most `most` in size: those beyond by rounding become it, and pass gradients all the same.
 
     refusal: says what is refused; {found} in it stands for the largest size. Not looked at: what a capture of a CUDA
-    graph, a trace or a meta device computes.
+    graph, a trace, an export or a meta device computes.
 
     Raises:
-        ValueError: a size beyond that, or nan (compiled: a RuntimeError without the size).
+        ValueError: a size beyond that, or nan.
 
     >>> within(torch.tensor([0.5, -3.0]), 1.0, "|m| = {found}")
     Traceback (most recent call last):
     ValueError: |m| = 3
     """
-    if not numbers.is_floating_point() or numbers.numel() == 0 or numbers.is_meta or torch.jit.is_tracing():
+    if not numbers.is_floating_point() or numbers.numel() == 0 or numbers.is_meta or _is_recorded(numbers):
         return numbers
-    slack = most * (1 + ROUNDING * torch.finfo(numbers.dtype).eps)
+    slack, plain = most * (1 + ROUNDING * torch.finfo(numbers.dtype).eps), numbers.detach()
+    if torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(plain):  # pyright: ignore
+        top = torch.clamp(_found_by_operator(plain, slack, refusal), max=most)
+        return numbers + (plain.clamp(-top, top) - plain)
+    found = float(_found(plain, slack, refusal))
+    return numbers if found <= most else numbers + (plain.clamp(-most, most) - plain)
+
+
+def _is_recorded(numbers: Tensor) -> bool:
     if torch.compiler.is_compiling():
-        torch._assert_async((numbers.abs() <= slack).all(), refusal.format(found=f"more than {most:g}"))
-        return _rounded(numbers, most)
-    if numbers.is_cuda and torch.cuda.is_current_stream_capturing():
-        return numbers
-    found = _largest(numbers)
-    if not found <= slack:
-        raise ValueError(refusal.format(found=f"{found:.9g}"))
-    return numbers if found <= most else _rounded(numbers, most)
+        return torch.compiler.is_exporting()
+    return torch.jit.is_tracing() or (numbers.is_cuda and torch.cuda.is_current_stream_capturing())
+
+
+def _found(numbers: Tensor, slack: float, refusal: str) -> Tensor:
+    low, high = torch.aminmax(numbers)
+    found = torch.maximum(-low, high)
+    if not float(found) <= slack:
+        raise ValueError(refusal.format(found=f"{float(found):.9g}"))
+    return found
+
+
+_found_by_operator = torch.library.custom_op("meanbits::found", _found, mutates_args=())
+
+
+@_found_by_operator.register_fake
+def _(numbers: Tensor, slack: float, refusal: str) -> Tensor:
+    return numbers.new_empty(())
+
+
+@_found_by_operator.register_vmap
+def _(info: Any, in_dims: Any, numbers: Tensor, slack: float, refusal: str) -> tuple[Tensor, None]:
+    return _found_by_operator(numbers, slack, refusal), None
 
 
 def consistent(state: State) -> State:
@@ -50,16 +75,3 @@ def consistent(state: State) -> State:
         scale, tiny = CANCELLED * torch.finfo(m.dtype).eps, torch.finfo(m.dtype).tiny
         within(m * m / (r + scale * r.amax() + tiny), 1.0, "a State whose (E x)^2 is {found} E x^2: at most 1 is right")
     return state
-
-
-def _largest(numbers: Tensor) -> float:
-    """The largest size among numbers, all that torch.func maps over together; nan if one is."""
-    plain = numbers.detach()
-    while torch._C._functorch.is_functorch_wrapped_tensor(plain):  # pyright: ignore
-        plain = torch._C._functorch.get_unwrapped(plain)  # pyright: ignore
-    low, high = torch.aminmax(plain)
-    return float(torch.maximum(-low, high))
-
-
-def _rounded(numbers: Tensor, most: float) -> Tensor:
-    return numbers + (numbers.clamp(-most, most) - numbers).detach()
