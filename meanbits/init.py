@@ -26,7 +26,7 @@ def mean_variance_(
     limit: float | None = 1.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Independent means of variance sigma_m2 from a law of `theory.mean_law`, inside (-limit, limit).
+    """Independent entries of variance sigma_m2 (in no parametrisation: no fan divides it) from a law of `theory.mean_law`, inside (-limit, limit).
 
     A law that reaches the limit stops at the number before it: the field of certain bits has no variance.
 
@@ -42,25 +42,55 @@ def critical_(
     law: str = "two-point",
     sigma_b2: float = 0.0,
     generator: torch.Generator | None = None,
+    parametrisation: str | None = None,
+    fan: int | None = None,
     **options: Any,
 ) -> Tensor:
     """Means whose variance is critical for the surrogate (default deterministic), or as near to that as there is.
 
     options: parts as `meanbits.compose` takes them. sigma_b2: variance that the biases are to have. Where no critical
     initialisation exists, the variance of largest depth scale is taken, with a warning that says how deep it reaches.
+    parametrisation: "ntk", of the layers here, h = W x / sqrt(fan) + b, the default where the law of the weights bounds
+    their means; "standard", of torch.nn.Linear and Conv2d, h = W x + b, draws variances sigma_m2 / fan. Real weights
+    may be either, and it must be said. fan: inputs of a neuron, by default those of weights (out, in, *kernel).
 
     Raises:
-        ValueError: a surrogate without initialisation to choose, or a law that cannot have the variance.
+        ValueError: a surrogate without initialisation to choose, a law that cannot have the variance, real weights
+            without parametrisation, or standard weights whose values are fixed, such as bits.
+
+    >>> weight = critical_(torch.empty(64, 3, 5, 5), "continuous", neurons="linear", parametrisation="standard")
+    >>> float(weight.var() * 75)  # doctest: +ELLIPSIS
+    1.0...
     """
     from numerics.advise import advise
     from theory.compose import compose
     from theory.derive import derive
 
     found = surrogate if isinstance(surrogate, Surrogate) else compose(surrogate, **options)
+    share = _share(mean, found, parametrisation, fan)
     chosen = advise(derive(found), 1, sigma_b2)
     if math.isfinite(chosen.xi_c):
         warnings.warn(f"{found.name} has no critical initialisation at sigma_b2 = {sigma_b2:g}; sigma_m2 = "
                       f"{chosen.sigma_m2:.4g} reaches deepest, 6 xi_c = {chosen.reach:.3g} layers",
                       stacklevel=2)  # fmt: skip
     limit = found.weights.mean_limit
-    return draw_means_(mean, chosen.sigma_m2, law, None if limit is None else float(limit), generator)
+    return draw_means_(mean, share * chosen.sigma_m2, law, None if limit is None else float(limit), generator)
+
+
+def _share(mean: Tensor, surrogate: Surrogate, parametrisation: str | None, fan: int | None) -> float:
+    """What of sigma_m2 is the variance of the weights as the caller has them: 1, or 1 / fan."""
+    weights = surrogate.weights
+    if parametrisation is None and weights.mean_limit is None:
+        raise ValueError(f"weights {weights.name}: say parametrisation='standard' for those of torch.nn.Linear or Conv2d "
+                         "(h = W x), 'ntk' for those of BinaryLinear (h = W x / sqrt(fan))")  # fmt: skip
+    if parametrisation not in (None, "ntk", "standard"):
+        raise ValueError(f"parametrisation = {parametrisation!r}: use ntk or standard")
+    if parametrisation != "standard":
+        return 1.0
+    if weights.mean_limit is not None:
+        raise ValueError(f"parametrisation = 'standard': {weights.name} weights have their values whatever the fan; "
+                         "use ntk, and divide their field by sqrt(fan) as BinaryLinear does")  # fmt: skip
+    inputs = mean[0].numel() if fan is None and mean.dim() > 1 else fan
+    if inputs is None or inputs < 1:
+        raise ValueError(f"fan = {fan} of weights {tuple(mean.shape)}: give the inputs of a neuron, at least 1")
+    return 1 / inputs

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from numerics.field import Field, State, accumulated, field_moments, mean_field
+from numerics.field import Field, accumulated, field_moments, mean_field
 from numerics.layer_rule import LayerRule
+from numerics.state import State
 
 
 def layer_field(rule: LayerRule, state: State, weights: Tensor, bias: Tensor) -> Field:
@@ -14,7 +15,22 @@ def layer_field(rule: LayerRule, state: State, weights: Tensor, bias: Tensor) ->
     if rule.field == "sharp":
         m, means, biases = map(accumulated, (state.mean, weights, bias))
         return Field(mean_field(m, means, biases), None)
-    return field_moments(state, weights, bias, rule.weight_second_moment, rule.gradient_through_sigma)
+    field = field_moments(state, weights, bias, rule.weight_second_moment, rule.gradient_through_sigma)
+    return settled(rule, state, field)
+
+
+def settled(rule: LayerRule, state: State, field: Field) -> Field:
+    """The field, one of variance 0 (known numbers) as of the least variance there is: to rounding the limit.
+
+    Through it a neuron that jumps passes no gradient; one that does not, that of its value at the field.
+    """
+    hbar, variance = field
+    if variance is None or (state.second_moment is None and rule.weight_second_moment is not None):
+        return field  # bits under random weights vary
+    least = torch.finfo(variance.dtype).tiny
+    if rule.jumps:
+        hbar = torch.where(variance < least, hbar.detach(), hbar)
+    return Field(hbar, torch.clamp(variance, min=least))
 
 
 def activate(

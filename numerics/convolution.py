@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from numerics.field import Field, State, accumulated
+from numerics.activation import settled
+from numerics.field import Field, accumulated
 from numerics.layers import SurrogateLayer
+from numerics.state import State
 from theory.surrogates import Surrogate
 
 Size = int | tuple[int, int]
@@ -49,12 +51,13 @@ class BinaryConv2d(SurrogateLayer):
         kernel = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
         factory = {"device": device, "dtype": dtype}
         super().__init__((out_channels, in_channels, *kernel), surrogate, inputs, keep, bias, factory, options)
+        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel
         self.patches: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
 
     def field(self, state: Tensor | State) -> Field:
         """Mean and variance of the field, each (batch, out, rows, columns)."""
         given, rule = self.incoming(state), self.rule
-        m, weights = accumulated(given.mean), accumulated(self.mean)
+        m, weights = accumulated(given.mean), accumulated(self.weights())
         bias = None if self.bias is None else accumulated(self.bias)
         n = weights[0].numel()
         hbar = self._convolved(m / math.sqrt(n), weights, bias)
@@ -62,7 +65,13 @@ class BinaryConv2d(SurrogateLayer):
             return Field(hbar, None)
         with torch.set_grad_enabled(torch.is_grad_enabled() and rule.gradient_through_sigma):
             r = torch.ones_like(m) if given.second_moment is None else accumulated(given.second_moment)
-            return Field(hbar, self._variance(m, r - m * m, weights) / n)
+            variance = self._variance(m, r - m * m, weights) / n
+        return settled(rule, given, Field(hbar, variance))
+
+    def shape_repr(self) -> str:
+        """As torch.nn.Conv2d."""
+        patches = ", ".join(f"{name}={value}" for name, value in self.patches.items())
+        return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, {patches}"
 
     def _variance(self, m: Tensor, spread: Tensor, weights: Tensor) -> Tensor:
         """The sum over a patch of R (r - m^2) + (R - M^2) m^2; spread = r - m^2."""

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from numerics.state import State
+
 HALF = (torch.float16, torch.bfloat16)
-
-
-class State(NamedTuple):
-    """Means E x and second moments E x^2 of a layer's neurons, both (..., neurons); None where x^2 = 1."""
-
-    mean: Tensor
-    second_moment: Tensor | None = None
 
 
 class Field(NamedTuple):
@@ -30,6 +26,15 @@ def accumulated(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.dtype in HALF else tensor
 
 
+def features(weights: Tensor) -> int:
+    """How many neurons weights (..., out, in) come from: a constant, in a trace too, which would take it for a tensor."""
+    if not torch.jit.is_tracing():
+        return weights.shape[-1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        return int(weights.shape[-1])
+
+
 def product(left: Tensor, right: Tensor, added: Tensor, scale: float = 1.0) -> Tensor:
     """scale left (..., n, k) right (..., k, m) + added (..., n or 1, m or 1); matrices, or stacks of matrices."""
     add = torch.addmm if left.dim() == 2 else torch.baddbmm
@@ -38,7 +43,7 @@ def product(left: Tensor, right: Tensor, added: Tensor, scale: float = 1.0) -> T
 
 def mean_field(m: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
     """hbar = M m / sqrt(N) + b, (..., n, out): states (..., n, N), weights (..., out, N), biases (..., out)."""
-    return product(m, weights.mT, bias.unsqueeze(-2), 1 / math.sqrt(m.shape[-1]))
+    return product(m, weights.transpose(-2, -1), bias.unsqueeze(-2), 1 / math.sqrt(features(weights)))
 
 
 class BitMoments(torch.autograd.Function):
@@ -102,9 +107,10 @@ def _add_product_(place: Tensor, left: Tensor, right: Tensor, scale: float = 1.0
 
 def _variance(square: Tensor, r: Tensor | None, weights: Tensor, second_moment: float) -> Tensor:
     """(1/N) sum_j [R (r_j - m_j^2) + V_ij m_j^2], r = 1 if None; square = m^2."""
-    rest = ((1 if r is None else r) - square).sum(-1, keepdim=True) * (second_moment / square.shape[-1])
+    n = features(weights)
+    rest = ((1 if r is None else r) - square).sum(-1, keepdim=True) * (second_moment / n)
     spread = torch.addcmul(weights.new_full((), second_moment), weights, weights, value=-1)
-    return product(square, spread.mT, rest, 1 / square.shape[-1])
+    return product(square, spread.transpose(-2, -1), rest, 1 / n)
 
 
 def field_moments(
@@ -116,7 +122,8 @@ def field_moments(
     passes gradients. Source: theory, `theory.moments`; Stamatescu et al. 2020, eqs. 6-7.
     """
     m, weights, bias = map(accumulated, (state.mean, weights, bias))
-    if state.second_moment is None and second_moment is not None and through_variance:
+    is_traced = torch.jit.is_tracing()  # to ONNX, which has no node for a Function
+    if state.second_moment is None and second_moment is not None and through_variance and not is_traced:
         hbar, variance = BitMoments.apply(m, weights, bias, second_moment)  # pyright: ignore
         return Field(hbar, variance)
     hbar = mean_field(m, weights, bias)
@@ -125,5 +132,5 @@ def field_moments(
         square = m * m
         if second_moment is None:
             rest = (1 if r is None else r) - square
-            return Field(hbar, rest @ (weights * weights).mT / m.shape[-1])
+            return Field(hbar, rest @ (weights * weights).transpose(-2, -1) / features(weights))
         return Field(hbar, _variance(square, r, weights, second_moment))

@@ -20,6 +20,7 @@ from theory.surrogates import Surrogate, paper_form
 from theory.symbols import mean_weight
 
 NEURON = ("mean", "second_moment")
+STEEP = 1e100  # of 1e154, the slope of a jump in a field of least deviation
 Moment = Callable[..., Tensor]
 
 
@@ -30,6 +31,7 @@ class LayerRule:
     weight_second_moment: E S^2 where it does not depend on M, None for fixed weights (M^2). limit: of |M|, None for
     any. mean, second_moment: the emitted neuron in (hbar, Sigma), or in the field h where that is drawn or sharp; the
     latter None where it is 1. gain: K of phi(K hbar / sqrt(Sigma)), outside the emitted function so that it may vary.
+    jumps: whether the mean is infinitely steep at hbar = 0 as Sigma vanishes.
     """
 
     surrogate: Surrogate
@@ -38,6 +40,7 @@ class LayerRule:
     mean: Moment
     second_moment: Moment | None
     gain: float
+    jumps: bool
 
     @property
     def field(self) -> str:
@@ -83,6 +86,7 @@ def layer_rule(surrogate: Surrogate) -> LayerRule:
         mean=neuron["mean"],
         second_moment=None if surrogate.neurons.is_binary else neuron["second_moment"],
         gain=gain,
+        jumps=surrogate.treatment.field == "integrated" and _jumps(neuron["mean"]),
     )
 
 
@@ -92,6 +96,13 @@ def _neuron(theory: Theory) -> dict[str, Any]:
     if missing:
         raise ValueError(f"{theory.surrogate.name}: its neurons have no emitted {' or '.join(sorted(missing))}")
     return vars(_module(emit(theory, TORCH, functions)))
+
+
+def _jumps(mean: Moment) -> bool:
+    with torch.inference_mode(False), torch.enable_grad():
+        hbar = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+        mean(hbar, torch.full_like(hbar, torch.finfo(hbar.dtype).tiny)).sum().backward()
+    return hbar.grad is None or not float(hbar.grad) < STEEP
 
 
 def _module(source: str) -> ModuleType:

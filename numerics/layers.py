@@ -10,21 +10,35 @@ torch.Size([64, 300])
 from __future__ import annotations
 
 import math
+from collections.abc import MutableMapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from numerics.activation import activate, layer_field
-from numerics.field import Field, State
+from numerics.field import Field
 from numerics.layer_rule import LayerRule, largest_mean, layer_rule
+from numerics.ranges import consistent, within
+from numerics.state import State
 from theory.compose import compose
 from theory.surrogates import Surrogate
 
 INPUTS = ("means", "real")
 KEPT = ("project", "tanh")
 INITIAL_SIGMA_M2 = 0.8
+SEEN: MutableMapping[Tensor, int] = WeakTensorKeyDictionary()  # versions of parameters found within their limits
+BEYOND_BITS = (
+    "{layer}: inputs reach |m| = {{found}}, and means of bits lie in [-1, 1]; scale them into it, or give the layer "
+    "inputs='real', which takes them as the known numbers they are"
+)
+BEYOND_NUMBERS = "{layer}: inputs reach |x| = {{found}}, whose squares leave {dtype}; scale them"
+BEYOND_WEIGHTS = (
+    "{layer}: means of weights reach |M| = {{found}}, and those of {weights} weights end at {limit:g}; call "
+    "project_ after each step of the optimiser, or give the layer keep='tanh'"
+)
 
 
 class BoundedMean(nn.Module):
@@ -47,7 +61,7 @@ class SurrogateLayer(nn.Module):
     """What linear and convolutional layers share: the rule, the parameters, and how the means keep their range.
 
     surrogate, options: a Surrogate, or a name and the options of `meanbits.compose`. inputs: what a bare tensor holds,
-    "means" of bits (E x^2 = 1, the default) or "real" numbers (known, E x^2 = x^2). keep: "project" after each step
+    "means" of bits (m = x in [-1, 1], E x^2 = 1, the default) or "real" numbers (known: m = x, E x^2 = x^2). keep: "project" after each step
     (`project_`), or "tanh", M = tanh(theta). mean: (out, ...) means of weights; bias: (out,).
     """
 
@@ -74,7 +88,8 @@ class SurrogateLayer(nn.Module):
         _one_of("keep", keep, KEPT)
         self.mean = nn.Parameter(torch.empty(shape, **factory))
         self.bias = nn.Parameter(torch.empty(shape[0], **factory)) if bias else None
-        self.limit = largest_mean(self.rule.limit, self.mean.dtype)
+        random, limit = self.rule.surrogate.weights.is_random, self.rule.limit
+        self.limit = limit if limit is not None and not random else largest_mean(limit, self.mean.dtype)
         if keep == "tanh" and math.isinf(self.limit):
             raise ValueError(f"keep = tanh: {found.weights.name} weights have no bound on their means; use project")
         self.reset_parameters()
@@ -82,8 +97,10 @@ class SurrogateLayer(nn.Module):
             parametrize.register_parametrization(self, "mean", BoundedMean(self.limit))
 
     def reset_parameters(self, sigma_m2: float = INITIAL_SIGMA_M2, sigma_b2: float = 0.0) -> None:
-        """Means +-sigma_m of equal odds, biases N(0, sigma_b2)."""
-        scale = min(math.sqrt(sigma_m2) * (self.rule.limit or 1.0), self.limit)
+        """Means +-sigma_m of equal odds, or what the law of the weights leaves to them; biases N(0, sigma_b2)."""
+        settled = self.rule.surrogate.weights.mean_square
+        scale = math.sqrt(sigma_m2 if settled is None else float(settled)) * (self.rule.limit or 1.0)
+        scale = min(scale, self.limit)
         with torch.no_grad():
             self.mean = self._as_mean(torch.where(torch.rand_like(self.mean) < 0.5, scale, -scale).to(self.mean.dtype))
             if self.bias is not None:
@@ -111,14 +128,54 @@ class SurrogateLayer(nn.Module):
         raise NotImplementedError
 
     def incoming(self, state: Tensor | State) -> State:
-        """A bare tensor as this layer reads it."""
-        if isinstance(state, State):
-            return state
-        return State(state, state * state if self.inputs == "real" else None)
+        """A State, or a bare tensor as this layer reads it.
+
+        Raises:
+            ValueError: means of bits outside [-1, 1], real numbers whose squares overflow, E x^2 below its least.
+        """
+        given = state if isinstance(state, State) else State(state)
+        if self.rule.field == "sharp":
+            return given
+        if given.second_moment is not None:
+            return consistent(given)
+        if self.inputs == "real" and not isinstance(state, State):
+            most = math.sqrt(torch.finfo(self.mean.dtype).max / self.mean[0].numel())
+            refusal = BEYOND_NUMBERS.format(layer=type(self).__name__, dtype=self.mean.dtype)
+            x = within(given.mean, most, refusal)
+            return State(x, x * x)
+        return State(within(given.mean, 1.0, BEYOND_BITS.format(layer=type(self).__name__)))
+
+    def weights(self) -> Tensor:
+        """The means of the weights, looked at when they have changed.
+
+        Raises:
+            ValueError: means that no law of the weights has.
+        """
+        mean, rule = self.mean, self.rule
+        if self.keep == "tanh" or math.isinf(self.limit) or rule.field == "sharp":
+            return mean
+        tracked = not torch.compiler.is_compiling() and isinstance(mean, nn.Parameter) and not mean.is_inference()
+        if tracked and SEEN.get(mean) == mean._version:
+            return mean
+        refusal = BEYOND_WEIGHTS.format(
+            layer=type(self).__name__, weights=rule.surrogate.weights.name, limit=rule.limit
+        )
+        checked = within(mean, self.limit, refusal)
+        if tracked and checked is mean:
+            SEEN[mean] = mean._version
+        return checked
 
     def extra_repr(self) -> str:
-        """Shape and surrogate."""
-        return f"{', '.join(map(str, self.mean.shape))}, surrogate={self.rule.surrogate.name!r}, inputs={self.inputs!r}"
+        """Shape, surrogate and options."""
+        surrogate = self.rule.surrogate
+        return (
+            f"{self.shape_repr()}, bias={self.bias is not None}, surrogate={surrogate.name!r}, "
+            f"treatment={surrogate.treatment.name!r}, inputs={self.inputs!r}, keep={self.keep!r}"
+        )
+
+    def shape_repr(self) -> str:
+        """The shape as the twin in torch.nn prints it."""
+        raise NotImplementedError
 
 
 class BinaryLinear(SurrogateLayer):
@@ -148,15 +205,22 @@ class BinaryLinear(SurrogateLayer):
     ) -> None:
         factory = {"device": device, "dtype": dtype}
         super().__init__((out_features, in_features), surrogate, inputs, keep, bias, factory, options)
+        self.in_features, self.out_features = in_features, out_features
 
     def field(self, state: Tensor | State) -> Field:
         """Mean and variance of the field, each (..., out)."""
-        given, mean = self.incoming(state), self.mean
-        bias = mean.new_zeros(len(mean)) if self.bias is None else self.bias
-        second = None if given.second_moment is None else given.second_moment.reshape(-1, mean.shape[1])
-        rows, shape = State(given.mean.reshape(-1, mean.shape[1]), second), (*given.mean.shape[:-1], len(mean))
+        if state.shape[-1:] != (self.in_features,):
+            raise ValueError(f"BinaryLinear of in_features = {self.in_features}: inputs have shape {tuple(state.shape)}")
+        given, mean = self.incoming(state), self.weights()
+        bias = mean.new_zeros(self.out_features) if self.bias is None else self.bias
+        second = None if given.second_moment is None else given.second_moment.reshape(-1, self.in_features)
+        rows, shape = State(given.mean.reshape(-1, self.in_features), second), (*given.mean.shape[:-1], self.out_features)
         hbar, variance = layer_field(self.rule, rows, mean, bias)
         return Field(hbar.reshape(shape), None if variance is None else variance.reshape(shape))
+
+    def shape_repr(self) -> str:
+        """As torch.nn.Linear."""
+        return f"in_features={self.in_features}, out_features={self.out_features}"
 
 
 def project_(module: nn.Module) -> None:

@@ -21,8 +21,16 @@ def draw_means_(
         ValueError: an unknown law, or a variance that it cannot have within the limit.
     """
     declared = mean_law(law)
+    if mean.grad_fn is not None:
+        raise ValueError("these means are computed from others, as layer.mean is where keep = tanh, and draws into them "
+                         "would be lost; draw into torch.empty_like(layer.mean) and assign it")  # fmt: skip
     if not 0 <= sigma_m2 < math.inf:
         raise ValueError(f"sigma_m2 = {sigma_m2}: a variance must be finite and at least 0")
+    if limit is not None and not 0 < limit < math.inf:
+        raise ValueError(f"limit = {limit}: the largest |M| must be positive and finite; None is for no limit")
+    if 0 < math.sqrt(sigma_m2) < torch.finfo(mean.dtype).tiny / torch.finfo(mean.dtype).eps:
+        raise ValueError(f"sigma_m2 = {sigma_m2:g}: means as small as that lose their digits in {mean.dtype}; "
+                         f"give 0, or use torch.float64")  # fmt: skip
     if limit is not None:
         declared.fourth_moment(sigma_m2, limit)  # refuses a variance that the law cannot have
     elif law == "beta":

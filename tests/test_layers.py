@@ -254,7 +254,7 @@ def test_bfloat16_sums_in_float32(name: str) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("weights", "limit"), [("binary", 1.0), ("ternary:0.5", 0.5)])
 def test_certain_bits_keep_a_finite_gradient(weights: str, limit: float, dtype: torch.dtype) -> None:
-    """All means driven to their limits by a huge step, inputs +-1, fields 0: Sigma > 0 still."""
+    """All means driven to their limits by a huge step, inputs +-1, fields 0 up to rounding: Sigma > 0 still."""
     layer = BinaryLinear(8, 2, weights=weights, dtype=dtype)
     with torch.no_grad():
         layer.mean.copy_(torch.tensor([1e9, -1e9]).repeat(2, 4))
@@ -262,7 +262,7 @@ def test_certain_bits_keep_a_finite_gradient(weights: str, limit: float, dtype: 
     assert float(layer.mean.detach().abs().max()) == largest_mean(limit, dtype) < limit
     m = torch.ones(1, 8, dtype=dtype, requires_grad=True)
     hbar, variance = layer.field(m)
-    assert bool((hbar == 0).all())
+    assert float(hbar.detach().abs().max()) < torch.finfo(dtype).eps  # some products of matrices round their terms
     assert bool((variance > 0).all())
     out = layer(m)
     out.sum().backward()

@@ -65,7 +65,7 @@ class MeanLaw:
         0.411512500815
         """
         relative = self._relative(sigma_m2, limit)
-        with mpmath.workdps(DIGITS):
+        with mpmath.workdps(_digits(relative)):
             constant = relative in (0, 1)  # M^2 <= 1 is then its own mean almost surely
             moment = relative if constant else _evaluated(self.moment(4), scale, _solved(self, relative))
             return float(mpmath.mpf(limit) ** 4 * moment)
@@ -79,7 +79,7 @@ class MeanLaw:
         relative = self._relative(sigma_m2, limit)
         if relative == 0 or (relative == 1 and not self.edge.has(scale)):
             raise ValueError(f"sigma_m2 = {sigma_m2:g}: the {self.name} law is then a limit, without a scale")
-        with mpmath.workdps(DIGITS):
+        with mpmath.workdps(_digits(relative)):
             return float(_solved(self, relative))
 
     def _relative(self, sigma_m2: float, limit: float) -> mpmath.mpf:
@@ -90,6 +90,11 @@ class MeanLaw:
                 raise ValueError(f"sigma_m2 = {sigma_m2:g}: the {self.name} law on [-{limit:g}, {limit:g}] has at most "
                                  f"{top:g}; use two-point, or a smaller sigma_m2")  # fmt: skip
             return relative
+
+
+def _digits(relative: mpmath.mpf) -> int:
+    """Those that are left where a fourth moment cancels as the square of a small variance."""
+    return DIGITS + (max(0, -2 * int(mpmath.log10(relative))) if relative else 0)
 
 
 _VARIANCE = sigma_m2

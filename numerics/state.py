@@ -1,0 +1,79 @@
+"""What layers pass on: means and second moments of neurons, which the rest of Torch takes for the means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
+
+ARRANGING = frozenset(
+    {
+        *(Tensor.view, Tensor.reshape, Tensor.flatten, Tensor.unflatten, Tensor.squeeze, Tensor.unsqueeze),
+        *(Tensor.permute, Tensor.transpose, Tensor.movedim, Tensor.expand, Tensor.contiguous, Tensor.__getitem__),
+        *(Tensor.to, Tensor.float, Tensor.double, Tensor.cpu, Tensor.cuda, Tensor.detach, Tensor.clone),
+        *(torch.flatten, torch.unflatten, torch.reshape, torch.squeeze, torch.unsqueeze, torch.permute),
+        *(torch.transpose, torch.movedim, torch.cat, torch.stack),
+    }
+)
+OPERATORS = (
+    *(f"__{side}{name}__" for name in ("add", "sub", "mul", "truediv", "matmul", "pow") for side in ("", "r")),
+    *("__neg__", "__abs__", "__lt__", "__le__", "__gt__", "__ge__", "__getitem__"),
+)
+
+
+class State(NamedTuple):
+    """Means E x and second moments E x^2 of a layer's neurons, both (..., neurons); None where x^2 = 1.
+
+    Functions of Torch and the methods of a tensor take it for its means: plain modules and losses accept it. Those that
+    only arrange, slice or move give a State. What others give is a bare tensor, read as `inputs` of the layer says.
+
+    >>> state = State(torch.tensor([[0.5, 0.0]]), torch.tensor([[0.5, 0.2]]))
+    >>> torch.nn.functional.relu(state), state.flatten().second_moment
+    (tensor([[0.5000, 0.0000]]), tensor([0.5000, 0.2000]))
+    """
+
+    mean: Tensor
+    second_moment: Tensor | None = None
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        given = (args, kwargs or {})
+
+        def called(index: int) -> Any:
+            parts = tree_map(lambda each: tuple(each)[index] if _is_state(each) else each, given, is_leaf=_is_state)
+            return func(*parts[0], **parts[1])
+
+        leaves, mean = tree_leaves(given, is_leaf=_is_state), called(0)
+        states, bare = list(filter(_is_state, leaves)), any(isinstance(each, Tensor) for each in leaves)
+        if func not in ARRANGING or bare or any(each.second_moment is None for each in states):
+            return mean
+        return State(mean, called(1))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not hasattr(Tensor, name):
+            raise AttributeError(f"a State has no {name}; its tensors are .mean and .second_moment")
+        found = getattr(Tensor, name)
+        return partial(_on_state, found, self) if callable(found) else getattr(self.mean, name)
+
+
+def _is_state(value: Any) -> bool:
+    return isinstance(value, State)
+
+
+def _on_state(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return State.__torch_function__(function, (State,), args, kwargs)
+
+
+def _operator(name: str) -> Callable[..., Any]:
+    function = getattr(Tensor, name)
+    return lambda *args: _on_state(function, *args)
+
+
+for _name in OPERATORS:
+    setattr(State, _name, _operator(_name))
