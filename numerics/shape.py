@@ -1,7 +1,7 @@
-"""Which variance maps cross the diagonal once, whatever the variances of means and biases: those by their curvature.
+"""Which variance maps cross the diagonal once, whatever the variances of means and biases.
 
-At given biases r' = Q'/T' is a A(r) + b, a, b >= 0, in r = Q/T where the field is marginalised, T' is a A(T) + b in T
-where it is not: the slope along one such map has the shape of all.
+At given biases r' = Q'/T' is a A(r) + b in r = Q/T where the field is marginalised, T' is a A(T) + b in T, with a, b >=
+0: what is true of the slope or of the elasticity d log A / d log x of one map is true of all.
 """
 
 from __future__ import annotations
@@ -27,23 +27,24 @@ def variance_crosses_once(theory: Theory, squared_gain: float = 1.0) -> bool:
 
     Marginalised exactly, r follows the replica map, convex and at most 1.
     """
-    relative = is_relative(theory.maps.mean_field)
-    if relative and theory.maps.replica_map is not None:
+    if not is_relative(theory.maps.mean_field):
+        q = np.exp(LOG_X)
+        return _is_inelastic(_map_and_slope(theory, q, squared_gain, 0.0)[0])
+    if theory.maps.replica_map is not None:
         return True
     few = np.exp(LOG_X[::40])
-    alike = [_slopes(theory, few, squared_gain, biases)[0] * _total(theory, biases) ** relative for biases in BIASES]
+    alike = [_slopes(theory, few, squared_gain, biases)[0] * _total(theory, biases) for biases in BIASES]
     same = all(np.allclose(each, alike[0], rtol=SAME, equal_nan=True) for each in alike)
     slopes = (_slopes(theory, np.exp(LOG_X), squared_gain, biases) for biases in (BIASES[:1] if same else BIASES))
-    return all(any(_crosses_once(_relevant(theory, each), relative) for each in given) for given in slopes)
+    return all(any(map(_falls_and_rises, given)) for given in slopes)
 
 
 @lru_cache(maxsize=256)
 def total_crosses_once(theory: Theory) -> bool:
     """Whether the map of T crosses from plus to minus at one T, at every (sigma_m2, sigma_b2)."""
-    T = np.exp(LOG_X)
+    T, maps, given = np.exp(LOG_X), compile_theory(theory), (np.array([_means(theory)]), np.zeros(1))
     with np.errstate(all="ignore"):
-        slope = compile_theory(theory).total_slope(T, np.array([_means(theory)]), np.zeros(1)) * np.ones(T.size)
-    return _crosses_once(_relevant(theory, slope))
+        return _is_inelastic(maps.total_map(T, *given) * np.ones(T.size))
 
 
 def _means(theory: Theory) -> float:
@@ -58,35 +59,41 @@ def _total(theory: Theory, biases: float) -> float:
     return float(compile_theory(theory).total_map(np.ones(1), np.array([_means(theory)]), np.array([biases]))[0])
 
 
-def _slopes(theory: Theory, q: Array, squared_gain: float, biases: float) -> tuple[Array, ...]:
-    """The slope of the map of the largest sigma_m2 at ascending q, in r where there is one; in every way it is known."""
+def _map_and_slope(theory: Theory, q: Array, squared_gain: float, biases: float) -> tuple[Array, Array]:
+    """The map of the largest sigma_m2 and its slope, at q."""
     maps, given = compile_theory(theory), (squared_gain * q, np.array([_means(theory)]), np.array([biases]))
     with np.errstate(all="ignore"):
-        after, slope = maps.variance_map(*given), squared_gain * maps.variance_slope(*given) * np.ones(q.size)
-    return _of_fractions(q, after, slope) if is_relative(theory.maps.mean_field) else (slope,)
+        return maps.variance_map(*given) * np.ones(q.size), squared_gain * maps.variance_slope(*given) * np.ones(q.size)
 
 
-def _of_fractions(q: Array, after: Array, slope: Array) -> tuple[Array, Array]:
+def _slopes(theory: Theory, q: Array, squared_gain: float, biases: float) -> tuple[Array, Array]:
     """dr'/dr, r = q/(1 + q): by the slope of q', and for q > 1 by differences of 1 - r', good to rounding near r = 1."""
+    after, slope = _map_and_slope(theory, q, squared_gain, biases)
     with np.errstate(all="ignore"):
         exact = slope * ((1 + q) / (1 + after)) ** 2
         secants = np.diff(1 / (1 + after)) / np.diff(1 / (1 + q))
     return exact, np.where(q > 1, np.append(np.nan, secants), exact)
 
 
-def _relevant(theory: Theory, slopes: Array) -> Array:
-    """Slopes of the steepest map, of the largest sigma_m2: below 1 nowhere can a map cross from minus to plus."""
-    weights = theory.surrogate.weights
-    return slopes if weights.mean_limit is None and weights.mean_square is None else np.maximum(slopes, 1.0)
+def _is_inelastic(after: Array) -> bool:
+    """Whether log A / log x rises by at most 1 from node to node: where a A(x) + b is x its slope is then at most 1."""
+    with np.errstate(all="ignore"):
+        rise = _known(np.diff(np.log(after)) / np.diff(LOG_X))
+    return bool(np.all(rise <= 1 + ROUNDING))
 
 
-def _crosses_once(slopes: Array, rises_last: bool = False) -> bool:
-    """Whether slopes >= 0 at ascending x, but for NaN at the ends, fall, and then, if `rises_last`, rise.
+def _falls_and_rises(slopes: Array) -> bool:
+    """Whether slopes >= 0 along r, but for NaN at the ends, fall and then rise, where they exceed 1.
 
-    On [0, 1], where maps stay below 1, what is steep at the end crosses no more.
+    Where those of the steepest map stay below 1 none crosses from minus to plus, and what is steep up to r = 1, where
+    maps stay below 1, crosses no more.
     """
-    known = np.flatnonzero(~np.isnan(slopes))
-    inner = slopes[known[0] : known[-1] + 1] if known.size else slopes
-    change, size = np.diff(inner), np.maximum(inner[1:], inner[:-1])
-    rise = np.sign(change[np.abs(change) > ROUNDING * size])
-    return bool(np.all(inner >= 0) and np.all(np.diff(rise) >= 0 if rises_last else rise <= 0))
+    steep = np.maximum(_known(slopes), 1.0)
+    change = np.diff(steep)
+    rise = np.sign(change[np.abs(change) > ROUNDING * np.maximum(steep[1:], steep[:-1])])
+    return bool(np.all(_known(slopes) >= 0) and np.all(np.diff(rise) >= 0))
+
+
+def _known(values: Array) -> Array:
+    known = np.flatnonzero(~np.isnan(values))
+    return values[known[0] : known[-1] + 1] if known.size else values
