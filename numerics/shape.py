@@ -21,22 +21,20 @@ SAME = 1e-6
 ROUNDING = 1e-9  # of slopes: a relative rise or fall below this is no bend
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def variance_crosses_once(theory: Theory, squared_gain: float = 1.0) -> bool:
     """Whether the map of q crosses from plus to minus at one q, at every (sigma_m2, sigma_b2).
 
-    Marginalised exactly, r follows the replica map, convex and at most 1.
+    squared_gain: of phi(gain h), whose map takes gain^2 q. Marginalised exactly, r follows the replica map, convex and
+    at most 1.
     """
     if not is_relative(theory.maps.mean_field):
-        q = np.exp(LOG_X)
-        return _is_inelastic(_map_and_slope(theory, q, squared_gain, 0.0)[0])
+        return _is_inelastic(_sampled(theory, 0.0)[0])
     if theory.maps.replica_map is not None:
         return True
-    few = np.exp(LOG_X[::40])
-    alike = [_slopes(theory, few, squared_gain, biases)[0] * _total(theory, biases) for biases in BIASES]
-    same = all(np.allclose(each, alike[0], rtol=SAME, equal_nan=True) for each in alike)
-    slopes = (_slopes(theory, np.exp(LOG_X), squared_gain, biases) for biases in (BIASES[:1] if same else BIASES))
-    return all(any(map(_falls_and_rises, given)) for given in slopes)
+    q = np.exp(LOG_X) / squared_gain
+    given = (_sampled(theory, biases) for biases in _shapes(theory))
+    return all(any(map(_falls_and_rises, _slopes(q, after, squared_gain * slope))) for after, slope in given)
 
 
 @lru_cache(maxsize=256)
@@ -55,20 +53,32 @@ def _means(theory: Theory) -> float:
     return 1.0 if weights.mean_limit is None else float(weights.mean_limit) ** 2
 
 
-def _total(theory: Theory, biases: float) -> float:
-    return float(compile_theory(theory).total_map(np.ones(1), np.array([_means(theory)]), np.array([biases]))[0])
-
-
-def _map_and_slope(theory: Theory, q: Array, squared_gain: float, biases: float) -> tuple[Array, Array]:
-    """The map of the largest sigma_m2 and its slope, at q."""
-    maps, given = compile_theory(theory), (squared_gain * q, np.array([_means(theory)]), np.array([biases]))
+@lru_cache(maxsize=256)
+def _sampled(theory: Theory, biases: float) -> tuple[Array, Array]:
+    """The map of the largest sigma_m2 and its slope, at LOG_X."""
+    maps, given = compile_theory(theory), (np.exp(LOG_X), np.array([_means(theory)]), np.array([biases]))
     with np.errstate(all="ignore"):
-        return maps.variance_map(*given) * np.ones(q.size), squared_gain * maps.variance_slope(*given) * np.ones(q.size)
+        after, slope = maps.variance_map(*given), maps.variance_slope(*given)
+    return after * np.ones(LOG_X.size), slope * np.ones(LOG_X.size)
 
 
-def _slopes(theory: Theory, q: Array, squared_gain: float, biases: float) -> tuple[Array, Array]:
+@lru_cache(maxsize=256)
+def _shapes(theory: Theory) -> tuple[float, ...]:
+    """Biases at which the maps of r have shapes of their own: one, where T' r' less the biases is the same at all."""
+    x, means, maps = np.exp(LOG_X[::40]), np.array([_means(theory)]), compile_theory(theory)
+
+    def overlap(biases: float) -> Array:
+        with np.errstate(all="ignore"):
+            after, total = (each(x, means, np.array([biases])) for each in (maps.variance_slope, maps.total_map))
+            return after * total / (1 + maps.variance_map(x, means, np.array([biases]))) ** 2
+
+    first = overlap(BIASES[0])
+    same = all(np.allclose(overlap(biases), first, rtol=SAME, atol=0, equal_nan=True) for biases in BIASES[1:])
+    return BIASES[:1] if same else BIASES
+
+
+def _slopes(q: Array, after: Array, slope: Array) -> tuple[Array, Array]:
     """dr'/dr, r = q/(1 + q): by the slope of q', and for q > 1 by differences of 1 - r', good to rounding near r = 1."""
-    after, slope = _map_and_slope(theory, q, squared_gain, biases)
     with np.errstate(all="ignore"):
         exact = slope * ((1 + q) / (1 + after)) ** 2
         secants = np.diff(1 / (1 + after)) / np.diff(1 / (1 + q))
