@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meanbits.options import Command, Number, fail, json_option, surrogate_options
+from meanbits.options import PARTS, Command, Number, fail, json_option, surrogate_options
 from meanbits.present import json_text, number
 
 if TYPE_CHECKING:
@@ -16,20 +16,21 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits advise deterministic --depth 30")
 @surrogate_options
-@click.option("--depth", metavar="L", type=click.IntRange(min=1), required=True, help="Layers to train.")
+@click.option("--depth", metavar="L", type=click.IntRange(1, 10**9), required=True, help="Layers to train.")
 @click.option("--sigma-b2", type=Number(low=0), metavar="Y", default=0.001, help="Bias variance, default 0.001.")
 @json_option
 def advise(surrogate: Surrogate, depth: int, sigma_b2: float, as_json: bool) -> None:
     """Whether a depth is trainable, and the initialisation to use.
 
     Two inputs can be told apart down to about six depth scales xi_c. The sigma_m2 of largest xi_c is given, a critical
-    one where there is one; where that does not reach the depth, the gain of the paper form that does.
+    one where there is one; where that does not reach the depth, the gain of the paper form that does. The options name
+    the surrogate on any command line.
     """
     from numerics.advise import advise as advise_initialisation
     from theory.derive import derive
 
     try:
-        advice = advise_initialisation(derive(surrogate), depth, sigma_b2)
+        advice = advise_initialisation(derive(surrogate), depth, sigma_b2, _words())
     except ValueError as error:
         fail(f"{surrogate.name}: {error}; choose another surrogate")
     if as_json:
@@ -40,16 +41,28 @@ def advise(surrogate: Surrogate, depth: int, sigma_b2: float, as_json: bool) -> 
         click.echo(f"\ninstead:\n{_told(advice.instead)}")
 
 
+def _words() -> dict[str, str]:
+    """The words that gave the surrogate, as they were typed."""
+    from theory.compose import DEFAULT
+
+    given = click.get_current_context().params
+    names = ["name", *(option.lstrip("-") for option, *_ in PARTS)]
+    words = {name: given[name] for name in names if given.get(name) is not None}
+    return words or {"name": DEFAULT}
+
+
 def _told(advice: Advice) -> str:
-    verdict = "trainable" if advice.trainable else "not trainable"
-    given = {"surrogate": advice.surrogate.name, f"depth {advice.depth}": verdict, "sigma_m2": number(advice.sigma_m2),
-             "sigma_b2": number(advice.sigma_b2), "gain": None if advice.gain is None else number(advice.gain),
-             "chi_1": number(advice.chi_1), "xi_c": number(advice.xi_c), "6 xi_c": number(advice.reach)}  # fmt: skip
+    verdict = "trainable" if advice.trainable else f"not trainable: {advice.reason}"
+    given = {"surrogate": advice.surrogate.name, f"depth {advice.depth}": verdict, "options": advice.options,
+             "sigma_m2": number(advice.sigma_m2), "sigma_b2": number(advice.sigma_b2),
+             "gain": None if advice.gain is None else number(advice.gain), "chi_1": number(advice.chi_1),
+             "xi_c": number(advice.xi_c), "6 xi_c": number(advice.reach)}  # fmt: skip
     return "\n".join(f"{name:<10} {value}" for name, value in given.items() if value is not None)
 
 
 def _document(advice: Advice) -> dict[str, Any]:
     instead = None if advice.instead is None else _document(advice.instead)
-    return {"surrogate": advice.surrogate.name, "depth": advice.depth, "trainable": advice.trainable,
-            "sigma_m2": advice.sigma_m2, "sigma_b2": advice.sigma_b2, "gain": advice.gain, "chi_1": advice.chi_1,
-            "xi_c": advice.xi_c, "reach": advice.reach, "instead": instead}  # fmt: skip
+    return {"surrogate": advice.surrogate.name, "options": advice.options, "depth": advice.depth,
+            "trainable": advice.trainable, "reason": advice.reason, "sigma_m2": advice.sigma_m2,
+            "sigma_b2": advice.sigma_b2, "gain": advice.gain, "chi_1": advice.chi_1, "xi_c": advice.xi_c,
+            "reach": advice.reach, "instead": instead}  # fmt: skip

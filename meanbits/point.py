@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from theory.derive import Theory
 from theory.surrogates import Surrogate
 
@@ -65,11 +67,17 @@ def evaluate(
     exact_gap = _gap(c, gap)
     T = _total(theory, means, biases, total)
     rest = (means, biases) if T is None else (means, biases, T)
-    gap_out = float(maps.gap_map(exact_gap, q, *rest))
-    c_out = 1 - gap_out
-    if c is not None and 0 < q < math.inf:  # 1 - gap would not keep the digits of a small c
-        c_out = float(maps.correlation_map(c, q, *rest))
-    q_out, chi = float(maps.variance_map(q, *rest)), float(maps.chi_at_gap(exact_gap, q, *rest))
+    with np.errstate(all="ignore"):  # what is lost shows in the results
+        gap_out = float(maps.gap_map(exact_gap, q, *rest))
+        c_out = 1 - gap_out
+        if c is not None and 0 < q < math.inf:  # 1 - gap would not keep the digits of a small c
+            direct = float(maps.correlation_map(c, q, *rest))
+            c_out = c_out if math.isnan(direct) else direct  # 0/0, whose limit the gap map has
+        q_out, chi = float(maps.variance_map(q, *rest)), float(maps.chi_at_gap(exact_gap, q, *rest))
+    lost = {"q_out": q_out, "c_out": c_out, "gap_out": gap_out, "chi": chi}
+    if any(map(math.isnan, lost.values())):
+        names = ", ".join(name for name, value in lost.items() if math.isnan(value))
+        raise InputError(f"--q {q:g}: {names} overflow there; choose a smaller --q")
     return Point(q_out, c_out, gap_out, chi, T)
 
 

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 import sympy as sp
-from scipy.optimize import brentq
 
+from numerics.newton import SLOPE_ROUNDING, Array
+from numerics.search import first_reached, largest
 from numerics.solve import FixedPoint, fixed_point
+from numerics.words import PHI_OF_SIGNS, Words, words_of
 from theory.derive import Theory, derive
 from theory.surrogates import Form, Surrogate, paper_form
 from theory.symbols import h
 
 SCALES = 6  # a depth of 6 xi_c trains: Schoenholz et al. 2017, section 6, and figure 2 of Stamatescu et al. 2020
 BIASES = 1e-3  # the paper's sigma_b2
+DEEPEST = 10**9
 MEANS = 0.8  # sigma_m2 at which a gain is sought: means well off 0, and variance left in the weights
 LARGEST_MEANS = 100.0  # of weights without a bound
 BORDER = 0.99  # of what the weights allow: at 1 they are no longer random, and no step can move them up
 LARGEST_GAIN = 100.0
-GRID = 401
+GRID = 41
+ROUNDING = 1e-9  # of chi_1 at a crossing: more means that it jumps across 1, at a transition of first order
 
 
 @dataclass(frozen=True)
 class Advice:
     """An initialisation and how deep it reaches: reach = 6 xi_c layers, infinite at criticality.
 
-    instead: another form of the surrogate that does train at this depth, where this one does not.
+    fault: why no depth trains, whatever its reach. options: the words that name the surrogate on a command line; None
+    where it has parts without a name. instead: another form of it that does train at this depth, where this one does
+    not.
     """
 
     surrogate: Surrogate
@@ -38,6 +44,8 @@ class Advice:
     gain: float | None
     chi_1: float
     xi_c: float
+    options: str | None = None
+    fault: str | None = None
     instead: Advice | None = None
 
     @property
@@ -47,36 +55,49 @@ class Advice:
 
     @property
     def trainable(self) -> bool:
-        """Whether the depth is within reach."""
-        return self.depth <= self.reach
+        """Whether the depth is within reach, and gradients are there."""
+        return self.fault is None and self.depth <= self.reach
+
+    @property
+    def reason(self) -> str | None:
+        """Why the depth is not trainable."""
+        if self.trainable:
+            return None
+        return self.fault or f"inputs are forgotten within 6 xi_c = {self.reach:.3g} layers"
 
 
-def advise(theory: Theory, depth: int, sigma_b2: float = BIASES) -> Advice:
+def advise(theory: Theory, depth: int, sigma_b2: float = BIASES, words: Words | None = None) -> Advice:
     """The sigma_m2 of largest depth scale at this sigma_b2, critical where one is, and what to use instead if it fails.
 
+    words: the arguments of `theory.compose.compose` that give the surrogate, where they are at hand.
+
     Raises:
-        ValueError: depth below 1, a single layer, or sigma_b2 out of the domain.
+        ValueError: depth out of the domain, a single layer, or sigma_b2 out of the domain.
 
     >>> from theory.compose import compose
     >>> advice = advise(derive(compose("deterministic")), depth=30)
     >>> advice.trainable, round(advice.instead.gain, 3), advice.instead.reach
     (False, 1.462, inf)
     """
-    if depth < 1:
-        raise ValueError(f"depth = {depth}: it must be at least 1")
-    best = _best(theory, depth, sigma_b2)
-    return best if best.trainable else replace(best, instead=_with_gain(theory.surrogate, depth, sigma_b2))
+    if isinstance(depth, bool) or not 1 <= depth <= DEEPEST or depth != int(depth):
+        raise ValueError(f"depth = {depth}: it must be a whole number between 1 and {DEEPEST:g}")
+    given = words_of(theory.surrogate) if words is None else words
+    best = replace(_best(theory, int(depth), sigma_b2), options=_options(given))
+    return best if best.trainable else replace(best, instead=_with_gain(theory.surrogate, int(depth), sigma_b2, given))
 
 
 def _best(theory: Theory, depth: int, sigma_b2: float) -> Advice:
     means = _variances(theory.surrogate)
-    found = fixed_point(theory, means, sigma_b2)
-    at = _crossing(means, found, lambda value: float(fixed_point(theory, value, sigma_b2).chi_1))
-    chosen = float(means[np.argmax(_reached(found))]) if at is None else at
-    return _advice(theory.surrogate, depth, fixed_point(theory, chosen, sigma_b2), is_critical=at is not None)
+
+    def at(values: Array) -> FixedPoint:
+        return fixed_point(theory, values, sigma_b2)
+
+    critical = _critical(at, means)
+    chosen = largest(lambda values: np.abs(at(values).xi_c), means) if critical is None else critical
+    return _advice(theory.surrogate, depth, at(np.float64(chosen)), is_critical=critical is not None)
 
 
-def _with_gain(surrogate: Surrogate, depth: int, sigma_b2: float) -> Advice | None:
+def _with_gain(surrogate: Surrogate, depth: int, sigma_b2: float, words: Words | None) -> Advice | None:
     """The same network in paper form, at the gain that makes it critical; None where it has no such form."""
     treatment = surrogate.treatment
     if (
@@ -88,14 +109,13 @@ def _with_gain(surrogate: Surrogate, depth: int, sigma_b2: float) -> Advice | No
     phi = sp.erf(h / sp.sqrt(2)) if surrogate.form.phi is None else surrogate.form.phi
     means = MEANS * float(surrogate.weights.mean_limit) ** 2
     unit = derive(_in_paper_form(surrogate, paper_form(phi, sp.S.One)))
-    gains = np.geomspace(1 / LARGEST_GAIN, LARGEST_GAIN, GRID)
-    found = fixed_point(unit, means, sigma_b2, gains)
-    gain = _crossing(gains, found, lambda value: float(fixed_point(unit, means, sigma_b2, value).chi_1))
+    gain = _critical(lambda gains: fixed_point(unit, means, sigma_b2, gains),
+                     np.geomspace(1 / LARGEST_GAIN, LARGEST_GAIN, GRID))  # fmt: skip
     if gain is None:
         return None
-    form = paper_form(phi, sp.Rational(str(gain)))
     found = fixed_point(unit, means, sigma_b2, gain)
-    return _advice(_in_paper_form(surrogate, form), depth, found, is_critical=True)
+    named = _in_paper_form(surrogate, paper_form(phi, sp.Rational(repr(gain))))
+    return replace(_advice(named, depth, found, is_critical=True), options=_options(_with_form(words, gain)))
 
 
 def _in_paper_form(surrogate: Surrogate, form: Form) -> Surrogate:
@@ -104,7 +124,24 @@ def _in_paper_form(surrogate: Surrogate, form: Form) -> Surrogate:
     )
 
 
-def _variances(surrogate: Surrogate) -> np.ndarray:
+def _with_form(words: Words | None, gain: float) -> Words | None:
+    """Words for the paper form at a gain, of the phi that is there or of that of signs."""
+    if words is None:
+        return None
+    phi = (words.get("phi") or "tanh") if words.get("form") == "paper" or words.get("phi") else PHI_OF_SIGNS
+    return {**words, "form": "paper", "phi": phi, "gain": repr(gain)}
+
+
+def _options(words: Words | None) -> str | None:
+    """Words of a command line, quoted where a shell needs it."""
+    if words is None:
+        return None
+    given = {name: value for name, value in words.items() if value is not None}
+    name = [given.pop("name")] if "name" in given else []
+    return shlex.join([*name, *(word for option, value in given.items() for word in (f"--{option}", value))])
+
+
+def _variances(surrogate: Surrogate) -> Array:
     """Where to look for sigma_m2: all that the weights allow."""
     weights = surrogate.weights
     if weights.mean_square is not None:
@@ -114,22 +151,31 @@ def _variances(surrogate: Surrogate) -> np.ndarray:
     return np.linspace(0, BORDER * float(weights.mean_limit) ** 2, GRID)
 
 
-def _crossing(values: np.ndarray, found: FixedPoint, chi_1: Callable[[float], float]) -> float | None:
-    """The largest value at which chi_1 rises through 1."""
-    pairs = pairwise(zip(values, np.atleast_1d(found.chi_1), strict=True))
-    brackets = [(low, high) for (low, before), (high, after) in pairs if before < 1 <= after < np.inf]
-    if not brackets:
-        return None
-    low, high = map(float, brackets[-1])
-    return float(brentq(lambda value: chi_1(value) - 1, low, high, xtol=1e-15, rtol=1e-15))
-
-
-def _reached(found: FixedPoint) -> np.ndarray:
-    return np.abs(np.atleast_1d(found.xi_c))
+def _critical(at: Callable[[Array], FixedPoint], values: Array) -> float | None:
+    """The largest value at which chi_1 rises to 1, where it does not jump, to the last digit."""
+    chi_1 = np.atleast_1d(at(values).chi_1)
+    rising = np.flatnonzero((chi_1[:-1] < 1) & (chi_1[1:] >= 1) & (chi_1[1:] < np.inf))
+    for each in rising[::-1]:
+        found = first_reached(lambda inner: at(inner).chi_1 >= 1, float(values[each]), float(values[each + 1]))
+        sides = np.abs(at(np.array(found)).chi_1 - 1)
+        if np.min(sides) <= ROUNDING:
+            return found[int(np.argmin(sides))] if sides[1] > SLOPE_ROUNDING else found[1]
+    return None
 
 
 def _advice(surrogate: Surrogate, depth: int, found: FixedPoint, is_critical: bool) -> Advice:
     form = surrogate.form
     gain = float(form.gain) if form.name == "paper" else None
     xi_c = np.inf if is_critical else float(found.xi_c)
-    return Advice(surrogate, depth, float(found.sigma_m2), float(found.sigma_b2), gain, float(found.chi_1), xi_c)
+    point = float(found.sigma_m2), float(found.sigma_b2), gain, float(found.chi_1), xi_c
+    return Advice(surrogate, depth, *point, fault=_fault(surrogate, found))
+
+
+def _fault(surrogate: Surrogate, found: FixedPoint) -> str | None:
+    """Why gradients do not train, whatever the depth scale."""
+    if np.isinf(found.chi_1):
+        return (f"no gradient: {surrogate.neurons.name} neurons jump and are flat elsewhere, and their networks are "
+                "chaotic, chi_1 = inf; marginalise the field, or use smooth neurons")  # fmt: skip
+    if np.isinf(found.q) and found.dq < 1 - SLOPE_ROUNDING:
+        return "the field variance grows from layer to layer without bound; choose other neurons"
+    return None

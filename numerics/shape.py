@@ -1,7 +1,7 @@
-"""Which variance maps cross the diagonal once, whatever the variances of means and biases: those by their curvature.
+"""Which variance maps cross the diagonal once, whatever the variances of means and biases.
 
-At given biases r' = Q'/T' is a A(r) + b, a, b >= 0, in r = Q/T where the field is marginalised, T' is a A(T) + b in T
-where it is not: the slope along one such map has the shape of all.
+At given biases r' = Q'/T' is a A(r) + b in r = Q/T where the field is marginalised, T' is a A(T) + b in T, with a, b >=
+0: what is true of the slope or of the elasticity d log A / d log x of one map is true of all.
 """
 
 from __future__ import annotations
@@ -16,62 +16,94 @@ from theory.correlation import is_relative
 from theory.derive import Theory
 
 LOG_X = np.concatenate([np.arange(-340, -46, 14), np.arange(-46, 46, 0.5), np.arange(46, 341, 14)])
-BIASES = (0.0, 1e-6, 1e-3, 0.03, 0.3, 1.0, 10.0, 1e3, 1e6)
+BIASES = (0.0, 1e-6, 1e-3, 0.03, 0.3, 1.0, 10.0, 1e3, 1e6)  # where the shape may depend on them
+SAME = 1e-6
 ROUNDING = 1e-9  # of slopes: a relative rise or fall below this is no bend
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def variance_crosses_once(theory: Theory, squared_gain: float = 1.0) -> bool:
     """Whether the map of q crosses from plus to minus at one q, at every (sigma_m2, sigma_b2).
 
-    Marginalised exactly, r follows the replica map, convex and at most 1.
+    squared_gain: of phi(gain h), whose map takes gain^2 q. Marginalised exactly, r follows the replica map, convex and
+    at most 1.
     """
-    relative = is_relative(theory.maps.mean_field)
-    if relative and theory.maps.replica_map is not None:
+    if not is_relative(theory.maps.mean_field):
+        return _is_inelastic(_sampled(theory, 0.0)[0])
+    if theory.maps.replica_map is not None:
         return True
-    maps, q = compile_theory(theory), np.exp(LOG_X)
-    for biases in BIASES:
-        given = squared_gain * q, np.array([_means(theory)]), np.array([biases])
-        with np.errstate(all="ignore"):
-            slope = squared_gain * maps.variance_slope(*given) * np.ones(q.size)
-            along = ((1 + q) / (1 + maps.variance_map(*given))) ** 2 if relative else 1.0
-        if not (_bends_up_last if relative else _is_concave)(slope * along):
-            return False
-    return True
+    q = np.exp(LOG_X) / squared_gain
+    given = (_sampled(theory, biases) for biases in _shapes(theory))
+    return all(any(map(_falls_and_rises, _slopes(q, after, squared_gain * slope))) for after, slope in given)
 
 
 @lru_cache(maxsize=256)
 def total_crosses_once(theory: Theory) -> bool:
     """Whether the map of T crosses from plus to minus at one T, at every (sigma_m2, sigma_b2)."""
-    T = np.exp(LOG_X)
+    T, maps, given = np.exp(LOG_X), compile_theory(theory), (np.array([_means(theory)]), np.zeros(1))
     with np.errstate(all="ignore"):
-        slope = compile_theory(theory).total_slope(T, np.array([_means(theory)]), np.zeros(1)) * np.ones(T.size)
-    return _is_concave(slope)
+        return _is_inelastic(maps.total_map(T, *given) * np.ones(T.size))
 
 
 def _means(theory: Theory) -> float:
+    """The largest sigma_m2, or 1 where none is."""
     weights = theory.surrogate.weights
     if weights.mean_square is not None:
         return float(weights.mean_square)
     return 1.0 if weights.mean_limit is None else float(weights.mean_limit) ** 2
 
 
-def _bends_up_last(slopes: Array) -> bool:
-    """Concave, convex, or concave and then convex: on [0, 1], where maps stay below 1, that leaves one crossing."""
-    rise = _rise(slopes)
-    return rise is not None and bool(np.all(np.diff(rise[rise != 0]) >= 0))
+@lru_cache(maxsize=256)
+def _sampled(theory: Theory, biases: float) -> tuple[Array, Array]:
+    """The map of the largest sigma_m2 and its slope, at LOG_X."""
+    maps, given = compile_theory(theory), (np.exp(LOG_X), np.array([_means(theory)]), np.array([biases]))
+    with np.errstate(all="ignore"):
+        after, slope = maps.variance_map(*given), maps.variance_slope(*given)
+    return after * np.ones(LOG_X.size), slope * np.ones(LOG_X.size)
 
 
-def _is_concave(slopes: Array) -> bool:
-    rise = _rise(slopes)
-    return rise is not None and bool(np.all(rise <= 0))
+@lru_cache(maxsize=256)
+def _shapes(theory: Theory) -> tuple[float, ...]:
+    """Biases at which the maps of r have shapes of their own: one, where T' r' less the biases is the same at all."""
+    x, means, maps = np.exp(LOG_X[::40]), np.array([_means(theory)]), compile_theory(theory)
+
+    def overlap(biases: float) -> Array:
+        with np.errstate(all="ignore"):
+            after, total = (each(x, means, np.array([biases])) for each in (maps.variance_slope, maps.total_map))
+            return after * total / (1 + maps.variance_map(x, means, np.array([biases]))) ** 2
+
+    first = overlap(BIASES[0])
+    same = all(np.allclose(overlap(biases), first, rtol=SAME, atol=0, equal_nan=True) for biases in BIASES[1:])
+    return BIASES[:1] if same else BIASES
 
 
-def _rise(slopes: Array) -> Array | None:
-    """Signs of the changes of slopes along ascending x, but for NaN at the ends; None if any falls below 0 or is NaN."""
-    known = np.flatnonzero(~np.isnan(slopes))
-    inner = slopes[known[0] : known[-1] + 1] if known.size else slopes
-    if not np.all(inner >= 0):
-        return None
-    change, size = np.diff(inner), np.maximum(inner[1:], inner[:-1])
-    return np.where(np.abs(change) > ROUNDING * size, np.sign(change), 0.0)
+def _slopes(q: Array, after: Array, slope: Array) -> tuple[Array, Array]:
+    """dr'/dr, r = q/(1 + q): by the slope of q', and for q > 1 by differences of 1 - r', good to rounding near r = 1."""
+    with np.errstate(all="ignore"):
+        exact = slope * ((1 + q) / (1 + after)) ** 2
+        secants = np.diff(1 / (1 + after)) / np.diff(1 / (1 + q))
+    return exact, np.where(q > 1, np.append(np.nan, secants), exact)
+
+
+def _is_inelastic(after: Array) -> bool:
+    """Whether log A / log x rises by at most 1 from node to node: where a A(x) + b is x its slope is then at most 1."""
+    with np.errstate(all="ignore"):
+        rise = _known(np.diff(np.log(after)) / np.diff(LOG_X))
+    return bool(np.all(rise <= 1 + ROUNDING))
+
+
+def _falls_and_rises(slopes: Array) -> bool:
+    """Whether slopes >= 0 along r, but for NaN at the ends, fall and then rise, where they exceed 1.
+
+    Where those of the steepest map stay below 1 none crosses from minus to plus, and what is steep up to r = 1, where
+    maps stay below 1, crosses no more.
+    """
+    steep = np.maximum(_known(slopes), 1.0)
+    change = np.diff(steep)
+    rise = np.sign(change[np.abs(change) > ROUNDING * np.maximum(steep[1:], steep[:-1])])
+    return bool(np.all(_known(slopes) >= 0) and np.all(np.diff(rise) >= 0))
+
+
+def _known(values: Array) -> Array:
+    known = np.flatnonzero(~np.isnan(values))
+    return values[known[0] : known[-1] + 1] if known.size else values

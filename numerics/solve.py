@@ -17,6 +17,7 @@ from numerics.scan import FixedPoints, NoFixedPointError, scanned_fixed_points
 from numerics.settle import put_back, settled
 from numerics.shape import total_crosses_once, variance_crosses_once
 from numerics.tables import TOLERANCE, is_costly, tabulated
+from theory.compose import LARGEST as LARGEST_GAIN
 from theory.correlation import is_relative
 from theory.derive import Theory
 
@@ -251,13 +252,14 @@ def _relative_gain(theory: Theory, gain: ArrayLike | None) -> Array:
         return np.ones(())
     if form.name != "paper":
         raise ValueError(f"{theory.surrogate.name}: form {form.name} has no gain; use form paper")
-    if not np.all((np.asarray(gain) > 0) & np.isfinite(gain)):
-        raise ValueError("gains must be finite and > 0")
-    return np.asarray(gain, np.float64) / float(form.gain)
+    sizes = np.asarray(gain, np.float64)
+    if not np.all((sizes >= 1 / LARGEST_GAIN) & (sizes <= LARGEST_GAIN)):
+        raise ValueError(f"gains must lie between {1 / LARGEST_GAIN:g} and {LARGEST_GAIN:g}")
+    return sizes / float(form.gain)
 
 
 def _fraction(q: Array) -> Array:
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return 1 / (1 + 1 / q)
 
 

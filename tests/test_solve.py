@@ -196,7 +196,7 @@ def test_depth_scales_at_the_ends() -> None:
 
 @pytest.mark.parametrize(("means", "biases", "gain", "message"), [
     (1.1, 0.0, None, r"sigma_m2 must be in \[0, 1\]"), (0.5, -1.0, None, "sigma_b2 must be finite"),
-    (0.5, 0.1, 0.0, "gains must be finite"),
+    (0.5, 0.1, 0.0, "gains must lie between"), (0.5, 0.1, 1e308, "gains must lie between"),
 ])  # fmt: skip
 def test_parameters_out_of_the_domain_are_refused(
     means: float, biases: float, gain: float | None, message: str

@@ -113,9 +113,14 @@ def damped_sinh(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
 
 
 def exp_erfc(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
-    """exp(a) erfc(b), finite wherever the product is; a and b broadcast. For b > 0 it is exp(a - b^2) erfcx(b)."""
+    """exp(a) erfc(b), finite wherever the product is; a and b broadcast. For b > 0 it is exp(a - b^2) erfcx(b).
+
+    There a difference a - b^2 of a few ulp, that of two formulas for one value, counts as 0.
+    """
     x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     positive = np.maximum(y, 0.0)
-    with np.errstate(over="ignore"):  # y^2 = inf means the limit 0
-        root = np.exp((x - positive * positive) / 2)
+    with np.errstate(over="ignore", invalid="ignore"):  # y^2 = inf means the limit 0
+        square = positive * positive
+        rest = np.where(np.abs(x - square) <= 8 * np.finfo(np.float64).eps * square, 0.0, x - square)
+        root = np.exp(rest / 2)
     return (root * np.where(y > 0, special.erfcx(positive), special.erfc(y)) * root)[()]

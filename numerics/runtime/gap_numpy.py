@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import special
 
-from numerics.runtime.gaussian_numpy import Elementwise, gaussian_mean
+from numerics.runtime.gaussian_numpy import Elementwise, beyond_overflow, gaussian_mean
 from numerics.runtime.quadrature_numpy import Real, batches, flat_points
 
 
@@ -77,7 +77,7 @@ def slope_pair(
     scale: np.ndarray,
 ) -> np.ndarray:
     """E slope(u) slope(sign v) at correlation cos(2 atan(tangent)) >= 0, off the jumps of slope at 0; all (n,)."""
-    sigma, value = np.sqrt(variance), np.full(variance.shape, np.nan)
+    sigma, value, slope = np.sqrt(variance), np.full(variance.shape, np.nan), beyond_overflow(slope)
     sharpness = np.maximum(100 * sigma / scale, 10.0)
     across = tangent / np.sqrt(1 + tangent**2)
     resolved = sharpness * across > 2

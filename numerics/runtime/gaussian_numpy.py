@@ -9,6 +9,39 @@ from numerics.runtime.quadrature_numpy import Real, batches, correlations, flat_
 Elementwise = Callable[..., np.ndarray]  # (u, *parameters) -> value, all of one shape
 
 
+def beyond_overflow(f: Elementwise) -> Elementwise:
+    """f which, where its factors overflow to infinity times 0 or over infinity, keeps what it has settled to.
+
+    That is its value at the largest power of 2 before, if that is 0 but for 1e-100 or a constant; otherwise NaN stays.
+    """
+
+    def settled(u: np.ndarray, *parameters: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = np.asarray(f(u, *parameters))
+            if not np.isnan(value).any():
+                return value
+            value, u, *p = (np.array(each) for each in np.broadcast_arrays(value, u, *parameters))
+            lost = np.isnan(value) & ~np.isnan(u)
+            value[lost] = last_value(f, u[lost], [each[lost] for each in p])
+        return value
+
+    return settled
+
+
+def last_value(f: Elementwise, u: np.ndarray, p: list[np.ndarray]) -> np.ndarray:
+    """f at the largest power of 2 below |u| where it is a number, on the side of u; NaN if it varies there; (n,)."""
+    last, left = np.full(u.shape, np.nan), np.ones(u.shape, bool)
+    for power in 2.0 ** np.arange(20, -41, -1):
+        at = np.copysign(power, u)
+        now, half = (np.broadcast_to(f(x, *p), u.shape) for x in (at, at / 2))
+        settled = (np.abs(now) < 1e-100) | (np.abs(now - half) <= 8 * np.finfo(np.float64).eps * np.abs(now))
+        first = left & (power < np.abs(u)) & ~np.isnan(now)
+        last[first & settled], left = now[first & settled], left & ~first
+        if not left.any():
+            break
+    return last
+
+
 def gaussian_mean(f: Elementwise, mean: Real, variance: Real, *parameters: Real, scale: Real = 1.0) -> np.ndarray:
     """E f(u, *parameters) for u ~ N(mean, variance), variance >= 0; the arguments broadcast.
 
@@ -17,6 +50,7 @@ def gaussian_mean(f: Elementwise, mean: Real, variance: Real, *parameters: Real,
     the difference of two densities, hence its digits as mean -> 0. NaN gives NaN.
     """
     shape, (m, v, finest, *p) = flat_points(mean, variance, scale, *parameters)
+    f = beyond_overflow(f)
     if np.any(v < 0):
         raise ValueError(f"gaussian_mean: variance {np.nanmin(v)} is negative; give numbers >= 0")
     sigma, reach = np.sqrt(v), 50.0 if np.any(m) else 10.0
@@ -104,7 +138,8 @@ def gaussian_pair(
     sigma, rho, value = np.sqrt(v), correlations(rho), np.full(v.shape, np.nan)
     sharpness = np.maximum(100 * sigma / finest, 10.0)
     unresolved = sharpness * np.sqrt(1 - np.abs(rho)) < 3
-    orders = ((f, g),) if f is g else ((f, g), (g, f))
+    pair = (beyond_overflow(f), beyond_overflow(g))
+    orders = (pair[:1] * 2,) if f is g else (pair, pair[::-1])
     for folded, chosen in ((signs_together, ~unresolved), (signs_apart, unresolved)):
         points = np.flatnonzero(chosen)
         for rule, part in batches(lambda s: half_line_rule(s, 4.0, 10.0), sharpness[points], 2):
