@@ -17,10 +17,10 @@ from theory.gap import Portion, Scaled, alike, fall, growth, slope, unlike
 from theory.gaussian import GaussianExpectation
 from theory.open_nodes import GaussianDifference, GaussianSlope
 from theory.overlap import AtExtremes
-from theory.pieces import pieces, switches_branches
+from theory.pieces import pieces, slope_between_breaks, switches_branches
 from theory.special import BoxApart, BoxProbability, ClipCovariance, ClipDifference, ExpErfc
 from theory.symbols import Sigma, T, c, gap, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, u, v
-from theory.tidy import tidy_rational, tidy_slope
+from theory.tidy import tidy_rational
 
 if TYPE_CHECKING:
     from numerics.emit import EmittedFunction
@@ -135,9 +135,8 @@ class ModuleWriter:
         name, edges = ("difference" if isinstance(node, GaussianDifference) else "slope"), edges_of(integrand)
         values = ", ".join(map(self.printer.source, law))
         if edges is None:
-            slope = tidy_slope(integrand.diff(u), u)
-            slope = pieces(integrand).slope.expression if slope.has(sp.Heaviside, sp.DiracDelta) else slope
-            return f"gaussian_{name}({self._integrand(integrand)}, {values}, slope={self._integrand(slope)})"
+            slope = self._integrand(slope_between_breaks(integrand))
+            return f"gaussian_{name}({self._integrand(integrand)}, {values}, slope={slope})"
         cut = pieces(integrand)
         jumps = tuple((float(at), float(rise)) for at, rise in cut.jumps)
         slope = self._integrand(cut.slope.expression)

@@ -9,6 +9,7 @@ import sympy as sp
 from theory.gaussian import GaussianExpectation, evaluate_all
 from theory.gaussian_closing import flatten_all
 from theory.meanfield import MeanField
+from theory.piecewise_overlap import PiecewiseMean, PiecewiseOverlap
 from theory.symbols import A, B, C, D, Q, Q_ab, T, c, overlap, q
 from theory.tidy import tidy, tidy_rational
 from theory.trace import Assumption, Formula, Step
@@ -110,11 +111,14 @@ def _ratio(numerator: Formula, denominator: Formula) -> Formula:
 def _slope(formula: Formula, variable: sp.Symbol) -> Formula:
     """The derivative by Stein's and Price's theorems, expectations flattened first so that few covariances vary.
 
-    That of what no rule closes stays as it is: numbers come from `theory.gap`.
+    That of what no rule closes stays as it is: numbers come from `theory.gap`. The overlap of piecewise linear neurons
+    knows its own derivatives, of which Price's theorem would write a term for each pair of breaks.
     """
     definition = flatten_all(formula.definition).diff(variable)
     if formula.closed.has(GaussianExpectation):
         return Formula(definition, definition)
+    if formula.closed.has(PiecewiseOverlap, PiecewiseMean):
+        return Formula(definition, tidy_rational(formula.closed.diff(variable)))
     return Formula(definition, tidy_rational(evaluate_all(definition)))
 
 

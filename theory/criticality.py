@@ -11,7 +11,7 @@ from theory.gaussian import GaussianExpectation, evaluate_all, expectation
 from theory.gaussian_closing import flatten_all
 from theory.open_nodes import GaussianSlope
 from theory.overlap import overlap_of
-from theory.pieces import pieces
+from theory.pieces import pieces, slope_between_breaks
 from theory.symbols import T, c, q, sigma_b2, sigma_m2
 from theory.tidy import root_of_linear, tidy, tidy_rational
 from theory.trace import Assumption, Step
@@ -83,10 +83,9 @@ def _open_slope(maps: Maps) -> sp.Expr:
         return evaluate_all(flatten_all(maps.overlap.definition).diff(c).subs(c, 1))
     if found.correlation != 1:
         return GaussianSlope(found.function, found.variance, tidy_rational(1 - found.correlation)) * found.correlation
-    cut = pieces(found.function)
-    if cut.jumps:
+    if pieces(found.function).jumps:
         return sp.oo
-    return found.variance * evaluate_all(expectation(cut.slope.expression**2, 0, found.variance))
+    return found.variance * evaluate_all(expectation(slope_between_breaks(found.function) ** 2, 0, found.variance))
 
 
 def _curve(maps: Maps, slope: sp.Expr, alignment: sp.Expr) -> tuple[tuple[sp.Expr, sp.Expr] | None, sp.Expr]:

@@ -17,6 +17,9 @@ from theory.symbols import Q, Q_ab, T, c, q, u, v
 from theory.tidy import simplified_almost_everywhere, tidy, tidy_rational
 
 
+MOST_TERMS = 40  # of an integrand that rules are tried on one by one
+
+
 @lru_cache(maxsize=4096)
 def evaluate(node: GaussianExpectation) -> sp.Expr:
     """The closed form of an expectation, or the simplest expectation equal to it that no rule closes."""
@@ -83,6 +86,8 @@ def close(node: GaussianExpectation) -> sp.Expr | None:
     whole = next((value for rule in WHOLE if (value := rule(node, close)) is not None), None)
     if whole is not None:
         return constant * whole
+    if _terms(integrand) > MOST_TERMS:
+        return None
     total = sp.S.Zero
     for term in sp.Add.make_args(_as_sum_of_products(integrand)):
         coefficient, rest = term.as_independent(*BOUND, as_Add=False)
@@ -91,6 +96,12 @@ def close(node: GaussianExpectation) -> sp.Expr | None:
             return None
         total += coefficient * value
     return constant * total
+
+
+def _terms(integrand: sp.Expr) -> int:
+    """How many products an integrand expands to."""
+    factors = (factor.as_base_exp() for factor in sp.Mul.make_args(integrand))
+    return sp.prod(len(base.args) ** int(power) for base, power in factors if base.is_Add and power.is_Integer and power > 0)
 
 
 def _close_product(node: GaussianExpectation) -> sp.Expr | None:
@@ -115,8 +126,11 @@ def _cancels(node: GaussianExpectation, closed: sp.Expr) -> bool:
 
 
 def _loses_digits(total: sp.Expr, point: dict[sp.Symbol, float]) -> bool:
-    terms = [complex(term.subs(point).evalf()) for term in total.args]
-    return abs(sum(terms)) < max(map(abs, terms)) / 1000
+    try:
+        terms = [complex(term.subs(point).evalf()) for term in total.args]
+        return abs(sum(terms)) < max(map(abs, terms)) / 1000
+    except OverflowError:
+        return True
 
 
 def _as_sum_of_products(integrand: sp.Expr) -> sp.Expr:

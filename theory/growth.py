@@ -8,7 +8,7 @@ from theory.gaussian import GaussianExpectation, evaluate_all, expectation
 from theory.gaussian_closing import normalise
 from theory.limits import Ratios, infinite_growth, vanishing_growth
 from theory.overlap import AtExtremes, Overlap, parted, slope_at
-from theory.pieces import pieces
+from theory.pieces import pieces, slope_between_breaks
 from theory.symbols import gap, q, u
 from theory.tidy import tidy_rational
 
@@ -39,7 +39,7 @@ def mean_growth(second: sp.Expr, variance: sp.Expr, state: sp.Symbol) -> sp.Expr
     if not closed.has(GaussianExpectation):
         return tidy_rational(evaluate_all(expectation(second, 0, variance).diff(state)))
     found = pieces(second)
-    total = normalise(expectation(u * found.slope.expression, 0, spread))
+    total = normalise(expectation(u * slope_between_breaks(second), 0, spread))
     for at, rise in found.jumps:
         total += at * rise * sp.exp(-(at**2) / (2 * spread)) / sp.sqrt(2 * sp.pi * spread)
     return (total / (2 * spread)).subs(spread, variance) * variance.diff(state)

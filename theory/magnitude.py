@@ -10,6 +10,7 @@ import sympy as sp
 from scipy.special import erfcx
 
 from theory.errors import FormulaError, shown
+from theory.special import Softplus, softplus
 
 
 class Magnitude(NamedTuple):

@@ -11,6 +11,7 @@ import sympy as sp
 from theory.breaks import branches
 from theory.special import Box, HardTanh, Softplus
 from theory.symbols import h, u
+from theory.tidy import tidy_slope
 
 CUT = (sp.Piecewise, sp.Min, sp.floor, sp.ceiling, sp.Heaviside)
 NOTHING = 1e-14  # of a difference of two branches at a break that is no exact number
@@ -68,6 +69,13 @@ def pieces(function: sp.Expr) -> Pieces:
     (0, 2, 0)
     """
     return Pieces(*branches(function, u))
+
+
+def slope_between_breaks(function: sp.Expr) -> sp.Expr:
+    """The derivative of a function of u between its breaks: as it stands where that has no deltas, else by pieces."""
+    slope = tidy_slope(function.diff(u), u)
+    by_pieces = slope.has(sp.DiracDelta, sp.Heaviside) or switches_branches(function)
+    return pieces(function).slope.expression if by_pieces else slope
 
 
 def cut_at_breaks(function: sp.Expr) -> sp.Expr:

@@ -20,7 +20,7 @@ ALREADY_CLOSED = (sp.sign, HardTanh, Box)  # alone: the arcsine law, and the law
 def piecewise_linear(node: GaussianExpectation, _: object) -> sp.Expr | None:
     """f(u) f(v), both of mean 0 and of one variance, by `PiecewiseOverlap`; F(u) by erfs and exponentials.
 
-    Not what older rules close as well: functions of one variable that break at 0 alone, and f a sign, hard tanh, relu.
+    Not what older rules close as well: functions of one variable that break at 0 alone, steps there, hard tanh, relu.
     """
     return _of_pair(node) if node.is_pair else _of_one(node)
 
@@ -32,7 +32,7 @@ def _of_pair(node: GaussianExpectation) -> sp.Expr | None:
         return None
     found = None if _is_already_closed(function) else pieces_of(function, u)
     shape = None if found is None else shape_of(found)
-    if found is None or shape is None or not found.breaks:
+    if found is None or shape is None or not found.breaks or (found.degree == 0 and found.breaks == (0,)):
         return None
     return PiecewiseOverlap(shape, variance, tidy_rational(covariance / variance))
 

@@ -9,6 +9,7 @@ import sympy as sp
 from theory.symbols import C, D, Q, Q_ab, Sigma, T, c, gap, overlap, q, sigma_b2, sigma_m2, u, v
 
 NESTING = (q, T, Q, Sigma, D, sigma_m2, sigma_b2)
+MOST_SYMBOLS, MOST_OPERATIONS = 10, 400
 NOTHING = 1e-14  # of the value at a root that is no exact number
 SIGNED = (c, C, Q_ab, overlap, gap)
 
@@ -24,8 +25,13 @@ def tidy(expression: sp.Expr) -> sp.Expr:
 
 
 def tidy_rational(expression: sp.Expr) -> sp.Expr:
-    """One fraction, numerator and denominator factored and nested; functions, roots, expectations left as they are."""
+    """One fraction, numerator and denominator factored and nested; functions, roots, expectations left as they are.
+
+    So are long expressions: the cost of a factor grows fast with the number of symbols.
+    """
     masked, opaque = _masked(expression)
+    if len(masked.free_symbols) > MOST_SYMBOLS or masked.count_ops() > MOST_OPERATIONS:
+        return expression
     return _factored(masked).xreplace(opaque)
 
 

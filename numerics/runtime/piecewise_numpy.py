@@ -12,7 +12,7 @@ import numpy as np
 
 from numerics.runtime.logistic_numpy import distances
 from numerics.runtime.quadrature_numpy import Real, correlations, flat_points
-from numerics.runtime.strips_numpy import Shape, panel_rule, correlation_integrals, threshold_pairs
+from numerics.runtime.strips_numpy import Shape, strip_rule, correlation_integrals, threshold_pairs
 
 
 @cache
@@ -50,7 +50,7 @@ def mirrored_lines(shape: Shape) -> list[tuple[float, float, tuple[float, float]
 
 def interval_moments(start: np.ndarray, end: np.ndarray, count: int = 3) -> np.ndarray:
     """Integrals of (z - start)^k over 0 <= start < z < end with the standard normal density, k < count: (count, n)."""
-    t, w = panel_rule(2)
+    t, w = strip_rule(2)
     width = np.minimum(end - start, 84 / (start + np.sqrt(start * start + 84)))
     z = width * t
     density = width * w * np.exp(-z * (start + z / 2)) * (np.exp(-start * start / 2) / np.sqrt(2 * np.pi))
