@@ -156,7 +156,7 @@ def _theory(surrogate: Theory | Surrogate | str) -> Theory:
 
 def _backend(name: str) -> Backend:
     from numerics.backends import BACKENDS
-    from theory.compose import nearest
+    from theory.options import nearest
 
     known = {backend.name: backend for backend in BACKENDS}
     if name not in known:

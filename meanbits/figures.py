@@ -155,7 +155,7 @@ FIGURES: MappingProxyType[str, FigureKind] = MappingProxyType({kind.id: kind for
 
 def figure_kind(name: str) -> FigureKind:
     """The figure of this id; an unknown one is refused with the nearest."""
-    from theory.compose import nearest
+    from theory.options import nearest
 
     if name not in FIGURES:
         fail(f"unknown figure '{name}'{nearest(name, FIGURES)}")

@@ -24,6 +24,7 @@ from theory.probes import at_some_value
 from theory.symbols import Sigma, h, hbar, mean_weight, u
 
 VALUES, SLOPES = 1e-9, 1e-6  # relative: what the reference is sure of, and what differences of it are
+SURE = 1e-11  # relative, of the reference
 STEP = 2.0**-8  # of differences, fourth order
 STATES = ((0.37, 0.6, 0.8), (2.6, -0.45, 3.1))  # q, c and, where it is free, T
 MEANS, BIASES = 0.41, 0.07  # sigma_m2 as a part of what the weights allow, sigma_b2
@@ -88,19 +89,19 @@ class Definition:
 
     def total(self, T: float) -> float:
         """T'."""
-        square = _sure(expectation(self.second, T, knots=self.knots))
+        square = _sure(expectation(self.second, T, knots=self.knots, rtol=SURE))
         return self.rho * square + self.sigma_b2
 
     def overlap(self, T: float, correlation: float) -> float:
         """E m(u) m(v)."""
-        return _sure(pair_expectation(self.mean, self.mean, T, correlation, knots=self.knots))
+        return _sure(pair_expectation(self.mean, self.mean, T, correlation, knots=self.knots, rtol=SURE))
 
     def fields(self, q: float, c: float, T: float) -> tuple[float, float, float]:
         """Q', D' and Q_ab'."""
         if self.own is not None:
             neuron = self.own(T / (1 + q))
             knots = tuple(knot * np.sqrt(T / (1 + q)) for knot in self.knots)
-            square, product = (_sure(pair_expectation(neuron, neuron, T * q / (1 + q), each, knots=knots))
+            square, product = (_sure(pair_expectation(neuron, neuron, T * q / (1 + q), each, knots=knots, rtol=SURE))
                                for each in (1.0, c))  # fmt: skip
         else:
             share = q / (1 + q) if self.relative else 1.0

@@ -8,7 +8,7 @@ from functools import lru_cache
 import mpmath
 import sympy as sp
 
-from theory.compose import nearest
+from theory.options import nearest
 from theory.symbols import mean_weight, sigma_m2
 
 scale = sp.Symbol("s", positive=True)

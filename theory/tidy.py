@@ -48,8 +48,10 @@ def root_of_linear(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
 def tidy_slope(slope: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     """A derivative almost everywhere, over one denominator: 1/(1+|u|) - |u|/(1+|u|)^2 would cancel far out."""
     slope = simplified_almost_everywhere(slope).subs(variable * sp.sign(variable), sp.Abs(variable))
-    has_denominator = sp.fraction(sp.together(slope))[1].has(variable)
-    return sp.factor(slope) if has_denominator and slope.is_Add else slope
+    masked, opaque = _masked(slope)
+    denominator = sp.fraction(sp.together(masked))[1]
+    has_denominator = denominator.xreplace(opaque).has(variable)
+    return sp.factor(masked).xreplace(opaque) if has_denominator and slope.is_Add else slope
 
 
 def simplified_almost_everywhere(expression: sp.Expr) -> sp.Expr:

@@ -14,7 +14,7 @@ from experiments.claims.lrt_claims import LRT_CLAIMS
 from experiments.claims.map_claims import MAP_CLAIMS
 from experiments.claims.neuron_claims import NEURON_CLAIMS
 from experiments.claims.replica_claims import REPLICA_CLAIMS
-from theory.compose import nearest
+from theory.options import nearest
 
 CLAIMS: tuple[Claim, ...] = (
     *FIELD_CLAIMS,

@@ -12,7 +12,7 @@ from typing import Any
 from experiments.sweep.grid import Grid, read_grid
 from experiments.sweep.run import Failure, Record, Trainer
 from experiments.training.settings import PARTS, Settings
-from theory.compose import nearest
+from theory.options import nearest
 
 GRIDS = Path(__file__).parents[1] / "grids"
 # Of the lists in a record, by the first part of its name. `weight_layer` counts the readout, as the last.
