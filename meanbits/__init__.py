@@ -26,34 +26,72 @@ if TYPE_CHECKING:
     from numerics.solve import FixedPoint
     from theory.compose import compose
     from theory.derive import Theory
+    from theory.errors import SurrogateError
+    from theory.network import Neurons, Weights, continuous, ternary
     from theory.noise import NeuronNoise
-    from theory.surrogates import Surrogate
+    from theory.surrogates import Form, Surrogate, Treatment, paper_form
 
 __version__ = "0.1.0"
 __all__ = [
-    "BinaryConv2d", "BinaryLinear", "NeuronNoise", "Surrogate", "advise", "catalogue", "certify", "compile", "compose",
-    "derive", "emit", "fixed_point", "init", "phase_diagram",
+    "BinaryConv2d", "BinaryLinear", "Form", "NeuronNoise", "Neurons", "Surrogate", "SurrogateError", "Treatment",
+    "Weights", "advise", "catalogue", "certify", "compile", "compose", "continuous", "derive", "emit", "fixed_point",
+    "init", "paper_form", "phase_diagram", "symbols", "ternary",
 ]  # fmt: skip
 
 HOMES = {
     "BinaryConv2d": "numerics.convolution",
     "BinaryLinear": "numerics.layers",
+    "Form": "theory.surrogates",
     "NeuronNoise": "theory.noise",
+    "Neurons": "theory.network",
     "Surrogate": "theory.surrogates",
+    "SurrogateError": "theory.errors",
+    "Treatment": "theory.surrogates",
+    "Weights": "theory.network",
     "compose": "theory.compose",
+    "continuous": "theory.network",
+    "dead_zone": "theory.network",
+    "gaussian_weights": "theory.network",
+    "leaky_relu": "theory.network",
+    "levels": "theory.network",
+    "paper_form": "theory.surrogates",
+    "quantiser": "theory.network",
+    "step": "theory.network",
+    "stochastic": "theory.network",
+    "student": "theory.noise",
+    "ternary": "theory.network",
+    "ternary_free": "theory.network",
 }
+PARTS = {  # ready parts of a declaration, by the name they have in a module
+    "binary": ("theory.network", "BINARY"), "fixed": ("theory.network", "FIXED"),
+    "fixed_signs": ("theory.network", "FIXED_SIGNS"), "sign": ("theory.network", "SIGN"),
+    "marginalise": ("theory.surrogates", "MARGINALISE"), "sample": ("theory.surrogates", "SAMPLE"),
+    "network": ("theory.surrogates", "NETWORK"), "sample_neurons": ("theory.surrogates", "SAMPLE_NEURONS"),
+    "sharp": ("theory.surrogates", "NONE"), "exact": ("theory.surrogates", "EXACT"),
+    "matched": ("theory.surrogates", "MATCHED"), "gaussian": ("theory.noise", "GAUSSIAN"),
+    "logistic": ("theory.noise", "LOGISTIC"), "uniform": ("theory.noise", "UNIFORM"),
+    "laplace": ("theory.noise", "LAPLACE"), "cauchy": ("theory.noise", "CAUCHY"),
+}  # fmt: skip
+NEURONS = ("tanh", "erf", "relu", "hardtanh", "linear", "gelu", "silu", "softplus", "hardsigmoid", "sin")
 
 
 def __getattr__(name: str) -> Any:
     if name == "init":
         return import_module("meanbits.init")
+    if name == "symbols":
+        return import_module("theory.symbols")
+    if name in PARTS:
+        module, part = PARTS[name]
+        return getattr(import_module(module), part)
+    if name in NEURONS:
+        return import_module("theory.named_neurons").PLAIN[name]
     if name not in HOMES:
         raise AttributeError(f"module 'meanbits' has no attribute '{name}'; it has {', '.join(__all__)}")
     return getattr(import_module(HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *HOMES, *PARTS, *NEURONS})
 
 
 def catalogue() -> tuple[Surrogate, ...]:

@@ -317,7 +317,7 @@ def test_weights_whose_means_may_exceed_their_values_are_rejected() -> None:
 
 def test_neurons_without_probabilities_are_rejected() -> None:
     phi = 3 * sp.tanh(h) / 2
-    neurons = Neurons("overshooting", ((sp.S.One, (1 + phi) / 2), (sp.S.NegativeOne, (1 - phi) / 2)))
+    neurons = Neurons.of_values("overshooting", ((sp.S.One, (1 + phi) / 2), (sp.S.NegativeOne, (1 - phi) / 2)))
     assert "neurons" in failed(derive(Surrogate("under test", BINARY, neurons, MARGINALISE, "")))
 
 

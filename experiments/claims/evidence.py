@@ -25,7 +25,7 @@ Options = dict[str, Any]
 PAPER = "Stamatescu et al. 2020"
 PHI = sp.Function("phi", real=True)(h)  # any neuron: a real one x = phi(h), or a bit with E[x|h] = phi(h)
 REAL = continuous("phi", PHI)
-BIT = Neurons("phi", ((sp.S.One, (1 + PHI) / 2), (sp.S.NegativeOne, (1 - PHI) / 2)))
+BIT = Neurons.of_values("phi", ((sp.S.One, (1 + PHI) / 2), (sp.S.NegativeOne, (1 - PHI) / 2)))
 
 WIDTH, DEPTH, REALISATIONS, SEED = 600, 6, 24, 11
 Z_LIMIT = 4.0  # one false alarm in 16,000 independent comparisons, and a run makes about 300 that depend on each other
