@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from theory.derive import Theory
     from theory.surrogates import Surrogate
 
+AGREEMENT = 1e-8  # of the mean squared slope with chi_1
+LARGEST_LOG = 700.0
+DEEPEST = 10**5
 NO_JACOBIAN = "no Jacobian: its neurons jump, are drawn from their means, or form a single layer on real inputs"
 
 
@@ -28,7 +31,7 @@ NO_JACOBIAN = "no Jacobian: its neurons jump, are drawn from their means, or for
 @click.option("--means", "law", metavar="LAW", default="two-point",
               help="two-point (default), clipped-gaussian, uniform or beta.")  # fmt: skip
 @click.option("--width", type=click.IntRange(min=1), metavar="N", default=1000, help="Neurons a layer, default 1000.")
-@click.option("--depth", type=click.IntRange(min=1), metavar="L", default=10, help="Layers, default 10.")
+@click.option("--depth", type=click.IntRange(1, DEEPEST), metavar="L", default=10, help="Layers, default 10.")
 @json_option
 def jacobian(
     surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, law: str, width: int, depth: int, as_json: bool
@@ -110,7 +113,14 @@ def _spectrum(theory: Theory, found: FixedPoint, depth: int) -> dict[str, float 
     from theory.free_probability import INDEPENDENT
 
     law, means = slope_law(theory, float(found.q), float(found.T)), float(found.sigma_m2)
-    mean = (means * law.moment(1)) ** depth
+    factor = means * law.moment(1)
+    if not math.isclose(factor, float(found.chi_1), rel_tol=AGREEMENT, abs_tol=AGREEMENT):
+        raise ValueError(f"q = {float(found.q):g}: the field does not settle, so that squared gradients grow by {factor:g} "
+                         f"a layer and relative ones by chi_1 = {float(found.chi_1):g}; choose another sigma_m2")  # fmt: skip
+    if factor and abs(depth * math.log(factor)) > LARGEST_LOG:
+        raise ValueError(f"--depth {depth}: the mean squared singular value, {factor:g}^{depth}, is out of range; choose "
+                         f"at most {int(LARGEST_LOG / abs(math.log(factor)))} layers")  # fmt: skip
+    mean = factor**depth
     variance = depth * variance_per_layer(INDEPENDENT, law.spread) if mean else None
     moments = {"mean": mean, "relative_variance": variance, "zeros": law.flat}
     try:

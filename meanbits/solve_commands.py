@@ -49,9 +49,14 @@ def fixed_point(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, a
     click.echo("\n".join(f"{name:<12} {number(found[name])}" for name in SHOWN))
     for name, law in found["decay"].items():
         click.echo(f"{name} decays as {law['amplitude']:.6g} l^-{law['exponent']:g} over l layers")
+    if found["every_q"]:
+        click.echo("every q is fixed: layers keep the variance of their input; the values are those at q = 1")
     others = [point for point in found["all_q"] if not math.isclose(point["q"], found["q"], rel_tol=1e-9)]
     for point in others:
         click.echo(f"also fixed   q = {number(point['q'])}, {'stable' if point['stable'] else 'unstable'}")
+    if found["bistable"]:
+        click.echo("bistable: layers come to the first q from q = 1, to another stable one from beyond the unstable q "
+                   "between them; where a stable one ends, q jumps (a transition of first order)")  # fmt: skip
 
 
 @click.command(
@@ -149,17 +154,22 @@ def critical(surrogate: Surrogate, as_json: bool) -> None:
         fail(f"{surrogate.name} is a single layer on real inputs: no depth; choose another surrogate")
     found = certify(theory)
     points = [vars(point) for point in critical_curve(theory) if is_feasible(theory, point)]
+    feasible, statement = found.feasible, found.statement
+    if points and feasible == "undecided":
+        feasible = "attained"
+        statement = f"not proven, but found: {len(points)} points where q is fixed, stable, and chi_1 = 1 by quadrature"
     proof = {"method": found.method, "steps": [vars(step) for step in found.steps], "box": found.box}
-    document = {"surrogate": surrogate.name, "feasible": found.feasible, "certified": found.certified,
-                "statement": found.statement, "certificate": proof, "curve": points}  # fmt: skip
+    document = {"surrogate": surrogate.name, "feasible": feasible, "certified": found.certified,
+                "statement": statement, "certificate": proof, "curve": points}  # fmt: skip
     if as_json:
         click.echo(json_text(document))
         return
-    click.echo(f"{found.feasible}{'' if found.certified else ', not proven'}: {found.statement}\n\nby {found.method}:")
+    click.echo(f"{feasible}{'' if found.certified else ', not proven'}: {statement}\n\nby {found.method}:")
     for step in found.steps:
         click.echo(f"  {'proven ' if step.holds else 'OPEN   '} {step.claim}\n          {step.how}")
     for name, (low, high) in (found.box or {}).items():
         click.echo(f"{name:<9} in [{low!r}, {high!r}]")
     if points:
         click.echo(f"\n{len(points)} feasible points of the curve, 10 a decade of q (all with --json):")
-        click.echo(table(list(points[0]), [[f"{value:.12g}" for value in point.values()] for point in points[::10]]))
+        shown = ("q", "sigma_m2", "sigma_b2")
+        click.echo(table(shown, [[f"{point[name]:.12g}" for name in shown] for point in points[::10]]))

@@ -32,7 +32,7 @@ def positive_fixed_point(after: Map, slope: Map, points: int) -> Array:
     at_start = slope(zero, undecided)
     leaves_zero[undecided] = at_start > 1 + SLOPE_ROUNDING
     x = np.where(leaves_zero, np.inf, 0.0)
-    x[_all_fixed(after, undecided[np.abs(at_start - 1) <= SLOPE_ROUNDING], at_top)] = 1.0
+    x[_all_fixed(after, undecided[(at_start >= 1) & (at_start <= 1 + SLOPE_ROUNDING)], at_top)] = 1.0
     above = np.flatnonzero(leaves_zero & ~stays_finite)
     if above.size:
         x[above] = after(np.array([np.inf]), above)

@@ -140,9 +140,7 @@ def _polished(after: Map, slope: Map, owner: Chosen, low: Array, high: Array, cr
     return x
 
 
-def _ends(
-    after: Map, slope: Map, chosen: Chosen, first: Array, last: Array
-) -> list[tuple[Chosen, Array, Array]]:
+def _ends(after: Map, slope: Map, chosen: Chosen, first: Array, last: Array) -> list[tuple[Chosen, Array, Array]]:
     """Fixed points at 0 and at infinity, and those below and above all nodes: (column, x, crossing)."""
     zero, infinity = np.zeros(1), np.full(1, np.inf)
     with np.errstate(all="ignore"):

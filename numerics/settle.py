@@ -45,7 +45,9 @@ def put_back(x: Array, after: Map, slope: Map) -> Array:
             rate = float(slope(x[inside][[each]], inside[[each]])[0])
             if not abs(returned[each] - 1) <= RESIDUAL * max(1.0, abs(rate)):
                 value = float(x[inside][each])
-                raise NoFixedPointError(int(inside[each]), f"{value:.6g} was found and maps to {returned[each] * value:.6g}")
+                raise NoFixedPointError(
+                    int(inside[each]), f"{value:.6g} was found and maps to {returned[each] * value:.6g}"
+                )
     lost = np.flatnonzero(np.isnan(x))
     if lost.size:
         raise NoFixedPointError(int(lost[0]), "the map is no number")

@@ -17,10 +17,11 @@ from theory.arbitrary_precision import kinks_of
 from theory.correlation import is_relative
 from theory.derive import Theory
 from theory.jacobian import neuron_slopes
-from theory.symbols import D, Sigma, hbar, u
+from theory.symbols import D, Sigma, h, hbar, u
 
 REACH = 12.0  # standard deviations: 4e-33 of the mass is beyond
 PANEL = 0.25  # of one, the widest panel
+NOTHING, SHARP = 2.0**-480, 2.0**-100  # of a field; of the noise of a sharp one
 FLAT = 1e-100  # of the largest squared slope: below, a slope counts as 0
 RISE, HALVINGS = 2.0, 12  # of log slope^2 within a panel; more often a panel is not halved, as at a jump
 
@@ -82,24 +83,40 @@ def field_variances(theory: Theory, q: float, total: float) -> tuple[float, floa
 
 
 def slope_law(theory: Theory, q: float, total: float) -> SlopeLaw:
-    """The law of the squared slope where the field has variances (q, T), as at a fixed point.
+    """The law of the squared slope where the field has variances (q, T), as at a fixed point, or its limit.
 
-    Gauss-Legendre panels that end at the kinks of the slope, where atoms come from.
+    Gauss-Legendre panels that end at the kinks of the slope, where atoms come from. At q = 0 or T = 0 fields lie on
+    both sides of 0 alike, and far out at T = infinity; marginalised ones of q = infinity have no noise.
 
     Raises:
-        ValueError: as `compile_slopes` and `field_variances` do.
+        ValueError: as `compile_slopes` does, or for slopes that are no numbers there.
     """
-    variance, annealed = field_variances(theory, q, total)
-    slope, sigma = compile_slopes(theory).mean_slope, float(np.sqrt(variance))
+    compiled, (sigma, annealed, at_ends) = compile_slopes(theory).mean_slope, _scales(theory, q, total)
 
     def square(x: Array) -> Array:
         arguments = (sigma * x, np.float64(annealed)) if annealed else (sigma * x,)
-        return np.broadcast_to(slope(*arguments), x.shape) ** 2
+        with np.errstate(all="ignore"):
+            return np.broadcast_to(compiled(*arguments), x.shape) ** 2
 
-    x, weights = (np.zeros(1), np.ones(1)) if sigma == 0 else _nodes(square, [k / sigma for k in _kinks(theory)])
+    sides = np.array([-1.0, 1.0]), np.array([0.5, 0.5])
+    x, weights = sides if at_ends else _nodes(square, [kink / sigma for kink in _kinks(theory)])
     squares = square(x)
+    if np.any(np.isnan(squares)):
+        raise ValueError(f"q = {q:g}, T = {total:g}: the slopes of its neurons are no numbers there; choose another "
+                         "sigma_m2 or sigma_b2")  # fmt: skip
     distinct, which = np.unique(np.where(squares < FLAT * squares.max(), 0.0, squares), return_inverse=True)
     return SlopeLaw(distinct, np.asarray(np.bincount(which, weights), np.float64))
+
+
+def _scales(theory: Theory, q: float, total: float) -> tuple[float, float, bool]:
+    """Standard deviation of the fields, variance of the noise, and whether the first is but a sign at such a scale."""
+    if not is_relative(theory.maps.mean_field):
+        inside = 0 < q < np.inf
+        return (float(np.sqrt(q)) if inside else NOTHING if q == 0 else 1 / NOTHING), 0.0, not inside
+    scale = max(total, NOTHING)
+    if np.isinf(q):
+        return float(np.sqrt(scale)), scale * SHARP, False
+    return float(np.sqrt(scale * q / (1 + q))) or NOTHING, scale / (1 + q), q == 0
 
 
 def _nodes(square: Function, kinks: list[float]) -> tuple[Array, Array]:
@@ -122,6 +139,7 @@ def _nodes(square: Function, kinks: list[float]) -> tuple[Array, Array]:
 
 
 def _kinks(theory: Theory) -> tuple[float, ...]:
-    """Where the slope bends or jumps, of fields that are kept; a field integrated out leaves a smooth one."""
-    slope = neuron_slopes(theory.maps)[0]
-    return tuple(sorted(float(kink) for kink in kinks_of(slope, u) if isinstance(kink, sp.Expr) and kink.is_number))
+    """Where the slope bends or jumps: that of fields that are kept, or, nearly so, of integrals over little noise."""
+    mean = theory.surrogate.neurons.mean.subs(h, u)
+    kinks = kinks_of(neuron_slopes(theory.maps)[0], u) | kinks_of(mean, u)
+    return tuple(sorted(float(kink) for kink in kinks if isinstance(kink, sp.Expr) and kink.is_number))

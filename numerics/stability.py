@@ -15,6 +15,7 @@ from theory.decay import Decay, gap_decay, variance_decay
 from theory.derive import Theory
 from theory.symbols import T, q, sigma_b2, sigma_m2
 
+
 @dataclass(frozen=True)
 class VarianceFixedPoint:
     """q = q'(q), attracting or not."""

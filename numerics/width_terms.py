@@ -9,8 +9,10 @@ import sympy as sp
 
 from numerics.backends import NUMPY
 from numerics.emit import EmittedFunction, compile_functions
+from numerics.nested import nested_value
 from numerics.solve import FixedPoint
 from theory.derive import Theory
+from theory.gaussian import GaussianExpectation
 from theory.symbols import T, mu_4, q, sigma_b2, sigma_m2
 from theory.trace import Formula
 from theory.width_correction import width_correction
@@ -55,6 +57,8 @@ def _value(theory: Theory, closed: sp.Expr, numbers: dict[sp.Symbol, sp.Expr], f
     term = closed.subs(numbers, simultaneous=True)
     if term.has(sp.nan, sp.zoo, sp.oo):
         return float(np.nan)
+    if any(node.integrand.has(GaussianExpectation) for node in term.atoms(GaussianExpectation)):
+        return float(nested_value(term, {mu_4: np.float64(fourth_moment)}))
     function = EmittedFunction("term", (mu_4,), term, "a term of order 1/N")
     try:
         return float(compile_functions(theory, [function], NUMPY).term(fourth_moment))

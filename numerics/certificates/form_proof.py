@@ -134,7 +134,7 @@ def _excluded(law: NetworkLaw, neuron: FormNeuron, margins: Margins, below: Proo
     inner = [margin.branch for margin in margins if margin.branch.left == 0]
     start = sp.simplify(sum(part.value.subs(x, 0) for part in inner))
     origin = [part.value.subs(x, 0) for part in branches(neuron.phi) if part.left == 0]
-    domain = "any sigma_m2" if law.limit is None else f"sigma_m2 <= {law.limit}"
+    domain = "any sigma_m2" if law.limit is None else law.domain
     if start == 0 and not any(origin):
         odd = check("sigma_b2 >= 0", "E phi^2 <= s E phi'^2 for odd phi (Gaussian Poincare inequality)",
                     "phi(-h) = -phi(h), by algebra", lambda: is_odd(neuron.phi))  # fmt: skip

@@ -15,6 +15,7 @@ from numerics.certificates.network_law import NetworkLaw
 from numerics.certificates.proof import Enclosures, ProofStep, check
 from numerics.certificates.sharp_field import REFINEMENTS, bracket, crosses, squares
 from numerics.certificates.signs import Margins, vanishes
+from numerics.certificates.variance_stability import critical_slope, stable_step
 from theory.symbols import Sigma
 
 NEAR, FAR = range(-2, 4), (*range(-14, -2), *range(4, 13))
@@ -88,7 +89,8 @@ def critical_point(
             return None
         annealed = hull(*ends)
         slope, size = means(ball(neuron.square, {Sigma: annealed}))
-    return {"q": variance, "sigma_m2": rho / (slope + size), "sigma_b2": annealed * (1 + variance) - rho}
+    biases = annealed * (1 + variance) - rho
+    return {"q": variance, "sigma_m2": rho / (slope + size), "sigma_b2": biases, "D": annealed}
 
 
 def _depth(law: NetworkLaw, neuron: FormNeuron, exponent: float) -> float:
@@ -129,19 +131,29 @@ def _proven(law: NetworkLaw, neuron: FormNeuron, exponents: Hints, equal: bool =
                 point = critical_point(law, neuron, arb(10.0**exponent))
             if point is None or point["sigma_m2"] > limit or point["sigma_b2"] < 0:
                 break
-            steps = _point_steps(point, limit, equal)
+            steps = _point_steps(neuron, point, limit, equal)
             if all(step.holds for step in steps):
-                return point, steps
+                return {name: value for name, value in point.items() if name != "D"}, steps
     return None
 
 
-def _point_steps(point: Enclosures, limit: arb, equal: bool) -> tuple[ProofStep, ...]:
+def _point_steps(neuron: FormNeuron, point: Enclosures, limit: arb, equal: bool) -> tuple[ProofStep, ...]:
     spread, bias = point["sigma_m2"], point["sigma_b2"]
     return (
         check("sigma_m2", f"0 < sigma_m2 = {spread} <= {limit}", "F = 0 by algebra" if equal else HOW,
               lambda: bool(spread > 0 and (equal or spread < limit))),
         check("sigma_b2", f"sigma_b2 = {bias} > 0", HOW, lambda: bool(bias > 0)),
+        stable_step(variance_slope(neuron, point)),
     )  # fmt: skip
+
+
+def variance_slope(neuron: FormNeuron, point: Enclosures) -> arb:
+    """dq'/dq at a point of the critical curve, D = T / (1 + q), T = rho + sigma_b2."""
+    variance, annealed = point["q"], point["D"]
+    square = ball(neuron.square, {Sigma: annealed})
+    bend = annealed * ball(neuron.square.diff(Sigma), {Sigma: annealed}) / square
+    along = 1 + variance - variance * bend  # (1 + q) d log(kappa^2 q) / d log q
+    return along * critical_slope(branches(neuron.phi), square * variance)
 
 
 def _scale_free(neuron: FormNeuron, margins: Margins) -> Found | None:
@@ -161,4 +173,5 @@ def _scale_free(neuron: FormNeuron, margins: Margins) -> Found | None:
     step = check("chi_1 = 1", f"E F changes sign in q between {ends[0]} and {ends[1]}, at any scale T", HOW,
                  lambda: crosses(mean, *ends))  # fmt: skip
     bias = check("sigma_b2", f"sigma_b2 = {1 - spread} >= 0 at T = 1", HOW, lambda: bool(spread < 1))
-    return {"q": variance, "sigma_m2": spread, "sigma_b2": 1 - spread}, (step, bias)
+    stable = stable_step((1 + variance) * critical_slope(branches(neuron.phi), square * variance))
+    return {"q": variance, "sigma_m2": spread, "sigma_b2": 1 - spread}, (step, bias, stable)

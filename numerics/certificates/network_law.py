@@ -26,6 +26,17 @@ class NetworkLaw:
     limit: sp.Expr | None
 
     @property
+    def domain(self) -> str:
+        """The values of sigma_m2, with the assumption that bounds them below rho."""
+        if self.limit is None:
+            return "sigma_m2"
+        bound = f"sigma_m2 <= {self.limit}"
+        if not (self.rho.is_number and self.rho > self.limit):
+            return bound
+        return (f"{bound} (assuming one law of E S^2 = {self.rho} for all weights, so |M| <= {self.rho}; weights with "
+                f"laws of their own may reach sigma_m2 = {self.rho})")  # fmt: skip
+
+    @property
     def branches(self) -> Branches:
         """phi, branch by branch."""
         return branches(self.phi)

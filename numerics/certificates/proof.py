@@ -27,8 +27,9 @@ class ProofStep:
 class Certificate:
     """Whether a critical initialisation exists, and the proof.
 
-    feasible: "attained"; "limit" (only as q -> 0, or as q -> infinity); "none". certified: every step holds; where it
-    is False, `feasible` is what the failed search suggests and the statement says so. box: enclosures, rounded
+    feasible: "attained"; "limit" (only as q -> 0, or as q -> infinity); "none"; "undecided", where that no critical
+    initialisation exists was not proven and none was found. certified: every step holds; where it is False, the
+    statement says so. box: enclosures, rounded
     outwards, of the q, sigma_m2 and sigma_b2 of a critical point; of T in place of an infinite q.
     """
 
@@ -66,4 +67,5 @@ def conclude(steps: tuple[ProofStep, ...], verdict: Verdict) -> Certificate:
     certified = bool(every) and not failed
     statement = verdict.statement if certified else f"not proven (failed: {', '.join(failed)}): {verdict.statement}"
     box = None if verdict.box is None else {name: outward(value) for name, value in verdict.box.items()}
-    return Certificate(verdict.feasible, certified, statement, verdict.method, every, box)
+    feasible = verdict.feasible if certified or verdict.feasible == "attained" else "undecided"
+    return Certificate(feasible, certified, statement, verdict.method, every, box)

@@ -117,11 +117,10 @@ def _varies(law: NetworkLaw) -> bool:
 
 
 def _strict_verdict(theory: Theory, law: NetworkLaw) -> Verdict:
-    domain = "any sigma_m2" if law.limit is None else f"any sigma_m2 <= {law.limit}"
     why = "the slope chi at a fixed point is below 1, for g is convex and g(1) < 1"
     if not is_relative(theory.mean_field):
         why = f"c = 1 is never a fixed point, and {why}"
-    return Verdict("none", f"no critical initialisation for {domain}, sigma_b2 >= 0: {why}", METHOD)
+    return Verdict("none", f"no critical initialisation for any {law.domain}, sigma_b2 >= 0: {why}", METHOD)
 
 
 def _closes(gap: sp.Expr, law: NetworkLaw) -> bool:

@@ -17,6 +17,7 @@ from numerics.certificates.mean_signs import IN_MEAN, negative_in_mean
 from numerics.certificates.network_law import NetworkLaw, is_odd
 from numerics.certificates.proof import Enclosures, Verdict, check
 from numerics.certificates.signs import POINTWISE, Margin, Margins, negative_almost_everywhere
+from numerics.certificates.variance_stability import critical_slope, is_stable, stable_step
 from theory.correlation import is_relative
 from theory.derive import Theory
 from theory.symbols import h
@@ -33,17 +34,18 @@ def free_sharp_field(theory: Theory, law: NetworkLaw) -> Verdict:
     for variance in (arb(1), *(arb(4) ** power for power in EXPONENTS)):
         spread = 1 / gaussian_mean(squares(law.branches, slope=True), variance)
         bias = variance - spread * gaussian_mean(squares(law.branches), variance)
-        if bias > 0:
-            return _with_bias({"q": variance, "sigma_m2": spread, "sigma_b2": bias})
+        if bias > 0 and is_stable(law.branches, variance):
+            return _with_bias(law, {"q": variance, "sigma_m2": spread, "sigma_b2": bias})
     return _without_bias(theory, law)
 
 
-def _with_bias(point: Enclosures) -> Verdict:
+def _with_bias(law: NetworkLaw, point: Enclosures) -> Verdict:
     variance, bias = point["q"], point["sigma_b2"]
     step = check("critical point", f"sigma_b2 = q - E phi^2/E phi'^2 = {bias} > 0 at q = {variance}",
                  "Gaussian integrals by balls", lambda: bool(bias > 0))  # fmt: skip
-    return Verdict("attained", "critical for every sigma_m2 = 1/E phi'^2, sigma_b2 = q - sigma_m2 E phi^2 >= 0 (the "
-                   "edge of chaos)", "critical curve", (step,), point)  # fmt: skip
+    steps = step, stable_step(critical_slope(law.branches, variance))
+    return Verdict("attained", "critical where sigma_m2 = 1/E phi'^2, sigma_b2 = q - sigma_m2 E phi^2 >= 0 and q is "
+                   "stable (the edge of chaos)", "critical curve", steps, point)  # fmt: skip
 
 
 def _without_bias(theory: Theory, law: NetworkLaw) -> Verdict:
@@ -72,7 +74,7 @@ def sharp_field(theory: Theory, law: NetworkLaw) -> Verdict:
         below = check("chi_1 < 1", claim, IN_MEAN, lambda: negative_in_mean(margins))
     start = sp.simplify(law.limit * _mean_at_zero([part.value.diff(x) ** 2 for part in _inner(law)]) - 1)
     origin = sp.simplify(_mean_at_zero([part.value**2 for part in _inner(law)]))
-    domain = f"sigma_m2 <= {law.limit}, sigma_b2 >= 0"
+    domain = f"{law.domain}, sigma_b2 >= 0"
     if start == 0 and origin == 0:
         feasible = check("sigma_b2 >= 0", "E phi^2 <= T E phi'^2 < T for odd phi (Gaussian Poincare inequality)",
                          "phi(-h) = -phi(h), by algebra", lambda: is_odd(law.phi))  # fmt: skip
@@ -98,8 +100,7 @@ def infinite_slope(law: NetworkLaw) -> Verdict:
     """Neurons that jump: chi_1 is infinite at r = 1."""
     step = check("r = 1", "phi jumps, so E phi'^2 and the slope at r = 1 are infinite", "one-sided limits, by balls",
                  lambda: jumps(law.branches))  # fmt: skip
-    domain = "any sigma_m2" if law.limit is None else f"any sigma_m2 <= {law.limit}"
-    return Verdict("none", f"no critical initialisation for {domain}, sigma_b2 >= 0: the slope is below 1 at a fixed "
+    return Verdict("none", f"no critical initialisation for any {law.domain}, sigma_b2 >= 0: the slope is below 1 at a fixed "
                    "point r < 1, and infinite at r = 1", "convexity of the replica map", (step,))  # fmt: skip
 
 
@@ -111,7 +112,7 @@ def linear_neurons(theory: Theory, law: NetworkLaw) -> Verdict:
     step = check("linear exception", f"g is affine of slope sigma_m2 b^2 with b = {slope}; rho b^2 <= 1 for T' = T",
                  "by algebra", lambda: bool(excess == 0 or ball(excess) < 0))  # fmt: skip
     if excess != 0 or offset != 0:
-        return Verdict("none", f"no critical initialisation for sigma_m2 <= {law.limit}: linear neurons of slope below "
+        return Verdict("none", f"no critical initialisation for {law.domain}: linear neurons of slope below "
                        "1, or with an offset that leaves T no fixed point", "linear neurons", (step,))  # fmt: skip
     box = {"q": arb(1), "sigma_m2": ball(law.limit), "sigma_b2": arb(0)}
     return Verdict(
@@ -134,6 +135,7 @@ def _attained(theory: Theory, law: NetworkLaw, parts: Branches, crossing: tuple[
               "Gaussian integrals by balls", lambda: crosses(lambda value: gaussian_mean(parts, value), low, high)),
         check("sigma_b2 >= 0", f"sigma_b2 = T - limit E phi^2 = {bias}", "Gaussian integrals by balls",
               lambda: bool(bias > 0)),
+        stable_step(critical_slope(law.branches, total)),
     )  # fmt: skip
     point = f"sigma_m2 = {law.limit}, sigma_b2 = {_shown(bias)}, where T = {_shown(total)}"
     rest = {"sigma_m2": ball(law.limit), "sigma_b2": bias}
