@@ -61,8 +61,9 @@ def _bounded(like: Tensor, law: str, scale: float, generator: torch.Generator | 
 
 
 def _beta(drawn: Tensor, scale: float, generator: torch.Generator | None) -> Tensor:
-    """2 Beta(s, s) - 1, by its quantile function, which SciPy has, at uniform numbers."""
+    """2 Beta(s, s) - 1 by its quantile function at uniform numbers: M^2 follows Beta(1/2, s), which keeps its digits."""
     from scipy import special
 
-    uniform = drawn.uniform_(0, 1, generator=generator).cpu().numpy()
-    return torch.as_tensor(2 * special.betaincinv(scale, scale, uniform) - 1).to(drawn.device)
+    centred = 2 * drawn.uniform_(0, 1, generator=generator).cpu().numpy() - 1
+    size = special.betaincinv(0.5, scale, abs(centred)) ** 0.5
+    return torch.copysign(torch.as_tensor(size), torch.as_tensor(centred)).to(drawn.device)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
-from numerics.backends import NUMPY, ArrayPrinter, Backend
+from numerics.backends import NUMPY, TORCH, ArrayPrinter, Backend
 from numerics.copying import used_imports
 from theory.derive import Theory
 from theory.gap import Portion, Scaled, alike, fall, growth, slope, unlike
@@ -35,14 +35,19 @@ MEANING = {
 
 DOUBLE = (BoxApart, BoxProbability, ClipCovariance, ClipDifference, ExpErfc)  # in float64 whatever the arguments
 ENDS = ({c: 1}, {gap: 0}, {sigma_m2: 1})
+SLOPES = {
+    "total_map": "total_slope", "variance_map": "variance_slope", "correlation_map": "chi", "gap_map": "chi_at_gap",
+}  # fmt: skip
+RANGES = {c: "-1, 1", gap: "0, 2", q: "0, torch.inf", T: "0, torch.inf"}
+UNKNOWN = "unknown"
 Quadrature = GaussianExpectation | GaussianDifference | GaussianSlope
 
 
 class ModuleWriter:
-    """Writes the functions of one module, collecting the integrands they need."""
+    """Writes the functions of one module, of these names, collecting the integrands they need."""
 
-    def __init__(self, backend: Backend, theory: Theory) -> None:
-        self.backend, self.theory = backend, theory
+    def __init__(self, backend: Backend, theory: Theory, names: frozenset[str] = frozenset()) -> None:
+        self.backend, self.theory, self.names = backend, theory, names
         self.printer = ArrayPrinter(backend)
         self.integrands: dict[sp.Expr, str] = {}
 
@@ -62,10 +67,31 @@ class ModuleWriter:
         lines = [f"def {function.name}({arguments}) -> {self.backend.array_type}:"]
         lines += [f'    """{title}', "", "    All arguments broadcast.", ""]
         lines += [f"    {symbol.name}: {MEANING[symbol]}." for symbol in function.arguments]
-        lines += ['    """', f"    {', '.join(names)}{',' * (len(names) == 1)} = as_arrays({', '.join(names)})"]
+        slopes = self._slopes(function)
+        given = "given = " if slopes else ""
+        lines += ['    """', f"    {given}{', '.join(names)}{',' * (len(names) == 1)} = as_arrays({', '.join(names)})"]
         if function.expression.has(T) and T not in function.arguments:
             lines.append(f"    T = {self.printer.source(self.theory.total_map)}")
-        return "\n".join([*lines, *self._statements(function.expression, names)])
+        if not slopes:
+            return "\n".join([*lines, *self._statements(function.expression, names)])
+        for symbol, (slope, ends) in zip(function.arguments, slopes, strict=False):
+            lines += [f"    {symbol.name} = held({symbol.name}, {ends})"] if slope != UNKNOWN else []
+            lines += [f"    {symbol.name}_inside = inside({symbol.name})"] if _has_limits(function, symbol) else []
+        *statements, result = self._statements(function.expression.replace(AtExtremes, _kept_inside), names)
+        text = f"[{', '.join(f'({slope}, {ends})' for slope, ends in slopes)}], given"
+        return "\n".join([*lines, *statements, f"    return with_ends({result.removeprefix('    return ')}, {text})"])
+
+    def _slopes(self, function: EmittedFunction) -> list[tuple[str, str]]:
+        """Of each argument that needs it, the function that is the slope at the ends of its range, and these ends."""
+        found: list[tuple[str, str]] = []
+        for symbol in function.arguments if self.backend is TORCH else ():
+            slope = SLOPES.get(function.name) if symbol == function.arguments[0] else None
+            known = slope in self.names and symbol in RANGES and function.expression.has(symbol)
+            ends = RANGES[symbol] if known or _has_limits(function, symbol) else ""
+            found.append((slope if known and slope else UNKNOWN, ends))
+        while found and not found[-1][1]:
+            found.pop()
+        return found
 
     def integrand_sources(self) -> list[str]:
         """The integrands that the functions written so far call."""
@@ -121,6 +147,15 @@ class ModuleWriter:
 
     def _integrand(self, integrand: sp.Expr) -> str:
         return self.integrands.setdefault(integrand, f"integrand_{len(self.integrands) + 1}")
+
+
+def _has_limits(function: EmittedFunction, symbol: sp.Symbol) -> bool:
+    return any(node.args[1] == symbol for node in function.expression.atoms(AtExtremes))
+
+
+def _kept_inside(value: sp.Expr, at: sp.Symbol, zero: sp.Expr, infinity: sp.Expr) -> sp.Expr:
+    """Limits beside a value at another point, whose gradient is a number where the limits replace it."""
+    return AtExtremes(value.xreplace({at: sp.Symbol(f"{at.name}_inside", positive=True)}), at, zero, infinity)
 
 
 def separated(integrand: sp.Expr) -> list[tuple[sp.Expr, sp.Expr, sp.Expr]]:
