@@ -22,8 +22,8 @@ def draw_means_(
     """
     declared = mean_law(law)
     if mean.grad_fn is not None:
-        raise ValueError("these means are computed from others, as layer.mean is where keep = tanh, and draws into them "
-                         "would be lost; draw into torch.empty_like(layer.mean) and assign it")  # fmt: skip
+        raise ValueError("these means are computed from others, as layer.mean is where keep = tanh, and draws into "
+                         "them would be lost; draw into torch.empty_like(layer.mean) and assign it")  # fmt: skip
     if not 0 <= sigma_m2 < math.inf:
         raise ValueError(f"sigma_m2 = {sigma_m2}: a variance must be finite and at least 0")
     if limit is not None and not 0 < limit < math.inf:
@@ -61,7 +61,7 @@ def _bounded(like: Tensor, law: str, scale: float, generator: torch.Generator | 
 
 
 def _beta(drawn: Tensor, scale: float, generator: torch.Generator | None) -> Tensor:
-    """2 Beta(s, s) - 1 by its quantile function at uniform numbers: M^2 follows Beta(1/2, s), which keeps its digits."""
+    """2 Beta(s, s) - 1 by its quantile function at uniform numbers, that of M^2, Beta(1/2, s): it keeps its digits."""
     from scipy import special
 
     centred = 2 * drawn.uniform_(0, 1, generator=generator).cpu().numpy() - 1

@@ -74,21 +74,21 @@ class ModuleWriter:
             lines.append(f"    T = {self.printer.source(self.theory.total_map)}")
         if not slopes:
             return "\n".join([*lines, *self._statements(function.expression, names)])
-        for symbol, (slope, ends) in zip(function.arguments, slopes, strict=False):
-            lines += [f"    {symbol.name} = held({symbol.name}, {ends})"] if slope != UNKNOWN else []
+        for symbol, (name, ends) in zip(function.arguments, slopes, strict=False):
+            lines += [f"    {symbol.name} = held({symbol.name}, {ends})"] if name != UNKNOWN else []
             lines += [f"    {symbol.name}_inside = inside({symbol.name})"] if _has_limits(function, symbol) else []
         *statements, result = self._statements(function.expression.replace(AtExtremes, _kept_inside), names)
-        text = f"[{', '.join(f'({slope}, {ends})' for slope, ends in slopes)}], given"
+        text = f"[{', '.join(f'({name}, {ends})' for name, ends in slopes)}], given"
         return "\n".join([*lines, *statements, f"    return with_ends({result.removeprefix('    return ')}, {text})"])
 
     def _slopes(self, function: EmittedFunction) -> list[tuple[str, str]]:
         """Of each argument that needs it, the function that is the slope at the ends of its range, and these ends."""
         found: list[tuple[str, str]] = []
         for symbol in function.arguments if self.backend is TORCH else ():
-            slope = SLOPES.get(function.name) if symbol == function.arguments[0] else None
-            known = slope in self.names and symbol in RANGES and function.expression.has(symbol)
+            name = SLOPES.get(function.name, UNKNOWN) if symbol == function.arguments[0] else UNKNOWN
+            known = name in self.names and symbol in RANGES and function.expression.has(symbol)
             ends = RANGES[symbol] if known or _has_limits(function, symbol) else ""
-            found.append((slope if known and slope else UNKNOWN, ends))
+            found.append((name if known else UNKNOWN, ends))
         while found and not found[-1][1]:
             found.pop()
         return found

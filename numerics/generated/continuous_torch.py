@@ -85,7 +85,7 @@ class WithSlopes(torch.autograd.Function):
 
 
 class AtEnds(torch.autograd.Function):
-    """A value, to whose gradient in points[k] slopes[k] = (slope, *ends) adds slope(*points) at these ends of its range.
+    """A value, to whose gradient in points[k] slopes[k] = (slope, *ends) adds slope(*points) where that is an end.
 
     There 0 times infinity stands in the gradients of formulas, which are to be given points that are `held`.
     """
@@ -106,7 +106,7 @@ class AtEnds(torch.autograd.Function):
             at = at_one(points[k], ends) & (grads[0] != 0)
             found = anywhere(at) if ctx.needs_input_grad[2 + k] else False
             if found and slope is unknown:
-                raise ValueError("no slope is derived in a variance at 0 or infinity: detach it there, or stay beside it")
+                raise ValueError("no slope in a variance at 0 or infinity is known: detach it, or stay beside that")
             if found is not False:
                 added[k] = torch.where(at, grads[0] * slope(*points), 0.0)
         return None, grads[0], *added
