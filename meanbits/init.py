@@ -26,7 +26,7 @@ def mean_variance_(
     limit: float | None = 1.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Independent entries of variance sigma_m2 (in no parametrisation: no fan divides it) from a law of `theory.mean_law`, inside (-limit, limit).
+    """Independent entries of variance sigma_m2, whatever the fan, from a law of `theory.mean_law` on (-limit, limit).
 
     A law that reaches the limit stops at the number before it: the field of certain bits has no variance.
 
@@ -81,8 +81,8 @@ def _share(mean: Tensor, surrogate: Surrogate, parametrisation: str | None, fan:
     """What of sigma_m2 is the variance of the weights as the caller has them: 1, or 1 / fan."""
     weights = surrogate.weights
     if parametrisation is None and weights.mean_limit is None:
-        raise ValueError(f"weights {weights.name}: say parametrisation='standard' for those of torch.nn.Linear or Conv2d "
-                         "(h = W x), 'ntk' for those of BinaryLinear (h = W x / sqrt(fan))")  # fmt: skip
+        raise ValueError(f"weights {weights.name}: say parametrisation='standard' for those of torch.nn.Linear or "
+                         "Conv2d (h = W x), 'ntk' for those of BinaryLinear (h = W x / sqrt(fan))")  # fmt: skip
     if parametrisation not in (None, "ntk", "standard"):
         raise ValueError(f"parametrisation = {parametrisation!r}: use ntk or standard")
     if parametrisation != "standard":

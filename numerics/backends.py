@@ -43,7 +43,7 @@ NUMPY_FUNCTIONS = COMMON | {
 }  # fmt: skip
 TORCH_FUNCTIONS = COMMON | {
     "Abs": "torch.abs", "asin": "torch.asin", "atan": "torch.atan", "atan2": "torch.atan2", "cos": "torch.cos",
-    "cosh": "torch.cosh", "exp": "torch.exp", "erf": "torch.erf", "erfc": "torch.erfc", "log": "torch.log",
+    "cosh": "torch.cosh", "exp": "torch.exp", "erf": "erf", "erfc": "torch.erfc", "log": "torch.log",
     "sign": "torch.sign", "sin": "torch.sin", "sinh": "torch.sinh", "tanh": "torch.tanh", "HardTanh": "hard_tanh",
     "Box": "box", "Max": "maximum", "Softplus": "softplus",
 }  # fmt: skip
@@ -101,7 +101,7 @@ TORCH = Backend(
         "import math",
         "from collections.abc import Callable, Iterator",
         "from functools import cache",
-        "from typing import Any",
+        "from typing import Any, cast",
         "",
         "import torch",
         "from torch import Tensor",

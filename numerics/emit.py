@@ -112,8 +112,9 @@ def emit(theory: Theory, backend: Backend = NUMPY, functions: Sequence[EmittedFu
     Raises:
         ValueError: if the backend lacks a function that they need.
     """
-    writer = ModuleWriter(backend, theory)
-    bodies = [writer.function(function) for function in functions or emitted_functions(theory)]
+    offered = functions or emitted_functions(theory)
+    writer = ModuleWriter(backend, theory, frozenset(function.name for function in offered))
+    bodies = [writer.function(function) for function in offered]
     written = [*writer.integrand_sources(), *bodies]
     body = "\n\n\n".join([*copied_sources(backend.runtime, "\n".join(written)), *written])
     return f"{writer.header(body)}\n\n\n{body}\n"

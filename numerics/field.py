@@ -27,7 +27,7 @@ def accumulated(tensor: Tensor) -> Tensor:
 
 
 def features(weights: Tensor) -> int:
-    """How many neurons weights (..., out, in) come from: a constant, in a trace too, which would take it for a tensor."""
+    """How many neurons weights (..., out, in) come from: a constant in a trace, which takes shapes for tensors."""
     if not torch.jit.is_tracing():
         return weights.shape[-1]
     with warnings.catch_warnings():

@@ -61,8 +61,9 @@ class SurrogateLayer(nn.Module):
     """What linear and convolutional layers share: the rule, the parameters, and how the means keep their range.
 
     surrogate, options: a Surrogate, or a name and the options of `meanbits.compose`. inputs: what a bare tensor holds,
-    "means" of bits (m = x in [-1, 1], E x^2 = 1, the default) or "real" numbers (known: m = x, E x^2 = x^2). keep: "project" after each step
-    (`project_`), or "tanh", M = tanh(theta). mean: (out, ...) means of weights; bias: (out,).
+    "means" of bits (m = x in [-1, 1], E x^2 = 1, the default) or "real" numbers (known: m = x, E x^2 = x^2). keep: what
+    keeps the means in range, "project" after each step (`project_`), or "tanh", M = tanh(theta). mean: (out, ...) means
+    of weights; bias: (out,).
     """
 
     def __init__(
@@ -210,11 +211,14 @@ class BinaryLinear(SurrogateLayer):
     def field(self, state: Tensor | State) -> Field:
         """Mean and variance of the field, each (..., out)."""
         if state.shape[-1:] != (self.in_features,):
-            raise ValueError(f"BinaryLinear of in_features = {self.in_features}: inputs have shape {tuple(state.shape)}")
+            raise ValueError(
+                f"inputs of shape {tuple(state.shape)}: in_features is {self.in_features}, the last of them"
+            )
         given, mean = self.incoming(state), self.weights()
         bias = mean.new_zeros(self.out_features) if self.bias is None else self.bias
         second = None if given.second_moment is None else given.second_moment.reshape(-1, self.in_features)
-        rows, shape = State(given.mean.reshape(-1, self.in_features), second), (*given.mean.shape[:-1], self.out_features)
+        rows = State(given.mean.reshape(-1, self.in_features), second)
+        shape = (*given.mean.shape[:-1], self.out_features)
         hbar, variance = layer_field(self.rule, rows, mean, bias)
         return Field(hbar.reshape(shape), None if variance is None else variance.reshape(shape))
 

@@ -22,8 +22,8 @@ def draw_means_(
     """
     declared = mean_law(law)
     if mean.grad_fn is not None:
-        raise ValueError("these means are computed from others, as layer.mean is where keep = tanh, and draws into them "
-                         "would be lost; draw into torch.empty_like(layer.mean) and assign it")  # fmt: skip
+        raise ValueError("these means are computed from others, as layer.mean is where keep = tanh, and draws into "
+                         "them would be lost; draw into torch.empty_like(layer.mean) and assign it")  # fmt: skip
     if not 0 <= sigma_m2 < math.inf:
         raise ValueError(f"sigma_m2 = {sigma_m2}: a variance must be finite and at least 0")
     if limit is not None and not 0 < limit < math.inf:
@@ -61,8 +61,9 @@ def _bounded(like: Tensor, law: str, scale: float, generator: torch.Generator | 
 
 
 def _beta(drawn: Tensor, scale: float, generator: torch.Generator | None) -> Tensor:
-    """2 Beta(s, s) - 1, by its quantile function, which SciPy has, at uniform numbers."""
+    """2 Beta(s, s) - 1 by its quantile function at uniform numbers, that of M^2, Beta(1/2, s): it keeps its digits."""
     from scipy import special
 
-    uniform = drawn.uniform_(0, 1, generator=generator).cpu().numpy()
-    return torch.as_tensor(2 * special.betaincinv(scale, scale, uniform) - 1).to(drawn.device)
+    centred = 2 * drawn.uniform_(0, 1, generator=generator).cpu().numpy() - 1
+    size = special.betaincinv(0.5, scale, abs(centred)) ** 0.5
+    return torch.copysign(torch.as_tensor(size), torch.as_tensor(centred)).to(drawn.device)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
-from numerics.backends import NUMPY, ArrayPrinter, Backend
+from numerics.backends import NUMPY, TORCH, ArrayPrinter, Backend
 from numerics.copying import used_imports
 from numerics.piecewise_source import piecewise_lines
 from numerics.routes import edges_of, joint_edges
@@ -42,14 +42,19 @@ MEANING = {
 PARAMETER = "a parameter of the declaration"
 DOUBLE = (BoxApart, BoxProbability, ClipCovariance, ClipDifference, ExpErfc)  # in float64 whatever the arguments
 ENDS = ({c: 1}, {gap: 0}, {sigma_m2: 1})
+SLOPES = {
+    "total_map": "total_slope", "variance_map": "variance_slope", "correlation_map": "chi", "gap_map": "chi_at_gap",
+}  # fmt: skip
+RANGES = {c: "-1, 1", gap: "0, 2", q: "0, torch.inf", T: "0, torch.inf"}
+UNKNOWN = "unknown"
 Quadrature = GaussianExpectation | GaussianDifference | GaussianSlope
 
 
 class ModuleWriter:
-    """Writes the functions of one module, collecting the integrands they need."""
+    """Writes the functions of one module, of these names, collecting the integrands they need."""
 
-    def __init__(self, backend: Backend, theory: Theory) -> None:
-        self.backend, self.theory = backend, theory
+    def __init__(self, backend: Backend, theory: Theory, names: frozenset[str] = frozenset()) -> None:
+        self.backend, self.theory, self.names = backend, theory, names
         self.printer = ArrayPrinter(backend)
         self.integrands: dict[sp.Expr, str] = {}
         self.constants: dict[tuple[object, ...], str] = {}
@@ -71,10 +76,31 @@ class ModuleWriter:
         lines = [f"def {function.name}({arguments}) -> {self.backend.array_type}:"]
         lines += [f'    """{title}', "", "    All arguments broadcast.", ""]
         lines += [f"    {symbol.name}: {MEANING.get(symbol, PARAMETER)}." for symbol in function.arguments]
-        lines += ['    """', f"    {', '.join(names)}{',' * (len(names) == 1)} = as_arrays({', '.join(names)})"]
+        slopes = self._slopes(function)
+        given = "given = " if slopes else ""
+        lines += ['    """', f"    {given}{', '.join(names)}{',' * (len(names) == 1)} = as_arrays({', '.join(names)})"]
         if function.expression.has(T) and T not in function.arguments:
             lines.append(f"    T = {self.printer.source(self.theory.total_map)}")
-        return "\n".join([*lines, *self._statements(function.expression, names)])
+        if not slopes:
+            return "\n".join([*lines, *self._statements(function.expression, names)])
+        for symbol, (name, ends) in zip(function.arguments, slopes, strict=False):
+            lines += [f"    {symbol.name} = held({symbol.name}, {ends})"] if name != UNKNOWN else []
+            lines += [f"    {symbol.name}_inside = inside({symbol.name})"] if _has_limits(function, symbol) else []
+        *statements, result = self._statements(function.expression.replace(AtExtremes, _kept_inside), names)
+        text = f"[{', '.join(f'({name}, {ends})' for name, ends in slopes)}], given"
+        return "\n".join([*lines, *statements, f"    return with_ends({result.removeprefix('    return ')}, {text})"])
+
+    def _slopes(self, function: EmittedFunction) -> list[tuple[str, str]]:
+        """Of each argument that needs it, the function that is the slope at the ends of its range, and these ends."""
+        found: list[tuple[str, str]] = []
+        for symbol in function.arguments if self.backend is TORCH else ():
+            name = SLOPES.get(function.name, UNKNOWN) if symbol == function.arguments[0] else UNKNOWN
+            known = name in self.names and symbol in RANGES and function.expression.has(symbol)
+            ends = RANGES[symbol] if known or _has_limits(function, symbol) else ""
+            found.append((name if known else UNKNOWN, ends))
+        while found and not found[-1][1]:
+            found.pop()
+        return found
 
     def integrand_sources(self) -> list[str]:
         """The integrands that the functions written so far call."""
@@ -154,6 +180,15 @@ def identifier(name: str) -> str:
     if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
         raise ValueError(f"'{shown(name)}' is no name for an argument: use letters, digits and underscores")
     return name
+
+
+def _has_limits(function: EmittedFunction, symbol: sp.Symbol) -> bool:
+    return any(node.args[1] == symbol for node in function.expression.atoms(AtExtremes))
+
+
+def _kept_inside(value: sp.Expr, at: sp.Symbol, zero: sp.Expr, infinity: sp.Expr) -> sp.Expr:
+    """Limits beside a value at another point, whose gradient is a number where the limits replace it."""
+    return AtExtremes(value.xreplace({at: sp.Symbol(f"{at.name}_inside", positive=True)}), at, zero, infinity)
 
 
 def separated(integrand: sp.Expr) -> list[tuple[sp.Expr, sp.Expr, sp.Expr]]:

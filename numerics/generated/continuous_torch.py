@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -33,18 +33,24 @@ def at_extremes(
     value: Tensor, q: Tensor, zero: Callable[[], Tensor | float], infinity: Callable[[], Tensor | float]
 ) -> Tensor:
     """value, but zero() where q is 0 and infinity() where q is infinite; all broadcast."""
-    low, high = (torch.as_tensor(limit(), dtype=value.dtype, device=value.device) for limit in (zero, infinity))
-    return torch.where(q == 0, low, torch.where(torch.isinf(q), high, value))
+    for at, limit in ((q == 0, zero), (torch.isinf(q), infinity)):
+        if anywhere(at) is not False:  # else its gradient, 0 times infinity, would count
+            value = torch.where(at, torch.as_tensor(limit(), dtype=value.dtype, device=value.device), value)
+    return value
 
 
-def portion(part: Tensor, rest: Tensor) -> Tensor:
+def portion(part: Tensor | float, rest: Tensor) -> Tensor:
     """part / (part + rest) for part, rest >= 0: 1 where rest is 0, even if part is, or where part is infinite."""
-    return torch.where(rest == 0, 1.0, 1 / (1 + rest / part))
+    part = torch.as_tensor(part, dtype=rest.dtype, device=rest.device)
+    whole = ((rest == 0) & ~(part > 0)) | torch.isinf(part)
+    found = torch.where(whole, 1.0, part)
+    return torch.where(whole, 1.0, found / (found + rest))
 
 
-def scaled(share: Tensor, value: Tensor) -> Tensor:
+def scaled(share: Tensor, value: Tensor | float) -> Tensor:
     """share * value, 0 where share is 0, even if value is infinite."""
-    return torch.where(share == 0, 0.0, share * value)
+    value = torch.as_tensor(value, dtype=share.dtype, device=share.device)
+    return share * torch.where((share == 0) & ~torch.isfinite(value), 0.0, value)
 
 
 Real = float | Tensor
@@ -57,15 +63,99 @@ class WithSlopes(torch.autograd.Function):
     """values(*points), whose gradient in points[k] is slopes[k](*points); slopes are differentiable in turn."""
 
     @staticmethod
-    def forward(ctx: Any, values: Callable[..., Tensor], slopes: list[Callable[..., Tensor]], *points: Tensor):
-        ctx.slopes = slopes
-        ctx.save_for_backward(*points)
+    def forward(values: Callable[..., Tensor], slopes: list[Callable[..., Tensor]], *points: Tensor):
         return values(*points)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor):
+        ctx.slopes = inputs[1]
+        ctx.save_for_backward(*inputs[2:])
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor):
         needed = zip(ctx.slopes, ctx.needs_input_grad[2:], strict=True)
         return None, None, *(grads[0] * slope(*ctx.saved_tensors) if need else None for slope, need in needed)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], values: Any, slopes: Any, *points: Tensor):
+        size, rows = info.batch_size, zip(points, in_dims[2:], strict=True)
+        stacks = [each.expand(size, *each.shape) if k is None else each.movedim(k, 0) for each, k in rows]
+        flat: Any = WithSlopes.apply(values, slopes, *(each.reshape(-1) for each in stacks))
+        return flat.reshape(stacks[0].shape), 0
+
+
+class AtEnds(torch.autograd.Function):
+    """A value, to whose gradient in points[k] slopes[k] = (slope, *ends) adds slope(*points) where that is an end.
+
+    There 0 times infinity stands in the gradients of formulas, which are to be given points that are `held`.
+    """
+
+    @staticmethod
+    def forward(slopes: list[Any], value: Tensor, *points: Tensor):
+        return value.view_as(value)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor):
+        ctx.slopes = inputs[0]
+        ctx.save_for_backward(*inputs[2:])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor):
+        points, added = ctx.saved_tensors, [None] * len(ctx.saved_tensors)
+        for k, (slope, *ends) in enumerate(ctx.slopes):
+            at = at_one(points[k], ends) & (grads[0] != 0)
+            found = anywhere(at) if ctx.needs_input_grad[2 + k] else False
+            if found and slope is unknown:
+                raise ValueError("no slope in a variance at 0 or infinity is known: detach it, or stay beside that")
+            if found is not False:
+                added[k] = torch.where(at, grads[0] * slope(*points), 0.0)
+        return None, grads[0], *added
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], slopes: Any, *points: Tensor):
+        size, rows = info.batch_size, zip(points, in_dims[1:], strict=True)
+        stacks = [each.expand(size, *each.shape) if k is None else each.movedim(k, 0) for each, k in rows]
+        return AtEnds.apply(slopes, *stacks), 0
+
+
+def at_one(x: Tensor, ends: list[float]) -> Tensor:
+    """Where x is one of the ends."""
+    found = torch.zeros_like(x, dtype=torch.bool)
+    for end in ends:
+        found = found | (x == end)
+    return found
+
+
+def anywhere(mask: Tensor) -> bool | None:
+    """Whether a mask holds somewhere; None where that cannot be read: compiled, or under vmap."""
+    if torch.compiler.is_compiling():
+        return None
+    try:
+        return bool(torch.any(mask))
+    except RuntimeError:
+        return None
+
+
+def held(x: Tensor, *ends: float) -> Tensor:
+    """x, which passes no gradient where it is one of the ends."""
+    return torch.where(at_one(x, list(ends)), x.detach(), x)
+
+
+def inside(x: Tensor) -> Tensor:
+    """x where it is positive and finite, else 1."""
+    return torch.where((x == 0) | torch.isinf(x), 1.0, x)
+
+
+def with_ends(value: Tensor, slopes: list[Any], points: list[Tensor]) -> Tensor:
+    """`AtEnds` of points that broadcast to the value."""
+    if not torch.is_grad_enabled():
+        return value
+    return cast("Tensor", AtEnds.apply(slopes, *torch.broadcast_tensors(value, *points)))
+
+
+def unknown(*points: Tensor) -> Tensor:
+    """The slope of a function in a variance at 0 or infinity, where only its limit is derived."""
+    return torch.full_like(points[0], math.nan)
 
 
 def with_slopes(values: Callable[..., Tensor], slopes: list[Callable[..., Tensor]], *arguments: Real) -> Tensor:
@@ -279,8 +369,10 @@ def total_map(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | fl
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
     """
-    T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
-    return sigma_b2 + sigma_m2 * at_extremes(tanh_overlap(T, 1), T, lambda: 0, lambda: 1)
+    given = T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
+    T = held(T, 0, torch.inf)
+    T_inside = inside(T)
+    return with_ends(sigma_b2 + sigma_m2 * at_extremes(tanh_overlap(T_inside, 1), T, lambda: 0, lambda: 1), [(total_slope, 0, torch.inf)], given)
 
 
 def total_slope(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -292,8 +384,9 @@ def total_slope(T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | 
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
     """
-    T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
-    return broadcast(sigma_m2 * at_extremes(tanh_overlap_growth(T, 1), T, lambda: 1, lambda: 0), T, sigma_m2, sigma_b2)
+    given = T, sigma_m2, sigma_b2 = as_arrays(T, sigma_m2, sigma_b2)
+    T_inside = inside(T)
+    return with_ends(broadcast(sigma_m2 * at_extremes(tanh_overlap_growth(T_inside, 1), T, lambda: 1, lambda: 0), T, sigma_m2, sigma_b2), [(unknown, 0, torch.inf)], given)
 
 
 def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -305,8 +398,10 @@ def variance_map(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor |
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
     """
-    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
-    return at_extremes(sigma_b2 + sigma_m2 * tanh_overlap(q, 1), q, lambda: sigma_b2, lambda: sigma_b2 + sigma_m2)
+    given = q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
+    q = held(q, 0, torch.inf)
+    q_inside = inside(q)
+    return with_ends(at_extremes(sigma_b2 + sigma_m2 * tanh_overlap(q_inside, 1), q, lambda: sigma_b2, lambda: sigma_b2 + sigma_m2), [(variance_slope, 0, torch.inf)], given)
 
 
 def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -318,8 +413,9 @@ def variance_slope(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
     """
-    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
-    return broadcast(at_extremes(sigma_m2 * tanh_overlap_growth(q, 1), q, lambda: sigma_m2, lambda: 0), q, sigma_m2, sigma_b2)
+    given = q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
+    q_inside = inside(q)
+    return with_ends(broadcast(at_extremes(sigma_m2 * tanh_overlap_growth(q_inside, 1), q, lambda: sigma_m2, lambda: 0), q, sigma_m2, sigma_b2), [(unknown, 0, torch.inf)], given)
 
 
 def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -332,8 +428,9 @@ def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | flo
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
     """
-    c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
-    return (sigma_b2 + sigma_m2 * tanh_overlap(q, c)) / (sigma_b2 + sigma_m2 * tanh_overlap(q, 1))
+    given = c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
+    c = held(c, -1, 1)
+    return with_ends((sigma_b2 + sigma_m2 * tanh_overlap(q, c)) / (sigma_b2 + sigma_m2 * tanh_overlap(q, 1)), [(chi, -1, 1)], given)
 
 
 def chi(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -360,9 +457,11 @@ def gap_map(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, si
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
     """
-    gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
-    x0 = tanh_overlap(q, 1)
-    return at_extremes(portion(sigma_m2 * x0, sigma_b2) * ((tanh_difference(q, 0, gap) / x0)), q, lambda: gap * portion(0, sigma_b2), lambda: 1.2732395447351628 * portion(sigma_m2, sigma_b2) * torch.atan2(gap, torch.sqrt(gap) * torch.sqrt(2 - gap)))
+    given = gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
+    gap = held(gap, 0, 2)
+    q_inside = inside(q)
+    x0 = tanh_overlap(q_inside, 1)
+    return with_ends(at_extremes(portion(sigma_m2 * x0, sigma_b2) * ((tanh_difference(q_inside, 0, gap) / x0)), q, lambda: gap * portion(0, sigma_b2), lambda: 1.2732395447351628 * portion(sigma_m2, sigma_b2) * torch.atan2(gap, torch.sqrt(gap) * torch.sqrt(2 - gap))), [(chi_at_gap, 0, 2), (unknown, 0, torch.inf)], given)
 
 
 def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -375,10 +474,11 @@ def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float,
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
     """
-    gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
-    x0 = tanh_overlap(q, 1)
+    given = gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
+    q_inside = inside(q)
+    x0 = tanh_overlap(q_inside, 1)
     x1 = 2 - gap
-    return at_extremes(portion(sigma_m2 * x0, sigma_b2) * ((q * tanh_slope_overlap(q, gap * x1) / x0)), q, lambda: portion(0, sigma_b2), lambda: scaled(portion(sigma_m2, sigma_b2), 0.6366197723675814 / (torch.sqrt(gap) * torch.sqrt(x1))))
+    return with_ends(at_extremes(portion(sigma_m2 * x0, sigma_b2) * ((q_inside * tanh_slope_overlap(q_inside, gap * x1) / x0)), q, lambda: portion(0, sigma_b2), lambda: scaled(portion(sigma_m2, sigma_b2), 0.6366197723675814 / (torch.sqrt(gap) * torch.sqrt(x1)))), [(unknown, ), (unknown, 0, torch.inf)], given)
 
 
 def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:

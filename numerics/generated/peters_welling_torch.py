@@ -5,6 +5,9 @@ Weights binary; neurons sign; treatment sample-neurons; form exact.
 
 from __future__ import annotations
 
+import math
+from typing import Any, cast
+
 import torch
 from torch import Tensor
 
@@ -24,9 +27,93 @@ def broadcast(value: Tensor | float, *arguments: Tensor) -> Tensor:
     return torch.broadcast_tensors(torch.as_tensor(value, dtype=arguments[0].dtype), *arguments)[0]
 
 
-def scaled(share: Tensor, value: Tensor) -> Tensor:
+def erf(x: Tensor) -> Tensor:
+    """The error function, where the compiled one of processors errs by 1e-7 however small it is (torch 2.13) by others.
+
+    Those are 1 - erfc, and below 1/2 the first terms of the Taylor series.
+    """
+    if not torch.compiler.is_compiling() or not x.is_cpu or x.dtype == torch.float64 or torch.compiler.is_exporting():
+        return torch.erf(x)
+    square = x * x
+    series = 1 / 9360 - square / 75600
+    for coefficient in (1 / 1320, 1 / 216, 1 / 42, 1 / 10, 1 / 3, 1.0):
+        series = coefficient - square * series
+    return torch.where(torch.abs(x) < 0.5, 2 / math.sqrt(math.pi) * x * series, 1 - torch.erfc(x))
+
+
+def scaled(share: Tensor, value: Tensor | float) -> Tensor:
     """share * value, 0 where share is 0, even if value is infinite."""
-    return torch.where(share == 0, 0.0, share * value)
+    value = torch.as_tensor(value, dtype=share.dtype, device=share.device)
+    return share * torch.where((share == 0) & ~torch.isfinite(value), 0.0, value)
+
+
+class AtEnds(torch.autograd.Function):
+    """A value, to whose gradient in points[k] slopes[k] = (slope, *ends) adds slope(*points) where that is an end.
+
+    There 0 times infinity stands in the gradients of formulas, which are to be given points that are `held`.
+    """
+
+    @staticmethod
+    def forward(slopes: list[Any], value: Tensor, *points: Tensor):
+        return value.view_as(value)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor):
+        ctx.slopes = inputs[0]
+        ctx.save_for_backward(*inputs[2:])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor):
+        points, added = ctx.saved_tensors, [None] * len(ctx.saved_tensors)
+        for k, (slope, *ends) in enumerate(ctx.slopes):
+            at = at_one(points[k], ends) & (grads[0] != 0)
+            found = anywhere(at) if ctx.needs_input_grad[2 + k] else False
+            if found and slope is unknown:
+                raise ValueError("no slope in a variance at 0 or infinity is known: detach it, or stay beside that")
+            if found is not False:
+                added[k] = torch.where(at, grads[0] * slope(*points), 0.0)
+        return None, grads[0], *added
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], slopes: Any, *points: Tensor):
+        size, rows = info.batch_size, zip(points, in_dims[1:], strict=True)
+        stacks = [each.expand(size, *each.shape) if k is None else each.movedim(k, 0) for each, k in rows]
+        return AtEnds.apply(slopes, *stacks), 0
+
+
+def at_one(x: Tensor, ends: list[float]) -> Tensor:
+    """Where x is one of the ends."""
+    found = torch.zeros_like(x, dtype=torch.bool)
+    for end in ends:
+        found = found | (x == end)
+    return found
+
+
+def anywhere(mask: Tensor) -> bool | None:
+    """Whether a mask holds somewhere; None where that cannot be read: compiled, or under vmap."""
+    if torch.compiler.is_compiling():
+        return None
+    try:
+        return bool(torch.any(mask))
+    except RuntimeError:
+        return None
+
+
+def held(x: Tensor, *ends: float) -> Tensor:
+    """x, which passes no gradient where it is one of the ends."""
+    return torch.where(at_one(x, list(ends)), x.detach(), x)
+
+
+def with_ends(value: Tensor, slopes: list[Any], points: list[Tensor]) -> Tensor:
+    """`AtEnds` of points that broadcast to the value."""
+    if not torch.is_grad_enabled():
+        return value
+    return cast("Tensor", AtEnds.apply(slopes, *torch.broadcast_tensors(value, *points)))
+
+
+def unknown(*points: Tensor) -> Tensor:
+    """The slope of a function in a variance at 0 or infinity, where only its limit is derived."""
+    return torch.full_like(points[0], math.nan)
 
 
 def mean(hbar: Tensor | float, Sigma: Tensor | float) -> Tensor:
@@ -38,7 +125,7 @@ def mean(hbar: Tensor | float, Sigma: Tensor | float) -> Tensor:
     Sigma: variance of the field, >= 0.
     """
     hbar, Sigma = as_arrays(hbar, Sigma)
-    return torch.erf(0.7071067811865476 * hbar / torch.sqrt(Sigma))
+    return erf(0.7071067811865476 * hbar / torch.sqrt(Sigma))
 
 
 def second_moment(hbar: Tensor | float, Sigma: Tensor | float) -> Tensor:
@@ -115,8 +202,9 @@ def correlation_map(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | flo
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
     """
-    c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
-    return broadcast(0.3183098861837907 * (3.141592653589793 * sigma_b2 + 2 * sigma_m2 * torch.asin(c)) / (1 + sigma_b2), c, q, sigma_m2, sigma_b2)
+    given = c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
+    c = held(c, -1, 1)
+    return with_ends(broadcast(0.3183098861837907 * (3.141592653589793 * sigma_b2 + 2 * sigma_m2 * torch.asin(c)) / (1 + sigma_b2), c, q, sigma_m2, sigma_b2), [(chi, -1, 1)], given)
 
 
 def chi(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
@@ -143,9 +231,10 @@ def gap_map(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, si
     sigma_m2: variance of the weight means.
     sigma_b2: variance of the biases, >= 0.
     """
-    gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
+    given = gap, q, sigma_m2, sigma_b2 = as_arrays(gap, q, sigma_m2, sigma_b2)
+    gap = held(gap, 0, 2)
     x0 = 1 / (1 + sigma_b2)
-    return broadcast(x0 * ((1 - sigma_m2)) + 1.2732395447351628 * sigma_m2 * x0 * torch.atan2(gap, torch.sqrt(gap) * torch.sqrt(2 - gap)), gap, q, sigma_m2, sigma_b2)
+    return with_ends(broadcast(x0 * ((1 - sigma_m2)) + 1.2732395447351628 * sigma_m2 * x0 * torch.atan2(gap, torch.sqrt(gap) * torch.sqrt(2 - gap)), gap, q, sigma_m2, sigma_b2), [(chi_at_gap, 0, 2)], given)
 
 
 def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:

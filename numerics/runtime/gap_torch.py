@@ -10,7 +10,7 @@ from torch import Tensor
 
 from numerics.runtime.gaussian_torch import mean_values
 from numerics.runtime.quadrature_torch import batches
-from numerics.runtime.slopes_torch import Elementwise, Real, require_closed
+from numerics.runtime.slopes_torch import Elementwise, Real, held, require_closed, unknown, with_ends
 
 
 def jump_at_zero(f: Elementwise, scale: Tensor, p: list[Tensor]) -> Tensor:
@@ -166,8 +166,8 @@ def gaussian_difference(
 ) -> Tensor:
     """E f(u) f(v) at correlation 1 - rest minus that at 1 - rest - drop, to a relative 1e-12; the arguments broadcast.
 
-    As in gap_numpy, of whose sums it takes gradients: in rest where rest > 0, in drop where drop > 0, in the variance
-    where it is positive. NaN and an infinite variance give NaN. Raises ValueError outside the domain.
+    As in gap_numpy, of whose sums it takes gradients: in rest where rest > 0, in the variance where it is positive; in
+    drop at 0 and 2 it is the slope there. NaN and an infinite variance give NaN. Raises ValueError outside the domain.
     """
     require_closed(f, variance, *parameters)
     require_closed(slope, variance, *parameters)
@@ -177,7 +177,12 @@ def gaussian_difference(
         raise ValueError(f"gaussian_difference: variance {v.min()} is negative; give numbers >= 0")
     if torch.any((low < 0) | (low > 1) | (width < 0) | (low + width > 2 + 1e-15)):
         raise ValueError("gaussian_difference: give rest in [0, 1] and drop in [0, 2 - rest]")
-    return difference_values(f, slope, finest, v, low, width, *p).reshape(points[0].shape).to(dtype)
+    sums = difference_values(f, slope, finest, v, low, held(width, 0, 2), *p).reshape(points[0].shape)
+
+    def in_drop(variance: Tensor, rest: Tensor, drop: Tensor, scale: Tensor, *parameters: Tensor) -> Tensor:
+        return gaussian_slope(f, variance, rest + drop, *parameters, slope=slope, scale=scale)
+
+    return with_ends(sums, [(unknown,), (unknown,), (in_drop, 0, 2)], list(points)).to(dtype)
 
 
 def difference_values(

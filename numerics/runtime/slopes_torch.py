@@ -3,8 +3,9 @@
 A slope is again such a function, so every derivative is as accurate as a value.
 """
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -17,15 +18,99 @@ class WithSlopes(torch.autograd.Function):
     """values(*points), whose gradient in points[k] is slopes[k](*points); slopes are differentiable in turn."""
 
     @staticmethod
-    def forward(ctx: Any, values: Callable[..., Tensor], slopes: list[Callable[..., Tensor]], *points: Tensor):
-        ctx.slopes = slopes
-        ctx.save_for_backward(*points)
+    def forward(values: Callable[..., Tensor], slopes: list[Callable[..., Tensor]], *points: Tensor):
         return values(*points)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor):
+        ctx.slopes = inputs[1]
+        ctx.save_for_backward(*inputs[2:])
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor):
         needed = zip(ctx.slopes, ctx.needs_input_grad[2:], strict=True)
         return None, None, *(grads[0] * slope(*ctx.saved_tensors) if need else None for slope, need in needed)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], values: Any, slopes: Any, *points: Tensor):
+        size, rows = info.batch_size, zip(points, in_dims[2:], strict=True)
+        stacks = [each.expand(size, *each.shape) if k is None else each.movedim(k, 0) for each, k in rows]
+        flat: Any = WithSlopes.apply(values, slopes, *(each.reshape(-1) for each in stacks))
+        return flat.reshape(stacks[0].shape), 0
+
+
+class AtEnds(torch.autograd.Function):
+    """A value, to whose gradient in points[k] slopes[k] = (slope, *ends) adds slope(*points) where that is an end.
+
+    There 0 times infinity stands in the gradients of formulas, which are to be given points that are `held`.
+    """
+
+    @staticmethod
+    def forward(slopes: list[Any], value: Tensor, *points: Tensor):
+        return value.view_as(value)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor):
+        ctx.slopes = inputs[0]
+        ctx.save_for_backward(*inputs[2:])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor):
+        points, added = ctx.saved_tensors, [None] * len(ctx.saved_tensors)
+        for k, (slope, *ends) in enumerate(ctx.slopes):
+            at = at_one(points[k], ends) & (grads[0] != 0)
+            found = anywhere(at) if ctx.needs_input_grad[2 + k] else False
+            if found and slope is unknown:
+                raise ValueError("no slope in a variance at 0 or infinity is known: detach it, or stay beside that")
+            if found is not False:
+                added[k] = torch.where(at, grads[0] * slope(*points), 0.0)
+        return None, grads[0], *added
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], slopes: Any, *points: Tensor):
+        size, rows = info.batch_size, zip(points, in_dims[1:], strict=True)
+        stacks = [each.expand(size, *each.shape) if k is None else each.movedim(k, 0) for each, k in rows]
+        return AtEnds.apply(slopes, *stacks), 0
+
+
+def at_one(x: Tensor, ends: list[float]) -> Tensor:
+    """Where x is one of the ends."""
+    found = torch.zeros_like(x, dtype=torch.bool)
+    for end in ends:
+        found = found | (x == end)
+    return found
+
+
+def anywhere(mask: Tensor) -> bool | None:
+    """Whether a mask holds somewhere; None where that cannot be read: compiled, or under vmap."""
+    if torch.compiler.is_compiling():
+        return None
+    try:
+        return bool(torch.any(mask))
+    except RuntimeError:
+        return None
+
+
+def held(x: Tensor, *ends: float) -> Tensor:
+    """x, which passes no gradient where it is one of the ends."""
+    return torch.where(at_one(x, list(ends)), x.detach(), x)
+
+
+def inside(x: Tensor) -> Tensor:
+    """x where it is positive and finite, else 1."""
+    return torch.where((x == 0) | torch.isinf(x), 1.0, x)
+
+
+def with_ends(value: Tensor, slopes: list[Any], points: list[Tensor]) -> Tensor:
+    """`AtEnds` of points that broadcast to the value."""
+    if not torch.is_grad_enabled():
+        return value
+    return cast("Tensor", AtEnds.apply(slopes, *torch.broadcast_tensors(value, *points)))
+
+
+def unknown(*points: Tensor) -> Tensor:
+    """The slope of a function in a variance at 0 or infinity, where only its limit is derived."""
+    return torch.full_like(points[0], math.nan)
 
 
 def with_slopes(values: Callable[..., Tensor], slopes: list[Callable[..., Tensor]], *arguments: Real) -> Tensor:
