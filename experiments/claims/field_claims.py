@@ -9,7 +9,7 @@ import sympy as sp
 
 from experiments.chain_checks import ChainSubject, field_moment_error
 from experiments.claims.claim import Claim, Evidence, either, formula
-from experiments.claims.evidence import PAPER, REAL, Z_LIMIT, derived, sheet, theory_in_phi, theory_of
+from experiments.claims.evidence import PAPER, REAL, Z_LIMIT, derived, neuron_mean, sheet, theory_in_phi, theory_of
 from numerics.emit import compile_theory
 from theory.compose import compose
 from theory.network import BINARY, SIGN, stochastic, ternary
@@ -22,7 +22,6 @@ from theory.symbols import (
     M,
     N,
     Sigma,
-    h,
     hbar,
     i,
     j,
@@ -140,7 +139,7 @@ def _moments_of_a_layer(neurons: str, factor: float) -> float:
     """The largest |z| over the neurons of a layer and both moments, the derived moments times a factor."""
     theory = theory_of({"name": "moment-matching", "neurons": neurons})
     maps, rng = compile_theory(theory), np.random.default_rng(12)
-    function = sp.lambdify(h, theory.surrogate.neurons.mean, [{"HardTanh": lambda x: np.clip(x, -1, 1)}, "scipy"])
+    function = neuron_mean(theory.surrogate.neurons)
     means, states = rng.uniform(-0.8, 0.8, (NEURONS, INPUTS)), rng.uniform(-1.5, 1.5, INPUTS)
     hbar_i, variance = means @ states / np.sqrt(INPUTS), (1 - means**2) @ states**2 / INPUTS
     weights = (np.where(rng.random((DRAWS, INPUTS)) < (1 + row) / 2, 1.0, -1.0) for row in means)
