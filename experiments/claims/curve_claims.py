@@ -129,7 +129,7 @@ def _runs_on(phi: str, factor: Any) -> Evidence:
 
 def _lies_close(designs: tuple[Options, ...]) -> Evidence:
     """Whether every curve comes close to (1, 0)."""
-    numbers, farthest = dict[str, float | int | str](), 0.0
+    numbers, farthest = {}, 0.0
     for options in designs:
         theory = theory_of(options)
         points = critical_curve(theory, np.logspace(-6, 4, 21))

@@ -80,7 +80,7 @@ def _noise_stays_below(surrogates: tuple[Options, ...]) -> Evidence:
     composed = [compose(**options) for options in surrogates]
     largest = {each.name: float((neuron_mean(each.neurons)(fields) ** 2 @ weights).max()) for each in composed}
     what = f"E phi^2 < 1 at sigma_b2 = {', '.join(f'{each:g}' for each in BIASES)}, the largest"
-    return Evidence("quadrature", what, dict(largest), max(largest.values()) < 1 - ROUNDING)
+    return Evidence("quadrature", what, largest, max(largest.values()) < 1 - ROUNDING)
 
 
 def _sharp_limit() -> sp.Expr:

@@ -97,7 +97,7 @@ def _shown(shapes: dict[str, list[float]], how: str, holds: bool) -> Evidence:
     what = (
         f"hbar where E x = {LEVELS[1]} over hbar where E x = {LEVELS[0]}: {how} at Sigma = {WIDTHS[0]} and {WIDTHS[1]}"
     )
-    return Evidence("quadrature", what, dict(numbers), holds)
+    return Evidence("quadrature", what, numbers, holds)
 
 
 def _sampled_field(power: sp.Expr) -> Evidence:
