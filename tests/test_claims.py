@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy import integrate, optimize
+from scipy.stats import norm
 
+from experiments.claims import edge_claims
 from experiments.claims.catalogue import CLAIMS, chosen, settle
 from experiments.claims.claim import CORRECTED, FAILS, HOLDS, Check, Claim, Evidence, Settled, either, formula, settled
+from experiments.claims.evidence import PAPER, derived, theory_of
 from meanbits.cli import main
+from theory.symbols import q
 
 # What differs from "holds". The verdicts themselves come from the checks; this notices when one changes.
 NOT_AS_STATED = {
     "eq.continuous-neurons": FAILS,
+    "eq.paper-neuron": CORRECTED,
+    "eq.lrt-field": CORRECTED,
+    "eq.noise-rescaling": CORRECTED,
+    "eq.variance-slope": CORRECTED,
+    "eq.lrt-correlation": CORRECTED,
+    "eq.lrt-equal-inputs-sharp": CORRECTED,
+    "eq.lrt-slope": CORRECTED,
     "crit.deterministic": CORRECTED,
     "crit.lrt-continuous": CORRECTED,
     "crit.exceptions": CORRECTED,
-    "crit.means": CORRECTED,
+    "crit.near-corner": CORRECTED,
 }
 SLOW = {"eq.lrt-binary", "eq.lrt-continuous", "eq.random-binary", "eq.replica", "crit.lrt-binary", "crit.random-binary",
-        "eq.continuous-neurons", "eq.convex", "crit.curve-feasible", "crit.lrt-continuous",
-        "crit.stochastic-binary", "crit.depth-bound", "crit.convexity", "crit.smallest-gain"}  # fmt: skip
+        "eq.continuous-neurons", "eq.convex", "crit.curve-feasible", "crit.lrt-erf", "eq.paper-neuron",
+        "crit.near-corner", "crit.stochastic-binary", "crit.depth-bound", "crit.convexity",
+        "crit.smallest-gain"}  # fmt: skip
+SHEET = Path(__file__).parents[1] / "docs" / "theory.md"
 EVERY = [pytest.param(claim, id=claim.id, marks=[pytest.mark.slow] * (claim.id in SLOW)) for claim in CLAIMS]
 
 
@@ -63,6 +80,69 @@ def test_spoiled_claims_lose_their_verdict() -> None:
     (corrected,) = chosen(["crit.deterministic"])
     spoiled = (*corrected.correction[1:], Check(corrected.correction[0].contrary, corrected.correction[0].run))
     assert settled(replace(corrected, correction=spoiled)).verdict == FAILS
+
+
+def numbers_of(claim_id: str) -> list[dict[str, float | int | str]]:
+    """The numbers of the evidence of a claim as stated, and of its correction."""
+    (claim,) = chosen([claim_id])
+    return [item.numbers for item in settled(claim).evidence]
+
+
+def test_equation_17_as_printed_is_off_by_the_square_of_one_plus_q() -> None:
+    """Against the slope of the variance map by adaptive quadrature and a difference of five points."""
+    _, as_printed, _, corrected = numbers_of("eq.variance-slope")
+
+    def after(q: float) -> float:
+        square = integrate.quad(lambda z: np.tanh(np.sqrt(q) * z) ** 2 * norm.pdf(z), -12, 12, epsabs=1e-14)[0]
+        return (0.8 * square + 0.1) / (1 - 0.8 * square)
+
+    q = optimize.brentq(lambda q: after(q) - q, 0.01, 10, xtol=1e-13)
+    slope = sum(weight * after(q + k * 1e-2) for k, weight in ((-2, 1), (-1, -8), (1, 8), (2, -1))) / 0.12
+    assert slope == pytest.approx(0.553049, abs=5e-7)
+    assert corrected["found"] == pytest.approx(slope, rel=1e-6)
+    assert corrected["claimed"] == pytest.approx(slope, rel=1e-6)
+    assert as_printed["claimed"] == pytest.approx(slope / (1 + q) ** 2, rel=1e-6)
+    assert as_printed["claimed"] == pytest.approx(0.320403, abs=5e-7)
+
+
+def test_bounded_neurons_reach_a_slope_of_one_where_inputs_part() -> None:
+    _, found, digits, point, _ = numbers_of("eq.lrt-slope")
+    means = np.pi * 0.01 * np.sqrt(201) / 2  # 1/E phi'^2 of phi = erf(h/(0.1 sqrt 2)) at variance 1
+    for value in (found["sigma_m2 where chi_1 = 1"], digits["found"], point["sigma_m2"]):
+        assert value == pytest.approx(means, rel=1e-12)
+    assert point["chi_1"] == pytest.approx(1, rel=1e-12)
+    assert (point["c*"], point["chi(c*)"]) == (0, pytest.approx(means * 2 / np.pi / 1.01, rel=1e-12))
+
+
+def test_sharp_neurons_keep_equal_inputs_equal_at_full_means_alone() -> None:
+    (as_stated, _) = numbers_of("eq.lrt-equal-inputs-sharp")
+    assert as_stated["at (0.5, 0.1)"] == pytest.approx(0.6 / 1.1, rel=1e-15)
+
+
+def test_the_critical_curve_fails_where_none_is_derived(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = theory_of({"name": "lrt"})
+    assert without.critical_curve is None
+    (claim,) = chosen(["eq.critical-curve"])
+    monkeypatch.setattr(edge_claims, "in_paper_form", lambda: without)
+    outcome = settled(claim)
+    assert outcome.verdict == FAILS
+    assert not any(item.holds for item in outcome.evidence)
+
+
+def test_no_equation_is_no_evidence() -> None:
+    assert not derived("nothing", []).holds
+    assert derived("something", [(q, q)]).holds
+
+
+def test_theory_sheet_says_what_the_claims_say() -> None:
+    table = SHEET.read_text("utf-8").partition("### The paper, equation by equation")[2].partition("## 5.")[0]
+    rows = re.findall(r"^\|[^|]*\|[^|]*\| ([a-z ]+) \|[^|]*\| (?:`([a-z0-9.-]+)` )?\|$", table, re.M)
+    assert len(rows) == table.count("\n|") - 2  # all but the header and the rule below it
+    settled_rows = {claim_id: verdict for verdict, claim_id in rows if claim_id}
+    assert settled_rows == {claim_id: NOT_AS_STATED.get(claim_id, HOLDS) for claim_id in settled_rows}
+    assert {claim.id for claim in CLAIMS if claim.source.startswith(f"{PAPER}, ")} <= set(settled_rows)
+    assert set(settled_rows) <= {claim.id for claim in CLAIMS}
+    assert {verdict for verdict, claim_id in rows if not claim_id} == {"not settled"}
 
 
 def test_the_verdict_follows_from_the_evidence() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ class Evidence:
 
     by: str
     what: str
-    numbers: dict[str, float | int | str]
+    numbers: Mapping[str, float | int | str]
     holds: bool
 
     @property

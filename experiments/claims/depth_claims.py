@@ -68,7 +68,7 @@ def _in_networks(factor: Any, means: float = 0.8, biases: float = 0.05) -> Evide
     z = float(np.abs(rates.z(np.array([claimed])))[0])
     evidence = by_z(f"rate of decay of the gap over {DEPTH} layers of {surrogate.name}", {"1/xi_c": z})
     scale = {"xi_c of the networks": float(1 / rates.mean[0]), "xi_c": 1 / claimed}
-    return Evidence(evidence.by, evidence.what, evidence.numbers | scale, evidence.holds)
+    return Evidence(evidence.by, evidence.what, {**evidence.numbers, **scale}, evidence.holds)
 
 
 def _bound_by_algebra(factor: Any) -> Evidence:

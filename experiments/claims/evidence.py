@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +11,7 @@ import sympy as sp
 
 from experiments.claims.claim import Evidence
 from experiments.data import ImagePair
+from experiments.measurements import Array
 from experiments.propagation import theory_orbit
 from experiments.random_networks import LayerStatistics, simulate
 from theory.compose import compose
@@ -49,6 +50,18 @@ def theory_of(options: Options) -> Theory:
 def theory_in_phi(neurons: Neurons, treatment: Treatment, weights: Weights = BINARY, form: Form = EXACT) -> Theory:
     """The theory of a surrogate whose phi is left open."""
     return derive(Surrogate("any phi", weights, neurons, treatment, "", form=form))
+
+
+def neuron_mean(neurons: Neurons) -> Callable[..., Array]:
+    """E[x | h] as a function of an array, straight from the declaration."""
+    return sp.lambdify(h, neurons.mean, [{"HardTanh": lambda x: np.clip(x, -1, 1)}, "scipy"])
+
+
+def normal_nodes() -> tuple[Array, Array]:
+    """Points and weights of E f(z), z ~ N(0, 1): the midpoint rule, kinks at multiples of 1/200 between its points."""
+    z = (np.arange(-2400, 2400) + 0.5) / 200
+    weights = np.exp(-(z**2) / 2)
+    return z, weights / weights.sum()
 
 
 def moment(f: sp.Expr, variance: Any) -> sp.Expr:

@@ -9,8 +9,9 @@ import sympy as sp
 
 from experiments.chain_checks import ChainSubject, field_moment_error
 from experiments.claims.claim import Claim, Evidence, either, formula
-from experiments.claims.evidence import PAPER, REAL, Z_LIMIT, derived, sheet, theory_in_phi, theory_of
-from numerics.emit import compile_theory
+from experiments.claims.evidence import PAPER, REAL, Z_LIMIT, derived, neuron_mean, sheet, theory_in_phi, theory_of
+from numerics.backends import NUMPY
+from numerics.emit import EmittedFunction, compile_functions
 from theory.compose import compose
 from theory.network import BINARY, SIGN, stochastic, ternary
 from theory.noise import GAUSSIAN, LOGISTIC
@@ -22,7 +23,6 @@ from theory.symbols import (
     M,
     N,
     Sigma,
-    h,
     hbar,
     i,
     j,
@@ -139,8 +139,10 @@ def _none_by_marginalising(factor: Any) -> Evidence:
 def _moments_of_a_layer(neurons: str, factor: float) -> float:
     """The largest |z| over the neurons of a layer and both moments, the derived moments times a factor."""
     theory = theory_of({"name": "moment-matching", "neurons": neurons})
-    maps, rng = compile_theory(theory), np.random.default_rng(12)
-    function = sp.lambdify(h, theory.surrogate.neurons.mean, [{"HardTanh": lambda x: np.clip(x, -1, 1)}, "scipy"])
+    derived_moments = {"mean": theory.forward.mean, "second_moment": theory.forward.second_moment}
+    functions = [EmittedFunction(name, (hbar, Sigma), each.closed, name) for name, each in derived_moments.items()]
+    maps, rng = compile_functions(theory, functions, NUMPY), np.random.default_rng(12)
+    function = neuron_mean(theory.surrogate.neurons)
     means, states = rng.uniform(-0.8, 0.8, (NEURONS, INPUTS)), rng.uniform(-1.5, 1.5, INPUTS)
     hbar_i, variance = means @ states / np.sqrt(INPUTS), (1 - means**2) @ states**2 / INPUTS
     weights = (np.where(rng.random((DRAWS, INPUTS)) < (1 + row) / 2, 1.0, -1.0) for row in means)

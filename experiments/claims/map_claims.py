@@ -26,7 +26,7 @@ from theory.surrogates import MARGINALISE, paper_form
 from theory.symbols import c, h, mu_4, q, sigma_b2, sigma_m2
 
 SOURCE = f"{PAPER}; {sheet(3)}"
-PAPER_TANH = {"name": "deterministic", "phi": "tanh"}
+PAPER_TANH = {"name": "deterministic", "phi": "tanh", "gain": 1}
 LRT_BITS = {"name": "lrt", "noise": "gaussian:0.5"}
 WITH_JACOBIAN = ("continuous", "deterministic", "soudry", "lrt", "shayer", "moment-matching")
 STEP, STEP_ERROR = 1e-4, 1e-6  # of central differences: their error is of the order STEP^2

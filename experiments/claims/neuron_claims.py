@@ -11,11 +11,21 @@ from numpy.polynomial.hermite_e import hermeval
 from scipy.optimize import brentq
 
 from experiments.claims.claim import Claim, Evidence, either, formula
-from experiments.claims.evidence import BIT, compared, derived, printed, theory_in_phi, theory_of
+from experiments.claims.evidence import (
+    BIT,
+    compared,
+    derived,
+    neuron_mean,
+    normal_nodes,
+    printed,
+    theory_in_phi,
+    theory_of,
+)
 from numerics.chain import field_moments, initial
 from numerics.emit import compile_theory
 from numerics.field_law import Layer
 from numerics.solve import fixed_point
+from theory.compose import compose
 from theory.network import SIGN, stochastic
 from theory.noise import GAUSSIAN
 from theory.surrogates import MARGINALISE, SAMPLE
@@ -42,17 +52,17 @@ SAME = 1e-9  # far above the rounding of a quadrature and of a root, far below w
 PRINTED, MEANT = -sp.S.Half, sp.S.Half  # the power of Sigma in equation 6, and in equation 20
 OF_SERIES = "f_1 f_5/f_3^2 of f_T(r) = sum_k f_k r^k, which no scaling changes"
 SYNAPSES = 10
-NOISY = 0.5  # alpha of the networks whose depth scales are compared
+NOISY = 0.2  # alpha of the networks whose depth scales are compared
 
 
 def _gaussian_neurons(factor: Any) -> Evidence:
     """Of noise of scale alpha; the paper's 1 + Sigma is alpha = 1."""
     kappa = 1 / sp.sqrt(2)
-    variances = ((SIGN, Sigma), (stochastic(GAUSSIAN, ALPHA), ALPHA**2 + Sigma), (stochastic(GAUSSIAN), 1 + Sigma))
-    pairs = [
-        (theory_in_phi(neurons, MARGINALISE).forward.mean.closed, factor * sp.erf(kappa * hbar / sp.sqrt(variance)))
-        for neurons, variance in variances
-    ]
+    sharp, noisy = (
+        theory_in_phi(neurons, MARGINALISE).forward.mean.closed for neurons in (SIGN, stochastic(GAUSSIAN, ALPHA))
+    )
+    cases = ((sharp, Sigma), (noisy, ALPHA**2 + Sigma), (noisy.subs(ALPHA, 1), 1 + Sigma))
+    pairs = [(found, factor * sp.erf(kappa * hbar / sp.sqrt(variance))) for found, variance in cases]
     return derived("E x over the field, sign and Gaussian noise: phi = erf, kappa = 1/sqrt(2)", pairs)
 
 
@@ -87,11 +97,11 @@ def _shown(shapes: dict[str, list[float]], how: str, holds: bool) -> Evidence:
     what = (
         f"hbar where E x = {LEVELS[1]} over hbar where E x = {LEVELS[0]}: {how} at Sigma = {WIDTHS[0]} and {WIDTHS[1]}"
     )
-    return Evidence("quadrature", what, dict(numbers), holds)
+    return Evidence("quadrature", what, numbers, holds)
 
 
 def _sampled_field(power: sp.Expr) -> Evidence:
-    """The field that LRT samples has the variance Sigma around hbar, and 1 + sigma_b2 over a layer (equation 20)."""
+    """The field that LRT samples has the variance Sigma around hbar, and 1 + sigma_b2 over a layer, as equations 20 to 22 say."""
     found = theory_in_phi(BIT, SAMPLE)
     field, layer, sampled = found.forward.field, found.mean_field, hbar + Sigma**power * epsilon
     claims = [
@@ -115,17 +125,15 @@ def _enumerated_field(power: sp.Expr) -> Evidence:
 def _rescaled(factor: Any) -> Evidence:
     """g with Gaussian noise against g of sign neurons at (sigma_m2, sigma_b2)/(1 + alpha^2).
 
-    Noise widens the field, in which the overlap r is w r, w = T/(T + alpha^2). c = r_ab/r_aa stays what it is.
+    Noise widens the field, in which the overlap r is w r, w = T/(T + alpha^2); c = r_ab/r_aa stays what it is.
     """
-    scale, pairs = factor / (1 + ALPHA**2), []
-    for treatment in (MARGINALISE, SAMPLE):
-        noisy, sharp = (theory_in_phi(each, treatment).maps for each in (stochastic(GAUSSIAN, ALPHA), SIGN))
-        w = (T / (T + ALPHA**2)).subs(T, noisy.total_map.closed)
-        plain = sharp.replica_map.closed.subs({sigma_m2: sigma_m2 * scale, sigma_b2: sigma_b2 * scale})
-        found = w * noisy.replica_map.closed.subs(T, noisy.total_map.closed)
-        pairs.append((found, plain.subs(overlap, w * overlap)))
-    what = "w g(r) with Gaussian noise, g(w r) of sign neurons at the scaled variances, w = T/(T + alpha^2)"
-    return derived(f"{what}, marginalised and sampled", pairs)
+    noisy, sharp = (theory_in_phi(each, MARGINALISE).maps for each in (stochastic(GAUSSIAN, ALPHA), SIGN))
+    scale, total = factor / (1 + ALPHA**2), noisy.total_map.closed
+    w = total / (total + ALPHA**2)
+    scaled = {sigma_m2: sigma_m2 * scale, sigma_b2: sigma_b2 * scale, overlap: w * overlap}
+    plain = sharp.replica_map.closed.subs(scaled, simultaneous=True)
+    what = "w g(r) with Gaussian noise is g(w r) of sign neurons at the scaled variances, w = T/(T + alpha^2)"
+    return derived(what, [(w * noisy.replica_map.closed.subs(T, total), plain)])
 
 
 def _same_depth_scale(factor: Any, means: float = 1.0, biases: float = 0.001) -> Evidence:
@@ -148,11 +156,10 @@ def _out_of_reach(alpha: sp.Expr) -> Evidence:
 def _series_ratio(noise: str) -> float:
     """f_1 f_5/f_3^2 of f_T(r) = sum_k f_k r^k, which no scaling of f or of r changes.
 
-    f_k = (E phi(z) He_k(z))^2/k! at T = 1, phi as emitted, by the trapezoidal rule with the kinks on its points.
+    f_k = (E phi(z) He_k(z))^2/k! at T = 1.
     """
-    z = np.linspace(-12, 12, 4801)
-    density = np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()
-    weighted = density * compile_theory(theory_of({"name": "lrt", "noise": noise})).mean(z)
+    z, weights = normal_nodes()
+    weighted = weights * neuron_mean(compose("lrt", noise=noise).neurons)(z)
     f_1, f_3, f_5 = (float(weighted @ hermeval(z, np.eye(6)[k])) ** 2 / factorial(k) for k in (1, 3, 5))
     return f_1 * f_5 / f_3**2
 

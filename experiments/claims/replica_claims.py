@@ -26,6 +26,7 @@ from experiments.claims.evidence import (
     theory_of,
     two_inputs,
 )
+from experiments.claims.map_claims import PAPER_TANH
 from experiments.measurements import Array, Measurement
 from numerics.emit import compile_theory
 from theory.compose import compose
@@ -134,8 +135,8 @@ def _series(factor: Any) -> Evidence:
         hermite.append((z * hermite[k] - np.sqrt(k) * hermite[k - 1]) / np.sqrt(k + 1))
     density = np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()
     for noise, mean in (
-        ("gaussian:1", lambda x: special.erf(x / np.sqrt(2))),
-        ("logistic:1", lambda x: np.tanh(x / 2)),
+        ("gaussian:0.5", lambda x: special.erf(x * np.sqrt(2))),
+        ("logistic:0.5", np.tanh),
     ):
         coefficients = np.stack(hermite) @ (density * mean(np.sqrt(total) * z))
         claimed = float(factor) * np.polynomial.polynomial.polyval(r, coefficients**2)
@@ -149,7 +150,7 @@ def _bends_up(start: float) -> Evidence:
     """Whether g increases and bends upwards from `start` to 1, for every noise."""
     r, least = np.linspace(start, 1, 41), np.inf
     for noise in NOISES:
-        g = compile_theory(theory_of({"name": "lrt", "noise": f"{noise.name}:1"})).replica_map(r, 1.3, 1.0, 0.3)
+        g = compile_theory(theory_of({"name": "lrt", "noise": f"{noise.name}:0.5"})).replica_map(r, 1.3, 1.0, 0.3)
         least = min(least, float(np.diff(g).min()), float(np.diff(g, 2).min()))
     names = ", ".join(noise.name for noise in NOISES)
     what = f"first and second differences of g from r = {start:g} to 1; {names} noise"
@@ -172,10 +173,10 @@ def _total_of_real(factor: Any) -> Evidence:
 
 EXACT = ({"name": "deterministic"}, {"name": "deterministic", "noise": "gaussian:0.5"})
 APPROXIMATE = (
-    {"name": "deterministic", "phi": "tanh"},
+    PAPER_TANH,
     {"name": "deterministic", "noise": "logistic:0.5", "form": "matched"},
 )
-SIGN, TANH = EXACT[0], APPROXIMATE[0]
+SIGN = EXACT[0]
 
 REPLICA_CLAIMS: tuple[Claim, ...] = (
     Claim(
@@ -196,7 +197,7 @@ REPLICA_CLAIMS: tuple[Claim, ...] = (
             formula(_correlations),
             formula(partial(_one_orbit, 0.5)),
             formula(partial(_one_orbit, 0.2)),
-            *(either(_collapses, options, TANH) for options in EXACT),
+            *(either(_collapses, options, PAPER_TANH) for options in EXACT),
         ),
     ),
     Claim(
