@@ -77,6 +77,7 @@ NUMPY = Backend(
         "quadrature_numpy",
         "gaussian_numpy",
         "gap_numpy",
+        "smoothing_numpy",
         "broken_numpy",
         "clipped_numpy",
         "logistic_numpy",
