@@ -17,7 +17,7 @@ from numerics.runtime.smoothing_numpy import Mesh, live_panels, mesh_knots, near
 Jumps = tuple[tuple[float, float], ...]  # places and heights
 
 
-def needed_reaches(sizes: tuple[Elementwise, ...], edges: Mesh, mean: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+def needed_reach(sizes: tuple[Elementwise, ...], edges: Mesh, mean: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     """How many standard deviations out the functions have mass that counts, one of 8.5, 12, 20, 38.
 
     That is 2e-14 of E |size(u)|, u ~ N(mean, sigma^2), sigma > 0; all (n,). Raises ValueError where the mesh ends.
@@ -25,16 +25,14 @@ def needed_reaches(sizes: tuple[Elementwise, ...], edges: Mesh, mean: np.ndarray
     points, _ = mesh_knots(edges, False)
     grid = np.concatenate([np.arange(0, 12, 0.25), np.arange(12, 64, 0.5), [64.0]])
     grid = np.concatenate([-grid[:0:-1], grid])
-    z, share = (grid[1:] + grid[:-1]) / 2, np.diff(grid)
-    middle, length = (points[1:] + points[:-1]) / 2, np.diff(points)
+    z, middle = (grid[1:] + grid[:-1]) / 2, (points[1:] + points[:-1]) / 2
     u = np.concatenate([mean[:, None] + sigma[:, None] * z, np.tile(middle, (sigma.size, 1))], 1)
-    share = np.concatenate([np.tile(share, (sigma.size, 1)), np.minimum(length / sigma[:, None], 1.0)], 1)
+    share = np.tile(np.diff(grid), (sigma.size, 1)), np.minimum(np.diff(points) / sigma[:, None], 1.0)
     place, needed = np.abs(u - mean[:, None]) / sigma[:, None], np.full(sigma.shape, 8.5)
-    u = np.clip(u, points[0], points[-1])
     with np.errstate(all="ignore"):
-        density = share * np.exp(-place * place / 2)
+        density = np.concatenate(share, 1) * np.exp(-place * place / 2)
         for size in sizes:
-            mass = np.nan_to_num(density * np.abs(size(u)), nan=0.0, posinf=0.0)
+            mass = np.nan_to_num(density * np.abs(size(np.clip(u, points[0], points[-1]))), nan=0.0, posinf=0.0)
             for near, far in ((8.5, 12.0), (12.0, 20.0), (20.0, 38.0), (38.0, np.inf)):
                 beyond = np.where(place > near, mass, 0.0).sum(1) > 2e-14 * mass.sum(1)
                 needed = np.where(beyond, np.maximum(needed, far), needed)
@@ -45,13 +43,17 @@ def needed_reaches(sizes: tuple[Elementwise, ...], edges: Mesh, mean: np.ndarray
     return needed
 
 
-def reach_blocks(reach: np.ndarray, smooth: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
-    """Up to 64 points at a time that have one reach and are all smooth or all not, with that reach."""
-    for far in np.unique(reach):
-        for side in (smooth, ~smooth):
-            chosen = np.flatnonzero(side & (reach == far))
-            for start in range(0, chosen.size, 64):
-                yield float(far), chosen[start : start + 64]
+def reach_blocks(
+    sizes: tuple[Elementwise, ...], edges: Mesh, mean: np.ndarray, sigma: np.ndarray, smooth: np.ndarray
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Up to 64 points at a time that need one reach and are all smooth or all not, with that reach."""
+    for part in np.array_split(np.arange(sigma.size), 1 + sigma.size // 2**10):
+        reach = needed_reach(sizes, edges, mean[part], sigma[part])
+        for far in np.unique(reach):
+            for side in (smooth[part], ~smooth[part]):
+                chosen = part[side & (reach == far)]
+                for start in range(0, chosen.size, 64):
+                    yield float(far), chosen[start : start + 64]
 
 
 def panel_mean_values(
@@ -61,8 +63,7 @@ def panel_mean_values(
     value, (points, breaks) = np.zeros_like(sigma), mesh_knots(edges, False)
     filled = live_panels(f, points)
     live, sharp = np.flatnonzero(sigma > 0), np.flatnonzero(sigma == 0)
-    needed = needed_reaches((f,), edges, (anchor + offset)[live], sigma[live])
-    for reach, i in reach_blocks(needed, needed > 0):
+    for reach, i in reach_blocks((f,), edges, (anchor + offset)[live], sigma[live], live >= 0):
         value[live[i]] = smoothed_values(f, points, filled, anchor[live[i]], offset[live[i]], sigma[live[i]], reach)
     value[sharp] = sum(values_beside(f, breaks, (anchor + offset)[sharp])) / 2
     return value
@@ -82,12 +83,11 @@ def panel_pair_values(
     """E f(u) g(v) at correlation sign (1 - near), near in [0, 1]; all (n,), variance > 0."""
     value, (points, _), sigma = np.zeros_like(variance), mesh_knots(edges, False), np.sqrt(variance)
     wide, narrow = sigma * np.maximum(np.sqrt(1 - near), 1e-150), sigma * np.sqrt(near)
-    sizes = f, lambda u: f(u) ** 2, g, lambda u: g(u) ** 2
     f_live, g_live = live_panels(f, points), live_panels(g, points)
     if not (f_live.any() and g_live.any()):
         return value
-    needed = needed_reaches(sizes[:2] if f is g else sizes, edges, np.zeros_like(sigma), sigma)
-    for reach, i in reach_blocks(needed, narrow >= wide):
+    sizes = (f, lambda u: f(u) ** 2, g, lambda u: g(u) ** 2)[: 2 if f is g else 4]
+    for reach, i in reach_blocks(sizes, edges, np.zeros_like(sigma), sigma, narrow >= wide):
         owner, anchor, offset, weight = outer_nodes(*mesh_knots(edges, sign < 0), wide[i], narrow[i], reach)
         spread = narrow[i][owner]
         first = smoothed_values(f, points, f_live, anchor, offset, spread, reach)

@@ -129,8 +129,25 @@ def smoothed_values(
         u = middle[i, None] + spread[i, None] * z
         value[i] = np.broadcast_to(f(u), u.shape) @ w
     across = np.flatnonzero(last - first > 1)
-    count = (last - first)[across]
-    owner = np.repeat(across, count)
+    for i in np.array_split(across, 1 + int((last - first)[across].sum()) // 2**16):
+        value[i] = across_panels(f, points, live, first[i], last[i], anchor[i], offset[i], spread[i], reach)
+    return value
+
+
+def across_panels(
+    f: Elementwise,
+    points: np.ndarray,
+    live: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
+    anchor: np.ndarray,
+    offset: np.ndarray,
+    spread: np.ndarray,
+    reach: float,
+) -> np.ndarray:
+    """The same, over the panels from knot first to knot last; all (n,)."""
+    value, count = np.zeros_like(offset), last - first
+    owner = np.repeat(np.arange(count.size), count)
     panel = first[owner] + np.arange(owner.size) - np.repeat(np.cumsum(count) - count, count)
     owner, panel = owner[live[panel]], panel[live[panel]]
     part, edge, place, local, width = inner_pieces(points, panel, anchor[owner], offset[owner], spread[owner], reach)
