@@ -115,8 +115,8 @@ def panel_slope_values(
 ) -> np.ndarray:
     """The derivative of E f(u) f(v) in the correlation sign (1 - near); all (n,), variance > 0."""
     value = variance * panel_pair_values(slope, slope, edges, variance, near, sign)
-    if sign > 0 and np.any(near == 0) and not square_integrable(slope, mesh_knots(edges, False)[1]):
-        value[near == 0] = np.inf
+    if np.any(near == 0):
+        value[near == 0] += divergence(slope, mesh_knots(edges, False)[1], sign)
     if jumps:
         sigma, sine = np.sqrt(variance), np.sqrt(near * (2 - near))
         for place, height in jumps:
@@ -130,11 +130,13 @@ def panel_slope_values(
     return value
 
 
-def square_integrable(f: Elementwise, breaks: np.ndarray) -> bool:
-    """Whether f^2 is integrable at the breaks, near which it may grow without bound."""
+def divergence(f: Elementwise, breaks: np.ndarray, sign: float) -> float:
+    """0, or the infinity that E f(u) f(sign u) is, for an f that grows without bound at the breaks."""
     width = np.where(breaks == 0, 2.0**-110, np.abs(breaks) * 2.0**-44)
-    near, wide = (np.stack([f(breaks + side * w) ** 2 * w for side in (-1, 1)]) for w in (width, 2.0**20 * width))
-    return bool(np.all(near <= 0.9 * wide))
+    places = (np.stack([breaks + k * w for k in (-1, 1)]) for w in (width, 2.0**20 * width))
+    near, wide = (f(u) * f(sign * u) for u in places)
+    growing = np.abs(near) > 0.9 * 2.0**20 * np.abs(wide)
+    return np.inf * np.sum(np.sign(near) * growing) if np.any(growing) else 0.0
 
 
 def jump_height_at_zero(jumps: Jumps) -> float:
