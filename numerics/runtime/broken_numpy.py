@@ -27,9 +27,10 @@ def needed_reach(sizes: tuple[Elementwise, ...], edges: Mesh, mean: np.ndarray, 
     grid = np.concatenate([-grid[:0:-1], grid])
     z, middle = (grid[1:] + grid[:-1]) / 2, (points[1:] + points[:-1]) / 2
     u = np.concatenate([mean[:, None] + sigma[:, None] * z, np.tile(middle, (sigma.size, 1))], 1)
-    share = np.tile(np.diff(grid), (sigma.size, 1)), np.minimum(np.diff(points) / sigma[:, None], 1.0)
-    place, needed = np.abs(u - mean[:, None]) / sigma[:, None], np.full(sigma.shape, 8.5)
+    needed = np.full(sigma.shape, 8.5)
     with np.errstate(all="ignore"):
+        share = np.tile(np.diff(grid), (sigma.size, 1)), np.minimum(np.diff(points) / sigma[:, None], 1.0)
+        place = np.abs(u - mean[:, None]) / sigma[:, None]
         density = np.concatenate(share, 1) * np.exp(-place * place / 2)
         for size in sizes:
             mass = np.nan_to_num(density * np.abs(size(np.clip(u, points[0], points[-1]))), nan=0.0, posinf=0.0)

@@ -32,9 +32,19 @@ def jumps_of(f: Elementwise, breaks: Tensor) -> Jumps:
     return tuple(zip(places, heights, strict=True))
 
 
-def smallest_variance(points: Tensor) -> float:
-    """A variance that functions of that mesh do not tell from 0."""
-    return 1e-12 * min(1.0, torch.diff(points).min().item()) ** 2
+def smallest_variance(points: Tensor, place: Tensor) -> Tensor:
+    """A variance that functions of that mesh do not tell from 0 at a place; all (n,) but the knots of the mesh."""
+    panel = torch.clamp(torch.searchsorted(points, place), 1, len(points) - 1)
+    return 1e-12 * torch.clamp(points[panel] - points[panel - 1], max=1.0) ** 2
+
+
+def require_integrable(f: Elementwise, breaks: Tensor) -> None:
+    """Raise ValueError if f, the slope of a function, grows too fast at a break for its integral to exist."""
+    width = torch.where(breaks == 0, 2.0**-110, torch.abs(breaks) * 2.0**-44)
+    for side in (-1, 1):
+        near, wide = (torch.abs(f(breaks + side * w)) for w in (width, 2.0**20 * width))
+        if torch.any(near > 0.9 * 2.0**20 * wide):
+            raise ValueError("a slope grows without bound at a break: its expectation has no gradient of this kind")
 
 
 def panel_mean_values(
@@ -62,17 +72,20 @@ def anchored_mean(f: Elementwise, edges: Mesh, anchor: Tensor, offset: Tensor, v
         return value
 
     def densities(offset: Tensor, variance: Tensor, power: int) -> Tensor:
-        sigma, total = torch.sqrt(variance), torch.zeros_like(offset)
+        sharp, total = variance == 0, torch.zeros_like(offset)
+        sigma = torch.sqrt(torch.where(sharp, 1.0, variance))
         for place, height in jumps:
             z = (place - anchor - offset) / sigma
-            total = total + height / sigma * z**power * torch.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+            smooth = height / sigma * z**power * torch.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+            total = total + torch.where(sharp, torch.where(z == 0, math.inf * height, 0.0), smooth)
         return total
 
     def in_offset(offset: Tensor, variance: Tensor) -> Tensor:
+        require_integrable(slope, breaks)
         return anchored_mean(slope, edges, anchor, offset, variance) + densities(offset, variance, 0)
 
     def moments(offset: Tensor, variance: Tensor) -> Tensor:
-        known = torch.clamp(variance, min=smallest_variance(points))
+        known = torch.maximum(variance, smallest_variance(points, anchor + offset))
         moment = panel_mean_values(slope, points, anchor, offset, known, 1)
         return (moment + densities(offset, known, 1)) / (2 * torch.sqrt(known))
 
@@ -116,7 +129,8 @@ def near_pair(f: Elementwise, g: Elementwise, edges: Mesh, sign: float, variance
 
     def in_variance(variance: Tensor, near: Tensor) -> Tensor:
         points, breaks = mesh_knots(edges, near)
-        known, total = torch.clamp(variance, min=smallest_variance(points)), torch.zeros_like(near)
+        total = torch.zeros_like(near)
+        known = torch.maximum(variance, smallest_variance(points, total))
         for first, second in ((f, g),) if f is g else ((f, g), (g, f)):
             slope = slope_of(first, 0)
             total = total + near_pair(lambda u, s=slope: u * s(u), second, edges, sign, known, near)
@@ -126,8 +140,10 @@ def near_pair(f: Elementwise, g: Elementwise, edges: Mesh, sign: float, variance
 
     def in_near(variance: Tensor, near: Tensor) -> Tensor:
         breaks, slope = mesh_knots(edges, near)[1], slope_of(f, 0)
-        jumps = jumps_of(f, breaks), jumps_of(g, breaks)
-        return -sign * price_slope(slope, slope if f is g else slope_of(g, 0), *jumps, edges, sign, variance, near)
+        slopes, jumps = (slope, slope if f is g else slope_of(g, 0)), (jumps_of(f, breaks), jumps_of(g, breaks))
+        for each in slopes:
+            require_integrable(each, breaks)
+        return -sign * price_slope(*slopes, *jumps, edges, sign, variance, near)
 
     return WithSlopes.apply(values, [in_variance, in_near], variance, near)
 
@@ -156,8 +172,8 @@ def delta_products(f_jumps: Jumps, g_jumps: Jumps, sign: float, variance: Tensor
             else:
                 meeting = meeting + height * rise * torch.exp(-exponent)
     apart = torch.where(near > 0, apart / torch.sqrt(known * (2 - near)), 0.0)
-    meeting = torch.where(meeting != 0, meeting / torch.sqrt(near * (2 - near)), 0.0)
-    return (apart + meeting) / (2 * math.pi)
+    known = torch.where(meeting != 0, near, 1.0)
+    return (apart + torch.where(meeting != 0, meeting / torch.sqrt(known * (2 - known)), 0.0)) / (2 * math.pi)
 
 
 def price_slope(
@@ -172,6 +188,24 @@ def price_slope(
 ) -> Tensor:
     """d/dr E f(u) g(v) at the correlation r = sign (1 - near), for slopes f1, g1 and jumps of f and g; all (n,)."""
     value = variance * near_pair(f1, g1, edges, sign, variance, near)
-    value = value + delta_means(f_jumps, g1, edges, sign, variance, near)
-    value = value + delta_means(g_jumps, f1, edges, sign, variance, near)
-    return value + delta_products(f_jumps, g_jumps, sign, variance, near)
+    if torch.any(near == 0):
+        endless = divergence(f1, g1, mesh_knots(edges, near)[1], sign)
+        value = value + torch.where((near == 0) & (variance > 0), endless, 0.0)
+    if f_jumps or g_jumps:
+        live, sharp = (torch.nonzero(each)[:, 0] for each in (variance > 0, variance == 0))
+        law = edges, sign, variance[live], near[live]
+        deltas = delta_means(f_jumps, g1, *law) + delta_means(g_jumps, f1, *law)
+        deltas = deltas + delta_products(f_jumps, g_jumps, *law[1:])
+        at_zero = (tuple(jump for jump in jumps if jump[0] == 0) for jumps in (f_jumps, g_jumps))
+        limits = delta_products(*at_zero, sign, torch.ones_like(near[sharp]), near[sharp])
+        value = value.index_add(0, live, deltas).index_add(0, sharp, limits)
+    return value
+
+
+def divergence(f: Elementwise, g: Elementwise, breaks: Tensor, sign: float) -> float:
+    """0, or the infinity that E f(u) g(sign u) is, for functions that grow without bound at the breaks."""
+    width = torch.where(breaks == 0, 2.0**-110, torch.abs(breaks) * 2.0**-44)
+    places = (torch.stack([breaks + k * w for k in (-1, 1)]) for w in (width, 2.0**20 * width))
+    near, wide = (f(u) * g(sign * u) for u in places)
+    growing = torch.abs(near) > 0.9 * 2.0**20 * torch.abs(wide)
+    return math.inf * torch.sum(torch.sign(near) * growing).item() if torch.any(growing) else 0.0

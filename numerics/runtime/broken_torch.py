@@ -5,14 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from numerics.runtime.broken_pairs_torch import (
-    Jumps,
-    anchored_mean,
-    delta_means,
-    delta_products,
-    near_pair,
-    refuse_slope,
-)
+from numerics.runtime.broken_pairs_torch import Jumps, anchored_mean, near_pair, price_slope, refuse_slope
 from numerics.runtime.gap_torch import together
 from numerics.runtime.slopes_torch import Elementwise, Real, WithSlopes, correlations, require_closed, with_slopes
 from numerics.runtime.smoothing_torch import Mesh, live_panels, mesh_knots, near_rule
@@ -52,39 +45,13 @@ def broken_pair(f: Elementwise, g: Elementwise, variance: Real, correlation: Rea
     return value.reshape(points[0].shape).to(dtype)
 
 
-def sided_slopes(slope: Elementwise, jumps: Jumps, edges: Mesh, sign: float, variance: Tensor, near: Tensor) -> Tensor:
-    """The derivative of E f(u) f(v) in the correlation sign (1 - near), with gradients; all (n,)."""
-    value = variance * near_pair(slope, slope, edges, sign, variance, near)
-    if torch.any(near == 0):
-        value = value + torch.where(
-            (near == 0) & (variance > 0), divergence(slope, mesh_knots(edges, near)[1], sign), 0
-        )
-    if jumps:
-        live, sharp = (torch.nonzero(each)[:, 0] for each in (variance > 0, variance == 0))
-        law = variance[live], near[live]
-        deltas = 2 * delta_means(jumps, slope, edges, sign, *law) + delta_products(jumps, jumps, sign, *law)
-        at_zero = tuple(jump for jump in jumps if jump[0] == 0)
-        limits = delta_products(at_zero, at_zero, sign, torch.ones_like(near[sharp]), near[sharp])
-        value = value.index_add(0, live, deltas).index_add(0, sharp, limits)
-    return value
-
-
-def divergence(f: Elementwise, breaks: Tensor, sign: float) -> float:
-    """0, or the infinity that E f(u) f(sign u) is, for an f that grows without bound at the breaks."""
-    width = torch.where(breaks == 0, 2.0**-110, torch.abs(breaks) * 2.0**-44)
-    places = (torch.stack([breaks + k * w for k in (-1, 1)]) for w in (width, 2.0**20 * width))
-    near, wide = (f(u) * f(sign * u) for u in places)
-    growing = torch.abs(near) > 0.9 * 2.0**20 * torch.abs(wide)
-    return math.inf * torch.sum(torch.sign(near) * growing).item() if torch.any(growing) else 0.0
-
-
 def slopes_at(slope: Elementwise, jumps: Jumps, edges: Mesh, variance: Tensor, distance: Tensor) -> Tensor:
     """The slopes of broken_slope; all (n,)."""
     value = torch.full_like(variance, math.nan)
     for sign, side in ((1.0, distance <= 1), (-1.0, distance > 1)):
         i = torch.nonzero(side & torch.isfinite(variance))[:, 0]
         near = distance[i] if sign > 0 else torch.clamp(2 - distance[i], min=0.0)
-        value = value.index_copy(0, i, sided_slopes(slope, jumps, edges, sign, variance[i], near))
+        value = value.index_copy(0, i, price_slope(slope, slope, jumps, jumps, edges, sign, variance[i], near))
     return value
 
 
@@ -147,7 +114,8 @@ def difference_sums(slope: Elementwise, jumps: Jumps, edges: Mesh, v: Tensor, lo
         for i in torch.nonzero((v > 0) & torch.isfinite(v) & (length > 0))[:, 0].split(64):
             fine = correlation_sharpness(slope, jumps, edges, v[i].detach())
             owner, near, weight = near_rule(start[i], length[i], fine)
-            value = value.index_add(0, i[owner], weight * sided_slopes(slope, jumps, edges, sign, v[i][owner], near))
+            slopes = price_slope(slope, slope, jumps, jumps, edges, sign, v[i][owner], near)
+            value = value.index_add(0, i[owner], weight * slopes)
     return value
 
 

@@ -22,7 +22,8 @@ def normal_rule(like: Tensor) -> tuple[Tensor, Tensor]:
     """The 16 nodes and weights of Gauss and Hermite for N(0, 1). Source: Golub and Welsch 1969, Math. Comp. 23, 221."""
     beside = torch.sqrt(torch.arange(1, 16, dtype=torch.float64))
     x, vectors = torch.linalg.eigh(torch.diag(beside, 1) + torch.diag(beside, -1))
-    return x.to(like.device), (vectors[0] ** 2).to(like.device)
+    x, w = (x - x.flip(0)) / 2, (vectors[0] ** 2 + vectors[0].flip(0) ** 2) / 2
+    return x.to(like.device), w.to(like.device)
 
 
 def mesh_knots(edges: Mesh, like: Tensor) -> tuple[Tensor, Tensor]:
