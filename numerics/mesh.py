@@ -21,6 +21,7 @@ NODES = -np.cos(ANGLES)
 TO_CHEBYSHEV = 2 / POINTS * np.cos(np.arange(POINTS)[:, None] * (np.pi - ANGLES))
 DEGREES = 28, 34  # that functions and their squares have on a panel: 20 nodes of Gauss and Legendre are exact to 39
 ROUNDING = 1e-14  # of a coefficient, relative to the largest value so near 0
+COARSEST = 1e-9  # what the rounding of u may add to it, where a function is steep
 
 
 class MeshError(ValueError):
@@ -43,7 +44,7 @@ def mesh(functions: Function | Sequence[Function], breaks: Sequence[float]) -> t
     right = _Side(each, [cut for cut in cuts if cut >= 0], 1.0).edges()
     left = _Side(each, [-cut for cut in reversed(cuts) if cut <= 0], -1.0).edges()
     edges = [-edge for edge in reversed(left[1:])] + right
-    return tuple(_with_double_knots(each, edges, cuts))
+    return tuple(_with_double_knots(each, edges, cuts, [float(place) for place in breaks]))
 
 
 class _Side:
@@ -109,7 +110,7 @@ class _Side:
             return False
         sizes = np.maximum(np.maximum(self.sizes, largest), np.finfo(np.float64).tiny)
         steepest = np.abs(np.diff(values) / np.diff(u)).max(1) if u[-1] > u[0] else 0 * sizes
-        allowed = ROUNDING + 8 * np.finfo(np.float64).eps * b * steepest / sizes
+        allowed = ROUNDING + np.minimum(8 * np.finfo(np.float64).eps * b * steepest / sizes, COARSEST)
         scaled = values / sizes[:, None]
         for power, degree in enumerate(DEGREES, 1):
             tails = np.abs(scaled**power @ TO_CHEBYSHEV.T)[:, degree:].max(1)
@@ -117,6 +118,11 @@ class _Side:
                 return False
         self.sizes = sizes
         return True
+
+    def smooth(self, width: float) -> bool:
+        """Whether the functions are one polynomial around 0, beside their largest values within width."""
+        self.sizes = np.abs(self._values(-width, width)[1]).max(1)
+        return self._resolved(-width / 8, width / 8)
 
     def _overflows(self, a: float) -> bool:
         """Whether the functions are finite but huge where a panel begins."""
@@ -132,8 +138,7 @@ class _Side:
         at, inward = (a, 1.0) if a in self.breaks else (b, -1.0)
         near, wide = (width * self._sizes_at(at + inward * width) for width in (b - a, 2.0**20 * (b - a)))
         if at not in self.breaks or not np.all(near <= wide / 32):
-            place = self.sign * at
-            raise MeshError(f"varies too fast near h = {place:.6g}: a pole, or a break that is not declared")
+            raise _too_fast(self.sign * at)
 
     def _within_budget(self, found: list[float]) -> list[float]:
         merged = self._merged(found)
@@ -148,19 +153,34 @@ class _Side:
         for here, end in pairwise(found[1:]):
             if here in self.breaks or not self._resolved(kept[-1], end):
                 kept.append(here)
+                self._require_smooth(kept[-2], here, end)
         return [*kept, found[-1]]
 
+    def _require_smooth(self, start: float, here: float, end: float) -> None:
+        """Refuse an edge off the breaks on both sides of which the functions are not alike."""
+        if here in self.breaks:
+            return
+        width = min(here - start, end - here) / 8
+        self.sizes = np.maximum(self.sizes, np.abs(self._values(start, here)[1]).max(1))
+        if not self._resolved(here - width, here + width):
+            raise _too_fast(self.sign * here)
 
-def _with_double_knots(functions: tuple[Function, ...], edges: list[float], breaks: list[float]) -> Iterator[float]:
-    """The edges, a break twice unless the functions are one polynomial around it."""
+
+def _too_fast(place: float) -> MeshError:
+    return MeshError(f"varies too fast near h = {place:.6g}: a pole, or a break that is not declared")
+
+
+def _with_double_knots(
+    functions: tuple[Function, ...], edges: list[float], breaks: Sequence[float], declared: Sequence[float]
+) -> Iterator[float]:
+    """The edges, a break twice unless the functions are one polynomial around it. Refuses a break not declared."""
     for before, here, after in zip([None, *edges[:-1]], edges, [*edges[1:], None], strict=True):
         yield here
         if before is None or after is None or here not in breaks:
             continue
-        if not _smooth_at(functions, here, min(here - before, after - here) / 8):
+        around = _Side(tuple(lambda u, f=f, t=here: f(t + u) for f in functions), [0.0], 1.0)
+        width = min(here - before, after - here)
+        if not around.smooth(width):
+            if here not in declared:
+                raise _too_fast(here)
             yield here
-
-
-def _smooth_at(functions: tuple[Function, ...], place: float, width: float) -> bool:
-    shifted = tuple(lambda u, f=f: f(place + u) for f in functions)
-    return _Side(shifted, [0.0], 1.0)._resolved(-width, width)
