@@ -8,7 +8,6 @@ from fractions import Fraction
 from itertools import pairwise
 
 import sympy as sp
-from scipy.optimize import brentq
 
 from theory.errors import FormulaError, shown
 from theory.intervals import excludes_zero, range_of
@@ -198,6 +197,8 @@ class _Isolation:
         return found
 
     def _crossing(self, a: float, b: float) -> list[sp.Expr]:
+        from scipy.optimize import brentq  # slow to import, and seldom needed
+
         first, last = self._sign(a), self._sign(b)
         if first * last > 0:
             return []
