@@ -60,7 +60,7 @@ def surrogates_options(command: Function) -> Function:
 
 def composed(name: str | None, parts: dict[str, str | None]) -> Surrogate:
     """The surrogate, or a refusal that says what does not fit."""
-    from meanbits.declared import DeclarationError, declared
+    from experiments.declared import DeclarationError, declared
     from theory.compose import DEFAULT, compose
     from theory.surrogates import SurrogateError
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments.declared import DeclarationError, declared
 from meanbits.cli import main
-from meanbits.declared import DeclarationError, declared
 from theory.surrogates import CATALOGUE
 
 SOURCE = """
@@ -58,13 +58,13 @@ def test_a_file_and_a_module(folder: Path) -> None:
 def test_an_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("theirs", "theory.noise:LOGISTIC", "meanbits.surrogates")
     broken = EntryPoint("gone", "no_such_module_at_all:X", "meanbits.surrogates")
-    monkeypatch.setattr("meanbits.declared.entry_points", lambda group: [point, broken])
+    monkeypatch.setattr("experiments.declared.entry_points", lambda group: [point, broken])
     with pytest.raises(DeclarationError, match="theirs is of type NeuronNoise, not a Surrogate"):
         declared("theirs")
     with pytest.raises(DeclarationError, match=r"entry point gone.*ModuleNotFoundError"):
         declared("gone")
     monkeypatch.setattr("theory.surrogates.first_of_all", CATALOGUE[0], raising=False)
-    monkeypatch.setattr("meanbits.declared.entry_points",
+    monkeypatch.setattr("experiments.declared.entry_points",
                         lambda group: [EntryPoint("first", "theory.surrogates:first_of_all", group)])  # fmt: skip
     assert declared("first") is CATALOGUE[0]
 

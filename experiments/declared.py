@@ -1,6 +1,6 @@
 """Surrogates that users declare in Python: FILE.py:NAME, MODULE:NAME, or an installed entry point.
 
-The one place where code of users runs, and only because they named it.
+The one place where code of users runs, and only because they named it: on the command line, or in a sweep's file.
 """
 
 from __future__ import annotations
