@@ -20,7 +20,9 @@ def write_text(path: Path, text: str) -> None:
 def unwritable_file(path: Path) -> str | None:
     """Why a file cannot be written, or None."""
     try:
-        path.exists()
+        path.stat()
+    except FileNotFoundError:
+        pass
     except (OSError, ValueError) as error:  # a name too long, or with a null character
         return f"{getattr(error, 'strerror', None) or error}; name another file"
     if path.exists() and not path.is_file():

@@ -193,7 +193,7 @@ class _Cutter:
             yield from roots_in(piece.expression, self.symbol, piece.low, piece.high)
             yield from () if piece.low == low else (piece.low,)
 
-    def _holds(self, condition: Boolean | bool, point: sp.Expr) -> bool:
+    def _holds(self, condition: Boolean, point: sp.Expr) -> bool:
         try:
             held = condition.subs(self.symbol, point)
         except TypeError:
