@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
 
 import click
@@ -22,6 +23,9 @@ from meanbits.theory_commands import catalogue, derive, emit, map_command
 from meanbits.train_command import train
 
 EXIT_BAD_INPUT = 2
+EXIT_UNEXPECTED = 3
+LONGEST = 1000  # of an error line
+DEBUG = "MEANBITS_DEBUG"
 EXIT_INTERRUPTED = 130  # as a shell reports SIGINT
 EXIT_BROKEN_PIPE = 141  # as a shell reports SIGPIPE
 
@@ -51,7 +55,11 @@ def cli(ctx: click.Context) -> None:
 
     It derives the theory of a surrogate from its definition, emits it as code, solves and checks it, simulates and
     trains the networks it is about, and draws the figures of Stamatescu et al. 2020 (arXiv 1902.00177). A surrogate S
-    is a name of `meanbits catalogue`, or composed by options.
+    is a name of `meanbits catalogue`, or composed by options, or one that you declare in Python: FILE.py:NAME,
+    MODULE:NAME, or a name of the entry-point group meanbits.surrogates. Only those run code of yours; formulas are
+    parsed, never evaluated.
+
+    Exit status: 0 done, 1 a check failed, 2 bad input, 3 meanbits failed unexpectedly (MEANBITS_DEBUG=1 shows where).
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
@@ -80,7 +88,7 @@ for command in (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code: 0 done, 1 a check failed, 2 bad input."""
+    """Run the command line; returns the exit code: 0 done, 1 a check failed, 2 bad input, 3 a fault of meanbits."""
     try:
         with cli.make_context("meanbits", list(sys.argv[1:] if arguments is None else arguments)) as ctx:
             cli.invoke(ctx)
@@ -96,6 +104,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The interpreter flushes standard output once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            traceback.print_exc()
+        reason = next(iter(str(error).splitlines()), "")
+        sys.stderr.write(_one_line(f"meanbits failed on this input: {type(error).__name__}: {reason}; please report it "
+                                   "with the command") + "\n")  # fmt: skip
+        return EXIT_UNEXPECTED
     return 0
 
 
@@ -109,7 +124,13 @@ def _error_line(error: click.ClickException) -> str:
         message = f"unknown option '{error.option_name}'{_nearest(error.option_name, [*known, '--help'])}"
     elif isinstance(error, click.UsageError) and type(error) is not click.BadParameter and "; " not in message:
         message = f"{message.rstrip('.')}; see {command} --help"
-    return f"{command}: {' '.join(message.split())}"
+    return _one_line(f"{command}: {message}")
+
+
+def _one_line(message: str) -> str:
+    """At most `LONGEST` printable characters."""
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(message.split()))
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -19,6 +19,12 @@ def write_text(path: Path, text: str) -> None:
 
 def unwritable_file(path: Path) -> str | None:
     """Why a file cannot be written, or None."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # a name too long, or with a null character
+        return f"{getattr(error, 'strerror', None) or error}; name another file"
     if path.exists() and not path.is_file():
         return f"{path} is not a file; name a file"
     if not path.parent.is_dir():

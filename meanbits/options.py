@@ -60,15 +60,21 @@ def surrogates_options(command: Function) -> Function:
 
 def composed(name: str | None, parts: dict[str, str | None]) -> Surrogate:
     """The surrogate, or a refusal that says what does not fit."""
+    from experiments.declared import DeclarationError, declared
     from theory.compose import DEFAULT, compose
     from theory.surrogates import SurrogateError
 
-    if name is None and not any(value is not None for value in parts.values()):
-        name = DEFAULT
+    given = [f"--{option}" for option, value in parts.items() if value is not None]
     try:
-        return compose(name, **parts)
-    except SurrogateError as error:
+        found = None if name is None else declared(name)
+        if found is None:
+            return compose(DEFAULT if name is None and not given else name, **parts)
+    except (DeclarationError, SurrogateError) as error:
         fail(str(error))
+    if given:
+        fail(f"{', '.join(given)} beside {name}: its parts are settled; drop the option, or change them where it is "
+             "declared")  # fmt: skip
+    return found
 
 
 def _part_options(command: Function) -> Function:
@@ -83,6 +89,8 @@ def _part_options(command: Function) -> Function:
     return wrapped
 
 
+LONGEST = 60  # of a value in a message
+MAX_DIGITS = 12  # of a number of points
 FOLDER = click.Path(path_type=Path)
 RUN_OPTIONS = (
     click.option("--preset", type=click.Choice(["smoke", "quick", "paper"]), default="quick",
@@ -129,12 +137,12 @@ class Number(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
             number = float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number; write for example 0.5", param, ctx)
+            self.fail(f"{str(value)[:LONGEST]} is not a finite number; write for example 0.5", param, ctx)
         if not self.low <= number <= self.high:
-            self.fail(f"{value} is out of range; it must be {self._domain()}", param, ctx)
+            self.fail(f"{str(value)[:LONGEST]} is out of range; it must be {self._domain()}", param, ctx)
         return number
 
     def _domain(self) -> str:
@@ -167,7 +175,11 @@ class Grid(Number):
         if not rest:
             return Axis(start, start, 1)
         if len(rest) != 2 or not rest[1].isdecimal():
-            self.fail(f"{value} is no grid; write A:B:N, for example 0:1:100", param, ctx)
+            self.fail(f"{str(value)[:LONGEST]} is no grid; write A:B:N, for example 0:1:100", param, ctx)
+        if len(rest[1]) > MAX_DIGITS:
+            self.fail(
+                f"{rest[1][:MAX_DIGITS]}... is too large a number of points; give at most 10^{MAX_DIGITS}", param, ctx
+            )
         if int(rest[1]) == 0:
-            self.fail(f"{value} has no points; give N >= 1", param, ctx)
+            self.fail(f"{str(value)[:LONGEST]} has no points; give N >= 1", param, ctx)
         return Axis(start, super().convert(rest[0], param, ctx), int(rest[1]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from theory.derive import Theory
 from theory.surrogates import Surrogate
 
-NEEDED = ("variance_map", "gap_map", "chi_at_gap")
+SOLVED = ("total_map", "total_slope", "variance_map", "variance_slope", "gap_map", "chi_at_gap")
+AGREEMENT = 1e-9  # of the correlation map and the gap map, which are derived apart
 
 
 class InputError(ValueError):
@@ -53,32 +55,57 @@ def evaluate(
     theory: Theory, means: float, biases: float, q: float, c: float | None, gap: float | None, total: float | None
 ) -> Point:
     """The maps at (sigma_m2, sigma_b2, q) and at c, at the gap 1 - c, or at both where they agree."""
+    import numpy as np
+
     from meanbits import compile as compile_maps
 
+    check_maps(theory, ("variance_map", "gap_map", "chi_at_gap"))
+    if means == biases == 0:
+        raise InputError("--sigma-m2 0 and --sigma-b2 0: no field is left, and it has no correlation; give one of the "
+                         "two a positive value")  # fmt: skip
     try:
         maps = compile_maps(theory)
-        missing = [name for name in NEEDED if not hasattr(maps, name)]
-    except ValueError:
-        missing = list(NEEDED)
-    if missing:
-        kind = "--noise or --neurons" if theory.surrogate.form.phi is None else "--phi"
-        raise InputError(f"{', '.join(missing)} of {theory.surrogate.name}: no closed form, and quadrature does not "
-                         f"apply; choose another {kind}")  # fmt: skip
+    except ValueError as error:
+        raise InputError(f"{theory.surrogate.name}: {error}; choose another {_kind(theory)}") from None
     exact_gap = _gap(c, gap)
     T = _total(theory, means, biases, total)
     rest = (means, biases) if T is None else (means, biases, T)
-    with np.errstate(all="ignore"):  # what is lost shows in the results
+    with np.errstate(all="ignore"):  # what is undefined is refused below
         gap_out = float(maps.gap_map(exact_gap, q, *rest))
         c_out = 1 - gap_out
         if c is not None and 0 < q < math.inf:  # 1 - gap would not keep the digits of a small c
             direct = float(maps.correlation_map(c, q, *rest))
             c_out = c_out if math.isnan(direct) else direct  # 0/0, whose limit the gap map has
         q_out, chi = float(maps.variance_map(q, *rest)), float(maps.chi_at_gap(exact_gap, q, *rest))
-    lost = {"q_out": q_out, "c_out": c_out, "gap_out": gap_out, "chi": chi}
-    if any(map(math.isnan, lost.values())):
-        names = ", ".join(name for name, value in lost.items() if math.isnan(value))
-        raise InputError(f"--q {q:g}: {names} overflow there; choose a smaller --q")
-    return Point(q_out, c_out, gap_out, chi, T)
+    return _checked(theory, q, Point(q_out, c_out, gap_out, chi, T))
+
+
+def check_maps(theory: Theory, needed: Sequence[str] = SOLVED) -> None:
+    """Refuse a theory that has no code for the maps needed."""
+    from numerics.emit import omitted_functions
+
+    missing = [name for name in omitted_functions(theory) if name in needed]
+    if needed != SOLVED and theory.gap is None:
+        missing += ["gap_map", "chi_at_gap"]
+    if missing:
+        raise InputError(f"{', '.join(missing)} of {theory.surrogate.name}: no closed form, and quadrature does not "
+                         f"apply; choose another {_kind(theory)}")  # fmt: skip
+
+
+def _kind(theory: Theory) -> str:
+    return "--noise or --neurons" if theory.surrogate.form.phi is None else "--phi"
+
+
+def _checked(theory: Theory, q: float, point: Point) -> Point:
+    """The point, if it is one: no NaN, and the two routes to c' agree."""
+    undefined = [name for name in ("q_out", "c_out", "gap_out", "chi") if math.isnan(getattr(point, name))]
+    if undefined:
+        raise InputError(f"--q {q:g}: {', '.join(undefined)} of {theory.surrogate.name} cannot be computed there; "
+                         "choose a --q nearer to the fixed point")  # fmt: skip
+    if abs(1 - point.gap_out - point.c_out) > AGREEMENT:
+        raise InputError(f"--q {q:g}: two routes to c_out of {theory.surrogate.name} give {point.c_out:.6g} and "
+                         f"{1 - point.gap_out:.6g}; choose a --q nearer to the fixed point")  # fmt: skip
+    return point
 
 
 def _gap(c: float | None, gap: float | None) -> float:

@@ -33,11 +33,12 @@ def fixed_point(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, a
     q, the field variance, and c, the correlation of two inputs, after many layers; the slopes of their maps there; and
     the depth scales xi_q, xi_c over which inputs are forgotten.
     """
-    from meanbits.point import InputError, variance_of_means
+    from meanbits.point import InputError, check_maps, variance_of_means
     from numerics.stability import described
 
     try:
         means = variance_of_means(surrogate, sigma_m2)
+        check_maps(_derived(surrogate))
         found = described(_derived(surrogate), means, sigma_b2)
     except InputError as error:
         fail(str(error))
@@ -66,7 +67,8 @@ def fixed_point(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, a
 @surrogate_options
 @click.option("--sigma-m2", type=Grid(low=0), metavar="A:B:N", required=True, help="N values from A to B, or one.")
 @click.option("--sigma-b2", type=Grid(low=0), metavar="A:B:N", required=True, help="N values from A to B, or one.")
-@click.option("--gains", type=Grid(low=0), metavar="A:B:N", help="Gains instead of a grid of sigma_b2; form paper.")
+@click.option("--gains", type=Grid(low=0, high=1e9), metavar="A:B:N",
+              help="Gains instead of a grid of sigma_b2; form paper.")  # fmt: skip
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), required=True,
               help="FILE.nc for the data, FILE.png or FILE.pdf for a figure with its data beside it.")  # fmt: skip
 @json_option
@@ -81,14 +83,17 @@ def phase(
         fail("--gains beside a grid of --sigma-b2; give one value of --sigma-b2")
     data = output.with_suffix(".nc")
     _check_output(output, data)
+    from meanbits.point import check_maps
     from numerics.phase import phase_diagram
 
     _check_memory(sigma_m2.points * (sigma_b2 if gains is None else gains).points)
     along = (sigma_b2.values(), None) if gains is None else (sigma_b2.start, gains.values())
     try:
+        check_maps(_derived(surrogate))
         diagram = phase_diagram(_derived(surrogate), sigma_m2.values(), *along)
     except ValueError as error:
-        fail(f"{surrogate.name}: {error}")
+        text = str(error)
+        fail(text if surrogate.name in text else f"{surrogate.name}: {text}")
     written = _write(diagram, output, data)
     for path in written:
         notice(f"wrote {path}")

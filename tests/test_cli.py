@@ -448,13 +448,16 @@ def test_ctrl_c_is_quiet(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (result.code, result.out, result.err) == (130, "", "")
 
 
-def test_unexpected_errors_are_not_swallowed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unexpected_errors_are_one_line_and_not_swallowed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
-        raise RuntimeError("a defect")
+        raise RuntimeError("a defect\nof two lines")
 
     monkeypatch.setattr("theory.derive.derive", broken)
-    with pytest.raises(RuntimeError, match="a defect"):
-        run("derive")
+    result = run("derive")
+    assert (result.code, result.out) == (3, "")
+    assert result.err == ("meanbits failed on this input: RuntimeError: a defect; please report it with the command\n")
+    monkeypatch.setenv("MEANBITS_DEBUG", "1")
+    assert "Traceback" in run("derive").err
 
 
 def test_public_names() -> None:

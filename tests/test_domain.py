@@ -6,11 +6,14 @@ import math
 
 import mpmath
 import pytest
+import sympy as sp
 
 from theory.domain import check_growth, check_real
 from theory.errors import FormulaError
 from theory.grammar import parse
 from theory.magnitude import magnitude
+from theory.network import CONTINUOUS
+from theory.noise import NOISES
 from theory.symbols import h
 
 GOOD = (
@@ -26,6 +29,9 @@ NOT_REAL = {
     "where(h < 0, 0, 1/h)": "not finite at h = 0", "where(h < 0, 0, log(h))": "not finite at h = 0",
     "tanh(1/h)": "not finite at h = 0", "1/(1 + h**3)": "not finite at h = -1", "log(abs(h))": "not finite at h = 0",
     "1/(abs(h) - 0.5)": "not finite at h = -0.5", "1/(exp(h) - 2)": "not finite at h = 0.693", "sin(h)/h": "at h = 0",
+    "max(0, log(h))": "complex at h = -", "where(log(1 + h) < 1, 0, 1)": "complex at h = -",
+    "sign(sqrt(h))": "sign of sqrt.h. at h = -1 cannot be told",
+    "max(2, sin(sqrt(h)))": "complex at h = -", "1/relu(h)": "not finite at h = -",
     "1/(1 + sin(h))": "cannot be told", "1/sin(h)": "infinitely many", "floor(h)": "infinitely many jumps",
     "log(1.5 + cos(h)/2 - tanh(h))": "not finite at h = |cannot be told|infinitely many|complex",
 }  # fmt: skip
@@ -68,3 +74,11 @@ def test_magnitudes_survive_overflow() -> None:
     assert magnitude(parse("exp(exp(h))"), h)(1e4).logarithm == math.inf
     assert magnitude(parse("softplus(h)"), h)(1e60).value == pytest.approx(1e60)
     assert magnitude(parse("exp(-exp(h))"), h)(1e4).sign == 0
+
+
+@pytest.mark.parametrize(
+    "expression", [*(noise.cdf for noise in NOISES), *(neuron.mean for neuron in CONTINUOUS)], ids=str
+)
+def test_the_catalogue_passes(expression: sp.Expr) -> None:
+    check_real(expression)
+    check_growth(expression)

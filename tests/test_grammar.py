@@ -79,6 +79,7 @@ REFUSED = {
     "h < 1": "stands only in where", "1 + (h < 1)": "stands only in where", "where(h, 1, 2)": "as in where",
     "where(0 < h < 1, 1, 2)": "as in where", "where(h < 1, 1)": "as in where", 
     "where(h < (h < 1), 1, 2)": "only in where",
+    "where(where(h < 1, h, 1) < 1, h, 1)": "write it outside",
     "h**h": "exponent", "2**h": "exponent", "h**pi": "exponent", "h**65": "exponent", "h**(1/17)": "exponent",
     "9**9**9**9": "exponent", "(10**60)**60": "too large", "1/0": "not a finite", "log(-1)": "not a finite",
     "2**sqrt(-1)": "not a finite", "(0/0)**2": "not a finite", "h**(0/0)": "not a finite", "0**0": "no such power",

@@ -6,9 +6,11 @@ import ast
 import builtins
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from meanbits.cli import main
 from numerics.backends import BACKENDS, NUMPY, Backend
 from numerics.emit import compile_functions, emit, emitted_functions
 from numerics.writer import identifier
@@ -92,3 +94,54 @@ def test_the_docstring_says_the_name() -> None:
 def test_a_symbol_that_is_no_word_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is no name for an argument"):
         identifier(name)
+
+
+FORMULAS = (
+    "((((((1/2)**64)**64)**64)**64)**64)*h", "tanh(1e300*h)", "tanh(h)+1e-300", "1/2+atan(h*(1+(1e-300)**2))/pi",
+    "1e400", "(" * 3000 + "h" + ")" * 3000, "2**sqrt(-1)", "(0/0)**2", "h**(0/0)", "erf(h**(1/3))", "1e-300*tanh(h)",
+    "h**exp(exp(exp(exp(9))))", "(1e-300*1e-300)**64*h", '(1+tanh(h))/2 #"""', "h\n\n" + PAYLOAD,
+    "exp(exp(exp(exp(h))))", "9**9**9**9**9", "gelu(" * 20 + "h" + ")" * 20, "where(" * 20, "h" * 5000,
+    "\x1b[2J", "h.__class__", "1/(h-0.3)",
+)  # fmt: skip
+LINES = (
+    ["derive", "n" * 300], ["derive", "--weights", "n" * 300], ["derive", "--noise", "n" * 5000],
+    ["derive", "\x1b[2J\n\r"], ["derive", "--gain", "9" * 5000], ["emit", "deterministic", "-o", "n" * 300],
+    ["phase", "--sigma-m2", "0:1:" + "9" * 5000, "--sigma-b2", "0", "-o", "x.nc"],
+    ["phase", "--sigma-m2", "0:1:3", "--sigma-b2", "0", "--form", "paper", "--gains", "1e308", "-o", "x.nc"],
+    ["phase", "--sigma-m2", "0:1:3", "--sigma-b2", "0", "-o", "n" * 300 + ".nc"],
+    ["map", "--sigma-m2", "0", "--sigma-b2", "0", "--q", "1", "--c", "0.5"],
+    ["map", "--sigma-m2", "1", "--sigma-b2", "0", "--q", "1e308", "--c", "1"],
+    ["map", "--sigma-m2", "1" * 5000, "--sigma-b2", "0", "--q", "1", "--c", "1"],
+)  # fmt: skip
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(arguments)
+    captured = capsys.readouterr()
+    assert (code, captured.out) == (2, "")
+    assert captured.err.count("\n") == 1
+    assert captured.err[:-1].isprintable()
+    assert len(captured.err) < 1100
+
+
+@pytest.mark.parametrize("formula", FORMULAS, ids=lambda text: ascii(text[:30]))
+@pytest.mark.parametrize("option", ["--phi", "--noise"])
+def test_hostile_formulas_are_refused_in_one_line(
+    option: str, formula: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused(["derive", option, formula if option == "--phi" else f"cdf:{formula}"], capsys)
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: ascii(" ".join(line)[:40]))
+def test_hostile_lines_are_refused_in_one_line(
+    line: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused(line, capsys)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("style", [["--json"], ["--format", "latex"]])
+def test_hard_tanh_has_powers_in_latex(style: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["derive", "--neurons", "hardtanh", "--steps", *style]) == 0
+    assert "hardtanh" in capsys.readouterr().out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from sympy.logic.boolalg import Boolean
 
 from theory.errors import FormulaError, shown
 from theory.intervals import WHOLE, Interval, range_of
-from theory.roots import MAX_ROOTS, distinct, inside, roots_in, sign_at
+from theory.roots import MAX_ROOTS, distinct, inside, place, roots_in, sign_at
 from theory.special import Box, HardTanh
 
 CORNERED = (sp.Abs, sp.sign, sp.Heaviside, sp.Max, sp.Min, sp.floor, sp.ceiling, sp.Piecewise, HardTanh, Box)
@@ -62,14 +62,27 @@ def branches(expression: sp.Expr, symbol: sp.Symbol) -> tuple[tuple[sp.Expr, ...
     >>> branches(sp.Max(-1, sp.Min(1, 2 * h)), h)
     ((-1/2, 1/2), (-1, 2*h, 1))
     """
+    pieces = cut(expression, symbol)[0]
+    return tuple(piece.low for piece in pieces[1:]), tuple(piece.expression for piece in pieces)
+
+
+def cut(expression: sp.Expr, symbol: sp.Symbol) -> tuple[list[Piece], set[Piece]]:
+    """The branches with their intervals, and with theirs the analytic expressions by which branches are chosen.
+
+    Raises:
+        FormulaError: as `branches`.
+    """
     cutter = _Cutter(symbol)
-    first, *rest = cutter.cut(expression, -sp.oo, sp.oo)
-    breaks, parts = [], [first.expression]
-    for piece in rest:
-        if piece.expression != parts[-1] or piece.low in cutter.singular:
-            breaks.append(piece.low)
-            parts.append(piece.expression)
-    return tuple(breaks), tuple(parts)
+    pieces: list[Piece] = []
+    for piece in cutter.cut(expression, -sp.oo, sp.oo):
+        if piece.expression.has(sp.zoo, sp.nan, sp.oo):
+            raise FormulaError(
+                f"{shown(expression)} is not finite at {symbol} = {place(inside(piece.low, piece.high)):.6g}"
+            )
+        if pieces and piece.expression == pieces[-1].expression and piece.low not in cutter.singular:
+            piece = Piece(pieces.pop().low, piece.high, piece.expression)
+        pieces.append(piece)
+    return pieces, cutter.compared
 
 
 class _Cutter:
@@ -80,6 +93,7 @@ class _Cutter:
 
     def __init__(self, symbol: sp.Symbol) -> None:
         self.symbol, self.left = symbol, MAX_CUTS
+        self.compared: set[Piece] = set()  # what branches are chosen by, which is to be real
         self.singular: set[sp.Expr] = set()  # where a root of something vanishes: a break though both sides look alike
 
     def cut(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr, window: Interval = WHOLE) -> Iterable[Piece]:
@@ -110,9 +124,10 @@ class _Cutter:
 
     def _extreme(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr, window: Interval) -> Iterator[Piece]:
         sign = 1 if isinstance(expression, sp.Max) else -1
-        rivals = self._undominated(expression.args, sign, low, high)
-        columns = [self.cut(term, low, high, self._above(window, sign, bar)) for term, bar in rivals]
+        columns = [self.cut(term, low, high, self._above(window, sign, bar))
+                   for term, bar in self._bars(expression.args, sign, low, high)]  # fmt: skip
         for a, b, parts in self._refined(columns, low, high):
+            self.compared |= {Piece(a, b, part) for part in parts}
             differences = {first - second for i, first in enumerate(parts) for second in parts[:i]} - {sp.S.Zero}
             edges = distinct(root for d in differences for root in roots_in(d, self.symbol, a, b))
             for start, end in pairwise([a, *edges, b]):
@@ -122,17 +137,10 @@ class _Cutter:
                         best = part
                 yield Piece(start, end, best)
 
-    def _undominated(
-        self, terms: Iterable[sp.Expr], sign: int, low: sp.Expr, high: sp.Expr
-    ) -> list[tuple[sp.Expr, float]]:
-        """The terms of a Max (or, with sign -1, of a Min) that no other always exceeds; what the others reach."""
-        kept: list[tuple[sp.Expr, float, float]] = []
-        for term in terms:
-            least, greatest = range_of(sign * term, self.symbol)(float(low), float(high))
-            if all(greatest > other for _, other, _ in kept):
-                kept = [entry for entry in kept if entry[2] > least] + [(term, least, greatest)]
-        return [(term, max((least for other, least, _ in kept if other != term), default=-math.inf))
-                for term, _, _ in kept]  # fmt: skip
+    def _bars(self, terms: Sequence[sp.Expr], sign: int, low: sp.Expr, high: sp.Expr) -> list[tuple[sp.Expr, float]]:
+        """The terms of a Max (or, with sign -1, of a Min), and what another reaches throughout the interval."""
+        least = [range_of(sign * term, self.symbol)(place(low), place(high))[0] for term in terms]
+        return [(term, max(least[:i] + least[i + 1 :])) for i, term in enumerate(terms)]
 
     def _above(self, window: Interval, sign: int, bar: float) -> Interval:
         least, greatest = window
@@ -142,6 +150,7 @@ class _Cutter:
         (argument, *_), value = expression.args, BY_SIGN[expression.func]
         inner = (-window[1], window[1]) if isinstance(expression, sp.Abs) else (0.0, 0.0)
         for piece in self.cut(argument, low, high, inner):
+            self.compared.add(piece)
             if not piece.expression.has(self.symbol):
                 yield Piece(piece.low, piece.high, expression.func(piece.expression))
                 continue
@@ -152,6 +161,7 @@ class _Cutter:
         """A function that is constant but for jumps at certain values of its argument."""
         least, greatest = (-1.0, 1.0) if isinstance(expression, Box) else (window[0] - 1, window[1] + 1)
         for piece in self.cut(expression.args[0], low, high, (least, greatest)):
+            self.compared.add(piece)
             levels = (-1, 1) if isinstance(expression, Box) else self._integers(expression, piece, least, greatest)
             shifted = (piece.expression - level for level in levels)
             edges = distinct(root for each in shifted for root in roots_in(each, self.symbol, piece.low, piece.high))
@@ -159,7 +169,7 @@ class _Cutter:
                 yield Piece(a, b, expression.func(piece.expression.subs(self.symbol, inside(a, b))))
 
     def _integers(self, expression: sp.Expr, piece: Piece, least: float, greatest: float) -> range:
-        low, high = range_of(piece.expression, self.symbol)(float(piece.low), float(piece.high))
+        low, high = range_of(piece.expression, self.symbol)(place(piece.low), place(piece.high))
         low, high = max(low, least), min(high, greatest)
         if not high - low <= MAX_ROOTS:
             raise FormulaError(f"{shown(expression)} has infinitely many jumps, or more than {MAX_ROOTS}: clip it, as "
@@ -179,10 +189,11 @@ class _Cutter:
     def _edges(self, difference: sp.Expr, low: sp.Expr, high: sp.Expr) -> Iterator[sp.Expr]:
         """Where an expression may change its sign."""
         for piece in self.cut(difference, low, high, (0.0, 0.0)):
+            self.compared.add(piece)
             yield from roots_in(piece.expression, self.symbol, piece.low, piece.high)
             yield from () if piece.low == low else (piece.low,)
 
-    def _holds(self, condition: Boolean | bool, point: sp.Expr) -> bool:
+    def _holds(self, condition: Boolean, point: sp.Expr) -> bool:
         try:
             held = condition.subs(self.symbol, point)
         except TypeError:
@@ -226,9 +237,9 @@ class _Cutter:
         edges = distinct(piece.low for column in pieces for piece in column[1:])
         positions = [0] * len(pieces)
         for a, b in pairwise([low, *edges, high]):
-            point = float(inside(a, b))
+            point = place(inside(a, b))
             for i, column in enumerate(pieces):
-                while float(column[positions[i]].high) < point:
+                while place(column[positions[i]].high) < point:
                     positions[i] += 1
             yield a, b, [column[position].expression for column, position in zip(pieces, positions, strict=True)]
 

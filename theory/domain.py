@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import sympy as sp
 
-from theory.breaks import branches
+from theory.breaks import branches, cut
 from theory.errors import FormulaError, shown
 from theory.magnitude import magnitude
 from theory.roots import inside, roots_in, sign_at
@@ -26,14 +26,23 @@ def check_real(expression: sp.Expr, symbol: sp.Symbol = h) -> None:
     Raises:
         FormulaError: naming the place; also where breaks or zeros cannot be located.
     """
-    breaks, parts = branches(expression, symbol)
-    for (low, high), part in zip(pairwise([-sp.oo, *breaks, sp.oo]), parts, strict=True):
+    pieces, compared = cut(expression, symbol)
+    for low, high, part in pieces:
         if part.has(*POLES):
             raise FormulaError(f"{shown(part)} has poles without end")
         for power in part.atoms(sp.Pow):
             _check_power(power, symbol, low, high)
         for logarithm in part.atoms(sp.log):
             _check_positive(logarithm, logarithm.args[0], symbol, low, high)
+    for whole, part, low, high in {(whole, *_positive(whole), low, high) for low, high, compare in compared
+                                   for whole in compare.atoms(sp.Pow, sp.log)}:  # fmt: skip
+        if part.has(symbol):
+            _check_sign(whole, part, symbol, low, high)
+
+
+def _positive(whole: sp.Expr) -> tuple[sp.Expr]:
+    """What must not be negative for a power or logarithm to be real."""
+    return (sp.S.One if whole.is_Pow and whole.exp.is_Integer else whole.args[0],)
 
 
 def check_growth(expression: sp.Expr, symbol: sp.Symbol = h) -> None:

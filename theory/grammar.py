@@ -175,6 +175,10 @@ def _where(arguments: list[ast.expr], field: Bounded, depth: int) -> Bounded:
         case [ast.Compare(left=left, ops=[operator], comparators=[right]), first, second] if type(operator) in (
             COMPARISONS
         ):
+            if any(
+                isinstance(each, ast.Name) and each.id == "where" for side in (left, right) for each in ast.walk(side)
+            ):
+                raise FormulaError("where stands in a comparison of another where; write it outside")
             sides = [_build(part, field, depth) for part in (left, right, first, second)]
         case _:
             raise FormulaError("where takes a comparison and two formulas, as in where(h < 1, h, 1)")

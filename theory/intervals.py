@@ -174,7 +174,10 @@ def _sine(argument: Interval) -> Interval:
 
 
 def _whole_part(round_to: Callable[[float], int]) -> Callable[[Interval], Interval]:
-    return lambda argument: tuple(end if math.isinf(end) else float(round_to(end)) for end in argument)
+    def rounded(end: float) -> float:
+        return end if math.isinf(end) else float(round_to(end))
+
+    return lambda argument: (rounded(argument[0]), rounded(argument[1]))
 
 
 def _box(argument: Interval) -> Interval:

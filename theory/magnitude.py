@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import mpmath
 import sympy as sp
-from scipy.special import erfcx
 
 from theory.errors import FormulaError, shown
 from theory.special import Softplus, softplus
@@ -104,7 +104,7 @@ def _erfc(argument: Magnitude) -> Magnitude:
     value = argument.value
     if value < 20:
         return of_number(math.erfc(value))
-    return Magnitude(1, math.log(erfcx(value)) - value * value) if value < 1e150 else ZERO
+    return Magnitude(1, float(mpmath.log(mpmath.erfc(value)))) if value < 1e150 else ZERO
 
 
 RULES: dict[type[sp.Expr], Callable[..., Magnitude]] = {

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 
 import sympy as sp
-from scipy.optimize import brentq
 
 from theory.errors import FormulaError, shown
 from theory.intervals import excludes_zero, range_of
 
 MAX_DEGREE = 64
-MAX_ROOTS = 1024
+MAX_ROOTS = 300
 MAX_INTERVALS = 4000
 MAX_ORDER, MAX_DENOMINATOR = 6, 1000
 DIGITS = 30
@@ -43,8 +43,8 @@ def roots_in(expression: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp.Expr
 def distinct(positions: Iterable[sp.Expr]) -> list[sp.Expr]:
     """Numbers in increasing order, of those equal to rounding the simplest one."""
     kept: list[sp.Expr] = []
-    for position in sorted(positions, key=lambda position: (float(position), position.count_ops())):
-        if kept and abs(float(position) - float(kept[-1])) <= SAME * max(1e-3, abs(float(position))):
+    for position in sorted(positions, key=lambda position: (place(position), position.count_ops())):
+        if kept and abs(place(position) - place(kept[-1])) <= SAME * max(1e-3, abs(place(position))):
             kept[-1] = min(kept[-1], position, key=_complexity)
         else:
             kept.append(position)
@@ -53,8 +53,8 @@ def distinct(positions: Iterable[sp.Expr]) -> list[sp.Expr]:
 
 def is_between(low: sp.Expr, position: sp.Expr, high: sp.Expr) -> bool:
     """low < position < high, by more than rounding."""
-    slack = SAME * max(1e-3, abs(float(position)))
-    return float(low) + slack < float(position) < float(high) - slack
+    slack = SAME * max(1e-3, abs(place(position)))
+    return place(low) + slack < place(position) < place(high) - slack
 
 
 def sign_at(expression: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> int:
@@ -65,21 +65,27 @@ def sign_at(expression: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> int:
     """
     if not expression.has(symbol) or expression.free_symbols != {symbol}:
         return _sign_by_assumptions(expression.subs(symbol, point))
-    low, high = range_of(expression, symbol)(float(point), float(point))
+    low, high = range_of(expression, symbol)(place(point), place(point))
     if not excludes_zero((low, high)) and math.isfinite(low) and math.isfinite(high):
         return int(sp.sign(expression.subs(symbol, point).evalf(40, maxn=200)))
     if excludes_zero((low, high)):
         return 1 if low > 0 else -1
-    raise FormulaError(f"the sign of {shown(expression)} at {symbol} = {float(point):.6g} cannot be told")
+    raise FormulaError(f"the sign of {shown(expression)} at {symbol} = {place(point):.6g} cannot be told")
 
 
 def inside(low: sp.Expr, high: sp.Expr) -> sp.Expr:
     """A rational number in (low, high)."""
     if low == -sp.oo:
-        return sp.Rational(1, 3) if high == sp.oo else sp.Rational(float(high) - max(1.0, abs(float(high))))
+        return sp.Rational(1, 3) if high == sp.oo else sp.Rational(place(high) - max(1.0, abs(place(high))))
     if high == sp.oo:
-        return sp.Rational(float(low) + max(1.0, abs(float(low))))
-    return sp.Rational((float(low) + float(high)) / 2)
+        return sp.Rational(place(low) + max(1.0, abs(place(low))))
+    return sp.Rational((place(low) + place(high)) / 2)
+
+
+@lru_cache(maxsize=4096)
+def place(position: sp.Expr) -> float:
+    """A position as a float, computed once."""
+    return float(position)
 
 
 def _complexity(position: sp.Expr) -> tuple[bool, int]:
@@ -95,7 +101,7 @@ def _sign_by_assumptions(value: sp.Expr) -> int:
 
 
 def _zeros(expression: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp.Expr) -> list[sp.Expr]:
-    if not expression.has(symbol) or excludes_zero(range_of(expression, symbol)(float(low), float(high))):
+    if not expression.has(symbol) or excludes_zero(range_of(expression, symbol)(place(low), place(high))):
         return []
     if isinstance(expression, sp.Mul):
         return [root for factor in expression.args for root in _zeros(factor, symbol, low, high)]
@@ -112,7 +118,7 @@ def _zeros(expression: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp.Expr) 
     factored = sp.factor(expression)
     if factored.is_Mul or factored.is_Pow:
         return _zeros(factored, symbol, low, high)
-    return _Isolation(expression, symbol).roots(float(low), float(high))
+    return _Isolation(expression, symbol).roots(place(low), place(high))
 
 
 def _inverted(expression: sp.Expr, symbol: sp.Symbol) -> list[sp.Expr] | None:
@@ -127,7 +133,10 @@ def _inverted(expression: sp.Expr, symbol: sp.Symbol) -> list[sp.Expr] | None:
     inverse, least, greatest = INVERSES[function.func]
     if target.free_symbols:
         return [function.args[0]] if target == 0 and inverse(0) == 0 else None
-    return [function.args[0] - inverse(target)] if least < float(target) < greatest else []
+    if not least < float(target) < greatest:
+        return []
+    value = inverse(target)
+    return [function.args[0] - value] if value.is_comparable else None
 
 
 def _of_polynomial(numerator: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp.Expr) -> list[sp.Expr]:
@@ -142,8 +151,15 @@ def _of_polynomial(numerator: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp
         raise FormulaError(f"the zeros of {shown(numerator)} depend on its open symbols; give them numbers")
     if polynomial.degree() > MAX_DEGREE:
         raise FormulaError(f"a polynomial of degree {polynomial.degree()} in {symbol}: at most {MAX_DEGREE}")
+    lead, *middle, last = polynomial.all_coeffs()
+    if not any(middle):
+        size = abs(last / lead) ** sp.Rational(1, polynomial.degree())
+        negative = bool(last / lead > 0)
+        if polynomial.degree() % 2:
+            return [-size if negative else size]
+        return [] if negative and last != 0 else [-size, size]
     if not all(coefficient.is_Rational for coefficient in polynomial.all_coeffs()):
-        return _Isolation(numerator, symbol).roots(float(low), float(high))
+        return _Isolation(numerator, symbol).roots(place(low), place(high))
     return [_simple(root) for root in set(polynomial.real_roots())]
 
 
@@ -198,6 +214,8 @@ class _Isolation:
         return found
 
     def _crossing(self, a: float, b: float) -> list[sp.Expr]:
+        from scipy.optimize import brentq  # slow to import, and seldom needed
+
         first, last = self._sign(a), self._sign(b)
         if first * last > 0:
             return []

@@ -17,8 +17,9 @@ class HardTanh(sp.Function):
 
     nargs = 1
 
-    def _latex(self, printer: Any) -> str:
-        return rf"\mathrm{{hardtanh}}\left({printer.doprint(self.args[0])}\right)"
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        power = "" if exp is None else f"^{{{exp}}}"
+        return rf"\mathrm{{hardtanh}}{power}\left({printer.doprint(self.args[0])}\right)"
 
     @classmethod
     def eval(cls, arg: sp.Expr) -> sp.Expr | None:

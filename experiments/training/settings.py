@@ -115,9 +115,15 @@ def composed(settings: Settings) -> Surrogate:
 
 @lru_cache(maxsize=1024)
 def _composed(name: str, parts: tuple[tuple[str, str | float | None], ...]) -> Surrogate:
+    from experiments.declared import declared
     from theory.compose import compose
 
-    return compose(name, **dict(parts))  # pyright: ignore[reportArgumentType]
+    found = declared(name)
+    if found is None:
+        return compose(name, **dict(parts))  # pyright: ignore[reportArgumentType]
+    for part, value in parts:
+        _require(value is None, part, value, f"the parts of {name} are settled; drop it, or change them there")
+    return found
 
 
 def _require(holds: bool, name: str, value: object, remedy: str) -> None:
