@@ -9,10 +9,11 @@ Biometrika 41, 351.
 from functools import cache
 
 import numpy as np
+from scipy import special
 
 from numerics.runtime.logistic_numpy import distances
 from numerics.runtime.quadrature_numpy import Real, correlations, flat_points
-from numerics.runtime.strips_numpy import Shape, panel_rule, correlation_integrals, threshold_pairs
+from numerics.runtime.strips_numpy import Shape, bend_sum, correlation_integrals, strip_rule, threshold_pairs
 
 
 @cache
@@ -50,7 +51,7 @@ def mirrored_lines(shape: Shape) -> list[tuple[float, float, tuple[float, float]
 
 def interval_moments(start: np.ndarray, end: np.ndarray, count: int = 3) -> np.ndarray:
     """Integrals of (z - start)^k over 0 <= start < z < end with the standard normal density, k < count: (count, n)."""
-    t, w = panel_rule(2)
+    t, w = strip_rule(2)
     width = np.minimum(end - start, 84 / (start + np.sqrt(start * start + 84)))
     z = width * t
     density = width * w * np.exp(-z * (start + z / 2)) * (np.exp(-start * start / 2) / np.sqrt(2 * np.pi))
@@ -144,7 +145,7 @@ def checked_variance(v: np.ndarray) -> np.ndarray:
     """Variances, where 0 counts as the limit. Raises ValueError below."""
     if (v < 0).any():
         raise ValueError(f"piecewise linear functions: variance {np.nanmin(v)} is negative; give numbers >= 0")
-    return np.clip(v, 1e-300, 1e300)
+    return np.clip(v, 1e-306, 1e306)
 
 
 def piecewise_overlap(shape: Shape, variance: Real, correlation: Real) -> np.ndarray:
@@ -197,6 +198,88 @@ def piecewise_difference(shape: Shape, variance: Real, rest: Real, drop: Real) -
     i = np.flatnonzero(near + fall > 1)
     beyond = np.where(near[i] > 1, fall[i], near[i] + fall[i] - 1)
     value[i] += rise(shape, -1, v[i], distances(2 - near[i] - fall[i], 2), beyond)
+    return value.reshape(shape_of)[()]
+
+
+def derivative_of(shape: Shape) -> Shape:
+    """The shape of f' without its delta functions."""
+    return shape[0], shape[2], (0.0,) * len(shape[0]), (shape[3][1], 0.0)
+
+
+def given_field(shape: Shape, v: np.ndarray, far: np.ndarray, at: float) -> np.ndarray:
+    """E f(v) given u = at, at correlation 1 - far."""
+    spread, total = np.sqrt(v * far * (2 - far)), shape[3][0] + shape[3][1] * (1 - far) * at
+    for t, jump, bend in zip(*shape[:3], strict=True):
+        apart = t - at + far * at
+        beyond = np.divide(apart, np.where(apart == 0, 1.0, spread), out=np.copysign(np.inf, apart), where=(apart == 0) | (spread > 0))
+        tail = special.erfc(beyond / np.sqrt(2)) / 2
+        total = total + jump * tail
+        if bend:
+            total = total + bend * (spread * np.exp(-beyond * beyond / 2) / np.sqrt(2 * np.pi) - apart * tail)
+    return total
+
+
+def normal_density(t: float, v: np.ndarray) -> np.ndarray:
+    """The density of N(0, v) at t."""
+    sigma = np.sqrt(v)
+    return np.exp(-((t / sigma) ** 2) / 2) / (np.sqrt(2 * np.pi) * sigma)
+
+
+def growth(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """dC/dV at correlation r = 1 - far: E f''(u) f(v) + r E f'(u) f'(v), where terms of two jumps cancel."""
+    inner, total = derivative_of(shape), np.zeros_like(v)
+    if has_bends(shape):
+        total += (1 - far) * piecewise_overlap(inner, v, 1 - far)
+    for t, jump, bend in zip(*shape[:3], strict=True):
+        steep = (bend + jump * (t / v)) * given_field(shape, v, far, t)
+        if jump and has_bends(shape):
+            steep += (1 - far) * jump * given_field(inner, v, far, t)
+        total += normal_density(t, v) * steep
+    return total
+
+
+def piecewise_growth(shape: Shape, variance: Real, correlation: Real) -> np.ndarray:
+    """dC/dV at fixed correlation."""
+    shape_of, (v, r) = flat_points(variance, correlation)
+    return growth(shape, checked_variance(v), 1 - correlations(r)).reshape(shape_of)[()]
+
+
+def piecewise_curvature(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
+    """d^2 C/ds^2 at s = 1 - distance; infinite at 0 unless f is linear."""
+    shape_of, (v, far) = flat_points(variance, distance)
+    v, far = checked_variance(v), distances(far, 2)
+    square, value = far / (2 - far), np.zeros_like(v)
+    with np.errstate(all="ignore"):
+        if has_bends(shape) and shape[0]:
+            value += bend_sum(shape, 1, v, square) * (1 + square) ** 2 / (4 * np.pi * np.sqrt(square))
+        for s, d, weight, *_ in zip(*threshold_pairs(shape, 1), strict=True):
+            decay = (s / v * 2 / (2 - far) if s else 0.0) + (d / v * 2 / far if d else 0.0)
+            rate = (1 - far) / (far * (2 - far)) + 2 * s / v / (2 - far) ** 2 - (2 * d / v / far**2 if d else 0.0)
+            term = weight * np.exp(-decay) * rate / (2 * np.pi * np.sqrt(far * (2 - far)))
+            value += np.where(np.isfinite(decay), term, 0.0)
+    return value.reshape(shape_of)[()]
+
+
+def piecewise_slope_growth(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
+    """d^2 C/dV ds at s = 1 - distance."""
+    shape_of, (v, far) = flat_points(variance, distance)
+    v, far = checked_variance(v), distances(far, 2)
+    inner, value = derivative_of(shape), np.zeros_like(v)
+    if has_bends(shape):
+        value += piecewise_overlap(inner, v, 1 - far) + v * growth(inner, v, far)
+    with np.errstate(all="ignore"):
+        for t, jump in zip(*shape[:2], strict=True):
+            if jump and has_bends(shape):
+                steep = (1 + t * t / v) * given_field(inner, v, far, t)
+                for other, bend in zip(shape[0], shape[2], strict=True):
+                    apart = other - t + far * t
+                    decay = np.where(far * (2 - far) > 0, apart * normal_density(apart, v * far * (2 - far)), 0.0)
+                    steep += bend * decay
+                value += jump * normal_density(t, v) * steep
+        for s, d, weight, *_ in zip(*threshold_pairs(shape, 1), strict=True):
+            decay = (s / v * 2 / (2 - far) if s else 0.0) + (d / v * 2 / far if d else 0.0)
+            term = weight * np.exp(-decay) * decay / (2 * np.pi * v * np.sqrt(far * (2 - far)))
+            value += np.where(np.isfinite(decay) & (decay > 0), term, 0.0)
     return value.reshape(shape_of)[()]
 
 

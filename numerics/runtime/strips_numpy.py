@@ -14,7 +14,7 @@ Shape = tuple[tuple[float, ...], ...]
 
 
 @cache
-def panel_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
+def strip_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Gauss-Legendre nodes and weights on [0, 1] in `count` panels, each (16 count, 1): two resolve exp(-42 x)."""
     x, w = np.polynomial.legendre.leggauss(16)
     x, w = (np.arange(count)[:, None] + (x + 1) / 2) / count, np.tile(w / (2 * count), count)
@@ -83,7 +83,7 @@ def correlation_nodes(
     start = np.maximum(low, begin)
     inside = start < low + width
     alone = np.clip(np.minimum(np.where(inside, start, np.inf), near) - low, 0, width)
-    t, w = panel_rule(2)
+    t, w = strip_rule(2)
     for i in in_blocks_of(alone > 0, w.size):
         yield low[i] + alone[i] * t, alone[i] * w, i
     first = np.where(inside, start, 1.0)
@@ -91,7 +91,7 @@ def correlation_nodes(
     length = np.log1p(np.clip(np.maximum(near, far) - first, 0, left) / first)
     panels = np.where(length > 0, np.maximum(np.ceil(length / 1.5), 2), 0).astype(np.int64)
     for count in np.unique(panels[panels > 0]):
-        t, w = panel_rule(int(count))
+        t, w = strip_rule(int(count))
         for i in in_blocks_of(panels == count, w.size):
             x = first[i] * np.exp(length[i] * t)
             yield x, x * (length[i] * w), i
@@ -124,7 +124,7 @@ def correlation_integrals(shape: Shape, side: int, v: np.ndarray, low: np.ndarra
 
 
 @cache
-def jump_products(shape: Shape, side: int) -> tuple[list[float], list[tuple[float, list[tuple[float, int]]]]]:
+def threshold_products(shape: Shape, side: int) -> tuple[list[float], list[tuple[float, list[tuple[float, int]]]]]:
     """The distinct D; every distinct S with the weights of the jumps beside each D, by its index."""
     s, d, jumps, *_ = threshold_pairs(shape, side)
     apart = sorted(set(d[jumps != 0]))
@@ -134,7 +134,7 @@ def jump_products(shape: Shape, side: int) -> tuple[list[float], list[tuple[floa
 
 def jump_sum(shape: Shape, side: int, v: np.ndarray, square: np.ndarray) -> np.ndarray:
     """The sum over pairs of J_i J_j exp(-E), one exponential for each distinct S and D."""
-    apart, beside = jump_products(shape, side)
+    apart, beside = threshold_products(shape, side)
     up, down, total, work = -(1 + square) / v, -(1 + 1 / square) / v, np.zeros_like(square), np.empty_like(square)
     decays = [np.exp(np.multiply(b, down, out=work)) for b in apart]
     for a, terms in beside:
