@@ -6,6 +6,7 @@ elementary too; `strips_numpy` integrates both. Sources: Price 1958, IRE Trans. 
 Biometrika 41, 351.
 """
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy import special
 
 from numerics.runtime.logistic_numpy import distances
 from numerics.runtime.quadrature_numpy import Real, correlations, flat_points
-from numerics.runtime.strips_numpy import Shape, bend_sum, correlation_integrals, strip_rule, threshold_pairs
+from numerics.runtime.strips_numpy import Shape, bend_sum, correlation_integrals, decay, strip_rule, threshold_pairs
 
 
 @cache
@@ -176,16 +177,21 @@ def piecewise_slope(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
     return value.reshape(shape_of)[()]
 
 
+def pair_densities(shape: Shape, v: np.ndarray, far: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+    """Of the distinct pairs: V n2(t_i, t_j) at correlation 1 - far, the two parts of its exponent, the four weights."""
+    root = 2 * np.pi * np.sqrt(far * (2 - far))
+    with np.errstate(divide="ignore", over="ignore"):
+        up, down = 2 / (2 - far) / v, 2 / far / v
+    for s, d, *weights in zip(*threshold_pairs(shape, 1), strict=True):
+        above, below = decay(s, up), decay(d, down)
+        value, meet = np.exp(-above - below), ((far == 0) & (d == 0)) | ((far == 2) & (s == 0))
+        density = np.divide(value, root, out=np.where(meet, np.inf, 0.0), where=(value > 0) & (root > 0))
+        yield density, above, below, *weights
+
+
 def jump_slope(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
     """J_i J_j V n2(t_i, t_j) at correlation 1 - far."""
-    value = np.zeros_like(v)
-    with np.errstate(all="ignore"):
-        up, down, root = 2 / (2 - far), 2 / far, 2 * np.pi * np.sqrt(far * (2 - far))
-        for s, d, weight, *_ in zip(*threshold_pairs(shape, 1), strict=True):
-            if weight:
-                decay = (s / v * up if s else 0.0) + (d / v * down if d else 0.0)
-                value += weight * np.exp(-decay) / np.where(np.isfinite(decay), root, 1.0)
-    return value
+    return sum((weight * n for n, _, _, weight, *_ in pair_densities(shape, v, far) if weight), np.zeros_like(v))
 
 
 def piecewise_difference(shape: Shape, variance: Real, rest: Real, drop: Real) -> np.ndarray:
@@ -206,16 +212,31 @@ def derivative_of(shape: Shape) -> Shape:
     return shape[0], shape[2], (0.0,) * len(shape[0]), (shape[3][1], 0.0)
 
 
+def far_from(t: float, at: float, v: np.ndarray, far: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Given u = at at correlation 1 - far: t less the mean of v; that in standard deviations, 50 at most; these."""
+    spread, apart = np.sqrt(v * far * (2 - far)), t - at + far * at
+    beyond = np.copysign(np.minimum(np.abs(apart), 50 * spread), apart)
+    return apart, np.divide(beyond, spread, out=np.sign(apart) * 50, where=spread > 0), spread
+
+
 def given_field(shape: Shape, v: np.ndarray, far: np.ndarray, at: float) -> np.ndarray:
     """E f(v) given u = at, at correlation 1 - far."""
-    spread, total = np.sqrt(v * far * (2 - far)), shape[3][0] + shape[3][1] * (1 - far) * at
+    total = shape[3][0] + shape[3][1] * (1 - far) * at
     for t, jump, bend in zip(*shape[:3], strict=True):
-        apart = t - at + far * at
-        beyond = np.divide(apart, np.where(apart == 0, 1.0, spread), out=np.copysign(np.inf, apart), where=(apart == 0) | (spread > 0))
+        apart, beyond, spread = far_from(t, at, v, far)
         tail = special.erfc(beyond / np.sqrt(2)) / 2
         total = total + jump * tail
         if bend:
             total = total + bend * (spread * np.exp(-beyond * beyond / 2) / np.sqrt(2 * np.pi) - apart * tail)
+    return total
+
+
+def given_widening(shape: Shape, v: np.ndarray, far: np.ndarray, at: float) -> np.ndarray:
+    """2 V times the derivative in V of given_field, of a step function."""
+    total = np.zeros_like(v)
+    for t, jump in zip(*shape[:2], strict=True):
+        beyond = far_from(t, at, v, far)[1]
+        total += jump * beyond * np.exp(-beyond * beyond / 2) / np.sqrt(2 * np.pi)
     return total
 
 
@@ -248,15 +269,18 @@ def piecewise_curvature(shape: Shape, variance: Real, distance: Real) -> np.ndar
     """d^2 C/ds^2 at s = 1 - distance; infinite at 0 unless f is linear."""
     shape_of, (v, far) = flat_points(variance, distance)
     v, far = checked_variance(v), distances(far, 2)
-    square, value = far / (2 - far), np.zeros_like(v)
-    with np.errstate(all="ignore"):
-        if has_bends(shape) and shape[0]:
-            value += bend_sum(shape, 1, v, square) * (1 + square) ** 2 / (4 * np.pi * np.sqrt(square))
-        for s, d, weight, *_ in zip(*threshold_pairs(shape, 1), strict=True):
-            decay = (s / v * 2 / (2 - far) if s else 0.0) + (d / v * 2 / far if d else 0.0)
-            rate = (1 - far) / (far * (2 - far)) + 2 * s / v / (2 - far) ** 2 - (2 * d / v / far**2 if d else 0.0)
-            term = weight * np.exp(-decay) * rate / (2 * np.pi * np.sqrt(far * (2 - far)))
-            value += np.where(np.isfinite(decay), term, 0.0)
+    value, inside = np.zeros_like(v), np.flatnonzero((far > 0) & (far < 2))
+    with np.errstate(all="ignore"):  # what overflows is infinite
+        if any(shape[2]):
+            x = near_end(far[inside])
+            value[inside] += bend_sum(shape, 1, v[inside], x) / x * (1 + x * x) ** 2 / (4 * np.pi)
+        for density, above, below, jumps, bends, *_ in pair_densities(shape, v, far):
+            rate = (1 - far) / (far * (2 - far)) + above / (2 - far) - below / far
+            rate = np.where((far == 0) | (far == 2), (1 - far) * np.inf, rate)
+            if jumps:
+                value += np.where(density > 0, jumps * density * rate, 0.0)
+            elif bends:
+                value += np.where(np.isinf(density), bends * density, 0.0)
     return value.reshape(shape_of)[()]
 
 
@@ -267,19 +291,13 @@ def piecewise_slope_growth(shape: Shape, variance: Real, distance: Real) -> np.n
     inner, value = derivative_of(shape), np.zeros_like(v)
     if has_bends(shape):
         value += piecewise_overlap(inner, v, 1 - far) + v * growth(inner, v, far)
-    with np.errstate(all="ignore"):
         for t, jump in zip(*shape[:2], strict=True):
-            if jump and has_bends(shape):
-                steep = (1 + t * t / v) * given_field(inner, v, far, t)
-                for other, bend in zip(shape[0], shape[2], strict=True):
-                    apart = other - t + far * t
-                    decay = np.where(far * (2 - far) > 0, apart * normal_density(apart, v * far * (2 - far)), 0.0)
-                    steep += bend * decay
-                value += jump * normal_density(t, v) * steep
-        for s, d, weight, *_ in zip(*threshold_pairs(shape, 1), strict=True):
-            decay = (s / v * 2 / (2 - far) if s else 0.0) + (d / v * 2 / far if d else 0.0)
-            term = weight * np.exp(-decay) * decay / (2 * np.pi * v * np.sqrt(far * (2 - far)))
-            value += np.where(np.isfinite(decay) & (decay > 0), term, 0.0)
+            steep = (1 + t * (t / v)) * given_field(inner, v, far, t) + given_widening(inner, v, far, t)
+            value += jump * normal_density(t, v) * steep
+    with np.errstate(all="ignore"):  # what overflows is infinite
+        for density, above, below, jumps, *_ in pair_densities(shape, v, far):
+            exponent = above + below
+            value += np.where((density > 0) & (exponent > 0) & (jumps != 0), jumps * density * exponent / v, 0.0)
     return value.reshape(shape_of)[()]
 
 

@@ -62,7 +62,7 @@ def active_range(s: np.ndarray, d: np.ndarray, low: np.ndarray, high: np.ndarray
         room = least + 42 - s - d
         root = room * (1 + np.sqrt(1 - 4 * (s / room) * (d / room)))
         lower, upper = 2 * d / root, np.where(s == 0, np.inf, root / (2 * s))
-        counts = (room >= 0) & ~np.isnan(root)
+        counts = (room >= 0) & ~np.isnan(root) & np.isfinite(least)
     alone, others = counts & (d == 0), counts & (d > 0)
     return (
         np.max(np.where(alone, upper, 0.0), 0),
@@ -78,7 +78,7 @@ def correlation_nodes(
 
     Linear where pairs of D = 0 count alone, then logarithmic from where the others begin.
     """
-    s, d = (pair / v for pair in leading_pairs(shape, side))
+    s, d = (np.minimum(pair / np.maximum(v, 1e-300), 1e300) for pair in leading_pairs(shape, side))
     near, begin, far = (np.sqrt(end) for end in active_range(s, d, low * low, (low + width) ** 2))
     start = np.maximum(low, begin)
     inside = start < low + width
@@ -114,9 +114,9 @@ def correlation_integrals(shape: Shape, side: int, v: np.ndarray, low: np.ndarra
         square = x * x
         up = 1 + square
         if np.any(jumps):
-            total[0, i] += np.sum(jump_sum(shape, side, v[i], square) * w / up, 0)
+            total[0, i] += np.sum(jump_sum(shape, side, v[i], x) * w / up, 0)
         if np.any(bends):
-            density = w * bend_sum(shape, side, v[i], square)
+            density = w * bend_sum(shape, side, v[i], x)
             total[1, i] += np.sum(density, 0)
             for row, end in ((2, low[i]), (3, low[i] + width[i])):
                 total[row, i] += np.sum(density * np.abs(x - end) * (x + end) / up, 0) * 2 / (1 + end * end)
@@ -132,34 +132,47 @@ def threshold_products(shape: Shape, side: int) -> tuple[list[float], list[tuple
     return apart, [(a, terms) for a, terms in beside if terms]
 
 
-def jump_sum(shape: Shape, side: int, v: np.ndarray, square: np.ndarray) -> np.ndarray:
+def exponents(v: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(1 + x^2) / V and (1 + 1 / x^2) / V, where 1 / x^2 may overflow."""
+    with np.errstate(over="ignore"):
+        return (1 + x * x) / v, 1 / v + (1 / (x * np.sqrt(v))) ** 2
+
+
+def decay(weight: float, rate: np.ndarray) -> np.ndarray:
+    """weight rate, 0 where the weight is 0 even if the rate is infinite; at most 1e300."""
+    with np.errstate(over="ignore"):
+        return np.minimum(weight * rate, 1e300) if weight else np.zeros_like(rate)
+
+
+def jump_sum(shape: Shape, side: int, v: np.ndarray, x: np.ndarray) -> np.ndarray:
     """The sum over pairs of J_i J_j exp(-E), one exponential for each distinct S and D."""
     apart, beside = threshold_products(shape, side)
-    up, down, total, work = -(1 + square) / v, -(1 + 1 / square) / v, np.zeros_like(square), np.empty_like(square)
-    decays = [np.exp(np.multiply(b, down, out=work)) for b in apart]
+    up, down = exponents(v, x)
+    total, work = np.zeros_like(x), np.empty_like(x)
+    decays = [np.exp(-decay(b, down)) for b in apart]
     for a, terms in beside:
-        share = np.zeros_like(square)
+        share = np.zeros_like(x)
         for weight, index in terms:
             share += np.multiply(weight, decays[index], out=work)
-        np.exp(np.multiply(a, up, out=work), out=work)
-        total += np.multiply(share, work, out=work)
+        total += np.multiply(share, np.exp(-decay(a, up)), out=work)
     return total
 
 
-def bend_sum(shape: Shape, side: int, v: np.ndarray, square: np.ndarray) -> np.ndarray:
+def bend_sum(shape: Shape, side: int, v: np.ndarray, x: np.ndarray) -> np.ndarray:
     """The sum over pairs of exp(-E) (V k / (1 + x^2) + p + m / x^2), relative to the largest exp(-E).
 
     Where the k add up to 0 it is of the order of differences of exponents, which expm1 keeps.
     """
     s, d, _, bends, plus, minus = threshold_pairs(shape, side)
-    up, down, least = (1 + square) / v, (1 + 1 / square) / v, np.full_like(square, np.inf)
+    (up, down), square, least = exponents(v, x), x * x, np.full_like(x, np.inf)
     for a, b in zip(s, d, strict=True):
-        least = np.minimum(least, a * up + b * down)
+        least = np.minimum(least, decay(a, up) + decay(b, down))
     whole = np.sum(bends) if abs(np.sum(bends)) > 1e-15 * np.sum(np.abs(bends)) else 0.0
     bent, mixed = np.full_like(square, whole), np.zeros_like(square)
     for a, b, k, p, m in zip(s, d, bends, plus, minus, strict=True):
-        excess = np.expm1(least - a * up - b * down)
+        excess = np.expm1(least - (decay(a, up) + decay(b, down)))
         bent += k * excess
         if p or m:
-            mixed += (1 + excess) * (p + m / square)
+            mixed += (1 + excess) * p
+            mixed += (1 + excess) * np.divide(m, square, out=np.zeros_like(x), where=excess > -1)
     return (v * bent / (1 + square) + mixed) * np.exp(-least)
