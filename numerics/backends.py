@@ -86,6 +86,7 @@ NUMPY = Backend(
         "gap_numpy",
         "clipped_numpy",
         "logistic_numpy",
+        "shapes",
         "strips_numpy",
         "piecewise_numpy",
     ),

@@ -7,47 +7,22 @@ Biometrika 41, 351.
 """
 
 from collections.abc import Iterator
-from functools import cache
 
 import numpy as np
 from scipy import special
 
 from numerics.runtime.logistic_numpy import distances
 from numerics.runtime.quadrature_numpy import Real, correlations, flat_points
-from numerics.runtime.strips_numpy import Shape, bend_sum, correlation_integrals, decay, strip_rule, threshold_pairs
-
-
-@cache
-def parity(shape: Shape) -> int:
-    """1 if f is even, -1 if f less a constant is odd, else 0."""
-    t, jumps, bends = (np.array(part) for part in shape[:3])
-    mirrored = np.array_equal(t, -t[::-1])
-    if mirrored and np.array_equal(jumps, jumps[::-1]) and np.array_equal(bends, -bends[::-1]):
-        return -1
-    even = mirrored and np.array_equal(jumps, -jumps[::-1]) and np.array_equal(bends, bends[::-1])
-    return int(even and abs(2 * shape[3][1] + np.sum(bends)) <= 1e-15 * np.sum(np.abs(bends)))
-
-
-def line_at(shape: Shape, point: float, side: int) -> tuple[float, float]:
-    """Value and slope of f on that side of a point; on average where side is 0."""
-    t, jumps, bends = (np.array(part) for part in shape[:3])
-    passed = np.heaviside((point - t) * (1 if side >= 0 else 1), (1 + side) / 2)
-    return (
-        shape[3][0] + shape[3][1] * point + float(np.sum(passed * (jumps + bends * (point - t)))),
-        shape[3][1] + float(np.sum(passed * bends)),
-    )
-
-
-@cache
-def mirrored_lines(shape: Shape) -> list[tuple[float, float, tuple[float, float], tuple[float, float]]]:
-    """The intervals of |u| between breaks, and value and slope of f(u), and of f(-u), at the start of each."""
-    starts = sorted({0.0, *(abs(t) for t in shape[0])})
-    ends = [*starts[1:], np.inf]
-    result = []
-    for start, end in zip(starts, ends, strict=True):
-        value, slope = line_at(shape, -start, -1)
-        result.append((start, end, line_at(shape, start, 1), (value, -slope)))
-    return result
+from numerics.runtime.shapes import (
+    Shape,
+    derivative_of,
+    has_bends,
+    line_at,
+    mirrored_lines,
+    parity,
+    threshold_pairs,
+)
+from numerics.runtime.strips_numpy import bend_sum, correlation_integrals, decay, strip_rule
 
 
 def interval_moments(start: np.ndarray, end: np.ndarray, count: int = 3) -> np.ndarray:
@@ -93,11 +68,6 @@ def bend_slope(shape: Shape, side: int, v: np.ndarray) -> np.ndarray:
         density = sigma * np.exp(-((t / sigma) ** 2) / 2) / np.sqrt(2 * np.pi)
         total += 2 * jump * density * (mean if side == 1 else line_at(shape, -t, 0)[1])
     return total
-
-
-def has_bends(shape: Shape) -> bool:
-    """Whether f has a slope anywhere."""
-    return any(shape[2]) or shape[3][1] != 0
 
 
 def near_end(distance: np.ndarray) -> np.ndarray:
@@ -182,7 +152,7 @@ def pair_densities(shape: Shape, v: np.ndarray, far: np.ndarray) -> Iterator[tup
     root = 2 * np.pi * np.sqrt(far * (2 - far))
     with np.errstate(divide="ignore", over="ignore"):
         up, down = 2 / (2 - far) / v, 2 / far / v
-    for s, d, *weights in zip(*threshold_pairs(shape, 1), strict=True):
+    for s, d, *weights in threshold_pairs(shape, 1):
         above, below = decay(s, up), decay(d, down)
         value, meet = np.exp(-above - below), ((far == 0) & (d == 0)) | ((far == 2) & (s == 0))
         density = np.divide(value, root, out=np.where(meet, np.inf, 0.0), where=(value > 0) & (root > 0))
@@ -205,11 +175,6 @@ def piecewise_difference(shape: Shape, variance: Real, rest: Real, drop: Real) -
     beyond = np.where(near[i] > 1, fall[i], near[i] + fall[i] - 1)
     value[i] += rise(shape, -1, v[i], distances(2 - near[i] - fall[i], 2), beyond)
     return value.reshape(shape_of)[()]
-
-
-def derivative_of(shape: Shape) -> Shape:
-    """The shape of f' without its delta functions."""
-    return shape[0], shape[2], (0.0,) * len(shape[0]), (shape[3][1], 0.0)
 
 
 def far_from(t: float, at: float, v: np.ndarray, far: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
