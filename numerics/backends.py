@@ -114,6 +114,9 @@ TORCH = Backend(
         "gap_torch",
         "clipped_torch",
         "logistic_torch",
+        "shapes",
+        "strips_torch",
+        "piecewise_torch",
     ),
 )
 BACKENDS: tuple[Backend, ...] = (NUMPY, TORCH)

@@ -15,12 +15,15 @@ from numerics.runtime.logistic_numpy import distances
 from numerics.runtime.quadrature_numpy import Real, correlations, flat_points
 from numerics.runtime.shapes import (
     Shape,
+    Table,
     derivative_of,
     has_bends,
     line_at,
+    middle,
     mirrored_lines,
     parity,
     threshold_pairs,
+    widest,
 )
 from numerics.runtime.strips_numpy import bend_sum, correlation_integrals, decay, strip_rule
 
@@ -38,7 +41,7 @@ def mean_of(shape: Shape, v: np.ndarray) -> np.ndarray:
     """E f(u)."""
     sigma, total = np.sqrt(v), np.zeros_like(v)
     if parity(shape) == -1:
-        return total + line_at(shape, 0.0, 0)[0]
+        return total + middle(shape)
     for start, end, (value, slope), (other, fall) in mirrored_lines(shape):
         m = interval_moments(start / sigma, end / sigma)
         total += (value + other) * m[0] + sigma * (slope + fall) * m[1]
@@ -75,10 +78,16 @@ def near_end(distance: np.ndarray) -> np.ndarray:
     return np.sqrt(distance / (2 - distance))
 
 
+def peak(shape: Shape, v: np.ndarray) -> np.ndarray:
+    """The distance from correlation -1 within which bends may give C' a peak."""
+    square = widest(shape) ** 2 / v
+    return 2 * square / (1 + square)
+
+
 def smooth_slope(shape: Shape, side: int, v: np.ndarray, near: np.ndarray) -> np.ndarray:
     """The part of C' without a product of jumps, at correlation 1 - near (side 1) or near - 1 (side -1), near <= 1.
 
-    From its value at correlation 0; below, where it falls towards -1, from that.
+    From its value at correlation 0; below, where it falls towards -1 or near that, from -1.
     """
     if not has_bends(shape):
         return np.zeros_like(v)
@@ -89,7 +98,7 @@ def smooth_slope(shape: Shape, side: int, v: np.ndarray, near: np.ndarray) -> np
     change = correlation_integrals(shape, side, v, x, rest)[1]
     value = bend_slope(shape, 1, v) + side * change
     if side == -1:
-        i = np.flatnonzero(change > 0)
+        i = np.flatnonzero((change > 0) | (near < peak(shape, v)))
         value[i] = bend_slope(shape, -1, v[i]) + correlation_integrals(shape, -1, v[i], np.zeros_like(x[i]), x[i])[1]
     return value
 
@@ -97,10 +106,18 @@ def smooth_slope(shape: Shape, side: int, v: np.ndarray, near: np.ndarray) -> np
 def rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
     """C at correlation s = 1 - near less that at s - fall >= 0 (side 1); that at s + fall <= 0, s = near - 1 (-1).
 
-    The integral of C', its smooth part by parts from the end where that is smaller.
+    By parts its smooth part would cancel across the peak of C' that bends may have near -1: that is cut off.
     """
     if side == -1 and parity(shape) != 0:
         return -parity(shape) * rise(shape, 1, v, near, fall)
+    if side == 1 or not any(shape[2]):
+        return rise_by_parts(shape, side, v, near, fall)
+    first = np.clip(peak(shape, v), near, np.minimum(near + fall, 1)) - near
+    return rise_by_parts(shape, -1, v, near, first) + rise_by_parts(shape, -1, v, near + first, fall - first)
+
+
+def rise_by_parts(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
+    """The integral of C', its smooth part by parts from the end where that is smaller."""
     far = np.minimum(near + fall, 1)
     low, high = near_end(near), near_end(far)
     width = np.divide(2 * fall, (2 - near) * (2 - far) * (low + high), out=np.zeros_like(v), where=fall > 0)
@@ -110,6 +127,12 @@ def rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndar
     at_far = (change >= 0) == (side == 1)
     smooth = fall * smooth_slope(shape, side, v, np.where(at_far, far, near))
     return jumps + smooth + side * np.where(at_far, from_low, -from_high)
+
+
+def as_given(value: np.ndarray, shape: tuple[int, ...], *arguments: Real) -> np.ndarray:
+    """Values in the shape and the floating-point type of the arguments."""
+    dtype = np.result_type(*(each if np.isscalar(each) else np.asarray(each) for each in arguments))
+    return value.reshape(shape).astype(dtype if dtype.kind == "f" else np.float64)[()]
 
 
 def checked_variance(v: np.ndarray) -> np.ndarray:
@@ -123,16 +146,14 @@ def piecewise_overlap(shape: Shape, variance: Real, correlation: Real) -> np.nda
     """C at variance >= 0 and |correlation| <= 1, which broadcast."""
     shape_of, (v, r) = flat_points(variance, correlation)
     v, r = checked_variance(v), correlations(r)
-    odd = parity(shape) == -1 and line_at(shape, 0.0, 0)[0] == 0
-    sign = np.where(r < 0, float(-1 if odd else 1), 1.0) if odd or parity(shape) == 1 else np.ones_like(r)
-    below = (r < 0) & ~(odd | (parity(shape) == 1))
-    value = np.empty_like(v)
-    i = np.flatnonzero(~below)
-    size = np.abs(r[i])
-    value[i] = sign[i] * (mean_of(shape, v[i]) ** 2 + rise(shape, 1, v[i], 1 - size, size))
-    i = np.flatnonzero(below)
+    turned = 0 if parity(shape) == -1 and middle(shape) != 0 else parity(shape)
+    size, value = np.abs(r), np.zeros_like(v)
+    i = np.flatnonzero((turned != 0) | ~(r < 0))
+    value[i] = mean_of(shape, v[i]) ** 2 + rise(shape, 1, v[i], 1 - size[i], size[i])
+    value = np.where(r < 0, turned, 1.0) * value
+    i = np.flatnonzero((turned == 0) & (r < 0))
     value[i] = opposite_overlap(shape, v[i]) + rise(shape, -1, v[i], np.zeros_like(v[i]), 1 + r[i])
-    return value.reshape(shape_of)[()]
+    return as_given(value, shape_of, variance, correlation)
 
 
 def piecewise_slope(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
@@ -144,7 +165,7 @@ def piecewise_slope(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
         for side, chosen in ((1, far <= 1), (-1, far > 1)):
             i = np.flatnonzero(chosen)
             value[i] += smooth_slope(shape, side, v[i], far[i] if side == 1 else 2 - far[i])
-    return value.reshape(shape_of)[()]
+    return as_given(value, shape_of, variance, distance)
 
 
 def pair_densities(shape: Shape, v: np.ndarray, far: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
@@ -168,13 +189,13 @@ def piecewise_difference(shape: Shape, variance: Real, rest: Real, drop: Real) -
     """C at correlation 1 - rest less that at 1 - rest - drop >= -1, to its last digits as both vanish."""
     shape_of, (v, near, fall) = flat_points(variance, rest, drop)
     v, near, fall = checked_variance(v), distances(near, 2), distances(fall, 2)
-    value = np.zeros_like(v)
+    value = 0 * (v + near + fall)
     i = np.flatnonzero(near < 1)
     value[i] = rise(shape, 1, v[i], near[i], np.minimum(fall[i], 1 - near[i]))
     i = np.flatnonzero(near + fall > 1)
     beyond = np.where(near[i] > 1, fall[i], near[i] + fall[i] - 1)
     value[i] += rise(shape, -1, v[i], distances(2 - near[i] - fall[i], 2), beyond)
-    return value.reshape(shape_of)[()]
+    return as_given(value, shape_of, variance, rest, drop)
 
 
 def far_from(t: float, at: float, v: np.ndarray, far: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -227,7 +248,7 @@ def growth(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
 def piecewise_growth(shape: Shape, variance: Real, correlation: Real) -> np.ndarray:
     """dC/dV at fixed correlation."""
     shape_of, (v, r) = flat_points(variance, correlation)
-    return growth(shape, checked_variance(v), 1 - correlations(r)).reshape(shape_of)[()]
+    return as_given(growth(shape, checked_variance(v), 1 - correlations(r)), shape_of, variance, correlation)
 
 
 def piecewise_curvature(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
@@ -246,7 +267,7 @@ def piecewise_curvature(shape: Shape, variance: Real, distance: Real) -> np.ndar
                 value += np.where(density > 0, jumps * density * rate, 0.0)
             elif bends:
                 value += np.where(np.isinf(density), bends * density, 0.0)
-    return value.reshape(shape_of)[()]
+    return as_given(value, shape_of, variance, distance)
 
 
 def piecewise_slope_growth(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
@@ -263,10 +284,10 @@ def piecewise_slope_growth(shape: Shape, variance: Real, distance: Real) -> np.n
         for density, above, below, jumps, *_ in pair_densities(shape, v, far):
             exponent = above + below
             value += np.where((density > 0) & (exponent > 0) & (jumps != 0), jumps * density * exponent / v, 0.0)
-    return value.reshape(shape_of)[()]
+    return as_given(value, shape_of, variance, distance)
 
 
-def piecewise_mean(table: tuple[tuple[float, ...], tuple[tuple[float, ...], ...]], variance: Real) -> np.ndarray:
+def piecewise_mean(table: Table, variance: Real) -> np.ndarray:
     """E F(u) for u of mean 0, F even: from each start s >= 0 to the next a polynomial in |u| - s."""
     shape, (v,) = flat_points(variance)
     v, total = checked_variance(v), np.zeros(v.shape)
@@ -274,4 +295,4 @@ def piecewise_mean(table: tuple[tuple[float, ...], tuple[tuple[float, ...], ...]
     for start, end, row in zip(table[0], (*table[0][1:], np.inf), table[1], strict=True):
         moments = interval_moments(start / sigma, end / sigma, len(row))
         total += sum(2 * c * sigma**k * moment for k, (c, moment) in enumerate(zip(row, moments, strict=True)))
-    return total.reshape(shape)[()]
+    return as_given(total, shape, variance)

@@ -7,6 +7,7 @@ from functools import cache
 
 Shape = tuple[tuple[float, ...], ...]
 Line = tuple[float, float]  # value and slope
+Table = tuple[tuple[float, ...], tuple[tuple[float, ...], ...]]  # starts and coefficients
 
 
 def line_at(shape: Shape, point: float, side: int) -> Line:
@@ -39,6 +40,18 @@ def parity(shape: Shape) -> int:
         return -1
     even = jumps == tuple(-each for each in reversed(jumps)) and bends == bends[::-1]
     return int(even and abs(2 * shape[3][1] + sum(bends)) <= 1e-15 * sum(abs(bend) for bend in bends))
+
+
+def middle(shape: Shape) -> float:
+    """The mean of f on both sides of 0, exactly 0 where that is rounding."""
+    value, size = line_at(shape, 0.0, 0)[0], abs(shape[3][0]) + sum(abs(jump) for jump in shape[1])
+    size += sum(abs(bend * t) for t, bend in zip(shape[0], shape[2], strict=True))
+    return 0.0 if abs(value) <= 1e-15 * size else value
+
+
+def widest(shape: Shape) -> float:
+    """The largest |t|."""
+    return max((abs(t) for t in shape[0]), default=0.0)
 
 
 def has_bends(shape: Shape) -> bool:
@@ -90,3 +103,21 @@ def threshold_products(
     pairs = [(s, d, jumps) for s, d, jumps, *_ in threshold_pairs(shape, side, alone) if jumps]
     apart = sorted({d for _, d, _ in pairs})
     return apart, [(s, [(w, apart.index(d)) for p, d, w in pairs if p == s]) for s in sorted({s for s, _, _ in pairs})]
+
+
+def scaled_slope(table: Table) -> Table:
+    """Of F, from each start s >= 0 to the next a polynomial in |u| - s: the table of u F'(u), without jumps."""
+    rows: list[tuple[float, ...]] = []
+    for start, row in zip(*table, strict=True):
+        steep = [j * c for j, c in enumerate(row)][1:]
+        rows.append(tuple(start * a + b for a, b in zip([*steep, 0.0], [0.0, *steep], strict=True)))
+    return table[0], tuple(rows)
+
+
+def jumps_of(table: Table) -> list[tuple[float, float]]:
+    """The starts s > 0 of a table, and by how much F jumps there."""
+    result: list[tuple[float, float]] = []
+    for k, start in enumerate(table[0][1:]):
+        before = sum(c * (start - table[0][k]) ** j for j, c in enumerate(table[1][k]))
+        result.append((start, table[1][k + 1][0] - before))
+    return result

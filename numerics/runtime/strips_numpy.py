@@ -75,7 +75,7 @@ def in_blocks_of(chosen: np.ndarray, nodes: int) -> Iterator[np.ndarray]:
 
 def correlation_integrals(shape: Shape, side: int, v: np.ndarray, low: np.ndarray, width: np.ndarray) -> np.ndarray:
     """Over low < x < low + width: of the jumps; of the bends, and times the distance in s from either end: (4, n)."""
-    total = np.zeros((4, v.size))
+    total = np.zeros((4, 1)) * (v + low + width)
     if not (any(shape[1]) or any(shape[2])):
         return total
     for x, w, i, alone in correlation_nodes(shape, side, v, low, width):
