@@ -98,7 +98,7 @@ def smooth_slope(shape: Shape, side: int, v: np.ndarray, near: np.ndarray) -> np
     change = correlation_integrals(shape, side, v, x, rest)[1]
     value = bend_slope(shape, 1, v) + side * change
     if side == -1:
-        i = np.flatnonzero((change > 0) | (near < peak(shape, v)))
+        i = np.flatnonzero((change > value) | (near < peak(shape, v)))
         value[i] = bend_slope(shape, -1, v[i]) + correlation_integrals(shape, -1, v[i], np.zeros_like(x[i]), x[i])[1]
     return value
 

@@ -96,7 +96,7 @@ def smooth_slope(shape: Shape, side: int, v: Tensor, near: Tensor) -> Tensor:
     change = correlation_integrals(shape, side, v, x, rest)[1]
     value = bend_slope(shape, 1, v) + side * change
     if side == -1:
-        i = torch.nonzero((change > 0) | (near < peak(shape, v)))[:, 0]
+        i = torch.nonzero((change > value) | (near < peak(shape, v)))[:, 0]
         below = correlation_integrals(shape, -1, v[i], torch.zeros_like(x[i]), x[i])[1]
         value[i] = bend_slope(shape, -1, v[i]) + below
     return value
