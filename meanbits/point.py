@@ -55,7 +55,6 @@ def evaluate(
     theory: Theory, means: float, biases: float, q: float, c: float | None, gap: float | None, total: float | None
 ) -> Point:
     """The maps at (sigma_m2, sigma_b2, q) and at c, at the gap 1 - c, or at both where they agree."""
-    import numpy as np
 
     from meanbits import compile as compile_maps
 

@@ -90,6 +90,7 @@ NUMPY = Backend(
         "broken_numpy",
         "clipped_numpy",
         "logistic_numpy",
+        "shapes",
         "strips_numpy",
         "piecewise_numpy",
     ),
@@ -120,6 +121,9 @@ TORCH = Backend(
         "broken_torch",
         "clipped_torch",
         "logistic_torch",
+        "shapes",
+        "strips_torch",
+        "piecewise_torch",
     ),
 )
 BACKENDS: tuple[Backend, ...] = (NUMPY, TORCH)

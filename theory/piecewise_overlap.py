@@ -161,23 +161,20 @@ class PiecewiseMean(_OfShape):
     name_in_latex = r"\mathbb{E} F"
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
-        """E F''(u) / 2, with the jumps and bends of F."""
+        """E u F'(u) / (2 V), the delta functions of jumps included: no terms of both signs where |F| grows with |u|."""
         (starts, rows), variance = self.args
         if argindex != 2:
             raise ArgumentIndexError(self, argindex)
-        bent = [[j * (j + 1) * c for j, c in enumerate(row[2:], 1)] or [sp.S.Zero] for row in rows]
-        total = PiecewiseMean(sp.Tuple(starts, sp.Tuple(*(sp.Tuple(*row) for row in bent))), variance) / 2
-        if not any(map(any, bent)):
-            total = sp.S.Zero
-        before = (sp.S.Zero, sp.S.Zero)
-        for k, (start, row) in enumerate(zip(starts, rows, strict=True)):
-            value, slope = row[0], row[1] if len(row) > 1 else sp.S.Zero
-            jump = value - before[0] if k else sp.S.Zero
+        scaled = [_times_slope(start, row) for start, row in zip(starts, rows, strict=True)]
+        total = PiecewiseMean(sp.Tuple(starts, sp.Tuple(*scaled)), variance) / 2 if any(map(any, scaled)) else sp.S.Zero
+        for k, start in enumerate(starts[1:], 1):
+            before = sp.Add(*(c * (start - starts[k - 1]) ** j for j, c in enumerate(rows[k - 1])))
             density = sp.exp(-(start**2) / (2 * variance)) / sp.sqrt(2 * sp.pi * variance)
-            total += density * (slope - before[1] + jump * start / variance)
-            width = starts[k + 1] - start if k + 1 < len(starts) else sp.S.Zero
-            before = (
-                sp.Add(*(c * width**j for j, c in enumerate(row))),
-                sp.Add(*(j * c * width ** (j - 1) for j, c in enumerate(row) if j)),
-            )
-        return total
+            total += (rows[k][0] - before) * start * density
+        return total / variance
+
+
+def _times_slope(start: sp.Expr, row: sp.Tuple) -> sp.Tuple:
+    """(start + y) times the derivative of a polynomial in y, by coefficients."""
+    steep = [j * c for j, c in enumerate(row)][1:]
+    return sp.Tuple(*(start * a + b for a, b in zip([*steep, 0], [0, *steep], strict=True)))

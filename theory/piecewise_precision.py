@@ -63,14 +63,19 @@ def curvature(shape: Shape, v: Number, distance: Number) -> Number:
 
 
 def slope_growth(shape: Shape, v: Number, distance: Number) -> Number:
-    """d^2 C/dV dr at r = 1 - distance: the derivative of `growth` in r."""
+    """d^2 C/dV dr at r = 1 - distance."""
     r, inner = 1 - distance, _derivative(shape)
-    if abs(r) == 1:
+    if abs(r) == 1 and any(shape[1]):
         return mp.inf
-    total = overlap(inner, v, r) + r * slope(inner, v, distance)
-    for t, jump, bend in zip(*shape[:3], strict=True):
-        steep = jump * (_given(inner, v, r, t) + r * _given_turned(inner, v, r, t))
-        total += _density(t, v) * ((bend + jump * t / v) * _given_turned(shape, v, r, t) + steep)
+    total = overlap(inner, v, r) + v * growth(inner, v, r)
+    for t, jump in zip(*shape[:2], strict=True):
+        if jump:
+            steep = (1 + t * t / v) * _given(inner, v, r, t) + 2 * v * _given_spread(inner, v, r, t)
+            total += jump * _density(t, v) * steep
+    for i, j, n in _pairs(shape, v, r, range(len(shape[0])), range(len(shape[0]))):
+        s, t = shape[0][i], shape[0][j]
+        exponent = (s * s - 2 * r * s * t + t * t) / (2 * v * (1 - r) * (1 + r))
+        total += shape[1][i] * shape[1][j] * exponent * n
     return total
 
 
@@ -144,15 +149,10 @@ def _given(shape: Shape, v: Number, r: Number, at: Number) -> Number:
     return total
 
 
-def _given_turned(shape: Shape, v: Number, r: Number, at: Number) -> Number:
-    """The derivative of `_given` in r."""
-    variance = v * (1 - r) * (1 + r)
-    total = shape[3][1] * at
-    for t, jump, bend in zip(*shape[:3], strict=True):
-        density = _density(t - r * at, variance)
-        tail = mpmath.erfc((t - r * at) / mpmath.sqrt(2 * variance)) / 2
-        total += bend * (at * tail - r * v * density) + jump * density * v * (at - r * t) / variance
-    return total
+def _given_spread(shape: Shape, v: Number, r: Number, at: Number) -> Number:
+    """The derivative in V of `_given` of a step function."""
+    spread = v * (1 - r) * (1 + r)
+    return sum(j * _density(t - r * at, spread) * (t - r * at) / (2 * v) for t, j in zip(*shape[:2], strict=True))
 
 
 def _smooth_slope(shape: Shape, v: Number, r: Number) -> Number:
@@ -165,7 +165,9 @@ def _smooth_slope(shape: Shape, v: Number, r: Number) -> Number:
 
 
 def _pairs(shape: Shape, v: Number, r: Number, first: Any, second: Any) -> Iterator[tuple[Any, Any, Number]]:
-    """n2(t_i, t_j; r), with two weights of the breaks."""
+    """n2(t_i, t_j; r), with two weights of the breaks; none at |r| = 1."""
+    if abs(r) == 1:
+        return
     for s, a in zip(shape[0], first, strict=True):
         for t, b in zip(shape[0], second, strict=True):
             exponent = (s + t) ** 2 / (4 * v * (1 + r)) + (s - t) ** 2 / (4 * v * (1 - r))

@@ -14,7 +14,7 @@ from theory.special import Box, HardTanh
 from theory.symbols import u, v
 from theory.tidy import tidy_rational
 
-ALREADY_CLOSED = (sp.sign, HardTanh, Box)  # alone: the arcsine law, and the laws of a square
+ALREADY_CLOSED = (sp.sign, sp.Heaviside, HardTanh, Box)  # alone: the arcsine law, and the laws of a square
 
 
 def piecewise_linear(node: GaussianExpectation, _: object) -> sp.Expr | None:
@@ -45,11 +45,10 @@ def _is_already_closed(function: sp.Expr) -> bool:
 
 
 def _of_one(node: GaussianExpectation) -> sp.Expr | None:
-    base = node.integrand.as_base_exp()[0]
-    if isinstance(base, ALREADY_CLOSED):
+    if isinstance(node.integrand.as_base_exp()[0], HardTanh | Box):
         return None
     found = pieces_of(node.integrand, u)
-    if found is None or set(found.breaks) <= {sp.S.Zero}:
+    if found is None or (set(found.breaks) <= {sp.S.Zero} and not node.integrand.has(sp.Piecewise, sp.floor, sp.Min)):
         return None
     (mean,), (variance,) = node.mean, node.covariance
     if mean == 0 and (found.degree > 0 or _may_cancel(found)):

@@ -6,46 +6,26 @@ elementary too; `strips_numpy` integrates both. Sources: Price 1958, IRE Trans. 
 Biometrika 41, 351.
 """
 
-from functools import cache
+from collections.abc import Iterator
 
 import numpy as np
+from scipy import special
 
 from numerics.runtime.logistic_numpy import distances
 from numerics.runtime.quadrature_numpy import Real, correlations, flat_points
-from numerics.runtime.strips_numpy import Shape, strip_rule, correlation_integrals, threshold_pairs
-
-
-@cache
-def parity(shape: Shape) -> int:
-    """1 if f is even, -1 if f less a constant is odd, else 0."""
-    t, jumps, bends = (np.array(part) for part in shape[:3])
-    mirrored = np.array_equal(t, -t[::-1])
-    if mirrored and np.array_equal(jumps, jumps[::-1]) and np.array_equal(bends, -bends[::-1]):
-        return -1
-    even = mirrored and np.array_equal(jumps, -jumps[::-1]) and np.array_equal(bends, bends[::-1])
-    return int(even and abs(2 * shape[3][1] + np.sum(bends)) <= 1e-15 * np.sum(np.abs(bends)))
-
-
-def line_at(shape: Shape, point: float, side: int) -> tuple[float, float]:
-    """Value and slope of f on that side of a point; on average where side is 0."""
-    t, jumps, bends = (np.array(part) for part in shape[:3])
-    passed = np.heaviside((point - t) * (1 if side >= 0 else 1), (1 + side) / 2)
-    return (
-        shape[3][0] + shape[3][1] * point + float(np.sum(passed * (jumps + bends * (point - t)))),
-        shape[3][1] + float(np.sum(passed * bends)),
-    )
-
-
-@cache
-def mirrored_lines(shape: Shape) -> list[tuple[float, float, tuple[float, float], tuple[float, float]]]:
-    """The intervals of |u| between breaks, and value and slope of f(u), and of f(-u), at the start of each."""
-    starts = sorted({0.0, *(abs(t) for t in shape[0])})
-    ends = [*starts[1:], np.inf]
-    result = []
-    for start, end in zip(starts, ends, strict=True):
-        value, slope = line_at(shape, -start, -1)
-        result.append((start, end, line_at(shape, start, 1), (value, -slope)))
-    return result
+from numerics.runtime.shapes import (
+    Shape,
+    Table,
+    derivative_of,
+    has_bends,
+    line_at,
+    middle,
+    mirrored_lines,
+    parity,
+    threshold_pairs,
+    widest,
+)
+from numerics.runtime.strips_numpy import bend_sum, correlation_integrals, decay, strip_rule
 
 
 def interval_moments(start: np.ndarray, end: np.ndarray, count: int = 3) -> np.ndarray:
@@ -61,7 +41,7 @@ def mean_of(shape: Shape, v: np.ndarray) -> np.ndarray:
     """E f(u)."""
     sigma, total = np.sqrt(v), np.zeros_like(v)
     if parity(shape) == -1:
-        return total + line_at(shape, 0.0, 0)[0]
+        return total + middle(shape)
     for start, end, (value, slope), (other, fall) in mirrored_lines(shape):
         m = interval_moments(start / sigma, end / sigma)
         total += (value + other) * m[0] + sigma * (slope + fall) * m[1]
@@ -93,20 +73,21 @@ def bend_slope(shape: Shape, side: int, v: np.ndarray) -> np.ndarray:
     return total
 
 
-def has_bends(shape: Shape) -> bool:
-    """Whether f has a slope anywhere."""
-    return any(shape[2]) or shape[3][1] != 0
-
-
 def near_end(distance: np.ndarray) -> np.ndarray:
     """sqrt((1 - s) / (1 + s)) at s = 1 - distance."""
     return np.sqrt(distance / (2 - distance))
 
 
+def peak(shape: Shape, v: np.ndarray) -> np.ndarray:
+    """The distance from correlation -1 within which bends may give C' a peak."""
+    square = widest(shape) ** 2 / v
+    return 2 * square / (1 + square)
+
+
 def smooth_slope(shape: Shape, side: int, v: np.ndarray, near: np.ndarray) -> np.ndarray:
     """The part of C' without a product of jumps, at correlation 1 - near (side 1) or near - 1 (side -1), near <= 1.
 
-    From its value at correlation 0; below, where it falls towards -1, from that.
+    From its value at correlation 0; below, where it falls towards -1 or near that, from -1.
     """
     if not has_bends(shape):
         return np.zeros_like(v)
@@ -117,7 +98,7 @@ def smooth_slope(shape: Shape, side: int, v: np.ndarray, near: np.ndarray) -> np
     change = correlation_integrals(shape, side, v, x, rest)[1]
     value = bend_slope(shape, 1, v) + side * change
     if side == -1:
-        i = np.flatnonzero(change > 0)
+        i = np.flatnonzero((change > value) | (near < peak(shape, v)))
         value[i] = bend_slope(shape, -1, v[i]) + correlation_integrals(shape, -1, v[i], np.zeros_like(x[i]), x[i])[1]
     return value
 
@@ -125,10 +106,18 @@ def smooth_slope(shape: Shape, side: int, v: np.ndarray, near: np.ndarray) -> np
 def rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
     """C at correlation s = 1 - near less that at s - fall >= 0 (side 1); that at s + fall <= 0, s = near - 1 (-1).
 
-    The integral of C', its smooth part by parts from the end where that is smaller.
+    By parts its smooth part would cancel across the peak of C' that bends may have near -1: that is cut off.
     """
     if side == -1 and parity(shape) != 0:
         return -parity(shape) * rise(shape, 1, v, near, fall)
+    if side == 1 or not any(shape[2]):
+        return rise_by_parts(shape, side, v, near, fall)
+    first = np.clip(peak(shape, v), near, np.minimum(near + fall, 1)) - near
+    return rise_by_parts(shape, -1, v, near, first) + rise_by_parts(shape, -1, v, near + first, fall - first)
+
+
+def rise_by_parts(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
+    """The integral of C', its smooth part by parts from the end where that is smaller."""
     far = np.minimum(near + fall, 1)
     low, high = near_end(near), near_end(far)
     width = np.divide(2 * fall, (2 - near) * (2 - far) * (low + high), out=np.zeros_like(v), where=fall > 0)
@@ -140,27 +129,31 @@ def rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndar
     return jumps + smooth + side * np.where(at_far, from_low, -from_high)
 
 
+def as_given(value: np.ndarray, shape: tuple[int, ...], *arguments: Real) -> np.ndarray:
+    """Values in the shape and the floating-point type of the arguments."""
+    dtype = np.result_type(*(each if np.isscalar(each) else np.asarray(each) for each in arguments))
+    return value.reshape(shape).astype(dtype if dtype.kind == "f" else np.float64)[()]
+
+
 def checked_variance(v: np.ndarray) -> np.ndarray:
     """Variances, where 0 counts as the limit. Raises ValueError below."""
     if (v < 0).any():
         raise ValueError(f"piecewise linear functions: variance {np.nanmin(v)} is negative; give numbers >= 0")
-    return np.clip(v, 1e-300, 1e300)
+    return np.clip(v, 1e-306, 1e306)
 
 
 def piecewise_overlap(shape: Shape, variance: Real, correlation: Real) -> np.ndarray:
     """C at variance >= 0 and |correlation| <= 1, which broadcast."""
     shape_of, (v, r) = flat_points(variance, correlation)
     v, r = checked_variance(v), correlations(r)
-    odd = parity(shape) == -1 and line_at(shape, 0.0, 0)[0] == 0
-    sign = np.where(r < 0, float(-1 if odd else 1), 1.0) if odd or parity(shape) == 1 else np.ones_like(r)
-    below = (r < 0) & ~(odd | (parity(shape) == 1))
-    value = np.empty_like(v)
-    i = np.flatnonzero(~below)
-    size = np.abs(r[i])
-    value[i] = sign[i] * (mean_of(shape, v[i]) ** 2 + rise(shape, 1, v[i], 1 - size, size))
-    i = np.flatnonzero(below)
+    turned = 0 if parity(shape) == -1 and middle(shape) != 0 else parity(shape)
+    size, value = np.abs(r), np.zeros_like(v)
+    i = np.flatnonzero((turned != 0) | ~(r < 0))
+    value[i] = mean_of(shape, v[i]) ** 2 + rise(shape, 1, v[i], 1 - size[i], size[i])
+    value = np.where(r < 0, turned, 1.0) * value
+    i = np.flatnonzero((turned == 0) & (r < 0))
     value[i] = opposite_overlap(shape, v[i]) + rise(shape, -1, v[i], np.zeros_like(v[i]), 1 + r[i])
-    return value.reshape(shape_of)[()]
+    return as_given(value, shape_of, variance, correlation)
 
 
 def piecewise_slope(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
@@ -172,35 +165,129 @@ def piecewise_slope(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
         for side, chosen in ((1, far <= 1), (-1, far > 1)):
             i = np.flatnonzero(chosen)
             value[i] += smooth_slope(shape, side, v[i], far[i] if side == 1 else 2 - far[i])
-    return value.reshape(shape_of)[()]
+    return as_given(value, shape_of, variance, distance)
+
+
+def pair_densities(shape: Shape, v: np.ndarray, far: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+    """Of the distinct pairs: V n2(t_i, t_j) at correlation 1 - far, the two parts of its exponent, the four weights."""
+    root = 2 * np.pi * np.sqrt(far * (2 - far))
+    with np.errstate(divide="ignore", over="ignore"):
+        up, down = 2 / (2 - far) / v, 2 / far / v
+    for s, d, *weights in threshold_pairs(shape, 1):
+        above, below = decay(s, up), decay(d, down)
+        value, meet = np.exp(-above - below), ((far == 0) & (d == 0)) | ((far == 2) & (s == 0))
+        density = np.divide(value, root, out=np.where(meet, np.inf, 0.0), where=(value > 0) & (root > 0))
+        yield density, above, below, *weights
 
 
 def jump_slope(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
     """J_i J_j V n2(t_i, t_j) at correlation 1 - far."""
-    value = np.zeros_like(v)
-    with np.errstate(all="ignore"):
-        up, down, root = 2 / (2 - far), 2 / far, 2 * np.pi * np.sqrt(far * (2 - far))
-        for s, d, weight, *_ in zip(*threshold_pairs(shape, 1), strict=True):
-            if weight:
-                decay = (s / v * up if s else 0.0) + (d / v * down if d else 0.0)
-                value += weight * np.exp(-decay) / np.where(np.isfinite(decay), root, 1.0)
-    return value
+    return sum((weight * n for n, _, _, weight, *_ in pair_densities(shape, v, far) if weight), np.zeros_like(v))
 
 
 def piecewise_difference(shape: Shape, variance: Real, rest: Real, drop: Real) -> np.ndarray:
     """C at correlation 1 - rest less that at 1 - rest - drop >= -1, to its last digits as both vanish."""
     shape_of, (v, near, fall) = flat_points(variance, rest, drop)
     v, near, fall = checked_variance(v), distances(near, 2), distances(fall, 2)
-    value = np.zeros_like(v)
+    value = 0 * (v + near + fall)
     i = np.flatnonzero(near < 1)
     value[i] = rise(shape, 1, v[i], near[i], np.minimum(fall[i], 1 - near[i]))
     i = np.flatnonzero(near + fall > 1)
     beyond = np.where(near[i] > 1, fall[i], near[i] + fall[i] - 1)
     value[i] += rise(shape, -1, v[i], distances(2 - near[i] - fall[i], 2), beyond)
-    return value.reshape(shape_of)[()]
+    return as_given(value, shape_of, variance, rest, drop)
 
 
-def piecewise_mean(table: tuple[tuple[float, ...], tuple[tuple[float, ...], ...]], variance: Real) -> np.ndarray:
+def far_from(t: float, at: float, v: np.ndarray, far: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Given u = at at correlation 1 - far: t less the mean of v; that in standard deviations, 50 at most; these."""
+    spread, apart = np.sqrt(v * far * (2 - far)), t - at + far * at
+    beyond = np.copysign(np.minimum(np.abs(apart), 50 * spread), apart)
+    return apart, np.divide(beyond, spread, out=np.sign(apart) * 50, where=spread > 0), spread
+
+
+def given_field(shape: Shape, v: np.ndarray, far: np.ndarray, at: float) -> np.ndarray:
+    """E f(v) given u = at, at correlation 1 - far."""
+    total = shape[3][0] + shape[3][1] * (1 - far) * at
+    for t, jump, bend in zip(*shape[:3], strict=True):
+        apart, beyond, spread = far_from(t, at, v, far)
+        tail = special.erfc(beyond / np.sqrt(2)) / 2
+        total = total + jump * tail
+        if bend:
+            total = total + bend * (spread * np.exp(-beyond * beyond / 2) / np.sqrt(2 * np.pi) - apart * tail)
+    return total
+
+
+def given_widening(shape: Shape, v: np.ndarray, far: np.ndarray, at: float) -> np.ndarray:
+    """2 V times the derivative in V of given_field, of a step function."""
+    total = np.zeros_like(v)
+    for t, jump in zip(*shape[:2], strict=True):
+        beyond = far_from(t, at, v, far)[1]
+        total += jump * beyond * np.exp(-beyond * beyond / 2) / np.sqrt(2 * np.pi)
+    return total
+
+
+def normal_density(t: float, v: np.ndarray) -> np.ndarray:
+    """The density of N(0, v) at t."""
+    sigma = np.sqrt(v)
+    return np.exp(-((t / sigma) ** 2) / 2) / (np.sqrt(2 * np.pi) * sigma)
+
+
+def growth(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """dC/dV at correlation r = 1 - far: E f''(u) f(v) + r E f'(u) f'(v), where terms of two jumps cancel."""
+    inner, total = derivative_of(shape), np.zeros_like(v)
+    if has_bends(shape):
+        total += (1 - far) * piecewise_overlap(inner, v, 1 - far)
+    for t, jump, bend in zip(*shape[:3], strict=True):
+        steep = (bend + jump * (t / v)) * given_field(shape, v, far, t)
+        if jump and has_bends(shape):
+            steep += (1 - far) * jump * given_field(inner, v, far, t)
+        total += normal_density(t, v) * steep
+    return total
+
+
+def piecewise_growth(shape: Shape, variance: Real, correlation: Real) -> np.ndarray:
+    """dC/dV at fixed correlation."""
+    shape_of, (v, r) = flat_points(variance, correlation)
+    return as_given(growth(shape, checked_variance(v), 1 - correlations(r)), shape_of, variance, correlation)
+
+
+def piecewise_curvature(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
+    """d^2 C/ds^2 at s = 1 - distance; infinite at 0 unless f is linear."""
+    shape_of, (v, far) = flat_points(variance, distance)
+    v, far = checked_variance(v), distances(far, 2)
+    value, inside = np.zeros_like(v), np.flatnonzero((far > 0) & (far < 2))
+    with np.errstate(all="ignore"):  # what overflows is infinite
+        if any(shape[2]):
+            x = near_end(far[inside])
+            value[inside] += bend_sum(shape, 1, v[inside], x) / x * (1 + x * x) ** 2 / (4 * np.pi)
+        for density, above, below, jumps, bends, *_ in pair_densities(shape, v, far):
+            rate = (1 - far) / (far * (2 - far)) + above / (2 - far) - below / far
+            rate = np.where((far == 0) | (far == 2), (1 - far) * np.inf, rate)
+            if jumps:
+                value += np.where(density > 0, jumps * density * rate, 0.0)
+            elif bends:
+                value += np.where(np.isinf(density), bends * density, 0.0)
+    return as_given(value, shape_of, variance, distance)
+
+
+def piecewise_slope_growth(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
+    """d^2 C/dV ds at s = 1 - distance."""
+    shape_of, (v, far) = flat_points(variance, distance)
+    v, far = checked_variance(v), distances(far, 2)
+    inner, value = derivative_of(shape), np.zeros_like(v)
+    if has_bends(shape):
+        value += piecewise_overlap(inner, v, 1 - far) + v * growth(inner, v, far)
+        for t, jump in zip(*shape[:2], strict=True):
+            steep = (1 + t * (t / v)) * given_field(inner, v, far, t) + given_widening(inner, v, far, t)
+            value += jump * normal_density(t, v) * steep
+    with np.errstate(all="ignore"):  # what overflows is infinite
+        for density, above, below, jumps, *_ in pair_densities(shape, v, far):
+            exponent = above + below
+            value += np.where((density > 0) & (exponent > 0) & (jumps != 0), jumps * density * exponent / v, 0.0)
+    return as_given(value, shape_of, variance, distance)
+
+
+def piecewise_mean(table: Table, variance: Real) -> np.ndarray:
     """E F(u) for u of mean 0, F even: from each start s >= 0 to the next a polynomial in |u| - s."""
     shape, (v,) = flat_points(variance)
     v, total = checked_variance(v), np.zeros(v.shape)
@@ -208,4 +295,4 @@ def piecewise_mean(table: tuple[tuple[float, ...], tuple[tuple[float, ...], ...]
     for start, end, row in zip(table[0], (*table[0][1:], np.inf), table[1], strict=True):
         moments = interval_moments(start / sigma, end / sigma, len(row))
         total += sum(2 * c * sigma**k * moment for k, (c, moment) in enumerate(zip(row, moments, strict=True)))
-    return total.reshape(shape)[()]
+    return as_given(total, shape, variance)

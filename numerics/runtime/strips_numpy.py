@@ -10,8 +10,7 @@ from functools import cache
 
 import numpy as np
 
-Shape = tuple[tuple[float, ...], ...]
-
+from numerics.runtime.shapes import Shape, leading_pairs, threshold_pairs, threshold_products
 
 @cache
 def strip_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -19,36 +18,6 @@ def strip_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
     x, w = np.polynomial.legendre.leggauss(16)
     x, w = (np.arange(count)[:, None] + (x + 1) / 2) / count, np.tile(w / (2 * count), count)
     return x.reshape(-1, 1), w.reshape(-1, 1)
-
-
-@cache
-def threshold_pairs(shape: Shape, side: int) -> tuple[np.ndarray, ...]:
-    """Of the pairs (t_i, side t_j), distinct: S, D, and the four weights of each; each (pairs,).
-
-    The weights stand before exp(-E) / (1 + x^2) for jumps, V exp(-E) / (1 + x^2), exp(-E) and exp(-E) / x^2 for bends.
-    """
-    t, jumps, bends = (np.array(part) for part in shape[:3])
-    total, apart = t[:, None] + side * t, t[:, None] - side * t
-    mixed, turned = jumps[:, None] * bends, side * bends[:, None] * jumps
-    weights = (jumps[:, None] * jumps, bends[:, None] * bends, (mixed + turned) * total / 4, (mixed - turned) * apart / 4)
-    known: dict[str, float] = {}
-    merged: dict[tuple[float, float], np.ndarray] = {}
-    size = max([abs(each) for each in shape[0]], default=1.0) or 1.0
-    for key in np.ndindex(total.shape):
-        widths = (abs(total[key]), abs(apart[key]))
-        pair = tuple(known.setdefault(f"{each / size:.13e}", float(each * each) / 8) for each in widths)
-        merged[pair] = merged.get(pair, 0.0) + np.array([weight[key] for weight in weights])
-    rows = [(*pair, *row) for pair, row in merged.items() if np.any(row)]
-    return tuple(np.array(rows).reshape(-1, 6).T)
-
-
-@cache
-def leading_pairs(shape: Shape, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """S and D, each (pairs, 1), of those pairs beside which no other has a smaller S and D, but for D = 0."""
-    s, d, *_ = threshold_pairs(shape, side)
-    smaller = (s <= s[:, None]) & (d <= d[:, None]) & ((d == 0) == (d == 0)[:, None])
-    leading = np.sum(smaller, 1) == 1
-    return s[leading, None], d[leading, None]
 
 
 def active_range(s: np.ndarray, d: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -62,7 +31,7 @@ def active_range(s: np.ndarray, d: np.ndarray, low: np.ndarray, high: np.ndarray
         room = least + 42 - s - d
         root = room * (1 + np.sqrt(1 - 4 * (s / room) * (d / room)))
         lower, upper = 2 * d / root, np.where(s == 0, np.inf, root / (2 * s))
-        counts = (room >= 0) & ~np.isnan(root)
+        counts = (room >= 0) & ~np.isnan(root) & np.isfinite(least)
     alone, others = counts & (d == 0), counts & (d > 0)
     return (
         np.max(np.where(alone, upper, 0.0), 0),
@@ -73,19 +42,19 @@ def active_range(s: np.ndarray, d: np.ndarray, low: np.ndarray, high: np.ndarray
 
 def correlation_nodes(
     shape: Shape, side: int, v: np.ndarray, low: np.ndarray, width: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, bool]]:
     """Nodes and weights (nodes, p) over low < x < low + width, and the points (p,), block by block.
 
-    Linear where pairs of D = 0 count alone, then logarithmic from where the others begin.
+    Linear where pairs of D = 0 count alone, which is the last that is returned, then logarithmic.
     """
-    s, d = (pair / v for pair in leading_pairs(shape, side))
+    s, d = (np.minimum(pair / np.maximum(v, 1e-300), 1e300) for pair in np.array(leading_pairs(shape, side)).T[..., None])
     near, begin, far = (np.sqrt(end) for end in active_range(s, d, low * low, (low + width) ** 2))
     start = np.maximum(low, begin)
     inside = start < low + width
     alone = np.clip(np.minimum(np.where(inside, start, np.inf), near) - low, 0, width)
     t, w = strip_rule(2)
     for i in in_blocks_of(alone > 0, w.size):
-        yield low[i] + alone[i] * t, alone[i] * w, i
+        yield low[i] + alone[i] * t, alone[i] * w, i, True
     first = np.where(inside, start, 1.0)
     left = np.where(inside, np.where(first > low, low + width - first, width), 0.0)
     length = np.log1p(np.clip(np.maximum(near, far) - first, 0, left) / first)
@@ -94,7 +63,7 @@ def correlation_nodes(
         t, w = strip_rule(int(count))
         for i in in_blocks_of(panels == count, w.size):
             x = first[i] * np.exp(length[i] * t)
-            yield x, x * (length[i] * w), i
+            yield x, x * (length[i] * w), i, False
 
 
 def in_blocks_of(chosen: np.ndarray, nodes: int) -> Iterator[np.ndarray]:
@@ -106,60 +75,63 @@ def in_blocks_of(chosen: np.ndarray, nodes: int) -> Iterator[np.ndarray]:
 
 def correlation_integrals(shape: Shape, side: int, v: np.ndarray, low: np.ndarray, width: np.ndarray) -> np.ndarray:
     """Over low < x < low + width: of the jumps; of the bends, and times the distance in s from either end: (4, n)."""
-    s, _, jumps, *bends = threshold_pairs(shape, side)
-    total = np.zeros((4, v.size))
-    if s.size == 0:
+    total = np.zeros((4, 1)) * (v + low + width)
+    if not (any(shape[1]) or any(shape[2])):
         return total
-    for x, w, i in correlation_nodes(shape, side, v, low, width):
-        square = x * x
-        up = 1 + square
-        if np.any(jumps):
-            total[0, i] += np.sum(jump_sum(shape, side, v[i], square) * w / up, 0)
-        if np.any(bends):
-            density = w * bend_sum(shape, side, v[i], square)
+    for x, w, i, alone in correlation_nodes(shape, side, v, low, width):
+        up = 1 + x * x
+        if any(shape[1]):
+            total[0, i] += np.sum(jump_sum(shape, side, v[i], x, alone) * w / up, 0)
+        if any(shape[2]):
+            density = w * bend_sum(shape, side, v[i], x, alone)
             total[1, i] += np.sum(density, 0)
             for row, end in ((2, low[i]), (3, low[i] + width[i])):
                 total[row, i] += np.sum(density * np.abs(x - end) * (x + end) / up, 0) * 2 / (1 + end * end)
     return total / np.pi
 
 
-@cache
-def threshold_products(shape: Shape, side: int) -> tuple[list[float], list[tuple[float, list[tuple[float, int]]]]]:
-    """The distinct D; every distinct S with the weights of the jumps beside each D, by its index."""
-    s, d, jumps, *_ = threshold_pairs(shape, side)
-    apart = sorted(set(d[jumps != 0]))
-    beside = [(a, [(w, apart.index(b)) for e, b, w in zip(s, d, jumps, strict=True) if e == a and w]) for a in set(s)]
-    return apart, [(a, terms) for a, terms in beside if terms]
+def exponents(v: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(1 + x^2) / V and (1 + 1 / x^2) / V, where 1 / x^2 may overflow."""
+    with np.errstate(over="ignore"):
+        return (1 + x * x) / v, 1 / v + (1 / (x * np.sqrt(v))) ** 2
 
 
-def jump_sum(shape: Shape, side: int, v: np.ndarray, square: np.ndarray) -> np.ndarray:
-    """The sum over pairs of J_i J_j exp(-E), one exponential for each distinct S and D."""
-    apart, beside = threshold_products(shape, side)
-    up, down, total, work = -(1 + square) / v, -(1 + 1 / square) / v, np.zeros_like(square), np.empty_like(square)
-    decays = [np.exp(np.multiply(b, down, out=work)) for b in apart]
+def decay(weight: float, rate: np.ndarray) -> np.ndarray:
+    """weight rate, 0 where the weight is 0 even if the rate is infinite; at most 1e300."""
+    with np.errstate(over="ignore"):
+        return np.minimum(weight * rate, 1e300) if weight else np.zeros_like(rate)
+
+
+def jump_sum(shape: Shape, side: int, v: np.ndarray, x: np.ndarray, alone: bool = False) -> np.ndarray:
+    """The sum over pairs, or those of D = 0, of J_i J_j exp(-E), one exponential for each distinct S and D."""
+    apart, beside = threshold_products(shape, side, alone)
+    up, down = exponents(v, x)
+    total, work = np.zeros_like(x), np.empty_like(x)
+    decays = [np.exp(-decay(b, down)) for b in apart]
     for a, terms in beside:
-        share = np.zeros_like(square)
+        share = np.zeros_like(x)
         for weight, index in terms:
             share += np.multiply(weight, decays[index], out=work)
-        np.exp(np.multiply(a, up, out=work), out=work)
-        total += np.multiply(share, work, out=work)
+        total += np.multiply(share, np.exp(-decay(a, up)), out=work)
     return total
 
 
-def bend_sum(shape: Shape, side: int, v: np.ndarray, square: np.ndarray) -> np.ndarray:
-    """The sum over pairs of exp(-E) (V k / (1 + x^2) + p + m / x^2), relative to the largest exp(-E).
+def bend_sum(shape: Shape, side: int, v: np.ndarray, x: np.ndarray, alone: bool = False) -> np.ndarray:
+    """The sum over pairs, or those of D = 0, of exp(-E) (V k / (1 + x^2) + p + m / x^2).
 
     Where the k add up to 0 it is of the order of differences of exponents, which expm1 keeps.
     """
-    s, d, _, bends, plus, minus = threshold_pairs(shape, side)
-    up, down, least = (1 + square) / v, (1 + 1 / square) / v, np.full_like(square, np.inf)
-    for a, b in zip(s, d, strict=True):
-        least = np.minimum(least, a * up + b * down)
-    whole = np.sum(bends) if abs(np.sum(bends)) > 1e-15 * np.sum(np.abs(bends)) else 0.0
+    pairs = threshold_pairs(shape, side, alone)
+    (up, down), square, least = exponents(v, x), x * x, np.full_like(x, np.inf)
+    for a, b, *_ in pairs:
+        least = np.minimum(least, decay(a, up) + decay(b, down))
+    whole = sum(k for _, _, _, k, _, _ in pairs)
+    whole = whole if abs(whole) > 1e-15 * sum(abs(k) for _, _, _, k, _, _ in pairs) else 0.0
     bent, mixed = np.full_like(square, whole), np.zeros_like(square)
-    for a, b, k, p, m in zip(s, d, bends, plus, minus, strict=True):
-        excess = np.expm1(least - a * up - b * down)
+    for a, b, _, k, p, m in pairs:
+        excess = np.expm1(least - (decay(a, up) + decay(b, down)))
         bent += k * excess
         if p or m:
-            mixed += (1 + excess) * (p + m / square)
+            mixed += (1 + excess) * p
+            mixed += (1 + excess) * np.divide(m, square, out=np.zeros_like(x), where=excess > -1)
     return (v * bent / (1 + square) + mixed) * np.exp(-least)
