@@ -17,7 +17,7 @@ from numerics.scan import FixedPoints, NoFixedPointError, scanned_fixed_points
 from numerics.settle import put_back, settled
 from numerics.shape import total_crosses_once, variance_crosses_once
 from numerics.tables import TOLERANCE, is_costly, tabulated
-from theory.compose import LARGEST as LARGEST_GAIN
+from theory.options import LARGEST as LARGEST_GAIN
 from theory.correlation import is_relative
 from theory.derive import Theory
 

@@ -13,7 +13,7 @@ from numerics.runtime.shapes import (
     Table,
     derivative_of,
     has_bends,
-    jumps_of,
+    shape_jumps,
     line_at,
     middle,
     mirrored_lines,
@@ -332,7 +332,7 @@ def piecewise_mean(table: Table, variance: Real) -> Tensor:
 
     def in_variance(v: Tensor) -> Tensor:
         total = piecewise_mean(scaled_slope(table), v) / 2
-        for start, jump in jumps_of(table):
+        for start, jump in shape_jumps(table):
             total = total + jump * start * normal_density(start, v)
         return total / v
 
