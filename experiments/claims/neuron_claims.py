@@ -101,7 +101,7 @@ def _shown(shapes: dict[str, list[float]], how: str, holds: bool) -> Evidence:
 
 
 def _sampled_field(power: sp.Expr) -> Evidence:
-    """The field that LRT samples has the variance Sigma around hbar, and 1 + sigma_b2 over a layer, as equations 20 to 22 say."""
+    """The field that LRT samples varies by Sigma around hbar, and over a layer by 1 + sigma_b2, equations 20 to 22."""
     found = theory_in_phi(BIT, SAMPLE)
     field, layer, sampled = found.forward.field, found.mean_field, hbar + Sigma**power * epsilon
     claims = [
