@@ -92,8 +92,9 @@ def _declared(option: str, text: str, build: Callable[[str], Choice]) -> Choice:
         return build(text)
     except SurrogateError as error:
         message = str(error)
-        named = message.startswith(("--", "unknown"))
-        raise SurrogateError(message if named else f"{option} {shown(text)}: {message}") from None
+        named, kind = message.startswith(("--", "unknown")), option.removeprefix("--")
+        prefix = "" if named else "--" if message.startswith(f"{kind} ") else f"{option} {shown(text)}: "
+        raise SurrogateError(prefix + message) from None
 
 
 def _neurons(name: str | None, noise: str | None) -> Neurons:
