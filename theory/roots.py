@@ -105,5 +105,6 @@ def _of_irreducible(polynomial: sp.Poly) -> list[sp.Expr]:
 
     integers = polynomial.clear_denoms(convert=True)[1].all_coeffs()
     with ctx.workdps(DIGITS + 5):
-        zeros = [zero for zero, _ in fmpz_poly([int(each) for each in reversed(integers)]).complex_roots()]
+        found = fmpz_poly([int(each) for each in reversed(integers)]).complex_roots()
+        zeros = [zero for zero, _ in found]  # pyright: ignore[reportGeneralTypeIssues] (its stub forgets the pair)
         return [sp.Float(zero.real.str(DIGITS, radius=False), DIGITS) for zero in zeros if zero.imag == 0]
