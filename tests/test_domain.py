@@ -30,7 +30,7 @@ NOT_REAL = {
     "tanh(1/h)": "not finite at h = 0", "1/(1 + h**3)": "not finite at h = -1", "log(abs(h))": "not finite at h = 0",
     "1/(abs(h) - 0.5)": "not finite at h = -0.5", "1/(exp(h) - 2)": "not finite at h = 0.693", "sin(h)/h": "at h = 0",
     "max(0, log(h))": "complex at h = -", "where(log(1 + h) < 1, 0, 1)": "complex at h = -",
-    "sign(sqrt(h))": "sign of sqrt.h. at h = -1 cannot be told",
+    "sign(sqrt(h))": "value of sqrt.h. at h = -1 cannot be told",
     "max(2, sin(sqrt(h)))": "complex at h = -", "1/relu(h)": "not finite at h = -",
     "1/(1 + sin(h))": "cannot be told", "1/sin(h)": "infinitely many", "floor(h)": "infinitely many jumps",
     "log(1.5 + cos(h)/2 - tanh(h))": "not finite at h = |cannot be told|infinitely many|complex",

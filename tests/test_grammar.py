@@ -110,6 +110,12 @@ def test_what_is_outside_is_refused_in_one_bounded_line(text: str) -> None:
     assert peak < 5e6
 
 
+@pytest.mark.parametrize("given", [3, None, ["h"], b"h"])
+def test_what_is_no_text_is_no_formula(given: object) -> None:
+    with pytest.raises(FormulaError, match="is not text"):
+        parse(given)
+
+
 def formulas(draw: random.Random, depth: int) -> str:
     if depth == 0:
         return draw.choice(["h", "h", "2", "0.5", "1e-3", "pi", "-h", "(h - 1)"])

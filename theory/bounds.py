@@ -96,7 +96,10 @@ def _built(function: Callable[..., sp.Expr], parts: Sequence[Bounded], degree: i
         raise BoundError(f"its powers multiply to {degree}: at most {MAX_DEGREE}")
     if terms > MAX_TERMS or size > MAX_SIZE:
         raise BoundError(f"it is too long, with {max(terms, size)} terms once multiplied out: at most {MAX_TERMS}")
-    expression = function(*(part.expression for part in parts))
+    try:
+        expression = function(*(part.expression for part in parts))
+    except (RecursionError, TypeError, ValueError, NotImplementedError):
+        raise BoundError("SymPy cannot build it; write it another way") from None
     if expression.has(sp.zoo, sp.nan, sp.oo, sp.I):
         raise BoundError("it is not a finite real function of h")
     for factor in expression.atoms(sp.Rational):

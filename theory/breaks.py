@@ -13,7 +13,9 @@ from sympy.logic.boolalg import Boolean
 
 from theory.errors import FormulaError, shown
 from theory.intervals import WHOLE, Interval, range_of
-from theory.roots import MAX_ROOTS, distinct, inside, place, roots_in, sign_at
+from theory.isolation import MAX_ROOTS
+from theory.points import distinct, inside, place, sign_at, value_at
+from theory.roots import roots_in
 from theory.special import Box, HardTanh
 
 CORNERED = (sp.Abs, sp.sign, sp.Heaviside, sp.Max, sp.Min, sp.floor, sp.ceiling, sp.Piecewise, HardTanh, Box)
@@ -143,8 +145,7 @@ class _Cutter:
         return [(term, max(least[:i] + least[i + 1 :])) for i, term in enumerate(terms)]
 
     def _above(self, window: Interval, sign: int, bar: float) -> Interval:
-        least, greatest = window
-        return (max(least, bar), greatest) if sign > 0 else (least, min(greatest, -bar))
+        return (max(window[0], bar), window[1]) if sign > 0 else (window[0], min(window[1], -bar))
 
     def _signed(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr, window: Interval) -> Iterator[Piece]:
         (argument, *_), value = expression.args, BY_SIGN[expression.func]
@@ -166,7 +167,11 @@ class _Cutter:
             shifted = (piece.expression - level for level in levels)
             edges = distinct(root for each in shifted for root in roots_in(each, self.symbol, piece.low, piece.high))
             for a, b in pairwise([piece.low, *edges, piece.high]):
-                yield Piece(a, b, expression.func(piece.expression.subs(self.symbol, inside(a, b))))
+                yield Piece(a, b, self._constant(expression.func, piece.expression, inside(a, b)))
+
+    def _constant(self, function: type[sp.Expr], argument: sp.Expr, point: sp.Expr) -> sp.Expr:
+        low, high = range_of(function(argument), self.symbol)(place(point), place(point))
+        return sp.Integer(int(low)) if low == high else function(value_at(argument, self.symbol, point))
 
     def _integers(self, expression: sp.Expr, piece: Piece, least: float, greatest: float) -> range:
         low, high = range_of(piece.expression, self.symbol)(place(piece.low), place(piece.high))
@@ -194,15 +199,11 @@ class _Cutter:
             yield from () if piece.low == low else (piece.low,)
 
     def _holds(self, condition: Boolean, point: sp.Expr) -> bool:
-        try:
-            held = condition.subs(self.symbol, point)
-        except TypeError:
-            raise FormulaError(
-                f"{shown(condition)} compares what is not real at {self.symbol} = {float(point):.6g}"
-            ) from None
-        if held not in (True, False):
-            raise FormulaError(f"whether {shown(condition)} holds depends on open symbols; give them numbers")
-        return bool(held)
+        if isinstance(condition, Relational):
+            return bool(condition.func(sign_at(condition.lhs - condition.rhs, self.symbol, point), 0))
+        if condition in (sp.true, sp.false):
+            return bool(condition)
+        return bool(condition.func(*(sp.true if self._holds(part, point) else sp.false for part in condition.args)))
 
     def _scaled(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr, window: Interval) -> Iterator[Piece]:
         """A sum or product; a constant in it moves the window along."""
@@ -218,8 +219,7 @@ class _Cutter:
     def _power(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr, window: Interval) -> Iterator[Piece]:
         for piece in self.cut(expression.base, low, high):
             for a, b in self._between_roots(piece.expression, piece.low, piece.high):
-                if a != piece.low:
-                    self.singular.add(a)
+                self.singular |= {a} - {piece.low}
                 yield Piece(a, b, piece.expression**expression.exp)
 
     def _composed(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr, window: Interval) -> Iterator[Piece]:

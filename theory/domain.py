@@ -9,7 +9,8 @@ import sympy as sp
 from theory.breaks import branches, cut
 from theory.errors import FormulaError, shown
 from theory.magnitude import magnitude
-from theory.roots import inside, roots_in, sign_at
+from theory.points import inside, sign_at, value_at
+from theory.roots import roots_in
 from theory.symbols import h
 
 POLES = (sp.tan, sp.cot, sp.sec, sp.csc, sp.coth, sp.csch, sp.gamma, sp.zeta)
@@ -88,11 +89,7 @@ def _check_sign(whole: sp.Expr, part: sp.Expr, symbol: sp.Symbol, low: sp.Expr, 
 
 
 def _check_nonzero(whole: sp.Expr, part: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp.Expr) -> None:
-    ends = [end for end in (low, high) if end.is_finite and _vanishes(part.subs(symbol, end))]
+    ends = [end for end in (low, high) if end.is_finite and abs(value_at(part, symbol, end)) < ROUNDING]
     zeros = [*roots_in(part, symbol, low, high), *ends]
     if zeros:
         raise FormulaError(f"{shown(whole)} is not finite at {symbol} = {float(zeros[0]):.6g}")
-
-
-def _vanishes(value: sp.Expr) -> bool:
-    return bool(value == 0) or (value.is_number and abs(value.evalf(20, maxn=60)) < ROUNDING)

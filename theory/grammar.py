@@ -54,7 +54,7 @@ def parse(text: str) -> sp.Expr:
     Raises:
         FormulaError: naming the part that is not in the grammar, or the bound that it exceeds.
     """
-    return _parsed(text)[0]
+    return _parsed(_given(text))[0]
 
 
 def canonical(text: str) -> str:
@@ -63,7 +63,13 @@ def canonical(text: str) -> str:
     >>> canonical(" 1/2+Max( h,-.50 ) ")
     '1 / 2 + max(h, -.50)'
     """
-    return _parsed(text)[1]
+    return _parsed(_given(text))[1]
+
+
+def _given(text: object) -> str:
+    if isinstance(text, str):
+        return text
+    raise FormulaError(f"{shown(repr(text))} is not text; write a formula, for example '(1 + tanh(h))/2'")
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,97 @@
+"""Zeros of an analytic expression without a formula, isolated by ranges of it and of its slope."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from itertools import pairwise
+
+import sympy as sp
+
+from theory.errors import FormulaError, shown
+from theory.intervals import excludes_zero, range_of
+from theory.points import DIGITS, sign_at, value_at
+
+MAX_ROOTS = 300
+MAX_INTERVALS = 4000
+MAX_ORDER, MAX_DENOMINATOR = 6, 1000
+SCALES = [4.0**k for k in range(0, 31)]
+FAR = [SCALES[-1] * factor for factor in (1, 1.7, 2.9, 5.3, 1e3, 1.9e6, 3.1e12, 1e40, 1.3e80, 1e150)]
+
+
+class Isolation:
+    """Zeros by ranges of a function and of its slope, over intervals halved until one of them leaves no doubt."""
+
+    def __init__(self, expression: sp.Expr, symbol: sp.Symbol) -> None:
+        self.expression, self.symbol = expression, symbol
+        self.range, self.slope = range_of(expression, symbol), range_of(expression.diff(symbol), symbol)
+        self.left = MAX_INTERVALS
+        self.brackets: list[tuple[float, float]] = []
+        self.found: list[sp.Expr] = []
+
+    def roots(self, low: float, high: float) -> list[sp.Expr]:
+        """The zeros in [low, high]."""
+        ends = [low, *(end for end in (*(-s for s in reversed(SCALES)), 0.0, *SCALES) if low < end < high), high]
+        for a, b in sorted(pairwise(ends), key=lambda pair: -max(map(abs, pair))):
+            if math.isinf(a) or math.isinf(b):
+                self._far(a, b)
+            else:
+                self._near(a, b)
+        return [*self.found, *(self._crossing(a, b) for a, b in self.brackets)]
+
+    def _far(self, low: float, high: float) -> None:
+        """Beyond all scales: no zero if the range says so, or if no sign changes that far out."""
+        if excludes_zero(self.range(low, high)):
+            return
+        side = 1 if math.isinf(high) else -1
+        signs = {self._sign(side * point) for point in FAR}
+        if len(signs - {0}) > 1:
+            raise FormulaError(f"{shown(self.expression)} has infinitely many zeros, or zeros too far out")
+
+    def _near(self, low: float, high: float) -> None:
+        stack = [(low, high)]
+        while stack:
+            a, b = stack.pop()
+            self.left -= 1
+            if self.left < 0 or len(self.brackets) > MAX_ROOTS:
+                raise FormulaError(f"{shown(self.expression)} has infinitely many zeros, or too many to tell")
+            if excludes_zero(self.range(a, b)):
+                continue
+            if excludes_zero(self.slope(a, b)):
+                self._bracket(a, b)
+            elif b - a > 1e-9 * max(1e-3, abs(a), abs(b)):
+                middle = a + (b - a) * 0.48828125  # off the middle, where zeros like to lie
+                stack += [(a, middle), (middle, b)]
+            else:
+                self.found.append(self._touching(a, b))
+
+    def _bracket(self, a: float, b: float) -> None:
+        first, last = self._sign(a), self._sign(b)
+        if first * last < 0:
+            self.brackets.append((a, b))
+        self.found += [sp.Rational(end) for end, sign in ((a, first), (b, last)) if sign == 0]
+
+    def _crossing(self, a: float, b: float) -> sp.Expr:
+        from scipy.optimize import brentq  # slow to import, and seldom needed
+
+        root = sp.Float(brentq(self._value, a, b, xtol=1e-300, rtol=8.9e-16), DIGITS)
+        return root - value_at(self.expression / self.expression.diff(self.symbol), self.symbol, root)
+
+    def _touching(self, a: float, b: float) -> sp.Expr:
+        """A zero of some order at a simple fraction, the only one where the derivative of that order has one sign."""
+        candidate = sp.Rational(Fraction((a + b) / 2).limit_denominator(MAX_DENOMINATOR))
+        derivative = self.expression
+        for _ in range(MAX_ORDER):
+            if not a <= candidate <= b or derivative.subs(self.symbol, candidate) != 0:
+                break
+            derivative = derivative.diff(self.symbol)
+            if excludes_zero(range_of(derivative, self.symbol)(a, b)):
+                return candidate
+        raise FormulaError(f"it cannot be told whether {shown(self.expression)} vanishes near {self.symbol} = {a:.9g}")
+
+    def _value(self, point: float) -> float:
+        low, high = self.range(point, point)
+        return (low + high) / 2
+
+    def _sign(self, point: float) -> int:
+        return sign_at(self.expression, self.symbol, sp.Rational(point))
