@@ -479,7 +479,7 @@ def test_traces_hold_no_functions_and_no_numbers_of_their_inputs(make: Callable[
     shape = (1, 4, 4) if isinstance(layer, BinaryConv2d) else (4,)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch about traces at large
-        traced = torch.jit.trace(layer, torch.rand(2, *shape))
+        traced = torch.jit.trace(layer, torch.rand(2, *shape), check_trace=False)
     assert "PythonOp" not in str(traced.inlined_graph)
     other = 2 * torch.rand(5, *shape) - 1
     torch.testing.assert_close(traced(other), layer(other))
