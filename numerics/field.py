@@ -28,10 +28,10 @@ def accumulated(tensor: Tensor) -> Tensor:
 
 def features(weights: Tensor) -> int:
     """How many neurons weights (..., out, in) come from: a constant in a trace, which takes shapes for tensors."""
-    if not torch.jit.is_tracing():
+    if not torch.jit.is_tracing():  # pyright: ignore
         return weights.shape[-1]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # pyright: ignore
         return int(weights.shape[-1])
 
 
@@ -122,7 +122,7 @@ def field_moments(
     passes gradients. Source: theory, `theory.moments`; Stamatescu et al. 2020, eqs. 6-7.
     """
     m, weights, bias = map(accumulated, (state.mean, weights, bias))
-    is_traced = torch.jit.is_tracing()  # to ONNX, which has no node for a Function
+    is_traced = torch.jit.is_tracing()  # pyright: ignore (to ONNX, which has no node for a Function)
     if state.second_moment is None and second_moment is not None and through_variance and not is_traced:
         hbar, variance = BitMoments.apply(m, weights, bias, second_moment)  # pyright: ignore
         return Field(hbar, variance)

@@ -115,6 +115,8 @@ class SurrogateLayer(nn.Module):
         """Bring the means back into the range that bits have; to be called after each step of an optimiser."""
         if self.keep == "project" and math.isfinite(self.limit):
             self.mean.clamp_(-self.limit, self.limit)
+            if not self.mean.is_inference():
+                SEEN[self.mean] = self.mean._version
 
     def forward(self, state: Tensor | State, noise: Tensor | None = None) -> Tensor | State:
         """Means of the neurons; with their second moments where the next layer needs those."""

@@ -40,7 +40,8 @@ def within(numbers: Tensor, most: float, refusal: str) -> Tensor:
 def _is_recorded(numbers: Tensor) -> bool:
     if torch.compiler.is_compiling():
         return torch.compiler.is_exporting()
-    return torch.jit.is_tracing() or (numbers.is_cuda and torch.cuda.is_current_stream_capturing())
+    captured = numbers.is_cuda and torch.cuda.is_current_stream_capturing()
+    return captured or torch.jit.is_tracing()  # pyright: ignore
 
 
 def _found(numbers: Tensor, slack: float, refusal: str) -> Tensor:

@@ -1,5 +1,6 @@
 """Layers equal the emitted functions, their gradients are right, and their means keep their range."""
 
+import io
 import math
 import warnings
 from collections.abc import Callable
@@ -17,9 +18,9 @@ from numerics.activation import drawn_signs
 from numerics.backends import TORCH
 from numerics.convolution import BinaryConv2d
 from numerics.emit import compile_functions, emitted_functions
-from numerics.field import State
 from numerics.layer_rule import largest_mean
 from numerics.layers import BinaryLinear, project_
+from numerics.state import State
 from theory.compose import compose
 from theory.derive import derive
 from theory.mean_law import MEAN_LAWS
@@ -367,5 +368,188 @@ def test_critical_warns_where_there_is_none() -> None:
     ],
 )
 def test_bad_input_is_named(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+REAL = "inputs='real'"
+
+
+def stack(*layers: torch.nn.Module) -> torch.nn.Sequential:
+    return torch.nn.Sequential(*layers)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: BinaryLinear(4, 4)(torch.full((1, 4), 3.0)),
+        lambda: BinaryLinear(4, 4)(torch.tensor([[0.0, 0.0, 0.0, math.nan]])),
+        lambda: stack(BinaryLinear(4, 4), torch.nn.BatchNorm1d(4), BinaryLinear(4, 4))(torch.rand(8, 4)),
+        lambda: BinaryConv2d(1, 2, 3)(torch.full((1, 1, 4, 4), -1.01)),
+        lambda: torch.func.vmap(BinaryLinear(4, 4))(torch.full((3, 2, 4), 3.0)),
+        lambda: torch.compile(BinaryLinear(4, 4), backend="aot_eager", fullgraph=True)(torch.full((1, 4), 3.0)),
+    ],
+)
+def test_means_of_bits_outside_their_range_are_refused(call: Callable[[], object]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own deprecations
+        with pytest.raises(ValueError, match=rf"inputs reach \|m\| = .* {REAL}"):
+            call()
+
+
+def test_rounding_beyond_one_is_no_error() -> None:
+    layer, ulp = BinaryLinear(4, 2), torch.finfo(torch.float32).eps
+    beyond = torch.full((1, 4), 1 + 2 * ulp, requires_grad=True)
+    out = layer(beyond)
+    assert torch.equal(out, layer(torch.ones(1, 4)))
+    out.sum().backward()
+    assert bool((beyond.grad != 0).any())
+
+
+def test_weights_out_of_range_are_refused_until_projected() -> None:
+    layer = BinaryLinear(4, 2)
+    layer(torch.zeros(1, 4))
+    with torch.no_grad():
+        layer.mean.mul_(2)
+    with pytest.raises(ValueError, match=r"reach \|M\| = 1.7888.* binary weights end at 1; call project_"):
+        layer(torch.zeros(1, 4))
+    project_(layer)
+    layer(torch.zeros(1, 4))
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_known_inputs_that_vanish_give_numbers_and_gradients(name: str, options: dict[str, Any]) -> None:
+    """Sigma = 0 and hbar = 0: a black image into a layer on real inputs."""
+    layer = BinaryLinear(4, 3, name, inputs="real", **options)
+    x = torch.zeros(2, 4, requires_grad=True)
+    out = layer(x)
+    values = torch.cat([each for each in out if each is not None]) if isinstance(out, State) else out
+    assert bool(torch.isfinite(values).all())
+    values.sum().backward()
+    sources = [each.grad for each in (x, layer.mean, layer.bias) if each.grad is not None]
+    assert all(bool((each.abs() < 10).all()) for each in sources)
+
+
+def test_real_inputs_are_known_numbers() -> None:
+    """m = x and r = x^2: Sigma is what the weights vary by, (1/N) sum_j (1 - M^2) x^2."""
+    layer = BinaryLinear(5, 3, inputs="real", dtype=torch.float64)
+    x = 3 * torch.randn(4, 5, dtype=torch.float64)
+    expected = x**2 @ (1 - layer.mean.detach() ** 2).T / 5
+    torch.testing.assert_close(layer.field(x).variance.detach(), expected, rtol=1e-13, atol=0)
+
+
+@pytest.mark.parametrize("name", ["shayer", "moment-matching"])
+def test_states_work_as_their_means_in_plain_modules(name: str) -> None:
+    network = stack(BinaryLinear(6, 5, name), BinaryLinear(5, 4, name), torch.nn.Linear(4, 3))
+    loss = torch.nn.functional.cross_entropy(network(torch.rand(7, 6)), torch.zeros(7, dtype=torch.long))
+    loss.backward()
+    assert all(bool((each.grad != 0).any()) for each in network.parameters())
+    flat = stack(BinaryConv2d(1, 2, 3, name), torch.nn.Flatten(), BinaryLinear(8, 3, name))
+    assert isinstance(flat(torch.rand(2, 1, 4, 4)), State)
+
+
+def test_what_a_state_is_to_torch() -> None:
+    mean, second = torch.rand(2, 3), torch.rand(2, 3) + 1
+    state = State(mean, second)
+    assert torch.equal(torch.relu(state), mean)
+    for got in (state + 1, 1 + state, mean.new_ones(2, 3) + state):
+        assert torch.equal(got, mean + 1)
+    assert torch.equal(state * 2, 2 * mean)
+    assert (state.shape, state.dim(), state.dtype) == (mean.shape, 2, mean.dtype)
+    both = torch.cat([state, state.detach()])[2:, :2].flatten()
+    assert torch.equal(both.mean, mean[:, :2].flatten())
+    assert torch.equal(both.second_moment, second[:, :2].flatten())
+    with pytest.raises(AttributeError, match=r"a State has no colour; its tensors are \.mean"):
+        _ = state.colour
+    with pytest.raises(ValueError, match=r"\(E x\)\^2 is 3\.99.* E x\^2"):
+        BinaryLinear(2, 1)(State(2 * torch.ones(1, 2), torch.ones(1, 2)))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: BinaryLinear(4, 3),
+        lambda: BinaryConv2d(1, 3, 2),
+        lambda: stack(BinaryLinear(4, 4, "moment-matching"), torch.nn.Linear(4, 2)),
+    ],
+)
+def test_traces_hold_no_functions_and_no_numbers_of_their_inputs(make: Callable[[], torch.nn.Module]) -> None:
+    """What the exporter of ONNX by traces needs."""
+    layer = make().eval()
+    shape = (1, 4, 4) if isinstance(layer, BinaryConv2d) else (4,)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch about traces at large
+        traced = torch.jit.trace(layer, torch.rand(2, *shape), check_trace=False)
+    assert "PythonOp" not in str(traced.inlined_graph)
+    other = 2 * torch.rand(5, *shape) - 1
+    torch.testing.assert_close(traced(other), layer(other))
+
+
+@pytest.mark.parametrize("dynamo", [False, True])
+def test_exports_to_onnx(dynamo: bool) -> None:
+    runtime = pytest.importorskip(
+        "onnxruntime", reason="ONNX is exported by onnx and onnxscript, and run by onnxruntime"
+    )
+    layer, file = BinaryLinear(4, 3).eval(), io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch about its exporters
+        torch.onnx.export(layer, (torch.rand(2, 4),), file, dynamo=dynamo)
+    session, x = runtime.InferenceSession(file.getvalue()), 2 * torch.rand(2, 4) - 1
+    (got,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    torch.testing.assert_close(torch.as_tensor(got), layer(x).detach())
+
+
+def test_prints_as_its_twin_in_torch() -> None:
+    assert repr(BinaryLinear(64, 32)) == (
+        "BinaryLinear(in_features=64, out_features=32, bias=True, surrogate='composed', treatment='marginalise', "
+        "inputs='means', keep='project')"
+    )
+    assert repr(BinaryConv2d(1, 8, 3, padding=1)).startswith(
+        "BinaryConv2d(1, 8, kernel_size=(3, 3), stride=1, padding=1"
+    )
+
+
+def test_fixed_signs_are_signs() -> None:
+    layer = BinaryLinear(6, 5, "random-binary")
+    assert set(layer.mean.detach().abs().flatten().tolist()) == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("shape", "fan", "inputs"), [((500, 200), None, 200), ((60, 30, 3, 3), None, 270), ((9,), 7, 7)]
+)
+def test_critical_in_the_parametrisation_of_torch(shape: tuple[int, ...], fan: int | None, inputs: int) -> None:
+    options = {"neurons": "linear", "parametrisation": "standard", "fan": fan}
+    weight = mb.init.critical_(torch.empty(shape, dtype=torch.float64), "continuous", **options)
+    assert float((weight**2).mean()) * inputs == pytest.approx(1, rel=1e-9)  # linear neurons: sigma_m2 = 1
+    own = mb.init.critical_(
+        torch.empty(shape, dtype=torch.float64), "continuous", **options | {"parametrisation": "ntk"}
+    )
+    assert float((own**2).mean()) == pytest.approx(1, rel=1e-9)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_tiny_variances_keep_their_digits(law: str) -> None:
+    mean = mb.init.mean_variance_(torch.empty(300, 300, dtype=torch.float64), 1e-300, law) / 1e-150
+    fourth = {"two-point": 1.0, "uniform": 9 / 5}.get(law, 3.0)
+    for power, moment in ((2, 1.0), (4, fourth)):
+        values = mean**power
+        assert float(values.mean()) == pytest.approx(moment, abs=4 * float(values.std()) / 300 + 1e-13)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: mb.init.mean_variance_(torch.empty(2, 2), 1e-300), "sigma_m2 = 1e-300: .* digits in torch.float32"),
+        (lambda: mb.init.mean_variance_(torch.empty(2, 2), 0.1, limit=0), "limit = 0: .* must be positive"),
+        (lambda: mb.init.mean_variance_(torch.empty(2, 2), 0.1, limit=-1), "limit = -1: .* must be positive"),
+        (lambda: mb.init.mean_variance_(BinaryLinear(2, 2, keep="tanh").mean, 0.1), "draws into them would be lost"),
+        (lambda: mb.init.critical_(torch.empty(2, 2), "continuous"), "say parametrisation='standard'"),
+        (lambda: mb.init.critical_(torch.empty(2, 2), parametrisation="standard"), "values whatever the fan"),
+        (lambda: mb.init.critical_(torch.empty(2, 2), parametrisation="mup"), "'mup': use ntk or standard"),
+        (lambda: BinaryLinear(4, 2)(torch.zeros(2, 8)), r"inputs of shape \(2, 8\): in_features is 4"),
+        (lambda: BinaryLinear(4, 2, inputs="real")(torch.full((1, 4), 1e30)), "squares leave torch.float32"),
+    ],
+)
+def test_bad_numbers_are_named(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()

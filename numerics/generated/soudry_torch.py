@@ -83,7 +83,8 @@ class AtEnds(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor):
-        points, added = ctx.saved_tensors, [None] * len(ctx.saved_tensors)
+        points = ctx.saved_tensors
+        added: list[Tensor | None] = [None] * len(points)
         for k, (slope, *ends) in enumerate(ctx.slopes):
             at = at_one(points[k], ends) & (grads[0] != 0)
             found = anywhere(at) if ctx.needs_input_grad[2 + k] else False
@@ -94,7 +95,8 @@ class AtEnds(torch.autograd.Function):
         return None, grads[0], *added
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], slopes: Any, *points: Tensor):
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Any):
+        slopes, *points = args
         size, rows = info.batch_size, zip(points, in_dims[1:], strict=True)
         stacks = [each.expand(size, *each.shape) if k is None else each.movedim(k, 0) for each, k in rows]
         return AtEnds.apply(slopes, *stacks), 0
