@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 Function = Callable[..., Any]
 
 PARTS = (
-    ("--weights", "LAW", "binary, ternary:RHO (RHO = P(S != 0)) or fixed."),
-    ("--neurons", "KIND", "sign, stochastic, tanh, erf, relu, hardtanh or linear."),
-    ("--noise", "LAW", "gaussian:A, logistic:A, uniform:A, laplace:A, cauchy:A (scale A, default 1) or cdf:EXPR, "
-                       "EXPR a CDF in h."),
+    ("--weights", "LAW", "binary, ternary:RHO (RHO = P(S != 0), one for all), ternary-free:RHO (one per weight, RHO on "
+                         "average), levels:V1,V2,.. (symmetric), gaussian:V, signs or fixed."),
+    ("--neurons", "KIND", "sign, stochastic, tanh, erf, relu, leaky:A, hardtanh, hardsigmoid, gelu, silu, softplus, sin, "
+                          "linear, step[:THETA] (0 or 1), deadzone:DELTA (-1, 0, 1), quantiser:K[:STEP] (K levels from -1 "
+                          "to 1) or expr:EXPR, for example 'expr:max(0, min(1, h))'."),
+    ("--noise", "LAW", "gaussian:A, logistic:A, uniform:A, laplace:A, cauchy:A, twopoint:A (scale A, default 1), "
+                       "student:NU or cdf:EXPR, EXPR a CDF in h: skew, kinks and jumps allowed."),
     ("--treatment", "NAME", "marginalise, sample, network or none."),
     ("--form", "NAME", "exact, matched or paper: phi(K hbar/sqrt(Sigma))."),
     ("--phi", "PHI", "phi of form paper: tanh (default), erf or a formula in h."),

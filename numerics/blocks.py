@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -35,8 +36,12 @@ def in_blocks(function: Elementwise) -> Elementwise:
     the interpreter within each, so blocks run on all cores. Results are those of `function`, to the bit.
     """
 
+    signature = inspect.signature(function)
+
     @functools.wraps(function)
-    def blocked(*arguments: Any) -> NDArray[Any]:
+    def blocked(*arguments: Any, **named: Any) -> NDArray[Any]:
+        if named:
+            arguments = signature.bind(*arguments, **named).args
         shapes = [getattr(argument, "shape", ()) for argument in arguments]
         if all(shape == () for shape in shapes):
             return function(*arguments)

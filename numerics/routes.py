@@ -20,8 +20,8 @@ from numerics.piecewise_source import piecewise_lines
 from numerics.runtime.broken_numpy import broken_mean, broken_pair
 from numerics.runtime.gaussian_numpy import gaussian_mean, gaussian_pair
 from theory.errors import SurrogateError
+from theory.far_out import finite
 from theory.pieces import Pieces, pieces
-
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -38,9 +38,9 @@ def edges_of(integrand: sp.Expr) -> tuple[float, ...] | None:
     Raises:
         SurrogateError: a function that no panels resolve.
     """
-    cut = pieces(integrand)
-    functions = [compiled(part) for part in (cut, cut.slope)]
-    breaks = tuple(float(each) for each in cut.breaks)
+    cuts = finite(pieces(integrand)), finite(pieces(integrand).slope)
+    functions = [compiled(cut) for cut in cuts]
+    breaks = tuple(sorted({float(each) for cut in cuts for each in cut.breaks}))
     try:
         edges = mesh(functions, breaks)
     except ValueError as error:
@@ -84,6 +84,6 @@ def joint_edges(first: sp.Expr, second: sp.Expr) -> tuple[float, ...] | None:
     found = [edges_of(each) for each in (first, second)]
     if found == [None, None]:
         return None
-    cuts = [pieces(each) for each in (first, second)]
+    cuts = [finite(part) for each in (first, second) for part in (pieces(each), pieces(each).slope)]
     breaks = tuple(sorted({float(each) for cut in cuts for each in cut.breaks}))
-    return mesh([compiled(part) for cut in cuts for part in (cut, cut.slope)], breaks)
+    return mesh([compiled(cut) for cut in cuts], breaks)

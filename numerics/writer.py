@@ -13,6 +13,7 @@ from numerics.piecewise_source import piecewise_lines
 from numerics.routes import edges_of, joint_edges
 from theory.derive import Theory
 from theory.errors import quoted, shown
+from theory.far_out import finite
 from theory.gap import Portion, Scaled, alike, fall, growth, slope, unlike
 from theory.gaussian import GaussianExpectation
 from theory.open_nodes import GaussianDifference, GaussianSlope
@@ -109,8 +110,9 @@ class ModuleWriter:
         return [*(["\n".join(constants)] if constants else []), *functions]
 
     def _integrand_source(self, integrand: sp.Expr, name: str) -> str:
-        if switches_branches(integrand):
-            return "\n".join(piecewise_lines(pieces(integrand), name, self.backend))
+        cut = finite(pieces(integrand))
+        if switches_branches(integrand) or cut != pieces(integrand):
+            return "\n".join(piecewise_lines(cut, name, self.backend))
         kind, body = self.backend.array_type, self.printer.source(integrand)
         body = body if integrand.has(u) else f"{self.backend.module}.ones_like(u) * {body}"
         return f"def {name}(u: {kind}) -> {kind}:\n    return {body}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def mean(function: Real, variance: float, breaks: list[float]) -> float:
     sigma = np.sqrt(variance)
     cuts = sorted({-12.0, 12.0, 0.0, *(edge / sigma for edge in breaks if abs(edge) < 12 * sigma)})
     parts = (integrate.quad(lambda z: function(sigma * z) * stats.norm.pdf(z), a, b, epsabs=1e-13, epsrel=1e-12)[0]
-             for a, b in zip(cuts, cuts[1:], strict=False))  # fmt: skip
+             for a, b in pairwise(cuts))  # fmt: skip
     return sum(parts)
 
 
@@ -179,7 +180,6 @@ def test_weights_by_their_second_moment() -> None:
     rounding = levels((-sp.S.One, -sp.Rational(1, 3), sp.Rational(1, 3), sp.S.One))
     m = 0.62  # between 1/3 and 1: each with the probability that gives this mean
     p = (m - 1 / 3) / (2 / 3)
-    assert float(rounding.average_second.subs("sigma_m2", 0).is_number) == 1
     assert rounding.square_given_mean(m**2)[0] == pytest.approx(p + (1 - p) / 9, rel=1e-14)
 
 
@@ -218,7 +218,7 @@ def test_a_symbol_that_is_no_keyword_is_refused(name: str) -> None:
     [
         (lambda: Weights.of_values("w", ((sp.S.One, mean_weight), (sp.S.Zero, 1 - mean_weight)), sp.S.One), "odd in M"),
         (lambda: Weights.of_values("w", ((sp.S.One, sp.S.Half),), None), "sum to 1/2"),
-        (lambda: Weights.of_values("w", BINARY.law, sp.Integer(2)), "negative"),
+        (lambda: Weights.of_values("w", BINARY.law, sp.Integer(2)), "below M"),
         (lambda: Weights("w", mean_weight**2 / 2, sp.S.One), "below M"),
         (lambda: Neurons("n", sp.tanh(h), sp.tanh(h) ** 2 / 2), "below E"),
         (lambda: Neurons.of_values("n", ((sp.S.One, sp.tanh(h)), (sp.S.Zero, 1 - sp.tanh(h)))), "no probability"),

@@ -16,7 +16,6 @@ from theory.gaussian_rules import RULES, WHOLE
 from theory.symbols import Q, Q_ab, T, c, q, u, v
 from theory.tidy import simplified_almost_everywhere, tidy, tidy_rational
 
-
 MOST_TERMS = 40  # of an integrand that rules are tried on one by one
 
 

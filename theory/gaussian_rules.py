@@ -13,7 +13,16 @@ import sympy as sp
 from theory.gaussian import BOUND, GaussianExpectation
 from theory.logistic_rules import tanhs
 from theory.piecewise_rules import piecewise_linear
-from theory.special import ArcCosineKernel, Box, BoxProbability, ClipCovariance, DampedSinh, ExpErfc, HardTanh, VoigtProfile
+from theory.special import (
+    ArcCosineKernel,
+    Box,
+    BoxProbability,
+    ClipCovariance,
+    DampedSinh,
+    ExpErfc,
+    HardTanh,
+    VoigtProfile,
+)
 from theory.symbols import u, v
 from theory.tidy import tidy_rational
 

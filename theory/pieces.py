@@ -40,7 +40,7 @@ class Pieces:
     @property
     def slope(self) -> Pieces:
         """The derivative between the breaks."""
-        return Pieces(self.breaks, tuple(part.diff(u) for part in self.parts))
+        return Pieces(self.breaks, tuple(sp.powsimp(part.diff(u), combine="exp") for part in self.parts))
 
     @property
     def expression(self) -> sp.Expr:
@@ -75,7 +75,7 @@ def slope_between_breaks(function: sp.Expr) -> sp.Expr:
     """The derivative of a function of u between its breaks: as it stands where that has no deltas, else by pieces."""
     slope = tidy_slope(function.diff(u), u)
     by_pieces = slope.has(sp.DiracDelta, sp.Heaviside) or switches_branches(function)
-    return pieces(function).slope.expression if by_pieces else slope
+    return pieces(function).slope.expression if by_pieces else sp.powsimp(slope, combine="exp")
 
 
 def cut_at_breaks(function: sp.Expr) -> sp.Expr:

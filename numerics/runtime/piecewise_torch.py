@@ -13,12 +13,12 @@ from numerics.runtime.shapes import (
     Table,
     derivative_of,
     has_bends,
-    shape_jumps,
     line_at,
     middle,
     mirrored_lines,
     parity,
     scaled_slope,
+    shape_jumps,
     threshold_pairs,
     widest,
 )

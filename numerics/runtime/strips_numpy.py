@@ -12,6 +12,7 @@ import numpy as np
 
 from numerics.runtime.shapes import Shape, leading_pairs, threshold_pairs, threshold_products
 
+
 @cache
 def strip_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Gauss-Legendre nodes and weights on [0, 1] in `count` panels, each (16 count, 1): two resolve exp(-42 x)."""
