@@ -88,7 +88,7 @@ def panel_pair_values(
     if not (f_live.any() and g_live.any()):
         return value
     sizes = (f, lambda u: f(u) ** 2, g, lambda u: g(u) ** 2)[: 2 if f is g else 4]
-    for reach, i in reach_blocks(sizes, edges, np.zeros_like(sigma), sigma, narrow >= wide):
+    for reach, i in reach_blocks(sizes, edges, np.zeros_like(sigma), sigma, 6 * narrow >= wide):
         owner, anchor, offset, weight = outer_nodes(*mesh_knots(edges, sign < 0), wide[i], narrow[i], reach)
         spread = narrow[i][owner]
         first = smoothed_values(f, points, f_live, anchor, offset, spread, reach)

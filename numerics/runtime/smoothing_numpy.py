@@ -83,11 +83,9 @@ def outer_nodes(
 
     Returns for each node its point among p, anchor, offset and weight; all (m,).
     """
-    if np.all(narrow >= wide):
-        zero = np.zeros_like(wide)
-        owner, anchor, left, right, step = np.arange(wide.size), zero, -reach * wide, reach * wide, np.inf * wide
-    else:
-        owner, anchor, left, right, step = outer_panels(points, breaks, narrow, reach)
+    if np.all(6 * narrow >= wide):
+        return even_nodes(wide, narrow, reach)
+    owner, anchor, left, right, step = outer_panels(points, breaks, narrow, reach)
     low, high = (sign * reach * wide[owner] - anchor for sign in (-1, 1))
     left, right = np.clip(left, low, high), np.clip(right, low, high)
     panel, start, length = panel_pieces(left, right, np.minimum(step, longest_piece(reach) * wide[owner]))
@@ -96,6 +94,19 @@ def outer_nodes(
     y = (anchor[:, None] + offset) / wide[owner, None]
     weight = length[:, None] / wide[owner, None] * w * np.exp(-y * y / 2) / np.sqrt(2 * np.pi)
     return np.repeat(owner, x.size), np.repeat(anchor, x.size), offset.ravel(), weight.ravel()
+
+
+def even_nodes(wide: np.ndarray, narrow: np.ndarray, reach: float) -> tuple[np.ndarray, ...]:
+    """outer_nodes of the trapezoidal rule, which is exact to rounding for products of two functions smoothed over narrow.
+
+    The Fourier transform of such a product and the density decays as exp(-k^2 / (4 / narrow^2 + 2 / wide^2)).
+    """
+    step = 0.73 / np.sqrt(2 / narrow**2 + 1 / wide**2)
+    half = np.ceil(reach * wide / step).astype(np.int64)
+    owner = np.repeat(np.arange(wide.size), 2 * half + 1)
+    place = np.arange(owner.size) - (np.cumsum(2 * half + 1) - half - 1)[owner]
+    y, share = place * (step / wide)[owner], (step / wide / np.sqrt(2 * np.pi))[owner]
+    return owner, np.zeros_like(y), place * step[owner], share * np.exp(-y * y / 2)
 
 
 def live_panels(f: Elementwise, points: np.ndarray) -> np.ndarray:
