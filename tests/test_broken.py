@@ -17,6 +17,7 @@ from numerics.expectations import expectation, pair_expectation
 from numerics.mesh import MeshError, mesh
 from numerics.runtime import broken_torch
 from numerics.runtime.broken_numpy import broken_difference, broken_mean, broken_pair, broken_slope
+from numerics.runtime.gaussian_numpy import gaussian_pair
 
 LEVELS = np.arange(-7, 8) / 4
 
@@ -214,9 +215,13 @@ def test_probabilities_far_out_keep_their_digits():
         broken_mean(step.f, 0.0, v, step.edges), [float(mp.ncdf(-0.5 / mp.sqrt(each))) for each in v], 5e-13
     )
     for c in (0.0, 0.6, 0.999):
-        tail = lambda t, c=c: mp.quad(  # noqa: E731
-            lambda z: mp.npdf(z) * mp.ncdf((mp.mpf(c) * z - t) / mp.sqrt(1 - mp.mpf(c) ** 2)),
-            [t + k / t for k in (*range(13), 16, 20, 26, 34, 44, 64)],
+        c_, rest = mp.mpf(c), mp.sqrt(1 - mp.mpf(c) ** 2)
+        tail = lambda t, c=c_, rest=rest: (
+            mp.exp(-t * t / (1 + c))
+            * mp.quad(  # noqa: E731 (quad's error is absolute)
+                lambda z: mp.exp(t * t / (1 + c)) * mp.npdf(z) * mp.ncdf((c * z - t) / rest),
+                [t + k / t for k in (0, 1, 2, 4, 8, 16, 32, 64)],
+            )
         )
         with mp.workdps(30):
             expected = [float(tail(mp.mpf(0.5) / mp.sqrt(mp.mpf(s)))) for s in v]
@@ -257,6 +262,15 @@ def test_exponentials_as_far_as_they_go():
     v, c = np.array([1e-6, 1.0, 30.0, 80.0]), np.array([[-1.0], [0.3], [1.0]])
     assert_allclose(broken_mean(np.exp, 0.5, v, edges), np.exp(0.5 + v / 2), 1e-12)
     assert_allclose(broken_pair(np.exp, np.exp, v, c, edges), np.exp(v * (1 + c)), 1e-12)
+
+
+@pytest.mark.parametrize("name", ["softsign", "tanh(2h)", "relu squared", "tanh^3"])
+def test_small_correlations_keep_the_digits_of_odd_functions(name):
+    """Against sums over the quadrants, which have a break at 0 only."""
+    case, c = CASES[name], 10.0 ** np.array([-15, -12, -8, -4, -3.2, -3, -1])
+    c = np.concatenate([-c, c])
+    for v in (1e-3, 1.0, 1e3):
+        assert_allclose(broken_pair(case.f, case.f, v, c, case.edges), gaussian_pair(case.f, case.f, v, c), 1e-13)
 
 
 def test_two_functions_on_one_mesh():
@@ -449,8 +463,8 @@ def test_torch_agrees_with_numpy(name):
 @pytest.mark.parametrize("name", ["clip", "tanh and step"])
 def test_torch_gradients(name):
     case, (f, slope) = CASES[name], TORCH[name]
-    v, c, edges = tensor([0.4, 2.0], True), tensor([0.3, -0.6], True), case.edges
-    rest, drop = tensor([0.2, 0.6], True), tensor([0.3, 0.9], True)
+    v, c, edges = tensor([0.4], True), tensor([-0.6], True), case.edges
+    rest, drop = tensor([0.2], True), tensor([1.1], True)
     for function, points in (
         (lambda m, v: broken_torch.broken_mean(f, m, v, edges), (c, v)),
         (lambda v, c: broken_torch.broken_pair(f, f, v, c, edges), (v, c)),

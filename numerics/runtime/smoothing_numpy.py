@@ -97,7 +97,7 @@ def outer_nodes(
 
 
 def even_nodes(wide: np.ndarray, narrow: np.ndarray, reach: float) -> tuple[np.ndarray, ...]:
-    """outer_nodes of the trapezoidal rule, which is exact to rounding for products of two functions smoothed over narrow.
+    """outer_nodes of the trapezoidal rule, exact to rounding for the products of two functions smoothed over narrow.
 
     The Fourier transform of such a product and the density decays as exp(-k^2 / (4 / narrow^2 + 2 / wide^2)).
     """
@@ -126,8 +126,9 @@ def smoothed_values(
     offset: np.ndarray,
     spread: np.ndarray,
     reach: float,
+    power: int = 0,
 ) -> np.ndarray:
-    """E f(anchor + offset + spread z), z ~ N(0, 1) within reach; all (n,).
+    """E z^power f(anchor + offset + spread z), z ~ N(0, 1) within reach; all (n,).
 
     points are the knots of the mesh (m,); on panels that are not live (m - 1,) f is 0.
     """
@@ -138,10 +139,10 @@ def smoothed_values(
     inside = np.flatnonzero((last - first == 1) & live[first])
     for i in np.array_split(inside, 1 + inside.size // 2**9):
         u = middle[i, None] + spread[i, None] * z
-        value[i] = np.broadcast_to(f(u), u.shape) @ w
+        value[i] = (f(u) * np.ones_like(u)) @ (w * z**power)
     across = np.flatnonzero(last - first > 1)
     for i in np.array_split(across, 1 + int((last - first)[across].sum()) // 2**16):
-        value[i] = across_panels(f, points, live, first[i], last[i], anchor[i], offset[i], spread[i], reach)
+        value[i] = across_panels(f, points, live, first[i], last[i], anchor[i], offset[i], spread[i], reach, power)
     return value
 
 
@@ -155,6 +156,7 @@ def across_panels(
     offset: np.ndarray,
     spread: np.ndarray,
     reach: float,
+    power: int,
 ) -> np.ndarray:
     """The same, over the panels from knot first to knot last; all (n,)."""
     value, count = np.zeros_like(offset), last - first
@@ -168,6 +170,7 @@ def across_panels(
         shift = local[i, None] + width[i, None] * x
         z = (place[i, None] + shift) / spread[owner[i], None]
         terms = f(np.minimum(np.maximum(edge[i, None] + shift, low[i]), high[i])) * np.exp(-z * z / 2)
+        terms = terms * z**power if power else terms
         value += np.bincount(owner[i], terms @ w * width[i] / spread[owner[i]] / np.sqrt(2 * np.pi), value.size)
     return value
 
