@@ -125,9 +125,10 @@ class _Side:
         return self._resolved(-width / 8, width / 8)
 
     def _overflows(self, a: float) -> bool:
-        """Whether the functions are finite but huge where a panel begins."""
-        values = self._sizes_at(a)
-        return bool(np.all(np.isfinite(values)) and np.any(values > 1e100))
+        """Whether the functions are finite where a panel begins, and huge there or unknown from there on."""
+        sizes, beyond = self._sizes_at(a), [self._sizes_at(share * a) for share in (1.001, 1.5, 2.0, 10.0)]
+        unknown = a > 1 and not np.any(np.all(np.isfinite(beyond), 1))
+        return bool(np.all(np.isfinite(sizes)) and (np.any(sizes > 1e100) or unknown))
 
     def _sizes_at(self, u: float) -> np.ndarray:
         with np.errstate(all="ignore"):

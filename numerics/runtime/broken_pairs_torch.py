@@ -67,7 +67,8 @@ def anchored_mean(f: Elementwise, edges: Mesh, anchor: Tensor, offset: Tensor, v
     jumps, slope = jumps_of(f, breaks), slope_of(f, 0)
 
     def values(offset: Tensor, variance: Tensor) -> Tensor:
-        value, live = sum(values_beside(f, breaks, anchor + offset)) / 2, variance > 0
+        (before, after), live = values_beside(f, breaks, anchor + offset), variance > 0
+        value = (before + after) / 2
         value[live] = panel_mean_values(f, points, anchor[live], offset[live], variance[live], 0)
         return value
 
@@ -221,11 +222,11 @@ def price_slope(
         value = value + torch.where((near == 0) & (variance > 0), endless, 0.0)
     if f_jumps or g_jumps:
         live, sharp = (torch.nonzero(each)[:, 0] for each in (variance > 0, variance == 0))
-        law = edges, sign, variance[live], near[live]
-        deltas = delta_means(f_jumps, g1, *law) + delta_means(g_jumps, f1, *law)
-        deltas = deltas + delta_products(f_jumps, g_jumps, *law[1:])
-        at_zero = (tuple(jump for jump in jumps if jump[0] == 0) for jumps in (f_jumps, g_jumps))
-        limits = delta_products(*at_zero, sign, torch.ones_like(near[sharp]), near[sharp])
+        law = variance[live], near[live]
+        deltas = delta_means(f_jumps, g1, edges, sign, *law) + delta_means(g_jumps, f1, edges, sign, *law)
+        deltas = deltas + delta_products(f_jumps, g_jumps, sign, *law)
+        first, second = (tuple(jump for jump in jumps if jump[0] == 0) for jumps in (f_jumps, g_jumps))
+        limits = delta_products(first, second, sign, torch.ones_like(near[sharp]), near[sharp])
         value = value.index_add(0, live, deltas).index_add(0, sharp, limits)
     return value
 
