@@ -21,7 +21,7 @@ NODES = -np.cos(ANGLES)
 TO_CHEBYSHEV = 2 / POINTS * np.cos(np.arange(POINTS)[:, None] * (np.pi - ANGLES))
 DEGREES = 28, 34  # that functions and their squares have on a panel: 20 nodes of Gauss and Legendre are exact to 39
 ROUNDING = 1e-14  # of a coefficient, relative to the largest value so near 0
-COARSEST = 1e-9  # what the rounding of u may add to it, where a function is steep
+COARSEST = 1e-9  # what the rounding of u may add to it, where a function is steep, off the breaks
 
 
 class MeshError(ValueError):
@@ -66,8 +66,10 @@ class _Side:
         return self._merged(found)
 
     def _starts(self) -> Iterator[tuple[float, float]]:
-        """Panels that end at breaks, of width 1 as far as 16, then each as wide as it is far."""
-        yield from pairwise(sorted({*self.breaks, *map(float, range(17)), *(2.0**k for k in range(4, 101))}))
+        """Panels that end at breaks, of width 1 from 1 to 16, then as wide as far; nearer to breaks ever narrower."""
+        outward = {*map(float, range(1, 17)), *(2.0**k for k in range(-30, 101))}
+        beside = {place + side * 2.0**-k for place in self.breaks for k in range(4, 21, 4) for side in (-1, 1)}
+        yield from pairwise(sorted({*self.breaks, *outward, *(place for place in beside if place > 0)}))
 
     def _refined(self, start: float, end: float) -> Iterator[float]:
         """The ends of the resolved panels that make up one; inf where a function overflows."""
@@ -93,7 +95,7 @@ class _Side:
 
     def _is_last(self, a: float, b: float) -> bool:
         if a in self.breaks or b in self.breaks:
-            return b - a <= max(NEAREST, 2.0**-48 * b)
+            return b - a <= max(NEAREST, 2.0**-44 * b)
         return b - a <= NARROWEST * b
 
     def _values(self, a: float, b: float) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +112,7 @@ class _Side:
             return False
         sizes = np.maximum(np.maximum(self.sizes, largest), np.finfo(np.float64).tiny)
         steepest = np.abs(np.diff(values) / np.diff(u)).max(1) if u[-1] > u[0] else 0 * sizes
-        allowed = ROUNDING + np.minimum(8 * np.finfo(np.float64).eps * b * steepest / sizes, COARSEST)
+        allowed = ROUNDING + np.minimum(8 * np.finfo(np.float64).eps * b * steepest / sizes, self._coarsest(a, b))
         scaled = values / sizes[:, None]
         for power, degree in enumerate(DEGREES, 1):
             tails = np.abs(scaled**power @ TO_CHEBYSHEV.T)[:, degree:].max(1)
@@ -118,6 +120,11 @@ class _Side:
                 return False
         self.sizes = sizes
         return True
+
+    def _coarsest(self, a: float, b: float) -> float:
+        """What the rounding of u may add to a coefficient: much, where panels narrow towards a break."""
+        beside = any(0 < abs(b - place) <= 64 * (b - a) for place in self.breaks if place)
+        return 0.01 if beside and not {a, b} & set(self.breaks) else COARSEST
 
     def smooth(self, width: float) -> bool:
         """Whether the functions are one polynomial around 0, beside their largest values within width."""

@@ -134,6 +134,17 @@ def test_what_varies_too_fast_is_refused_with_its_place(f, breaks, place):
         mesh(f, breaks)
 
 
+def test_hidden_features_and_singular_breaks():
+    """What first panels of width 1 would step over, and a logarithm, resolved as far as the rounding of u lets it."""
+    sharp = lambda u: np.tanh(1e6 * u) + 2 * np.tanh(1e5 * (u - 1))  # noqa: E731
+    assert_allclose(broken_mean(sharp, 0.0, [1e-14, 1.0], mesh(sharp, (1.0,))), [-2, -2 * special.erf(0.5**0.5)], 1e-9)
+    edges = mesh(lambda u: np.log(np.abs(u - 2)), (2.0,))
+    for mean, v in ((2.0, 1.0), (0.5, 3.0)):
+        cuts = sorted({-mp.inf, mp.mpf(2), mp.mpf(mean), mp.mpf(5), mp.inf})
+        expected = mp.quad(lambda u, m=mean, v=v: mp.log(abs(u - 2)) * mp.npdf(u, m, mp.sqrt(v)), cuts)
+        assert_allclose(broken_mean(lambda u: np.log(np.abs(u - 2)), mean, v, edges), float(expected), 1e-11)
+
+
 def test_reach_of_a_mesh():
     assert mesh(np.tanh, ())[-1] == 2.0**100
     assert mesh(lambda u: u**9, ())[-1] == pytest.approx(1e150 ** (1 / 9))
