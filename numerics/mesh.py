@@ -111,7 +111,8 @@ class _Side:
         if not np.all(largest < 1e150):
             return False
         sizes = np.maximum(np.maximum(self.sizes, largest), np.finfo(np.float64).tiny)
-        steepest = np.abs(np.diff(values) / np.diff(u)).max(1) if u[-1] > u[0] else 0 * sizes
+        rises, runs = np.abs(np.diff(values)), np.diff(u)
+        steepest = np.divide(rises, runs, out=np.zeros_like(rises), where=runs > 0).max(1)
         allowed = ROUNDING + np.minimum(8 * np.finfo(np.float64).eps * b * steepest / sizes, self._coarsest(a, b))
         scaled = values / sizes[:, None]
         for power, degree in enumerate(DEGREES, 1):
@@ -159,16 +160,26 @@ class _Side:
         self.sizes = np.zeros(len(self.functions))
         kept = [found[0]]
         for here, end in pairwise(found[1:]):
-            if here in self.breaks or not self._resolved(kept[-1], end):
+            if here in self.breaks or not (self._resolved(kept[-1], end) and self._agrees(kept[-1], here, end)):
                 kept.append(here)
                 self._require_smooth(kept[-2], here, end)
         return [*kept, found[-1]]
 
+    def _agrees(self, start: float, here: float, end: float) -> bool:
+        """Whether the polynomials between start and end are right between here and end too, which may be narrow."""
+        polynomials = self._values(start, end)[1] @ TO_CHEBYSHEV[: DEGREES[1]].T
+        polynomials[:, 0] /= 2
+        u, values = self._values(here, end)
+        found = np.polynomial.chebyshev.chebval(2 * (u - start) / (end - start) - 1, polynomials.T)
+        return bool(np.all(np.abs(found - values) <= 1e-9 * self.sizes[:, None]))
+
     def _require_smooth(self, start: float, here: float, end: float) -> None:
-        """Refuse an edge off the breaks on both sides of which the functions are not alike."""
+        """Refuse an edge off the breaks on both sides of which the functions are not alike, if rounding lets it see."""
         if here in self.breaks:
             return
         width = min(here - start, end - here) / 8
+        if width < 2.0**-40 * here:
+            return
         self.sizes = np.maximum(self.sizes, np.abs(self._values(start, here)[1]).max(1))
         if not self._resolved(here - width, here + width):
             raise _too_fast(self.sign * here)
