@@ -87,6 +87,7 @@ NUMPY = Backend(
         "gaussian_numpy",
         "gap_numpy",
         "smoothing_numpy",
+        "broken_pairs_numpy",
         "broken_numpy",
         "clipped_numpy",
         "logistic_numpy",

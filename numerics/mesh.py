@@ -21,7 +21,7 @@ NODES = -np.cos(ANGLES)
 TO_CHEBYSHEV = 2 / POINTS * np.cos(np.arange(POINTS)[:, None] * (np.pi - ANGLES))
 DEGREES = 28, 34  # that functions and their squares have on a panel: 20 nodes of Gauss and Legendre are exact to 39
 ROUNDING = 1e-14  # of a coefficient, relative to the largest value so near 0
-COARSEST = 1e-9  # what the rounding of u may add to it, where a function is steep
+COARSEST = 1e-9  # what the rounding of u may add to it, where a function is steep, off the breaks
 
 
 class MeshError(ValueError):
@@ -66,8 +66,10 @@ class _Side:
         return self._merged(found)
 
     def _starts(self) -> Iterator[tuple[float, float]]:
-        """Panels that end at breaks, of width 1 as far as 16, then each as wide as it is far."""
-        yield from pairwise(sorted({*self.breaks, *map(float, range(17)), *(2.0**k for k in range(4, 101))}))
+        """Panels that end at breaks, of width 1 from 1 to 16, then as wide as far; nearer to breaks ever narrower."""
+        outward = {*map(float, range(1, 17)), *(2.0**k for k in range(-30, 101))}
+        beside = {place + side * 2.0**-k for place in self.breaks for k in range(4, 21, 4) for side in (-1, 1)}
+        yield from pairwise(sorted({*self.breaks, *outward, *(place for place in beside if place > 0)}))
 
     def _refined(self, start: float, end: float) -> Iterator[float]:
         """The ends of the resolved panels that make up one; inf where a function overflows."""
@@ -93,7 +95,7 @@ class _Side:
 
     def _is_last(self, a: float, b: float) -> bool:
         if a in self.breaks or b in self.breaks:
-            return b - a <= max(NEAREST, 2.0**-48 * b)
+            return b - a <= max(NEAREST, 2.0**-44 * b)
         return b - a <= NARROWEST * b
 
     def _values(self, a: float, b: float) -> tuple[np.ndarray, np.ndarray]:
@@ -109,8 +111,9 @@ class _Side:
         if not np.all(largest < 1e150):
             return False
         sizes = np.maximum(np.maximum(self.sizes, largest), np.finfo(np.float64).tiny)
-        steepest = np.abs(np.diff(values) / np.diff(u)).max(1) if u[-1] > u[0] else 0 * sizes
-        allowed = ROUNDING + np.minimum(8 * np.finfo(np.float64).eps * b * steepest / sizes, COARSEST)
+        rises, runs = np.abs(np.diff(values)), np.diff(u)
+        steepest = np.divide(rises, runs, out=np.zeros_like(rises), where=runs > 0).max(1)
+        allowed = ROUNDING + np.minimum(8 * np.finfo(np.float64).eps * b * steepest / sizes, self._coarsest(a, b))
         scaled = values / sizes[:, None]
         for power, degree in enumerate(DEGREES, 1):
             tails = np.abs(scaled**power @ TO_CHEBYSHEV.T)[:, degree:].max(1)
@@ -119,15 +122,21 @@ class _Side:
         self.sizes = sizes
         return True
 
+    def _coarsest(self, a: float, b: float) -> float:
+        """What the rounding of u may add to a coefficient: much, where panels narrow towards a break."""
+        beside = any(0 < abs(b - place) <= 64 * (b - a) for place in self.breaks if place)
+        return 0.01 if beside and not {a, b} & set(self.breaks) else COARSEST
+
     def smooth(self, width: float) -> bool:
         """Whether the functions are one polynomial around 0, beside their largest values within width."""
         self.sizes = np.abs(self._values(-width, width)[1]).max(1)
         return self._resolved(-width / 8, width / 8)
 
     def _overflows(self, a: float) -> bool:
-        """Whether the functions are finite but huge where a panel begins."""
-        values = self._sizes_at(a)
-        return bool(np.all(np.isfinite(values)) and np.any(values > 1e100))
+        """Whether the functions are finite where a panel begins, and huge there or unknown from there on."""
+        sizes, beyond = self._sizes_at(a), [self._sizes_at(share * a) for share in (1.001, 1.5, 2.0, 10.0)]
+        unknown = a > 1 and not np.any(np.all(np.isfinite(beyond), 1))
+        return bool(np.all(np.isfinite(sizes)) and (np.any(sizes > 1e100) or unknown))
 
     def _sizes_at(self, u: float) -> np.ndarray:
         with np.errstate(all="ignore"):
@@ -151,16 +160,26 @@ class _Side:
         self.sizes = np.zeros(len(self.functions))
         kept = [found[0]]
         for here, end in pairwise(found[1:]):
-            if here in self.breaks or not self._resolved(kept[-1], end):
+            if here in self.breaks or not (self._resolved(kept[-1], end) and self._agrees(kept[-1], here, end)):
                 kept.append(here)
                 self._require_smooth(kept[-2], here, end)
         return [*kept, found[-1]]
 
+    def _agrees(self, start: float, here: float, end: float) -> bool:
+        """Whether the polynomials between start and end are right between here and end too, which may be narrow."""
+        polynomials = self._values(start, end)[1] @ TO_CHEBYSHEV[: DEGREES[1]].T
+        polynomials[:, 0] /= 2
+        u, values = self._values(here, end)
+        found = np.polynomial.chebyshev.chebval(2 * (u - start) / (end - start) - 1, polynomials.T)
+        return bool(np.all(np.abs(found - values) <= 1e-9 * self.sizes[:, None]))
+
     def _require_smooth(self, start: float, here: float, end: float) -> None:
-        """Refuse an edge off the breaks on both sides of which the functions are not alike."""
+        """Refuse an edge off the breaks on both sides of which the functions are not alike, if rounding lets it see."""
         if here in self.breaks:
             return
         width = min(here - start, end - here) / 8
+        if width < 2.0**-40 * here:
+            return
         self.sizes = np.maximum(self.sizes, np.abs(self._values(start, here)[1]).max(1))
         if not self._resolved(here - width, here + width):
             raise _too_fast(self.sign * here)

@@ -67,7 +67,8 @@ def anchored_mean(f: Elementwise, edges: Mesh, anchor: Tensor, offset: Tensor, v
     jumps, slope = jumps_of(f, breaks), slope_of(f, 0)
 
     def values(offset: Tensor, variance: Tensor) -> Tensor:
-        value, live = sum(values_beside(f, breaks, anchor + offset)) / 2, variance > 0
+        (before, after), live = values_beside(f, breaks, anchor + offset), variance > 0
+        value = (before + after) / 2
         value[live] = panel_mean_values(f, points, anchor[live], offset[live], variance[live], 0)
         return value
 
@@ -96,17 +97,22 @@ def anchored_mean(f: Elementwise, edges: Mesh, anchor: Tensor, offset: Tensor, v
 
 
 def panel_pair_values(
-    f: Elementwise, g: Elementwise, edges: Mesh, sign: float, variance: Tensor, near: Tensor
+    f: Elementwise, g: Elementwise, edges: Mesh, sign: float, variance: Tensor, near: Tensor, shared: Tensor
 ) -> Tensor:
-    """E f(u) g(v) at correlation sign (1 - near), near in [0, 1]; all (n,), variance > 0."""
+    """E f(u) g(v) at correlation sign * shared, shared = 1 - near in [0, 1]; all (n,), variance > 0."""
     (points, breaks), value, sigma = mesh_knots(edges, near), torch.zeros_like(near), torch.sqrt(variance)
     both = mesh_knots((*edges, *(-edge for edge in edges)), near)[0] if sign < 0 else points
     rough = breaks if sign > 0 else torch.cat([breaks, -breaks])
-    wide, narrow = sigma * torch.clamp(torch.sqrt(1 - near), min=1e-150), sigma * torch.sqrt(near)
+    wide, narrow = sigma * torch.sqrt(shared), sigma * torch.sqrt(near)
     if not all(torch.any(live_panels(each, points)) for each in (f, g)):
         return value
     sizes = (f, lambda u: f(u) ** 2, g, lambda u: g(u) ** 2)[: 2 if f is g else 4]
-    for reach, i in reach_blocks(sizes, points, torch.zeros_like(sigma), sigma, narrow >= wide):
+    for reach, block in reach_blocks(sizes, points, torch.zeros_like(sigma), sigma, 6 * narrow >= wide):
+        faint = shared[block] < 0.05 / reach**2
+        if torch.any(faint):
+            i = block[faint]
+            value[i] = faint_pair_values(f, g, points, sigma[i], sign * shared[i], reach)
+        i = block[~faint]
         owner, anchor, offset, weight = outer_nodes(both, rough, wide[i], narrow[i], reach)
         spread = narrow[i][owner]
         first = smoothed_values(f, points, anchor, offset, spread, reach)
@@ -116,36 +122,58 @@ def panel_pair_values(
     return value
 
 
-def near_pair(f: Elementwise, g: Elementwise, edges: Mesh, sign: float, variance: Tensor, near: Tensor) -> Tensor:
-    """E f(u) g(v) at correlation sign (1 - near), with gradients in the variance >= 0 and near in [0, 1]; all (n,)."""
+def faint_pair_values(
+    f: Elementwise, g: Elementwise, points: Tensor, sigma: Tensor, correlation: Tensor, reach: float
+) -> Tensor:
+    """E f(u) g(v) at a small correlation, (n,): Mehler's series, whose terms keep the digits of odd functions."""
+    zero = total = torch.zeros_like(sigma)
+    moments = [[smoothed_values(h, points, zero, zero, sigma, reach, k) for k in range(9)] for h in (f, g)]
+    before, hermite = [0.0], [1.0]
+    for k in range(9):
+        first, second = (sum(c * m for c, m in zip(hermite, each[: k + 1], strict=True)) for each in moments)
+        total = total + correlation**k * first * second / math.factorial(k)
+        lower = [*before, *[0.0] * (k + 2 - len(before))]
+        before, hermite = hermite, [c - k * b for c, b in zip([0.0, *hermite], lower, strict=True)]
+    return total
 
-    def values(variance: Tensor, near: Tensor) -> Tensor:
+
+def near_pair(
+    f: Elementwise, g: Elementwise, edges: Mesh, sign: float, variance: Tensor, near: Tensor, shared: Tensor
+) -> Tensor:
+    """E f(u) g(v) at correlation sign * shared, shared = 1 - near in [0, 1]; all (n,), variance >= 0.
+
+    Gradients are in the variance and in near; shared is there for its digits.
+    """
+
+    def values(variance: Tensor, near: Tensor, shared: Tensor) -> Tensor:
         breaks, live = mesh_knots(edges, near)[1], variance > 0
         (f_left, f_right), (g_left, g_right) = (values_beside(each, breaks, torch.zeros_like(near)) for each in (f, g))
-        odd = (f_right - f_left) * (g_right - g_left) * torch.asin(sign * (1 - near)) / (2 * math.pi)
+        odd = (f_right - f_left) * (g_right - g_left) * torch.asin(sign * shared) / (2 * math.pi)
         value = (f_left + f_right) * (g_left + g_right) / 4 + odd
-        value[live] = panel_pair_values(f, g, edges, sign, variance[live], near[live])
+        value[live] = panel_pair_values(f, g, edges, sign, variance[live], near[live], shared[live])
         return value
 
-    def in_variance(variance: Tensor, near: Tensor) -> Tensor:
-        points, breaks = mesh_knots(edges, near)
-        total = torch.zeros_like(near)
+    def in_variance(variance: Tensor, near: Tensor, shared: Tensor) -> Tensor:
+        (points, breaks), total = mesh_knots(edges, near), torch.zeros_like(near)
         known = torch.maximum(variance, smallest_variance(points, total))
         for first, second in ((f, g),) if f is g else ((f, g), (g, f)):
             slope = slope_of(first, 0)
-            total = total + near_pair(lambda u, s=slope: u * s(u), second, edges, sign, known, near)
+            total = total + near_pair(lambda u, s=slope: u * s(u), second, edges, sign, known, near, shared)
             moved = tuple((place, place * height) for place, height in jumps_of(first, breaks))
             total = total + delta_means(moved, second, edges, sign, known, near) / known
         return total / known if f is g else total / (2 * known)
 
-    def in_near(variance: Tensor, near: Tensor) -> Tensor:
+    def in_near(variance: Tensor, near: Tensor, shared: Tensor) -> Tensor:
         breaks, slope = mesh_knots(edges, near)[1], slope_of(f, 0)
         slopes, jumps = (slope, slope if f is g else slope_of(g, 0)), (jumps_of(f, breaks), jumps_of(g, breaks))
         for each in slopes:
             require_integrable(each, breaks)
-        return -sign * price_slope(*slopes, *jumps, edges, sign, variance, near)
+        return -sign * price_slope(*slopes, *jumps, edges, sign, variance, near, shared)
 
-    return WithSlopes.apply(values, [in_variance, in_near], variance, near)
+    def in_shared(variance: Tensor, near: Tensor, shared: Tensor) -> Tensor:
+        return torch.zeros_like(shared)
+
+    return WithSlopes.apply(values, [in_variance, in_near, in_shared], variance, near, shared)
 
 
 def delta_means(jumps: Jumps, g: Elementwise, edges: Mesh, sign: float, variance: Tensor, near: Tensor) -> Tensor:
@@ -185,19 +213,20 @@ def price_slope(
     sign: float,
     variance: Tensor,
     near: Tensor,
+    shared: Tensor,
 ) -> Tensor:
-    """d/dr E f(u) g(v) at the correlation r = sign (1 - near), for slopes f1, g1 and jumps of f and g; all (n,)."""
-    value = variance * near_pair(f1, g1, edges, sign, variance, near)
+    """d/dr E f(u) g(v) at the correlation r = sign * shared, for slopes f1, g1 and jumps of f and g; all (n,)."""
+    value = variance * near_pair(f1, g1, edges, sign, variance, near, shared)
     if torch.any(near == 0):
         endless = divergence(f1, g1, mesh_knots(edges, near)[1], sign)
         value = value + torch.where((near == 0) & (variance > 0), endless, 0.0)
     if f_jumps or g_jumps:
         live, sharp = (torch.nonzero(each)[:, 0] for each in (variance > 0, variance == 0))
-        law = edges, sign, variance[live], near[live]
-        deltas = delta_means(f_jumps, g1, *law) + delta_means(g_jumps, f1, *law)
-        deltas = deltas + delta_products(f_jumps, g_jumps, *law[1:])
-        at_zero = (tuple(jump for jump in jumps if jump[0] == 0) for jumps in (f_jumps, g_jumps))
-        limits = delta_products(*at_zero, sign, torch.ones_like(near[sharp]), near[sharp])
+        law = variance[live], near[live]
+        deltas = delta_means(f_jumps, g1, edges, sign, *law) + delta_means(g_jumps, f1, edges, sign, *law)
+        deltas = deltas + delta_products(f_jumps, g_jumps, sign, *law)
+        first, second = (tuple(jump for jump in jumps if jump[0] == 0) for jumps in (f_jumps, g_jumps))
+        limits = delta_products(first, second, sign, torch.ones_like(near[sharp]), near[sharp])
         value = value.index_add(0, live, deltas).index_add(0, sharp, limits)
     return value
 

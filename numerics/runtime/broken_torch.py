@@ -41,7 +41,7 @@ def broken_pair(f: Elementwise, g: Elementwise, variance: Real, correlation: Rea
     value = torch.full_like(v, math.nan)
     for sign, side in ((1.0, c >= 0), (-1.0, c < 0)):
         i = torch.nonzero(side & torch.isfinite(v))[:, 0]
-        value = value.index_copy(0, i, near_pair(f, g, edges, sign, v[i], 1 - sign * c[i]))
+        value = value.index_copy(0, i, near_pair(f, g, edges, sign, v[i], 1 - sign * c[i], sign * c[i].detach()))
     return value.reshape(points[0].shape).to(dtype)
 
 
@@ -51,7 +51,9 @@ def slopes_at(slope: Elementwise, jumps: Jumps, edges: Mesh, variance: Tensor, d
     for sign, side in ((1.0, distance <= 1), (-1.0, distance > 1)):
         i = torch.nonzero(side & torch.isfinite(variance))[:, 0]
         near = distance[i] if sign > 0 else torch.clamp(2 - distance[i], min=0.0)
-        value = value.index_copy(0, i, price_slope(slope, slope, jumps, jumps, edges, sign, variance[i], near))
+        value = value.index_copy(
+            0, i, price_slope(slope, slope, jumps, jumps, edges, sign, variance[i], near, 1 - near.detach())
+        )
     return value
 
 
@@ -114,7 +116,7 @@ def difference_sums(slope: Elementwise, jumps: Jumps, edges: Mesh, v: Tensor, lo
         for i in torch.nonzero((v > 0) & torch.isfinite(v) & (length > 0))[:, 0].split(64):
             fine = correlation_sharpness(slope, jumps, edges, v[i].detach())
             owner, near, weight = near_rule(start[i], length[i], fine)
-            slopes = price_slope(slope, slope, jumps, jumps, edges, sign, v[i][owner], near)
+            slopes = price_slope(slope, slope, jumps, jumps, edges, sign, v[i][owner], near, 1 - near)
             value = value.index_add(0, i[owner], weight * slopes)
     return value
 
