@@ -25,7 +25,9 @@ def shape_of(found: Pieces) -> sp.Tuple | None:
     x, first = found.variable, found.polynomials[0]
     jumps = [change.subs(x, t) for t, change in found.changes]
     bends = [change.coeff(x, 1) for _, change in found.changes]
-    return sp.Tuple(sp.Tuple(*found.breaks), sp.Tuple(*jumps), sp.Tuple(*bends), sp.Tuple(first.subs(x, 0), first.coeff(x, 1)))
+    return sp.Tuple(
+        sp.Tuple(*found.breaks), sp.Tuple(*jumps), sp.Tuple(*bends), sp.Tuple(first.subs(x, 0), first.coeff(x, 1))
+    )
 
 
 class _OfShape(sp.Function):

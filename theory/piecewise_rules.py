@@ -131,7 +131,9 @@ def _beyond(change: sp.Expr, t: sp.Expr, side: int, mean: sp.Expr, variance: sp.
     for k in range(2, len(coefficients)):
         older, newer = shares[k - 2 :]
         shares.append(tuple((k - 1) * variance * a - distance * b for a, b in zip(older, newer, strict=True)))
-    tail, density = (sp.Add(*(c * share[row] for c, share in zip(coefficients, shares, strict=False))) for row in (0, 1))
+    tail, density = (
+        sp.Add(*(c * share[row] for c, share in zip(coefficients, shares, strict=False))) for row in (0, 1)
+    )
     gaussian = sp.sqrt(variance / (2 * sp.pi)) * sp.exp(-(distance**2) / (2 * variance))
     return sp.factor_terms(tail) / 2 * sp.erfc(_over_root(distance, variance)) + sp.factor_terms(density) * gaussian
 

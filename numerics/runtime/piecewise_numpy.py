@@ -182,7 +182,7 @@ def pair_densities(shape: Shape, v: np.ndarray, far: np.ndarray) -> Iterator[tup
 
 def jump_slope(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
     """J_i J_j V n2(t_i, t_j) at correlation 1 - far."""
-    return sum((weight * n for n, _, _, weight, *_ in pair_densities(shape, v, far) if weight), np.zeros_like(v))
+    return sum((weight * n for n, _, _, weight, *_ in pair_densities(shape, v, far) if weight), 0 * (v + far))
 
 
 def piecewise_difference(shape: Shape, variance: Real, rest: Real, drop: Real) -> np.ndarray:
@@ -255,7 +255,7 @@ def piecewise_curvature(shape: Shape, variance: Real, distance: Real) -> np.ndar
     """d^2 C/ds^2 at s = 1 - distance; infinite at 0 unless f is linear."""
     shape_of, (v, far) = flat_points(variance, distance)
     v, far = checked_variance(v), distances(far, 2)
-    value, inside = np.zeros_like(v), np.flatnonzero((far > 0) & (far < 2))
+    value, inside = 0 * (v + far), np.flatnonzero((far > 0) & (far < 2))
     with np.errstate(all="ignore"):  # what overflows is infinite
         if any(shape[2]):
             x = near_end(far[inside])
@@ -274,7 +274,7 @@ def piecewise_slope_growth(shape: Shape, variance: Real, distance: Real) -> np.n
     """d^2 C/dV ds at s = 1 - distance."""
     shape_of, (v, far) = flat_points(variance, distance)
     v, far = checked_variance(v), distances(far, 2)
-    inner, value = derivative_of(shape), np.zeros_like(v)
+    inner, value = derivative_of(shape), 0 * (v + far)
     if has_bends(shape):
         value += piecewise_overlap(inner, v, 1 - far) + v * growth(inner, v, far)
         for t, jump in zip(*shape[:2], strict=True):

@@ -168,7 +168,7 @@ def piecewise_slope(shape: Shape, variance: Real, distance: Real) -> Tensor:
     """dC/ds at s = 1 - distance, distance in [0, 2]; infinite at 0 where f jumps."""
 
     def values(v: Tensor, far: Tensor) -> Tensor:
-        v, value = checked_variance(v), torch.zeros_like(v)
+        v, value = checked_variance(v), 0 * (v + far)
         for density, _, _, jumps, *_ in pair_densities(shape, v, far):
             value = value + (jumps * density if jumps else 0.0)
         for side, chosen in ((1, ~(far > 1)), (-1, far > 1)):
@@ -285,7 +285,7 @@ def piecewise_curvature(shape: Shape, variance: Real, distance: Real) -> Tensor:
     """d^2 C/ds^2 at s = 1 - distance; infinite at 0 unless f is linear."""
 
     def values(v: Tensor, far: Tensor) -> Tensor:
-        v, value = checked_variance(v), torch.zeros_like(v)
+        v, value = checked_variance(v), 0 * (v + far)
         inside = torch.nonzero((far > 0) & (far < 2))[:, 0]
         if any(shape[2]):
             x = near_end(far[inside])
@@ -293,8 +293,10 @@ def piecewise_curvature(shape: Shape, variance: Real, distance: Real) -> Tensor:
         for density, above, below, jumps, bends, *_ in pair_densities(shape, v, far):
             rate = (1 - far) / (far * (2 - far)) + above / (2 - far) - below / far
             rate = torch.where((far == 0) | (far == 2), (1 - far) * math.inf, rate)
-            term = jumps * density * rate if jumps else torch.where(torch.isinf(density), bends * density, 0.0)
-            value = value + torch.where(density > 0, term, 0.0)
+            if jumps:
+                value = value + torch.where(density > 0, jumps * density * rate, 0.0)
+            elif bends:
+                value = value + torch.where(torch.isinf(density), bends * density, 0.0)
         return value
 
     return with_slopes(values, [no_slope, no_slope], variance, distances(distance, 2))
@@ -304,7 +306,7 @@ def piecewise_slope_growth(shape: Shape, variance: Real, distance: Real) -> Tens
     """d^2 C/dV ds at s = 1 - distance."""
 
     def values(v: Tensor, far: Tensor) -> Tensor:
-        v, inner, value = checked_variance(v), derivative_of(shape), torch.zeros_like(v)
+        v, inner, value = checked_variance(v), derivative_of(shape), 0 * (v + far)
         if has_bends(shape):
             value = overlap_values(inner, v, 1 - far) + v * growth(inner, v, far)
             for t, jump in zip(*shape[:2], strict=True):

@@ -12,6 +12,7 @@ import numpy as np
 
 from numerics.runtime.shapes import Shape, leading_pairs, threshold_pairs, threshold_products
 
+
 @cache
 def strip_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Gauss-Legendre nodes and weights on [0, 1] in `count` panels, each (16 count, 1): two resolve exp(-42 x)."""
@@ -47,10 +48,12 @@ def correlation_nodes(
 
     Linear where pairs of D = 0 count alone, which is the last that is returned, then logarithmic.
     """
-    s, d = (np.minimum(pair / np.maximum(v, 1e-300), 1e300) for pair in np.array(leading_pairs(shape, side)).T[..., None])
+    s, d = (
+        np.minimum(pair / np.maximum(v, 1e-300), 1e300) for pair in np.array(leading_pairs(shape, side)).T[..., None]
+    )
     near, begin, far = (np.sqrt(end) for end in active_range(s, d, low * low, (low + width) ** 2))
     start = np.maximum(low, begin)
-    inside = start < low + width
+    inside = (begin < low + width) | ((begin <= low) & (width > 0))
     alone = np.clip(np.minimum(np.where(inside, start, np.inf), near) - low, 0, width)
     t, w = strip_rule(2)
     for i in in_blocks_of(alone > 0, w.size):

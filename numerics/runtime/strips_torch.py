@@ -50,7 +50,7 @@ def correlation_nodes(
     s, d = (torch.clamp(pair[:, None] / torch.clamp(v, min=1e-300), max=1e300) for pair in pairs.T)
     near, begin, far = (torch.sqrt(end) for end in active_range(s, d, low * low, (low + width) ** 2))
     start = torch.maximum(low, begin)
-    inside = start < low + width
+    inside = (begin < low + width) | ((begin <= low) & (width > 0))
     alone = torch.minimum(torch.where(inside, start, math.inf), near) - low
     alone = torch.minimum(torch.clamp(alone, min=0), width)
     t, w = (column.to(v.device) for column in strip_rule(2))
