@@ -72,6 +72,7 @@ NUMPY = Backend(
     imports=(
         "from collections.abc import Callable, Iterator",
         "from functools import cache",
+        "from typing import Any",
         "",
         "import numpy as np",
         "from numpy.typing import ArrayLike, NDArray",
@@ -88,6 +89,7 @@ NUMPY = Backend(
         "logistic_numpy",
         "shapes",
         "strips_numpy",
+        "rises_numpy",
         "piecewise_numpy",
     ),
 )
@@ -116,6 +118,7 @@ TORCH = Backend(
         "logistic_torch",
         "shapes",
         "strips_torch",
+        "rises_torch",
         "piecewise_torch",
     ),
 )

@@ -76,7 +76,7 @@ def _table(found: Pieces) -> sp.Tuple:
     rows = []
     for k, start in enumerate(starts):
         point = (start + starts[k + 1]) / 2 if k + 1 < len(starts) else start + 1
-        even = sum(_piece_at(each, point) for each in (found, opposite)) / 2
+        even = sp.Add(*(_piece_at(each, point) for each in (found, opposite))) / 2
         local = sp.Poly(even.subs(u, u + start), u) if even != 0 else sp.Poly(0, u)
         rows.append(sp.Tuple(*reversed(local.all_coeffs())))
     kept = [0, *(k for k in range(1, len(starts)) if not _continues(starts, rows, k))]
