@@ -16,11 +16,11 @@ from numerics.runtime.rises_numpy import (
     mean_of,
     near_end,
     opposite_overlap,
+    overlap_rise,
     pair_densities,
-    rise,
     smooth_slope,
 )
-from numerics.runtime.shapes import Shape, Table, derivative_of, has_bends, middle, parity
+from numerics.runtime.shapes import Shape, Table, derivative_of, has_bends, middle_value, parity_of
 from numerics.runtime.strips_numpy import bend_sum
 
 
@@ -28,13 +28,13 @@ def piecewise_overlap(shape: Shape, variance: Real, correlation: Real) -> np.nda
     """C at variance >= 0 and |correlation| <= 1, which broadcast."""
     shape_of, (v, r) = flat_points(variance, correlation)
     v, r = checked_variance(v), correlations(r)
-    turned = 0 if parity(shape) == -1 and middle(shape) != 0 else parity(shape)
+    turned = 0 if parity_of(shape) == -1 and middle_value(shape) != 0 else parity_of(shape)
     size, value = np.abs(r), np.zeros_like(v)
     i = np.flatnonzero((turned != 0) | ~(r < 0))
-    value[i] = mean_of(shape, v[i]) ** 2 + rise(shape, 1, v[i], 1 - size[i], size[i])
+    value[i] = mean_of(shape, v[i]) ** 2 + overlap_rise(shape, 1, v[i], 1 - size[i], size[i])
     value = np.where(r < 0, turned, 1.0) * value
     i = np.flatnonzero((turned == 0) & (r < 0))
-    value[i] = opposite_overlap(shape, v[i]) + rise(shape, -1, v[i], np.zeros_like(v[i]), 1 + r[i])
+    value[i] = opposite_overlap(shape, v[i]) + overlap_rise(shape, -1, v[i], np.zeros_like(v[i]), 1 + r[i])
     return as_given(value, shape_of, variance, correlation)
 
 
@@ -56,10 +56,10 @@ def piecewise_difference(shape: Shape, variance: Real, rest: Real, drop: Real) -
     v, near, fall = checked_variance(v), distances(near, 2), distances(fall, 2)
     value = 0 * (v + near + fall)
     i = np.flatnonzero(near < 1)
-    value[i] = rise(shape, 1, v[i], near[i], np.minimum(fall[i], 1 - near[i]))
+    value[i] = overlap_rise(shape, 1, v[i], near[i], np.minimum(fall[i], 1 - near[i]))
     i = np.flatnonzero(near + fall > 1)
     beyond = np.where(near[i] > 1, fall[i], near[i] + fall[i] - 1)
-    value[i] += rise(shape, -1, v[i], distances(2 - near[i] - fall[i], 2), beyond)
+    value[i] += overlap_rise(shape, -1, v[i], distances(2 - near[i] - fall[i], 2), beyond)
     return as_given(value, shape_of, variance, rest, drop)
 
 
@@ -97,7 +97,7 @@ def normal_density(t: float, v: np.ndarray) -> np.ndarray:
     return np.exp(-((t / sigma) ** 2) / 2) / (np.sqrt(2 * np.pi) * sigma)
 
 
-def growth(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
+def overlap_growth(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
     """dC/dV at correlation r = 1 - far: E f''(u) f(v) + r E f'(u) f'(v), where terms of two jumps cancel."""
     inner, total = derivative_of(shape), np.zeros_like(v)
     if has_bends(shape):
@@ -113,7 +113,7 @@ def growth(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
 def piecewise_growth(shape: Shape, variance: Real, correlation: Real) -> np.ndarray:
     """dC/dV at fixed correlation."""
     shape_of, (v, r) = flat_points(variance, correlation)
-    return as_given(growth(shape, checked_variance(v), 1 - correlations(r)), shape_of, variance, correlation)
+    return as_given(overlap_growth(shape, checked_variance(v), 1 - correlations(r)), shape_of, variance, correlation)
 
 
 def piecewise_curvature(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
@@ -141,7 +141,7 @@ def piecewise_slope_growth(shape: Shape, variance: Real, distance: Real) -> np.n
     v, far = checked_variance(v), distances(far, 2)
     inner, value = derivative_of(shape), 0 * (v + far)
     if has_bends(shape):
-        value += piecewise_overlap(inner, v, 1 - far) + v * growth(inner, v, far)
+        value += piecewise_overlap(inner, v, 1 - far) + v * overlap_growth(inner, v, far)
         for t, jump in zip(*shape[:2], strict=True):
             steep = (1 + t * (t / v)) * given_field(inner, v, far, t) + given_widening(inner, v, far, t)
             value += jump * normal_density(t, v) * steep

@@ -10,9 +10,9 @@ from numerics.runtime.rises_torch import (
     checked_variance,
     interval_moments,
     near_end,
+    overlap_rise,
     overlap_values,
     pair_densities,
-    rise,
     smooth_slope,
 )
 from numerics.runtime.shapes import Shape, Table, derivative_of, has_bends, jumps_of, scaled_slope
@@ -63,10 +63,10 @@ def piecewise_difference(shape: Shape, variance: Real, rest: Real, drop: Real) -
         v = checked_variance(v)
         value = 0 * (v + near + fall)
         i = torch.nonzero(near < 1)[:, 0]
-        value[i] = rise(shape, 1, v[i], near[i], torch.minimum(fall[i], 1 - near[i]))
+        value[i] = overlap_rise(shape, 1, v[i], near[i], torch.minimum(fall[i], 1 - near[i]))
         i = torch.nonzero(near + fall > 1)[:, 0]
         beyond = torch.where(near[i] > 1, fall[i], near[i] + fall[i] - 1)
-        value[i] += rise(shape, -1, v[i], torch.clamp(2 - near[i] - fall[i], min=0), beyond)
+        value[i] += overlap_rise(shape, -1, v[i], torch.clamp(2 - near[i] - fall[i], min=0), beyond)
         return value
 
     def in_variance(v: Tensor, near: Tensor, fall: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ def normal_density(t: float, v: Tensor) -> Tensor:
     return torch.exp(-((t / sigma) ** 2) / 2) / (math.sqrt(2 * math.pi) * sigma)
 
 
-def growth(shape: Shape, v: Tensor, far: Tensor) -> Tensor:
+def overlap_growth(shape: Shape, v: Tensor, far: Tensor) -> Tensor:
     """dC/dV at correlation r = 1 - far: E f''(u) f(v) + r E f'(u) f'(v), where terms of two jumps cancel."""
     inner, total = derivative_of(shape), torch.zeros_like(v)
     if has_bends(shape):
@@ -132,7 +132,7 @@ def piecewise_growth(shape: Shape, variance: Real, correlation: Real) -> Tensor:
     """dC/dV at fixed correlation."""
 
     def values(v: Tensor, r: Tensor) -> Tensor:
-        return growth(shape, checked_variance(v), 1 - r)
+        return overlap_growth(shape, checked_variance(v), 1 - r)
 
     return with_slopes(values, [no_slope, no_slope], variance, correlations(correlation))
 
@@ -169,7 +169,7 @@ def piecewise_slope_growth(shape: Shape, variance: Real, distance: Real) -> Tens
     def values(v: Tensor, far: Tensor) -> Tensor:
         v, inner, value = checked_variance(v), derivative_of(shape), 0 * (v + far)
         if has_bends(shape):
-            value = overlap_values(inner, v, 1 - far) + v * growth(inner, v, far)
+            value = overlap_values(inner, v, 1 - far) + v * overlap_growth(inner, v, far)
             for t, jump in zip(*shape[:2], strict=True):
                 steep = (1 + t * (t / v)) * given_field(inner, v, far, t) + given_widening(inner, v, far, t)
                 value = value + jump * normal_density(t, v) * steep

@@ -15,13 +15,13 @@ from numerics.runtime.shapes import (
     Shape,
     has_bends,
     line_at,
-    middle,
+    middle_value,
     mirrored_lines,
-    parity,
+    parity_of,
     threshold_pairs,
-    widest,
+    widest_break,
 )
-from numerics.runtime.strips_numpy import correlation_integrals, decay, strip_rule
+from numerics.runtime.strips_numpy import correlation_integrals, pair_exponent, strip_rule
 
 
 def interval_moments(start: np.ndarray, end: np.ndarray, count: int = 3) -> np.ndarray:
@@ -36,8 +36,8 @@ def interval_moments(start: np.ndarray, end: np.ndarray, count: int = 3) -> np.n
 def mean_of(shape: Shape, v: np.ndarray) -> np.ndarray:
     """E f(u)."""
     sigma, total = np.sqrt(v), np.zeros_like(v)
-    if parity(shape) == -1:
-        return total + middle(shape)
+    if parity_of(shape) == -1:
+        return total + middle_value(shape)
     for start, end, (value, slope), (other, fall) in mirrored_lines(shape):
         m = interval_moments(start / sigma, end / sigma)
         total += (value + other) * m[0] + sigma * (slope + fall) * m[1]
@@ -74,9 +74,9 @@ def near_end(distance: np.ndarray) -> np.ndarray:
     return np.sqrt(distance / (2 - distance))
 
 
-def peak(shape: Shape, v: np.ndarray) -> np.ndarray:
+def slope_peak(shape: Shape, v: np.ndarray) -> np.ndarray:
     """The distance from correlation -1 within which bends may give C' a peak."""
-    square = widest(shape) ** 2 / v
+    square = widest_break(shape) ** 2 / v
     return 2 * square / (1 + square)
 
 
@@ -87,28 +87,28 @@ def smooth_slope(shape: Shape, side: int, v: np.ndarray, near: np.ndarray) -> np
     """
     if not has_bends(shape):
         return np.zeros_like(v)
-    if side == -1 and parity(shape) != 0:
-        return -parity(shape) * smooth_slope(shape, 1, v, near)
+    if side == -1 and parity_of(shape) != 0:
+        return -parity_of(shape) * smooth_slope(shape, 1, v, near)
     x = near_end(near)
     rest = 2 * (1 - near) / ((2 - near) * (1 + x))
     change = correlation_integrals(shape, side, v, x, rest)[1]
     value = bend_slope(shape, 1, v) + side * change
     if side == -1:
-        i = np.flatnonzero((change > value) | (near < peak(shape, v)))
+        i = np.flatnonzero((change > value) | (near < slope_peak(shape, v)))
         value[i] = bend_slope(shape, -1, v[i]) + correlation_integrals(shape, -1, v[i], np.zeros_like(x[i]), x[i])[1]
     return value
 
 
-def rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
+def overlap_rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
     """C at correlation s = 1 - near less that at s - fall >= 0 (side 1); that at s + fall <= 0, s = near - 1 (-1).
 
     By parts its smooth part would cancel across the peak of C' that bends may have near -1: that is cut off.
     """
-    if side == -1 and parity(shape) != 0:
-        return -parity(shape) * rise(shape, 1, v, near, fall)
+    if side == -1 and parity_of(shape) != 0:
+        return -parity_of(shape) * overlap_rise(shape, 1, v, near, fall)
     if side == 1 or not any(shape[2]):
         return rise_by_parts(shape, side, v, near, fall)
-    first = np.clip(peak(shape, v), near, np.minimum(near + fall, 1)) - near
+    first = np.clip(slope_peak(shape, v), near, np.minimum(near + fall, 1)) - near
     return rise_by_parts(shape, -1, v, near, first) + rise_by_parts(shape, -1, v, near + first, fall - first)
 
 
@@ -144,7 +144,7 @@ def pair_densities(shape: Shape, v: np.ndarray, far: np.ndarray) -> Iterator[tup
     with np.errstate(divide="ignore", over="ignore"):
         up, down = 2 / (2 - far) / v, 2 / far / v
     for s, d, *weights in threshold_pairs(shape, 1):
-        above, below = decay(s, up), decay(d, down)
+        above, below = pair_exponent(s, up), pair_exponent(d, down)
         value, meet = np.exp(-above - below), ((far == 0) & (d == 0)) | ((far == 2) & (s == 0))
         density = np.divide(value, root, out=np.where(meet, np.inf, 0.0), where=(value > 0) & (root > 0))
         yield density, above, below, *weights

@@ -11,13 +11,13 @@ from numerics.runtime.shapes import (
     Shape,
     has_bends,
     line_at,
-    middle,
+    middle_value,
     mirrored_lines,
-    parity,
+    parity_of,
     threshold_pairs,
-    widest,
+    widest_break,
 )
-from numerics.runtime.strips_torch import correlation_integrals, decay, strip_rule
+from numerics.runtime.strips_torch import correlation_integrals, pair_exponent, strip_rule
 
 
 def interval_moments(start: Tensor, end: Tensor, count: int = 3) -> Tensor:
@@ -32,8 +32,8 @@ def interval_moments(start: Tensor, end: Tensor, count: int = 3) -> Tensor:
 def mean_of(shape: Shape, v: Tensor) -> Tensor:
     """E f(u)."""
     sigma, total = torch.sqrt(v), torch.zeros_like(v)
-    if parity(shape) == -1:
-        return total + middle(shape)
+    if parity_of(shape) == -1:
+        return total + middle_value(shape)
     for start, end, (value, slope), (other, fall) in mirrored_lines(shape):
         m = interval_moments(start / sigma, end / sigma)
         total += (value + other) * m[0] + sigma * (slope + fall) * m[1]
@@ -70,9 +70,9 @@ def near_end(distance: Tensor) -> Tensor:
     return torch.sqrt(distance / (2 - distance))
 
 
-def peak(shape: Shape, v: Tensor) -> Tensor:
+def slope_peak(shape: Shape, v: Tensor) -> Tensor:
     """The distance from correlation -1 within which bends may give C' a peak."""
-    square = widest(shape) ** 2 / v
+    square = widest_break(shape) ** 2 / v
     return 2 * square / (1 + square)
 
 
@@ -83,29 +83,29 @@ def smooth_slope(shape: Shape, side: int, v: Tensor, near: Tensor) -> Tensor:
     """
     if not has_bends(shape):
         return torch.zeros_like(v)
-    if side == -1 and parity(shape) != 0:
-        return -parity(shape) * smooth_slope(shape, 1, v, near)
+    if side == -1 and parity_of(shape) != 0:
+        return -parity_of(shape) * smooth_slope(shape, 1, v, near)
     x = near_end(near)
     rest = 2 * (1 - near) / ((2 - near) * (1 + x))
     change = correlation_integrals(shape, side, v, x, rest)[1]
     value = bend_slope(shape, 1, v) + side * change
     if side == -1:
-        i = torch.nonzero((change > value) | (near < peak(shape, v)))[:, 0]
+        i = torch.nonzero((change > value) | (near < slope_peak(shape, v)))[:, 0]
         below = correlation_integrals(shape, -1, v[i], torch.zeros_like(x[i]), x[i])[1]
         value[i] = bend_slope(shape, -1, v[i]) + below
     return value
 
 
-def rise(shape: Shape, side: int, v: Tensor, near: Tensor, fall: Tensor) -> Tensor:
+def overlap_rise(shape: Shape, side: int, v: Tensor, near: Tensor, fall: Tensor) -> Tensor:
     """C at correlation s = 1 - near less that at s - fall >= 0 (side 1); that at s + fall <= 0, s = near - 1 (-1).
 
     By parts its smooth part would cancel across the peak of C' that bends may have near -1: that is cut off.
     """
-    if side == -1 and parity(shape) != 0:
-        return -parity(shape) * rise(shape, 1, v, near, fall)
+    if side == -1 and parity_of(shape) != 0:
+        return -parity_of(shape) * overlap_rise(shape, 1, v, near, fall)
     if side == 1 or not any(shape[2]):
         return rise_by_parts(shape, side, v, near, fall)
-    first = torch.minimum(torch.maximum(peak(shape, v), near), torch.clamp(near + fall, max=1)) - near
+    first = torch.minimum(torch.maximum(slope_peak(shape, v), near), torch.clamp(near + fall, max=1)) - near
     return rise_by_parts(shape, -1, v, near, first) + rise_by_parts(shape, -1, v, near + first, fall - first)
 
 
@@ -132,14 +132,14 @@ def checked_variance(v: Tensor) -> Tensor:
 def overlap_values(shape: Shape, v: Tensor, r: Tensor) -> Tensor:
     """piecewise_overlap of (n,)."""
     v = checked_variance(v)
-    turned = 0 if parity(shape) == -1 and middle(shape) != 0 else parity(shape)
+    turned = 0 if parity_of(shape) == -1 and middle_value(shape) != 0 else parity_of(shape)
     size, value, below = torch.abs(r), torch.zeros_like(v), r < 0
     i = torch.nonzero(~below if turned == 0 else torch.ones_like(below))[:, 0]
-    value[i] = mean_of(shape, v[i]) ** 2 + rise(shape, 1, v[i], 1 - size[i], size[i])
+    value[i] = mean_of(shape, v[i]) ** 2 + overlap_rise(shape, 1, v[i], 1 - size[i], size[i])
     if turned != 0:
         return torch.where(below, turned * value, value)
     i = torch.nonzero(below)[:, 0]
-    value[i] = opposite_overlap(shape, v[i]) + rise(shape, -1, v[i], torch.zeros_like(v[i]), 1 + r[i])
+    value[i] = opposite_overlap(shape, v[i]) + overlap_rise(shape, -1, v[i], torch.zeros_like(v[i]), 1 + r[i])
     return value
 
 
@@ -147,7 +147,7 @@ def pair_densities(shape: Shape, v: Tensor, far: Tensor) -> Iterator[tuple[Any, 
     """Of the distinct pairs: V n2(t_i, t_j) at correlation 1 - far, the two parts of its exponent, the four weights."""
     root, up, down = 2 * math.pi * torch.sqrt(far * (2 - far)), 2 / (2 - far) / v, 2 / far / v
     for s, d, *weights in threshold_pairs(shape, 1):
-        above, below = decay(s, up), decay(d, down)
+        above, below = pair_exponent(s, up), pair_exponent(d, down)
         value, meet = torch.exp(-above - below), ((far == 0) & (d == 0)) | ((far == 2) & (s == 0))
         density = torch.where(meet, math.inf, torch.where(value == 0, 0.0, value / root))
         yield density, above, below, *weights
