@@ -15,7 +15,7 @@ from numerics.runtime.rises_torch import (
     pair_densities,
     smooth_slope,
 )
-from numerics.runtime.shapes import Shape, Table, derivative_of, has_bends, jumps_of, scaled_slope
+from numerics.runtime.shapes import Shape, Table, derivative_of, has_bends, scaled_slope, table_jumps
 from numerics.runtime.slopes_torch import Real, correlations, with_slopes
 from numerics.runtime.strips_torch import bend_sum
 
@@ -195,7 +195,7 @@ def piecewise_mean(table: Table, variance: Real) -> Tensor:
 
     def in_variance(v: Tensor) -> Tensor:
         total = piecewise_mean(scaled_slope(table), v) / 2
-        for start, jump in jumps_of(table):
+        for start, jump in table_jumps(table):
             total = total + jump * start * normal_density(start, v)
         return total / v
 

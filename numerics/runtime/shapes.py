@@ -114,7 +114,7 @@ def scaled_slope(table: Table) -> Table:
     return table[0], tuple(rows)
 
 
-def jumps_of(table: Table) -> list[tuple[float, float]]:
+def table_jumps(table: Table) -> list[tuple[float, float]]:
     """The starts s > 0 of a table, and by how much F jumps there."""
     result: list[tuple[float, float]] = []
     for k, start in enumerate(table[0][1:]):
