@@ -74,6 +74,7 @@ NUMPY = Backend(
     imports=(
         "from collections.abc import Callable, Iterator",
         "from functools import cache",
+        "from typing import Any",
         "",
         "import numpy as np",
         "from numpy.typing import ArrayLike, NDArray",
@@ -93,6 +94,7 @@ NUMPY = Backend(
         "logistic_numpy",
         "shapes",
         "strips_numpy",
+        "rises_numpy",
         "piecewise_numpy",
     ),
 )
@@ -124,6 +126,7 @@ TORCH = Backend(
         "logistic_torch",
         "shapes",
         "strips_torch",
+        "rises_torch",
         "piecewise_torch",
     ),
 )

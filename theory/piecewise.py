@@ -1,10 +1,10 @@
-"""Piecewise polynomial functions of one variable, read off an expression exactly: breaks, and a polynomial on each piece."""
+"""Piecewise polynomial functions, read off an expression exactly: breaks, and a polynomial on each piece."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import pairwise
 
 import sympy as sp
@@ -51,27 +51,27 @@ def pieces_of(expression: sp.Expr, variable: sp.Symbol) -> Pieces | None:
     """
     try:
         found = _pieces(expression, variable)
-    except _NotPiecewise:
+    except _NotPiecewiseError:
         return None
     return _merged(found)
 
 
-class _NotPiecewise(Exception):
+class _NotPiecewiseError(Exception):
     """The expression is not piecewise polynomial with finitely many breaks."""
 
 
 def _pieces(expression: sp.Expr, variable: sp.Symbol) -> Pieces:
     if expression == variable or not expression.has(variable):
         if expression != variable and not (expression.is_number and expression.is_real):
-            raise _NotPiecewise
+            raise _NotPiecewiseError
         return Pieces(variable, (), (expression,))
     if isinstance(expression, sp.Pow) and not (expression.exp.is_Integer and expression.exp > 0):
-        raise _NotPiecewise
+        raise _NotPiecewiseError
     if isinstance(expression, sp.Piecewise):
         return _cases(expression, variable)
     rule = next((rule for kind, rule in RULES.items() if isinstance(expression, kind)), None)
     if rule is None:
-        raise _NotPiecewise
+        raise _NotPiecewiseError
     arguments = expression.args[:1] if isinstance(expression, sp.Heaviside) else expression.args
     found = [_pieces(argument, variable) for argument in arguments]
     return rule(expression, found)
@@ -99,16 +99,15 @@ def _sample(cut: Pieces, k: int) -> sp.Expr:
 
 def _largest(expression: sp.Expr, found: list[Pieces]) -> Pieces:
     """Max or Min of several: the one that is, piece by piece."""
-    sign = 1 if isinstance(expression, sp.Max) else -1
-    result = found[0]
-    for other in found[1:]:
-        breaks = _union([result, other])
-        apart = _cut(_on(result.variable, breaks, lambda k: _at(other, breaks, k) - _at(result, breaks, k)),
-                     lambda p, low, high: (0,))  # fmt: skip
-        first, second, cuts = result, other, apart.breaks
-        chosen = [(sign * _sample(apart, k) > 0) == True for k in range(len(cuts) + 1)]  # noqa: E712 (SymPy's true)
-        result = _on(result.variable, cuts, lambda k: _at(second if chosen[k] else first, cuts, k))
-    return result
+    return reduce(lambda first, second: _larger(1 if isinstance(expression, sp.Max) else -1, first, second), found)
+
+
+def _larger(sign: int, first: Pieces, second: Pieces) -> Pieces:
+    breaks = _union([first, second])
+    apart = _on(first.variable, breaks, lambda k: sign * (_at(second, breaks, k) - _at(first, breaks, k)))
+    cut = _cut(apart, lambda p, low, high: (0,))
+    chosen = [second if _sample(cut, k).is_positive else first for k in range(len(cut.breaks) + 1)]
+    return _on(first.variable, cut.breaks, lambda k: _at(chosen[k], cut.breaks, k))
 
 
 def _rounded(expression: sp.Expr, found: list[Pieces]) -> Pieces:
@@ -121,11 +120,11 @@ def _integers(p: sp.Expr, low: sp.Expr, high: sp.Expr) -> Sequence[int]:
     if p.is_number:
         return ()
     if not (low.is_finite and high.is_finite):
-        raise _NotPiecewise
+        raise _NotPiecewiseError
     (variable,) = p.free_symbols
     ends = [int(sp.floor(p.subs(variable, end))) for end in (low, high)]
     if abs(ends[1] - ends[0]) > MOST_BREAKS:
-        raise _NotPiecewise
+        raise _NotPiecewiseError
     return range(min(ends), max(ends) + 2)
 
 
@@ -141,7 +140,7 @@ def _cases(expression: sp.Piecewise, variable: sp.Symbol) -> Pieces:
         for branch, (_, condition) in zip(branches, expression.args, strict=True):
             if condition.subs(variable, point) == True:  # noqa: E712 (SymPy's true)
                 return _at(branch, breaks, k)
-        raise _NotPiecewise
+        raise _NotPiecewiseError
 
     return _on(variable, breaks, value)
 
@@ -154,7 +153,7 @@ def _cut(found: Pieces, edges: Callable[[sp.Expr, sp.Expr, sp.Expr], Sequence[in
         form = sp.Poly(polynomial, found.variable)
         for edge in edges(polynomial, low, high):
             if form.degree() > 1:
-                raise _NotPiecewise
+                raise _NotPiecewiseError
             if form.degree() == 1:
                 root = (edge - form.coeff_monomial(1)) / form.coeff_monomial(found.variable)
                 if (low < root) == True and (root < high) == True:  # noqa: E712 (SymPy's true)
@@ -169,7 +168,7 @@ def _union(found: Sequence[Pieces]) -> tuple[sp.Expr, ...]:
 
 def _sorted(breaks: set[sp.Expr]) -> tuple[sp.Expr, ...]:
     if len(breaks) > MOST_BREAKS:
-        raise _NotPiecewise
+        raise _NotPiecewiseError
     return tuple(sorted(breaks, key=lambda edge: edge if edge.is_Rational else edge.evalf(60)))
 
 

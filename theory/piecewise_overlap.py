@@ -1,7 +1,7 @@
 """Overlaps of piecewise linear neurons as SymPy functions, one for a whole neuron however many breaks it has.
 
-A shape is the tuple (t, J, K, (a, b)) of f(u) = a + b u + sum_i J_i 1(u > t_i) + K_i (u - t_i)_+; C = E f(u) f(v) for u, v
-of mean 0, one variance V and correlation r. Values: `theory.piecewise_precision`, which names the sources.
+A shape is the tuple (t, J, K, (a, b)) of f(u) = a + b u + sum_i J_i 1(u > t_i) + K_i (u - t_i)_+; C is E f(u) f(v), u
+and v of mean 0, one variance V and correlation r. Values: `theory.piecewise_precision`, which names the sources.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ def shape_of(found: Pieces) -> sp.Tuple | None:
     x, first = found.variable, found.polynomials[0]
     jumps = [change.subs(x, t) for t, change in found.changes]
     bends = [change.coeff(x, 1) for _, change in found.changes]
-    return sp.Tuple(sp.Tuple(*found.breaks), sp.Tuple(*jumps), sp.Tuple(*bends), sp.Tuple(first.subs(x, 0), first.coeff(x, 1)))
+    return sp.Tuple(
+        sp.Tuple(*found.breaks), sp.Tuple(*jumps), sp.Tuple(*bends), sp.Tuple(first.subs(x, 0), first.coeff(x, 1))
+    )
 
 
 class _OfShape(sp.Function):

@@ -86,7 +86,9 @@ def mean(table: tuple[Any, ...], v: Number) -> Number:
         ends = [(starts[k], row)]
         if k + 1 < len(starts):
             ends.append((starts[k + 1], [-each for each in _shifted(row, starts[k + 1] - starts[k])]))
-        total += sum(c * m for start, part in ends for c, m in zip(part, _tail_moments(start, v, len(part)), strict=True))
+        total += sum(
+            c * m for start, part in ends for c, m in zip(part, _tail_moments(start, v, len(part)), strict=True)
+        )
     return total
 
 
@@ -101,7 +103,9 @@ def _tail_moments(start: Number, v: Number, count: int) -> list[Number]:
 
 def _shifted(row: tuple[Number, ...], width: Number) -> list[Number]:
     """The coefficients of a polynomial about a point further on."""
-    return [sum(c * mpmath.binomial(j, k) * width ** (j - k) for j, c in enumerate(row) if j >= k) for k in range(len(row))]
+    return [
+        sum(c * mpmath.binomial(j, k) * width ** (j - k) for j, c in enumerate(row) if j >= k) for k in range(len(row))
+    ]
 
 
 def _products(shape: Shape, side: Number | None) -> tuple[Any, ...]:

@@ -76,7 +76,7 @@ def _table(found: Pieces) -> sp.Tuple:
     rows = []
     for k, start in enumerate(starts):
         point = (start + starts[k + 1]) / 2 if k + 1 < len(starts) else start + 1
-        even = sum(_piece_at(each, point) for each in (found, opposite)) / 2
+        even = sp.Add(*(_piece_at(each, point) for each in (found, opposite))) / 2
         local = sp.Poly(even.subs(u, u + start), u) if even != 0 else sp.Poly(0, u)
         rows.append(sp.Tuple(*reversed(local.all_coeffs())))
     kept = [0, *(k for k in range(1, len(starts)) if not _continues(starts, rows, k))]
@@ -131,7 +131,9 @@ def _beyond(change: sp.Expr, t: sp.Expr, side: int, mean: sp.Expr, variance: sp.
     for k in range(2, len(coefficients)):
         older, newer = shares[k - 2 :]
         shares.append(tuple((k - 1) * variance * a - distance * b for a, b in zip(older, newer, strict=True)))
-    tail, density = (sp.Add(*(c * share[row] for c, share in zip(coefficients, shares, strict=False))) for row in (0, 1))
+    tail, density = (
+        sp.Add(*(c * share[row] for c, share in zip(coefficients, shares, strict=False))) for row in (0, 1)
+    )
     gaussian = sp.sqrt(variance / (2 * sp.pi)) * sp.exp(-(distance**2) / (2 * variance))
     return sp.factor_terms(tail) / 2 * sp.erfc(_over_root(distance, variance)) + sp.factor_terms(density) * gaussian
 

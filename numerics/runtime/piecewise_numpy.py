@@ -1,158 +1,40 @@
 """Overlaps of piecewise linear functions of Gaussian fields, which generated NumPy modules call.
 
-f(u) = a + b u + sum_i J_i 1(u > t_i) + K_i (u - t_i)_+ is the shape (t, J, K, (a, b)); C(s) = E f(u) f(v), u and v of
-mean 0, variance V > 0 and correlation s. C' is J_i J_j V n2(t_i, t_j) and a part, without jumps, whose slope is
-elementary too; `strips_numpy` integrates both. Sources: Price 1958, IRE Trans. Inf. Theory 4, 69; Plackett 1954,
-Biometrika 41, 351.
+f is given by its shape (`shapes`), C(s) = E f(u) f(v) for u and v of mean 0, variance V and correlation s.
 """
-
-from collections.abc import Iterator
 
 import numpy as np
 from scipy import special
 
 from numerics.runtime.logistic_numpy import distances
 from numerics.runtime.quadrature_numpy import Real, correlations, flat_points
-from numerics.runtime.shapes import (
-    Shape,
-    Table,
-    derivative_of,
-    has_bends,
-    line_at,
-    middle,
-    mirrored_lines,
-    parity,
-    threshold_pairs,
-    widest,
+from numerics.runtime.rises_numpy import (
+    as_given,
+    checked_variance,
+    interval_moments,
+    jump_slope,
+    mean_of,
+    near_end,
+    opposite_overlap,
+    overlap_rise,
+    pair_densities,
+    smooth_slope,
 )
-from numerics.runtime.strips_numpy import bend_sum, correlation_integrals, decay, strip_rule
-
-
-def interval_moments(start: np.ndarray, end: np.ndarray, count: int = 3) -> np.ndarray:
-    """Integrals of (z - start)^k over 0 <= start < z < end with the standard normal density, k < count: (count, n)."""
-    t, w = strip_rule(2)
-    width = np.minimum(end - start, 84 / (start + np.sqrt(start * start + 84)))
-    z = width * t
-    density = width * w * np.exp(-z * (start + z / 2)) * (np.exp(-start * start / 2) / np.sqrt(2 * np.pi))
-    return np.stack([np.sum(density * z**k, 0) for k in range(count)])
-
-
-def mean_of(shape: Shape, v: np.ndarray) -> np.ndarray:
-    """E f(u)."""
-    sigma, total = np.sqrt(v), np.zeros_like(v)
-    if parity(shape) == -1:
-        return total + middle(shape)
-    for start, end, (value, slope), (other, fall) in mirrored_lines(shape):
-        m = interval_moments(start / sigma, end / sigma)
-        total += (value + other) * m[0] + sigma * (slope + fall) * m[1]
-    return total
-
-
-def opposite_overlap(shape: Shape, v: np.ndarray) -> np.ndarray:
-    """E f(u) f(-u): C at correlation -1."""
-    sigma, total = np.sqrt(v), np.zeros_like(v)
-    for start, end, (value, slope), (other, fall) in mirrored_lines(shape):
-        m = interval_moments(start / sigma, end / sigma)
-        cross = value * fall + slope * other
-        total += 2 * (value * other * m[0] + sigma * cross * m[1] + v * slope * fall * m[2])
-    return total
-
-
-def bend_slope(shape: Shape, side: int, v: np.ndarray) -> np.ndarray:
-    """The part of C' without a product of jumps, at correlation 0 (side 1) or -1 (side -1)."""
-    sigma, total, mean = np.sqrt(v), np.zeros_like(v), np.zeros_like(v)
-    for start, end, (_, slope), (_, fall) in mirrored_lines(shape):
-        m = interval_moments(start / sigma, end / sigma)[0]
-        mean += (slope - fall) * m
-        total -= 2 * v * slope * fall * m
-    if side == 1:
-        total = v * mean * mean
-    for t, jump in zip(*shape[:2], strict=True):
-        density = sigma * np.exp(-((t / sigma) ** 2) / 2) / np.sqrt(2 * np.pi)
-        total += 2 * jump * density * (mean if side == 1 else line_at(shape, -t, 0)[1])
-    return total
-
-
-def near_end(distance: np.ndarray) -> np.ndarray:
-    """sqrt((1 - s) / (1 + s)) at s = 1 - distance."""
-    return np.sqrt(distance / (2 - distance))
-
-
-def peak(shape: Shape, v: np.ndarray) -> np.ndarray:
-    """The distance from correlation -1 within which bends may give C' a peak."""
-    square = widest(shape) ** 2 / v
-    return 2 * square / (1 + square)
-
-
-def smooth_slope(shape: Shape, side: int, v: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """The part of C' without a product of jumps, at correlation 1 - near (side 1) or near - 1 (side -1), near <= 1.
-
-    From its value at correlation 0; below, where it falls towards -1 or near that, from -1.
-    """
-    if not has_bends(shape):
-        return np.zeros_like(v)
-    if side == -1 and parity(shape) != 0:
-        return -parity(shape) * smooth_slope(shape, 1, v, near)
-    x = near_end(near)
-    rest = 2 * (1 - near) / ((2 - near) * (1 + x))
-    change = correlation_integrals(shape, side, v, x, rest)[1]
-    value = bend_slope(shape, 1, v) + side * change
-    if side == -1:
-        i = np.flatnonzero((change > value) | (near < peak(shape, v)))
-        value[i] = bend_slope(shape, -1, v[i]) + correlation_integrals(shape, -1, v[i], np.zeros_like(x[i]), x[i])[1]
-    return value
-
-
-def rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
-    """C at correlation s = 1 - near less that at s - fall >= 0 (side 1); that at s + fall <= 0, s = near - 1 (-1).
-
-    By parts its smooth part would cancel across the peak of C' that bends may have near -1: that is cut off.
-    """
-    if side == -1 and parity(shape) != 0:
-        return -parity(shape) * rise(shape, 1, v, near, fall)
-    if side == 1 or not any(shape[2]):
-        return rise_by_parts(shape, side, v, near, fall)
-    first = np.clip(peak(shape, v), near, np.minimum(near + fall, 1)) - near
-    return rise_by_parts(shape, -1, v, near, first) + rise_by_parts(shape, -1, v, near + first, fall - first)
-
-
-def rise_by_parts(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
-    """The integral of C', its smooth part by parts from the end where that is smaller."""
-    far = np.minimum(near + fall, 1)
-    low, high = near_end(near), near_end(far)
-    width = np.divide(2 * fall, (2 - near) * (2 - far) * (low + high), out=np.zeros_like(v), where=fall > 0)
-    jumps, change, from_low, from_high = correlation_integrals(shape, side, v, low, width)
-    if not has_bends(shape):
-        return jumps
-    at_far = (change >= 0) == (side == 1)
-    smooth = fall * smooth_slope(shape, side, v, np.where(at_far, far, near))
-    return jumps + smooth + side * np.where(at_far, from_low, -from_high)
-
-
-def as_given(value: np.ndarray, shape: tuple[int, ...], *arguments: Real) -> np.ndarray:
-    """Values in the shape and the floating-point type of the arguments."""
-    dtype = np.result_type(*(each if np.isscalar(each) else np.asarray(each) for each in arguments))
-    return value.reshape(shape).astype(dtype if dtype.kind == "f" else np.float64)[()]
-
-
-def checked_variance(v: np.ndarray) -> np.ndarray:
-    """Variances, where 0 counts as the limit. Raises ValueError below."""
-    if (v < 0).any():
-        raise ValueError(f"piecewise linear functions: variance {np.nanmin(v)} is negative; give numbers >= 0")
-    return np.clip(v, 1e-306, 1e306)
+from numerics.runtime.shapes import Shape, Table, derivative_of, has_bends, middle_value, parity_of
+from numerics.runtime.strips_numpy import bend_sum
 
 
 def piecewise_overlap(shape: Shape, variance: Real, correlation: Real) -> np.ndarray:
     """C at variance >= 0 and |correlation| <= 1, which broadcast."""
     shape_of, (v, r) = flat_points(variance, correlation)
     v, r = checked_variance(v), correlations(r)
-    turned = 0 if parity(shape) == -1 and middle(shape) != 0 else parity(shape)
+    turned = 0 if parity_of(shape) == -1 and middle_value(shape) != 0 else parity_of(shape)
     size, value = np.abs(r), np.zeros_like(v)
     i = np.flatnonzero((turned != 0) | ~(r < 0))
-    value[i] = mean_of(shape, v[i]) ** 2 + rise(shape, 1, v[i], 1 - size[i], size[i])
+    value[i] = mean_of(shape, v[i]) ** 2 + overlap_rise(shape, 1, v[i], 1 - size[i], size[i])
     value = np.where(r < 0, turned, 1.0) * value
     i = np.flatnonzero((turned == 0) & (r < 0))
-    value[i] = opposite_overlap(shape, v[i]) + rise(shape, -1, v[i], np.zeros_like(v[i]), 1 + r[i])
+    value[i] = opposite_overlap(shape, v[i]) + overlap_rise(shape, -1, v[i], np.zeros_like(v[i]), 1 + r[i])
     return as_given(value, shape_of, variance, correlation)
 
 
@@ -168,33 +50,16 @@ def piecewise_slope(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
     return as_given(value, shape_of, variance, distance)
 
 
-def pair_densities(shape: Shape, v: np.ndarray, far: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
-    """Of the distinct pairs: V n2(t_i, t_j) at correlation 1 - far, the two parts of its exponent, the four weights."""
-    root = 2 * np.pi * np.sqrt(far * (2 - far))
-    with np.errstate(divide="ignore", over="ignore"):
-        up, down = 2 / (2 - far) / v, 2 / far / v
-    for s, d, *weights in threshold_pairs(shape, 1):
-        above, below = decay(s, up), decay(d, down)
-        value, meet = np.exp(-above - below), ((far == 0) & (d == 0)) | ((far == 2) & (s == 0))
-        density = np.divide(value, root, out=np.where(meet, np.inf, 0.0), where=(value > 0) & (root > 0))
-        yield density, above, below, *weights
-
-
-def jump_slope(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
-    """J_i J_j V n2(t_i, t_j) at correlation 1 - far."""
-    return sum((weight * n for n, _, _, weight, *_ in pair_densities(shape, v, far) if weight), np.zeros_like(v))
-
-
 def piecewise_difference(shape: Shape, variance: Real, rest: Real, drop: Real) -> np.ndarray:
     """C at correlation 1 - rest less that at 1 - rest - drop >= -1, to its last digits as both vanish."""
     shape_of, (v, near, fall) = flat_points(variance, rest, drop)
     v, near, fall = checked_variance(v), distances(near, 2), distances(fall, 2)
     value = 0 * (v + near + fall)
     i = np.flatnonzero(near < 1)
-    value[i] = rise(shape, 1, v[i], near[i], np.minimum(fall[i], 1 - near[i]))
+    value[i] = overlap_rise(shape, 1, v[i], near[i], np.minimum(fall[i], 1 - near[i]))
     i = np.flatnonzero(near + fall > 1)
     beyond = np.where(near[i] > 1, fall[i], near[i] + fall[i] - 1)
-    value[i] += rise(shape, -1, v[i], distances(2 - near[i] - fall[i], 2), beyond)
+    value[i] += overlap_rise(shape, -1, v[i], distances(2 - near[i] - fall[i], 2), beyond)
     return as_given(value, shape_of, variance, rest, drop)
 
 
@@ -232,7 +97,7 @@ def normal_density(t: float, v: np.ndarray) -> np.ndarray:
     return np.exp(-((t / sigma) ** 2) / 2) / (np.sqrt(2 * np.pi) * sigma)
 
 
-def growth(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
+def overlap_growth(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
     """dC/dV at correlation r = 1 - far: E f''(u) f(v) + r E f'(u) f'(v), where terms of two jumps cancel."""
     inner, total = derivative_of(shape), np.zeros_like(v)
     if has_bends(shape):
@@ -248,14 +113,14 @@ def growth(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
 def piecewise_growth(shape: Shape, variance: Real, correlation: Real) -> np.ndarray:
     """dC/dV at fixed correlation."""
     shape_of, (v, r) = flat_points(variance, correlation)
-    return as_given(growth(shape, checked_variance(v), 1 - correlations(r)), shape_of, variance, correlation)
+    return as_given(overlap_growth(shape, checked_variance(v), 1 - correlations(r)), shape_of, variance, correlation)
 
 
 def piecewise_curvature(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
     """d^2 C/ds^2 at s = 1 - distance; infinite at 0 unless f is linear."""
     shape_of, (v, far) = flat_points(variance, distance)
     v, far = checked_variance(v), distances(far, 2)
-    value, inside = np.zeros_like(v), np.flatnonzero((far > 0) & (far < 2))
+    value, inside = 0 * (v + far), np.flatnonzero((far > 0) & (far < 2))
     with np.errstate(all="ignore"):  # what overflows is infinite
         if any(shape[2]):
             x = near_end(far[inside])
@@ -274,9 +139,9 @@ def piecewise_slope_growth(shape: Shape, variance: Real, distance: Real) -> np.n
     """d^2 C/dV ds at s = 1 - distance."""
     shape_of, (v, far) = flat_points(variance, distance)
     v, far = checked_variance(v), distances(far, 2)
-    inner, value = derivative_of(shape), np.zeros_like(v)
+    inner, value = derivative_of(shape), 0 * (v + far)
     if has_bends(shape):
-        value += piecewise_overlap(inner, v, 1 - far) + v * growth(inner, v, far)
+        value += piecewise_overlap(inner, v, 1 - far) + v * overlap_growth(inner, v, far)
         for t, jump in zip(*shape[:2], strict=True):
             steep = (1 + t * (t / v)) * given_field(inner, v, far, t) + given_widening(inner, v, far, t)
             value += jump * normal_density(t, v) * steep

@@ -31,7 +31,7 @@ def mirrored_lines(shape: Shape) -> list[tuple[float, float, Line, Line]]:
 
 
 @cache
-def parity(shape: Shape) -> int:
+def parity_of(shape: Shape) -> int:
     """1 if f is even, -1 if f less a constant is odd, else 0."""
     t, jumps, bends = shape[:3]
     if t != tuple(-each for each in reversed(t)):
@@ -42,14 +42,14 @@ def parity(shape: Shape) -> int:
     return int(even and abs(2 * shape[3][1] + sum(bends)) <= 1e-15 * sum(abs(bend) for bend in bends))
 
 
-def middle(shape: Shape) -> float:
+def middle_value(shape: Shape) -> float:
     """The mean of f on both sides of 0, exactly 0 where that is rounding."""
     value, size = line_at(shape, 0.0, 0)[0], abs(shape[3][0]) + sum(abs(jump) for jump in shape[1])
     size += sum(abs(bend * t) for t, bend in zip(shape[0], shape[2], strict=True))
     return 0.0 if abs(value) <= 1e-15 * size else value
 
 
-def widest(shape: Shape) -> float:
+def widest_break(shape: Shape) -> float:
     """The largest |t|."""
     return max((abs(t) for t in shape[0]), default=0.0)
 
@@ -114,7 +114,7 @@ def scaled_slope(table: Table) -> Table:
     return table[0], tuple(rows)
 
 
-def shape_jumps(table: Table) -> list[tuple[float, float]]:
+def table_jumps(table: Table) -> list[tuple[float, float]]:
     """The starts s > 0 of a table, and by how much F jumps there."""
     result: list[tuple[float, float]] = []
     for k, start in enumerate(table[0][1:]):

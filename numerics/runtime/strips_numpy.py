@@ -48,10 +48,12 @@ def correlation_nodes(
 
     Linear where pairs of D = 0 count alone, which is the last that is returned, then logarithmic.
     """
-    s, d = (np.minimum(pair / np.maximum(v, 1e-300), 1e300) for pair in np.array(leading_pairs(shape, side)).T[..., None])
+    s, d = (
+        np.minimum(pair / np.maximum(v, 1e-300), 1e300) for pair in np.array(leading_pairs(shape, side)).T[..., None]
+    )
     near, begin, far = (np.sqrt(end) for end in active_range(s, d, low * low, (low + width) ** 2))
     start = np.maximum(low, begin)
-    inside = start < low + width
+    inside = (begin < low + width) | ((begin <= low) & (width > 0))
     alone = np.clip(np.minimum(np.where(inside, start, np.inf), near) - low, 0, width)
     t, w = strip_rule(2)
     for i in in_blocks_of(alone > 0, w.size):
@@ -91,13 +93,13 @@ def correlation_integrals(shape: Shape, side: int, v: np.ndarray, low: np.ndarra
     return total / np.pi
 
 
-def exponents(v: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def pair_exponents(v: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(1 + x^2) / V and (1 + 1 / x^2) / V, where 1 / x^2 may overflow."""
     with np.errstate(over="ignore"):
         return (1 + x * x) / v, 1 / v + (1 / (x * np.sqrt(v))) ** 2
 
 
-def decay(weight: float, rate: np.ndarray) -> np.ndarray:
+def pair_exponent(weight: float, rate: np.ndarray) -> np.ndarray:
     """weight rate, 0 where the weight is 0 even if the rate is infinite; at most 1e300."""
     with np.errstate(over="ignore"):
         return np.minimum(weight * rate, 1e300) if weight else np.zeros_like(rate)
@@ -106,14 +108,14 @@ def decay(weight: float, rate: np.ndarray) -> np.ndarray:
 def jump_sum(shape: Shape, side: int, v: np.ndarray, x: np.ndarray, alone: bool = False) -> np.ndarray:
     """The sum over pairs, or those of D = 0, of J_i J_j exp(-E), one exponential for each distinct S and D."""
     apart, beside = threshold_products(shape, side, alone)
-    up, down = exponents(v, x)
+    up, down = pair_exponents(v, x)
     total, work = np.zeros_like(x), np.empty_like(x)
-    decays = [np.exp(-decay(b, down)) for b in apart]
+    decays = [np.exp(-pair_exponent(b, down)) for b in apart]
     for a, terms in beside:
         share = np.zeros_like(x)
         for weight, index in terms:
             share += np.multiply(weight, decays[index], out=work)
-        total += np.multiply(share, np.exp(-decay(a, up)), out=work)
+        total += np.multiply(share, np.exp(-pair_exponent(a, up)), out=work)
     return total
 
 
@@ -123,14 +125,14 @@ def bend_sum(shape: Shape, side: int, v: np.ndarray, x: np.ndarray, alone: bool 
     Where the k add up to 0 it is of the order of differences of exponents, which expm1 keeps.
     """
     pairs = threshold_pairs(shape, side, alone)
-    (up, down), square, least = exponents(v, x), x * x, np.full_like(x, np.inf)
+    (up, down), square, least = pair_exponents(v, x), x * x, np.full_like(x, np.inf)
     for a, b, *_ in pairs:
-        least = np.minimum(least, decay(a, up) + decay(b, down))
+        least = np.minimum(least, pair_exponent(a, up) + pair_exponent(b, down))
     whole = sum(k for _, _, _, k, _, _ in pairs)
     whole = whole if abs(whole) > 1e-15 * sum(abs(k) for _, _, _, k, _, _ in pairs) else 0.0
     bent, mixed = np.full_like(square, whole), np.zeros_like(square)
     for a, b, _, k, p, m in pairs:
-        excess = np.expm1(least - (decay(a, up) + decay(b, down)))
+        excess = np.expm1(least - (pair_exponent(a, up) + pair_exponent(b, down)))
         bent += k * excess
         if p or m:
             mixed += (1 + excess) * p

@@ -50,7 +50,7 @@ def correlation_nodes(
     s, d = (torch.clamp(pair[:, None] / torch.clamp(v, min=1e-300), max=1e300) for pair in pairs.T)
     near, begin, far = (torch.sqrt(end) for end in active_range(s, d, low * low, (low + width) ** 2))
     start = torch.maximum(low, begin)
-    inside = start < low + width
+    inside = (begin < low + width) | ((begin <= low) & (width > 0))
     alone = torch.minimum(torch.where(inside, start, math.inf), near) - low
     alone = torch.minimum(torch.clamp(alone, min=0), width)
     t, w = (column.to(v.device) for column in strip_rule(2))
@@ -92,12 +92,12 @@ def correlation_integrals(shape: Shape, side: int, v: Tensor, low: Tensor, width
     return total / math.pi
 
 
-def exponents(v: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+def pair_exponents(v: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """(1 + x^2) / V and (1 + 1 / x^2) / V, where 1 / x^2 may overflow."""
     return (1 + x * x) / v, 1 / v + (1 / (x * torch.sqrt(v))) ** 2
 
 
-def decay(weight: float, rate: Tensor) -> Tensor:
+def pair_exponent(weight: float, rate: Tensor) -> Tensor:
     """weight rate, 0 where the weight is 0 even if the rate is infinite; at most 1e300."""
     return torch.clamp(weight * rate, max=1e300) if weight else torch.zeros_like(rate)
 
@@ -105,14 +105,14 @@ def decay(weight: float, rate: Tensor) -> Tensor:
 def jump_sum(shape: Shape, side: int, v: Tensor, x: Tensor, alone: bool = False) -> Tensor:
     """The sum over pairs, or those of D = 0, of J_i J_j exp(-E), one exponential for each distinct S and D."""
     apart, beside = threshold_products(shape, side, alone)
-    up, down = exponents(v, x)
+    up, down = pair_exponents(v, x)
     total = torch.zeros_like(x)
-    decays = [torch.exp(-decay(b, down)) for b in apart]
+    decays = [torch.exp(-pair_exponent(b, down)) for b in apart]
     for a, terms in beside:
         share = torch.zeros_like(x)
         for weight, index in terms:
             share.add_(decays[index], alpha=weight)
-        total.addcmul_(share, torch.exp(-decay(a, up)))
+        total.addcmul_(share, torch.exp(-pair_exponent(a, up)))
     return total
 
 
@@ -122,14 +122,14 @@ def bend_sum(shape: Shape, side: int, v: Tensor, x: Tensor, alone: bool = False)
     Where the k add up to 0 it is of the order of differences of exponents, which expm1 keeps.
     """
     pairs = threshold_pairs(shape, side, alone)
-    (up, down), square, least = exponents(v, x), x * x, torch.full_like(x, math.inf)
+    (up, down), square, least = pair_exponents(v, x), x * x, torch.full_like(x, math.inf)
     for a, b, *_ in pairs:
-        least = torch.minimum(least, decay(a, up) + decay(b, down))
+        least = torch.minimum(least, pair_exponent(a, up) + pair_exponent(b, down))
     whole = sum(k for _, _, _, k, _, _ in pairs)
     whole = whole if abs(whole) > 1e-15 * sum(abs(k) for _, _, _, k, _, _ in pairs) else 0.0
     bent, mixed = torch.full_like(x, whole), torch.zeros_like(x)
     for a, b, _, k, p, m in pairs:
-        excess = torch.expm1(least - (decay(a, up) + decay(b, down)))
+        excess = torch.expm1(least - (pair_exponent(a, up) + pair_exponent(b, down)))
         bent += k * excess
         if p or m:
             mixed += (1 + excess) * p + torch.where(excess > -1, (1 + excess) * (m / square), 0.0)
