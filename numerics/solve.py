@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numerics.blocks import BLOCK, on_all_cores
+from numerics.domain import check_domain, relative_gain
 from numerics.emit import compile_theory
 from numerics.newton import LARGEST, SLOPE_ROUNDING, Array, Chosen, Map, descended_fixed_point
 from numerics.scan import FixedPoints, NoFixedPointError, scanned_fixed_points
 from numerics.settle import put_back, settled
 from numerics.shape import total_crosses_once, variance_crosses_once
 from numerics.tables import TOLERANCE, is_costly, tabulated
-from theory.compose import LARGEST as LARGEST_GAIN
 from theory.correlation import is_relative
 from theory.derive import Theory
 
@@ -73,10 +73,10 @@ def fixed_point(theory: Theory, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: 
     Raises:
         ValueError: a single layer, a theory without emitted maps, or parameters out of the domain.
     """
-    squared_gain = () if gain is None else (_relative_gain(theory, gain) ** 2,)
+    squared_gain = () if gain is None else (relative_gain(theory, gain) ** 2,)
     given = (np.asarray(each, np.float64) for each in (sigma_m2, sigma_b2, *squared_gain))
     means, biases, *squared = np.broadcast_arrays(*given)
-    _check(theory, means, biases)
+    check_domain(theory, means, biases)
     maps, flat = _maps(theory, means.size), [each.ravel() for each in (means, biases, *squared)]
     parts = on_all_cores(lambda part: _Solver(theory, maps, *(each[part] for each in flat)).solve(), means.size, PART)
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in NAMES}
@@ -184,7 +184,7 @@ class _Solver:
         return np.clip(fixed, VANISHING, 1 / VANISHING), (means, np.where(fixed == 0, alive, biases))
 
     def _slope_at_infinity(self, chi_1: Array) -> Array:
-        """The slope of 1/q there: chi_1 where the field is marginalised exactly, both being slopes of the replica map."""
+        """The slope of 1/q there: chi_1 where fields are marginalised exactly, both being slopes of the replica map."""
         if self.relative and self.theory.maps.replica_map is not None:
             return chi_1
         after = self.map("variance_map")(np.array([LARGEST]), np.arange(chi_1.size))
@@ -245,34 +245,6 @@ def _nearby(apart: Array, chi_1: Array, farthest: Array) -> Array:
     return np.clip(np.where(apart == 0, aligned, farthest), 0.0, 1.0)
 
 
-def _relative_gain(theory: Theory, gain: ArrayLike | None) -> Array:
-    """Gains as multiples of the surrogate's own."""
-    form = theory.surrogate.form
-    if gain is None:
-        return np.ones(())
-    if form.name != "paper":
-        raise ValueError(f"{theory.surrogate.name}: form {form.name} has no gain; use form paper")
-    sizes = np.asarray(gain, np.float64)
-    if not np.all((sizes >= 1 / LARGEST_GAIN) & (sizes <= LARGEST_GAIN)):
-        raise ValueError(f"gains must lie between {1 / LARGEST_GAIN:g} and {LARGEST_GAIN:g}")
-    return sizes / float(form.gain)
-
-
 def _fraction(q: Array) -> Array:
     with np.errstate(divide="ignore", over="ignore"):
         return 1 / (1 + 1 / q)
-
-
-def _check(theory: Theory, sigma_m2: Array, sigma_b2: Array) -> None:
-    surrogate = theory.surrogate
-    if theory.criticality is None:
-        raise ValueError(f"{surrogate.name} is a single layer on real inputs: it has no fixed point")
-    if theory.gap is None:
-        raise ValueError(f"{surrogate.name}: its overlap is no product of one function of each field; no gap map")
-    limit = surrogate.weights.mean_limit
-    top = np.inf if limit is None else float(limit) ** 2
-    if not np.all((sigma_m2 >= 0) & (sigma_m2 <= top) & np.isfinite(sigma_m2)):
-        domain = "finite and >= 0" if limit is None else f"in [0, {top:g}]"
-        raise ValueError(f"sigma_m2 must be {domain} for {surrogate.weights.name} weights")
-    if not np.all((sigma_b2 >= 0) & np.isfinite(sigma_b2)):
-        raise ValueError("sigma_b2 must be finite and >= 0")

@@ -1,10 +1,11 @@
-"""Fixed points of maps of any shape: against definitions by SciPy and mpmath, synthetic maps, and the maps themselves."""
+"""Fixed points of maps of any shape: against definitions by SciPy and mpmath, synthetic maps, and iteration."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import mpmath
 import numpy as np
@@ -17,7 +18,7 @@ from numerics.emit import compile_theory
 from numerics.newton import positive_fixed_point
 from numerics.scan import FixedPoints, NoFixedPointError, scanned_fixed_points
 from numerics.settle import put_back, settled
-from numerics.shape import _falls_and_rises, _is_inelastic, LOG_X, total_crosses_once, variance_crosses_once
+from numerics.shape import LOG_X, _falls_and_rises, _is_inelastic, total_crosses_once, variance_crosses_once
 from numerics.solve import fixed_point
 from numerics.stability import all_variances, described
 from theory.compose import compose
@@ -46,7 +47,7 @@ def mean_square(phi: Callable[[float], float], variance: float) -> float:
         return phi(math.sqrt(variance) * z) ** 2 * math.exp(-z * z / 2) * math.sqrt(2 / math.pi)
 
     edges = [0, *np.geomspace(1e-6, 1, 13), 3, 12]
-    return sum(integrate.quad(integrand, a, b, epsabs=0, epsrel=1e-13)[0] for a, b in zip(edges, edges[1:]))  # noqa: B905
+    return sum(integrate.quad(integrand, a, b, epsabs=0, epsrel=1e-13)[0] for a, b in pairwise(edges))
 
 
 @pytest.mark.parametrize(("gain", "means", "biases", "expected"), [
@@ -77,7 +78,7 @@ def test_one_sided_exponentials_against_their_definition(
 
 
 def test_biases_next_to_nothing_and_beyond_every_scale() -> None:
-    """Sign neurons: q = sigma_b2/(1 - 2 sigma_m2/pi) as sigma_b2 -> 0, (sigma_b2 + sigma_m2)/(1 - sigma_m2) as it grows."""
+    """Sign neurons: q = sigma_b2/(1 - 2 sigma_m2/pi) as sigma_b2 -> 0, (sigma_b2 + sigma_m2)/(1 - sigma_m2) beyond."""
     theory = derive(compose("deterministic"))
     small, large = fixed_point(theory, 0.5, 1e-310), fixed_point(theory, 0.5, 1e218)
     assert small.q == pytest.approx(1e-310 / (1 - 1 / math.pi), rel=1e-12)
@@ -101,8 +102,9 @@ def test_one_of_several_is_reached_from_one_and_all_are_listed(means: float) -> 
     for biases in (1e-3, 3e-3, 0.3):
         grid = np.linspace(-12, 6, 400)
         values = [excess(each, biases) for each in grid]
-        roots = [math.exp(brentq(excess, a, b, args=(biases,), xtol=1e-13))
-                 for a, b, u, v in zip(grid, grid[1:], values, values[1:]) if (u > 0) != (v > 0)]  # fmt: skip # noqa: B905
+        panels = zip(pairwise(grid), pairwise(values), strict=True)
+        brackets = [ends for ends, (before, after) in panels if (before > 0) != (after > 0)]
+        roots = [math.exp(brentq(excess, *ends, args=(biases,), xtol=1e-13)) for ends in brackets]
         points = [point for point in all_variances(theory, means, biases) if not math.isinf(point.q)]
         assert [point.q for point in points] == pytest.approx(roots, rel=1e-7)
         assert [point.stable for point in points] == [index % 2 == 0 for index in range(len(roots))]
