@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -45,3 +47,16 @@ def check_domain(theory: Theory, sigma_m2: Array, sigma_b2: Array) -> None:
         raise ValueError(f"sigma_m2 must be {domain} for {surrogate.weights.name} weights")
     if not np.all((sigma_b2 >= 0) & np.isfinite(sigma_b2)):
         raise ValueError("sigma_b2 must be finite and >= 0")
+
+
+def refuse_nan(values: Mapping[str, Array]) -> None:
+    """Refuse results of points, among them sigma_m2 and sigma_b2, that are no numbers.
+
+    Raises:
+        ValueError: naming the first.
+    """
+    for name, each in values.items():
+        lost = np.flatnonzero(np.isnan(each))
+        if lost.size:
+            means, biases = (float(values[given][lost[0]]) for given in ("sigma_m2", "sigma_b2"))
+            raise ValueError(f"{name} is no number at sigma_m2 = {means:g}, sigma_b2 = {biases:g}; choose others")

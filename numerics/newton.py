@@ -102,3 +102,13 @@ def descended_fixed_point(after: Map, slope: Map, active: Chosen, start: Array |
             break
         which, x = which[~done], x[~done]
     return found
+
+
+def nearby_gap(apart: Array, chi_1: Array, farthest: Array) -> Array:
+    """Roughly the fixed point of the gap, from how far apart equal inputs end, from chi_1 and from the map at gap 1.
+
+    Where equal inputs stay equal it is that of chi_1 x / sqrt(1 + beta x), else the value at gap 1.
+    """
+    with np.errstate(all="ignore"):
+        aligned = (chi_1**2 - 1) / ((chi_1 / farthest) ** 2 - 1)
+    return np.clip(np.where(apart == 0, aligned, farthest), 0.0, 1.0)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numerics.blocks import BLOCK, on_all_cores
-from numerics.domain import check_domain, relative_gain
+from numerics.domain import check_domain, refuse_nan, relative_gain
 from numerics.emit import compile_theory
-from numerics.newton import LARGEST, SLOPE_ROUNDING, Array, Chosen, Map, descended_fixed_point
+from numerics.newton import LARGEST, SLOPE_ROUNDING, Array, Chosen, Map, descended_fixed_point, nearby_gap
 from numerics.scan import FixedPoints, NoFixedPointError, scanned_fixed_points
 from numerics.settle import put_back, settled
 from numerics.shape import total_crosses_once, variance_crosses_once
@@ -80,6 +80,7 @@ def fixed_point(theory: Theory, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: 
     maps, flat = _maps(theory, means.size), [each.ravel() for each in (means, biases, *squared)]
     parts = on_all_cores(lambda part: _Solver(theory, maps, *(each[part] for each in flat)).solve(), means.size, PART)
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in NAMES}
+    refuse_nan(joined)
     return FixedPoint(**{name: values.reshape(means.shape)[()] for name, values in joined.items()})
 
 
@@ -136,7 +137,7 @@ class _Solver:
         dq = np.where(diverges, self._slope_at_infinity(chi_1), dq) if diverges.any() else dq
         chi_1 = np.where(vanished, dq, chi_1)
         gap, chi, descending = np.zeros(every.size), chi_1.copy(), np.flatnonzero((apart != 0) | (chi_1 > 1))
-        start = _nearby(apart[descending], chi_1[descending], gap_map(np.ones(1), descending))
+        start = nearby_gap(apart[descending], chi_1[descending], gap_map(np.ones(1), descending))
         gap[descending] = descended_fixed_point(gap_map, chi_at, descending, start)
         gap = self.settled("the gap", lambda: put_back(gap, gap_map, chi_at))
         chi[descending] = chi_at(gap[descending], descending)
@@ -177,9 +178,8 @@ class _Solver:
         total, slope = self.maps.total_map, self.maps.total_slope
         means, biases = self.parameters
         once = np.full(means.size, total_crosses_once(self.theory))
-        fixed = self.settled("T", lambda: settled(
-            lambda T, chosen: total(T, *self._at(chosen)), lambda T, chosen: slope(T, *self._at(chosen)), once
-        ))  # fmt: skip
+        maps = (lambda T, chosen, each=each: each(T, *self._at(chosen)) for each in (total, slope))
+        fixed = self.settled("T", lambda: settled(*maps, once))
         alive = VANISHING * (1 - np.minimum(slope(np.array([VANISHING]), means, biases), 1))
         return np.clip(fixed, VANISHING, 1 / VANISHING), (means, np.where(fixed == 0, alive, biases))
 
@@ -233,16 +233,6 @@ def _chosen(values: Array, chosen: Chosen) -> Array:
     """values[chosen]: all of them in order need no copy."""
     whole = chosen.size == values.size and bool(np.all(chosen[1:] > chosen[:-1]))
     return values if whole else values[chosen]
-
-
-def _nearby(apart: Array, chi_1: Array, farthest: Array) -> Array:
-    """Roughly the fixed point of the gap, from how far apart equal inputs end, from chi_1 and from the map at gap 1.
-
-    Where equal inputs stay equal it is that of chi_1 x / sqrt(1 + beta x), else the value at gap 1.
-    """
-    with np.errstate(all="ignore"):
-        aligned = (chi_1**2 - 1) / ((chi_1 / farthest) ** 2 - 1)
-    return np.clip(np.where(apart == 0, aligned, farthest), 0.0, 1.0)
 
 
 def _fraction(q: Array) -> Array:
