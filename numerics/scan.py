@@ -23,6 +23,9 @@ LAYERS, PERIODS, SETTLED = 4000, 64, 1e-6  # iterations of maps that are not mon
 POINTS = 2**20  # of the map in one call
 
 
+Brackets = tuple[Chosen, Array, Array, Array]  # columns; low and high ends, logarithms; and how after(x) - x crosses
+
+
 @dataclass(frozen=True, eq=False)
 class FixedPoints:
     """Fixed points of n maps, in the order of maps and then of x: owner, x, slope, stable, each (k,).
@@ -96,7 +99,7 @@ def _signs(excess: Array) -> tuple[Array, Chosen]:
     return np.where(filled == 0, np.take_along_axis(sign, np.argmax(sign != 0, 0)[None], 0), filled), last
 
 
-def _changes(log_x: Array, excess: Array) -> tuple[Array, ...]:
+def _changes(log_x: Array, excess: Array) -> Brackets:
     """Brackets where signs change along log_x, (n, 1) or (n, columns): (column, low, high, crossing)."""
     sign, last = _signs(excess)
     node, column = np.nonzero(sign[1:] != sign[:-1])
@@ -104,7 +107,7 @@ def _changes(log_x: Array, excess: Array) -> tuple[Array, ...]:
     return column, grid[last[node, column], column], grid[node + 1, column], sign[node, column]
 
 
-def _divided(after: Map, chosen: Chosen, column: Chosen, low: Array, high: Array, crossing: Array) -> tuple[Array, ...]:
+def _divided(after: Map, chosen: Chosen, column: Chosen, low: Array, high: Array, crossing: Array) -> Brackets:
     """Brackets cut into parts, of which more than one may be left: three fixed points between two nodes."""
     if column.size == 0:
         return column, low, high, crossing
@@ -113,7 +116,7 @@ def _divided(after: Map, chosen: Chosen, column: Chosen, low: Array, high: Array
         excess = np.log(after(np.exp(grid), chosen[column])) - grid
     excess[0], excess[-1] = crossing, -crossing
     part, *rest = _changes(grid, excess)
-    return column[part], *rest
+    return column[part], rest[0], rest[1], rest[2]
 
 
 def _refuse_holes(excess: Array, chosen: Chosen) -> None:
@@ -125,7 +128,7 @@ def _refuse_holes(excess: Array, chosen: Chosen) -> None:
         raise NoFixedPointError(int(chosen[column[0]]), f"the map is no number at {np.exp(LOG_X[node[0]]):.3g}")
 
 
-def _touching(after: Map, chosen: Chosen, excess: Array) -> list[tuple[Array, ...]]:
+def _touching(after: Map, chosen: Chosen, excess: Array) -> list[Brackets]:
     """Brackets of pairs of fixed points between two nodes: (column, low, high, crossing) of the first, and the second.
 
     A minimum of |log after(x)/x| near 0 is looked at ever more closely, until its sign changes or it stays.

@@ -178,8 +178,8 @@ class _Solver:
         total, slope = self.maps.total_map, self.maps.total_slope
         means, biases = self.parameters
         once = np.full(means.size, total_crosses_once(self.theory))
-        maps = (lambda T, chosen, each=each: each(T, *self._at(chosen)) for each in (total, slope))
-        fixed = self.settled("T", lambda: settled(*maps, once))
+        after, rate = (lambda T, chosen, each=each: each(T, *self._at(chosen)) for each in (total, slope))
+        fixed = self.settled("T", lambda: settled(after, rate, once))
         alive = VANISHING * (1 - np.minimum(slope(np.array([VANISHING]), means, biases), 1))
         return np.clip(fixed, VANISHING, 1 / VANISHING), (means, np.where(fixed == 0, alive, biases))
 
