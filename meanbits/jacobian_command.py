@@ -115,11 +115,12 @@ def _spectrum(theory: Theory, found: FixedPoint, depth: int) -> dict[str, float 
     law, means = slope_law(theory, float(found.q), float(found.T)), float(found.sigma_m2)
     factor = means * law.moment(1)
     if not math.isclose(factor, float(found.chi_1), rel_tol=AGREEMENT, abs_tol=AGREEMENT):
-        raise ValueError(f"q = {float(found.q):g}: the field does not settle, so that squared gradients grow by {factor:g} "
-                         f"a layer and relative ones by chi_1 = {float(found.chi_1):g}; choose another sigma_m2")  # fmt: skip
+        raise ValueError(f"q = {float(found.q):g}: the field does not settle, so that squared gradients grow by "
+                         f"{factor:g} a layer and relative ones by chi_1 = {float(found.chi_1):g}; choose another "
+                         "sigma_m2")  # fmt: skip
     if factor and abs(depth * math.log(factor)) > LARGEST_LOG:
-        raise ValueError(f"--depth {depth}: the mean squared singular value, {factor:g}^{depth}, is out of range; choose "
-                         f"at most {int(LARGEST_LOG / abs(math.log(factor)))} layers")  # fmt: skip
+        raise ValueError(f"--depth {depth}: the mean squared singular value, {factor:g}^{depth}, is out of range; "
+                         f"choose at most {int(LARGEST_LOG / abs(math.log(factor)))} layers")  # fmt: skip
     mean = factor**depth
     variance = depth * variance_per_layer(INDEPENDENT, law.spread) if mean else None
     moments = {"mean": mean, "relative_variance": variance, "zeros": law.flat}

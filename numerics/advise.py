@@ -94,7 +94,7 @@ def _best(theory: Theory, depth: int, sigma_b2: float) -> Advice:
 
     critical = _critical(at, means)
     chosen = largest(lambda values: np.abs(at(values).xi_c), means) if critical is None else critical
-    return _advice(theory.surrogate, depth, at(np.float64(chosen)), is_critical=critical is not None)
+    return _advice(theory.surrogate, depth, at(np.array(chosen)), is_critical=critical is not None)
 
 
 def _with_gain(surrogate: Surrogate, depth: int, sigma_b2: float, words: Words | None) -> Advice | None:

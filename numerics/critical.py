@@ -84,8 +84,9 @@ def _emitted(theory: Theory, chosen: NDArray[np.float64]) -> list[CriticalPoint]
         means, biases = (np.broadcast_to(each(chosen), chosen.shape)
                          for each in (maps.critical_sigma_m2, maps.critical_sigma_b2))  # fmt: skip
         returned = maps.variance_map(chosen, means, biases) / chosen, maps.chi_at_gap(0.0, chosen, means, biases)
-    good = np.flatnonzero(np.all(np.abs(np.array(returned) - 1) < RESIDUAL, 0))
-    return [CriticalPoint(*(float(each[i]) for each in (chosen, means, biases)), False) for i in good]
+    good = np.all(np.abs(np.array(returned) - 1) < RESIDUAL, 0)
+    rows = zip(chosen[good], means[good], biases[good], strict=True)
+    return [CriticalPoint(float(q), float(m), float(b), False) for q, m, b in rows]
 
 
 def _is_stable(theory: Theory, point: CriticalPoint) -> bool:

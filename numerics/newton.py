@@ -21,9 +21,9 @@ LAST = 2.0**-27  # a relative step after which Newton's method, which squares it
 def positive_fixed_point(after: Map, slope: Map, points: int) -> Array:
     """x = after(x) in [0, infinity], where after(x) - x goes from plus to minus once: the attracting fixed point.
 
-    0 where after(0) = 0 attracts, infinity where after grows past every x, 1 where every x is fixed. Newton's method in log x within a bracket;
-    below and above all brackets after is its linear part at 0, or its limit. The maps are called with one x for all
-    points too, of shape (1,). Maps that may cross more than once: `numerics.scan`.
+    0 where after(0) = 0 attracts, infinity where after grows past every x, 1 where every x is fixed. Newton's method in
+    log x within a bracket; below and above all brackets after is its linear part at 0, or its limit. The maps are
+    called with one x for all points too, of shape (1,). Maps that may cross more than once: `numerics.scan`.
     """
     every, zero = np.arange(points), np.zeros(1)
     at_zero, at_top = after(zero, every), after(np.array([LARGEST]), every)
@@ -102,3 +102,13 @@ def descended_fixed_point(after: Map, slope: Map, active: Chosen, start: Array |
             break
         which, x = which[~done], x[~done]
     return found
+
+
+def nearby_gap(apart: Array, chi_1: Array, farthest: Array) -> Array:
+    """Roughly the fixed point of the gap, from how far apart equal inputs end, from chi_1 and from the map at gap 1.
+
+    Where equal inputs stay equal it is that of chi_1 x / sqrt(1 + beta x), else the value at gap 1.
+    """
+    with np.errstate(all="ignore"):
+        aligned = (chi_1**2 - 1) / ((chi_1 / farthest) ** 2 - 1)
+    return np.clip(np.where(apart == 0, aligned, farthest), 0.0, 1.0)

@@ -23,6 +23,9 @@ LAYERS, PERIODS, SETTLED = 4000, 64, 1e-6  # iterations of maps that are not mon
 POINTS = 2**20  # of the map in one call
 
 
+Brackets = tuple[Chosen, Array, Array, Array]  # columns; low and high ends, logarithms; and how after(x) - x crosses
+
+
 @dataclass(frozen=True, eq=False)
 class FixedPoints:
     """Fixed points of n maps, in the order of maps and then of x: owner, x, slope, stable, each (k,).
@@ -68,27 +71,52 @@ def _scanned(after: Map, slope: Map, chosen: Chosen) -> FixedPoints:
         values = np.broadcast_to(after(nodes, chosen), (LOG_X.size, chosen.size))
         excess = np.log(values) - LOG_X[:, None]
     _refuse_holes(excess, chosen)
-    sign = np.where(np.abs(excess) > ROUNDING, np.sign(np.nan_to_num(excess, nan=0.0)), 0.0)
-    last = np.maximum.accumulate(np.where(sign != 0, np.arange(LOG_X.size)[:, None], 0))
-    filled = np.take_along_axis(sign, last, 0)
-    upper, column = np.nonzero((filled[1:] * filled[:-1]) < 0)
-    brackets = [(column, LOG_X[last[upper, column]], LOG_X[upper + 1], filled[upper, column]),
-                *_touching(after, chosen, excess)]  # fmt: skip
+    sign, _ = _signs(excess)
+    brackets = [_divided(after, chosen, *_changes(LOG_X[:, None], excess)), *_touching(after, chosen, excess)]
     column, low, high, crossing = (np.concatenate(each) for each in zip(*brackets, strict=True))
     x = _polished(after, slope, chosen[column], low, high, crossing)
-    first = np.take_along_axis(sign, np.argmax(sign != 0, 0)[None], 0)[0]
-    ends = _ends(after, slope, chosen, first, filled[-1])
+    ends = _ends(after, slope, chosen, sign[0], sign[-1])
     column, x, crossing = (np.concatenate(each) for each in zip((column, x, crossing), *ends, strict=True))
     order = np.lexsort((x, column))
     column, x, crossing = column[order], x[order], crossing[order]
     with np.errstate(all="ignore"):
         slopes = np.where(np.isinf(x), np.nan, slope(np.where(np.isinf(x), 1.0, x), chosen[column]))
     stable = (crossing > 0) & ~(slopes <= -1)
-    every = ~np.any(sign, 0)
     falls = np.any(values[1:] < values[:-1] * (1 - FALL), 0)
-    found = FixedPoints(chosen[column], x, slopes, stable, every, np.ones(chosen.size))
-    _settle(found, after, chosen, crossing, np.where(filled[START] == 0, first, filled[START]), falls)
+    found = FixedPoints(chosen[column], x, slopes, stable, sign[0] == 0, np.ones(chosen.size))
+    _settle(found, after, chosen, crossing, sign[START], falls)
     return found
+
+
+def _signs(excess: Array) -> tuple[Array, Chosen]:
+    """Signs along ascending x, and where each was seen last.
+
+    Where rounding hides it, or there is no number, it is that before, or else the next; 0 where none is known at all.
+    """
+    sign = np.where(np.abs(excess) > ROUNDING, np.sign(np.nan_to_num(excess, nan=0.0)), 0.0)
+    last = np.maximum.accumulate(np.where(sign != 0, np.arange(len(sign))[:, None], 0))
+    filled = np.take_along_axis(sign, last, 0)
+    return np.where(filled == 0, np.take_along_axis(sign, np.argmax(sign != 0, 0)[None], 0), filled), last
+
+
+def _changes(log_x: Array, excess: Array) -> Brackets:
+    """Brackets where signs change along log_x, (n, 1) or (n, columns): (column, low, high, crossing)."""
+    sign, last = _signs(excess)
+    node, column = np.nonzero(sign[1:] != sign[:-1])
+    grid = np.broadcast_to(log_x, sign.shape)
+    return column, grid[last[node, column], column], grid[node + 1, column], sign[node, column]
+
+
+def _divided(after: Map, chosen: Chosen, column: Chosen, low: Array, high: Array, crossing: Array) -> Brackets:
+    """Brackets cut into parts, of which more than one may be left: three fixed points between two nodes."""
+    if column.size == 0:
+        return column, low, high, crossing
+    grid = np.linspace(low, high, ZOOM + 1)
+    with np.errstate(all="ignore"):
+        excess = np.log(after(np.exp(grid), chosen[column])) - grid
+    excess[0], excess[-1] = crossing, -crossing
+    part, *rest = _changes(grid, excess)
+    return column[part], rest[0], rest[1], rest[2]
 
 
 def _refuse_holes(excess: Array, chosen: Chosen) -> None:
@@ -100,7 +128,7 @@ def _refuse_holes(excess: Array, chosen: Chosen) -> None:
         raise NoFixedPointError(int(chosen[column[0]]), f"the map is no number at {np.exp(LOG_X[node[0]]):.3g}")
 
 
-def _touching(after: Map, chosen: Chosen, excess: Array) -> list[tuple[Array, ...]]:
+def _touching(after: Map, chosen: Chosen, excess: Array) -> list[Brackets]:
     """Brackets of pairs of fixed points between two nodes: (column, low, high, crossing) of the first, and the second.
 
     A minimum of |log after(x)/x| near 0 is looked at ever more closely, until its sign changes or it stays.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from numerics.newton import Array
 
@@ -12,7 +13,7 @@ PARTS = 16
 ZOOMS = 4
 
 
-def first_reached(reached: Callable[[Array], Array], low: float, high: float) -> tuple[float, float]:
+def first_reached(reached: Callable[[Array], NDArray[np.bool_]], low: float, high: float) -> tuple[float, float]:
     """Neighbouring numbers, of which `reached` is false and true, between a low and a high of the same."""
     while np.nextafter(low, high) < high:
         inner = np.unique(np.linspace(low, high, PARTS + 2)[1:-1])

@@ -1,4 +1,4 @@
-"""The fixed point that layers come to, from the usual start 1: by Newton's method where it is the only one, else by scan."""
+"""The fixed point that layers come to from the usual start 1: by Newton's method if no other attracts, else by scan."""
 
 from __future__ import annotations
 

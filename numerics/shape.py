@@ -78,7 +78,7 @@ def _shapes(theory: Theory) -> tuple[float, ...]:
 
 
 def _slopes(q: Array, after: Array, slope: Array) -> tuple[Array, Array]:
-    """dr'/dr, r = q/(1 + q): by the slope of q', and for q > 1 by differences of 1 - r', good to rounding near r = 1."""
+    """dr'/dr, r = q/(1 + q): by the slope of q', and for q > 1 by differences of 1 - r', exact to rounding at r = 1."""
     with np.errstate(all="ignore"):
         exact = slope * ((1 + q) / (1 + after)) ** 2
         secants = np.diff(1 / (1 + after)) / np.diff(1 / (1 + q))

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numerics.blocks import BLOCK, on_all_cores
+from numerics.domain import check_domain, refuse_nan, relative_gain
 from numerics.emit import compile_theory
-from numerics.newton import LARGEST, SLOPE_ROUNDING, Array, Chosen, Map, descended_fixed_point
+from numerics.newton import LARGEST, SLOPE_ROUNDING, Array, Chosen, Map, descended_fixed_point, nearby_gap
 from numerics.scan import FixedPoints, NoFixedPointError, scanned_fixed_points
 from numerics.settle import put_back, settled
 from numerics.shape import total_crosses_once, variance_crosses_once
@@ -73,13 +74,14 @@ def fixed_point(theory: Theory, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: 
     Raises:
         ValueError: a single layer, a theory without emitted maps, or parameters out of the domain.
     """
-    squared_gain = () if gain is None else (_relative_gain(theory, gain) ** 2,)
+    squared_gain = () if gain is None else (relative_gain(theory, gain) ** 2,)
     given = (np.asarray(each, np.float64) for each in (sigma_m2, sigma_b2, *squared_gain))
     means, biases, *squared = np.broadcast_arrays(*given)
-    _check(theory, means, biases)
+    check_domain(theory, means, biases)
     maps, flat = _maps(theory, means.size), [each.ravel() for each in (means, biases, *squared)]
     parts = on_all_cores(lambda part: _Solver(theory, maps, *(each[part] for each in flat)).solve(), means.size, PART)
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in NAMES}
+    refuse_nan(joined)
     return FixedPoint(**{name: values.reshape(means.shape)[()] for name, values in joined.items()})
 
 
@@ -136,7 +138,7 @@ class _Solver:
         dq = np.where(diverges, self._slope_at_infinity(chi_1), dq) if diverges.any() else dq
         chi_1 = np.where(vanished, dq, chi_1)
         gap, chi, descending = np.zeros(every.size), chi_1.copy(), np.flatnonzero((apart != 0) | (chi_1 > 1))
-        start = _nearby(apart[descending], chi_1[descending], gap_map(np.ones(1), descending))
+        start = nearby_gap(apart[descending], chi_1[descending], gap_map(np.ones(1), descending))
         gap[descending] = descended_fixed_point(gap_map, chi_at, descending, start)
         gap = self.settled("the gap", lambda: put_back(gap, gap_map, chi_at))
         chi[descending] = chi_at(gap[descending], descending)
@@ -177,14 +179,13 @@ class _Solver:
         total, slope = self.maps.total_map, self.maps.total_slope
         means, biases = self.parameters
         once = np.full(means.size, total_crosses_once(self.theory))
-        fixed = self.settled("T", lambda: settled(
-            lambda T, chosen: total(T, *self._at(chosen)), lambda T, chosen: slope(T, *self._at(chosen)), once
-        ))  # fmt: skip
+        after, rate = (lambda T, chosen, each=each: each(T, *self._at(chosen)) for each in (total, slope))
+        fixed = self.settled("T", lambda: settled(after, rate, once))
         alive = VANISHING * (1 - np.minimum(slope(np.array([VANISHING]), means, biases), 1))
         return np.clip(fixed, VANISHING, 1 / VANISHING), (means, np.where(fixed == 0, alive, biases))
 
     def _slope_at_infinity(self, chi_1: Array) -> Array:
-        """The slope of 1/q there: chi_1 where the field is marginalised exactly, both being slopes of the replica map."""
+        """The slope of 1/q there: chi_1 where fields are marginalised exactly, both being slopes of the replica map."""
         if self.relative and self.theory.maps.replica_map is not None:
             return chi_1
         after = self.map("variance_map")(np.array([LARGEST]), np.arange(chi_1.size))
@@ -235,44 +236,6 @@ def _chosen(values: Array, chosen: Chosen) -> Array:
     return values if whole else values[chosen]
 
 
-def _nearby(apart: Array, chi_1: Array, farthest: Array) -> Array:
-    """Roughly the fixed point of the gap, from how far apart equal inputs end, from chi_1 and from the map at gap 1.
-
-    Where equal inputs stay equal it is that of chi_1 x / sqrt(1 + beta x), else the value at gap 1.
-    """
-    with np.errstate(all="ignore"):
-        aligned = (chi_1**2 - 1) / ((chi_1 / farthest) ** 2 - 1)
-    return np.clip(np.where(apart == 0, aligned, farthest), 0.0, 1.0)
-
-
-def _relative_gain(theory: Theory, gain: ArrayLike | None) -> Array:
-    """Gains as multiples of the surrogate's own."""
-    form = theory.surrogate.form
-    if gain is None:
-        return np.ones(())
-    if form.name != "paper":
-        raise ValueError(f"{theory.surrogate.name}: form {form.name} has no gain; use form paper")
-    sizes = np.asarray(gain, np.float64)
-    if not np.all((sizes >= 1 / LARGEST_GAIN) & (sizes <= LARGEST_GAIN)):
-        raise ValueError(f"gains must lie between {1 / LARGEST_GAIN:g} and {LARGEST_GAIN:g}")
-    return sizes / float(form.gain)
-
-
 def _fraction(q: Array) -> Array:
     with np.errstate(divide="ignore", over="ignore"):
         return 1 / (1 + 1 / q)
-
-
-def _check(theory: Theory, sigma_m2: Array, sigma_b2: Array) -> None:
-    surrogate = theory.surrogate
-    if theory.criticality is None:
-        raise ValueError(f"{surrogate.name} is a single layer on real inputs: it has no fixed point")
-    if theory.gap is None:
-        raise ValueError(f"{surrogate.name}: its overlap is no product of one function of each field; no gap map")
-    limit = surrogate.weights.mean_limit
-    top = np.inf if limit is None else float(limit) ** 2
-    if not np.all((sigma_m2 >= 0) & (sigma_m2 <= top) & np.isfinite(sigma_m2)):
-        domain = "finite and >= 0" if limit is None else f"in [0, {top:g}]"
-        raise ValueError(f"sigma_m2 must be {domain} for {surrogate.weights.name} weights")
-    if not np.all((sigma_b2 >= 0) & np.isfinite(sigma_b2)):
-        raise ValueError("sigma_b2 must be finite and >= 0")

@@ -58,7 +58,7 @@ def _value(theory: Theory, closed: sp.Expr, numbers: dict[sp.Symbol, sp.Expr], f
     if term.has(sp.nan, sp.zoo, sp.oo):
         return float(np.nan)
     if any(node.integrand.has(GaussianExpectation) for node in term.atoms(GaussianExpectation)):
-        return float(nested_value(term, {mu_4: np.float64(fourth_moment)}))
+        return float(nested_value(term, {mu_4: np.array(fourth_moment)}))
     function = EmittedFunction("term", (mu_4,), term, "a term of order 1/N")
     try:
         return float(compile_functions(theory, [function], NUMPY).term(fourth_moment))

@@ -58,7 +58,7 @@ def pasted(options: str, sigma_m2: float, sigma_b2: float, capsys: pytest.Captur
     return json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("line", ["deterministic", "deterministic --phi tanh", "soudry", "deterministic --weights ternary:0.9",
+@pytest.mark.parametrize("line", ["deterministic", "deterministic --phi tanh", "soudry", "--weights ternary:0.9",
                                   "deterministic --noise gaussian:0.3", "--gain 0.7 --phi erf"])  # fmt: skip
 def test_what_is_advised_can_be_pasted(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Own surrogates first, then those of `instead`: the same chi_1, and 1 to the rounding of its maps if critical."""
@@ -86,7 +86,10 @@ def test_scale_free_neurons_are_critical_to_the_last_digit(slope: str, expected:
         assert (advice.sigma_m2, advice.trainable, advice.fault) == (expected, True, None)
 
 
-@pytest.mark.parametrize("parts", [("random-binary", {}), ("continuous", {"neurons": "sign"}), ("lrt", {"neurons": "sign"})],
+SIGNS = {"neurons": "sign"}
+
+
+@pytest.mark.parametrize("parts", [("random-binary", {}), ("continuous", SIGNS), ("lrt", SIGNS)],
                          ids=lambda parts: parts[0])  # fmt: skip
 def test_neurons_without_gradient_do_not_train(parts: tuple[str, dict[str, str]]) -> None:
     name, options = parts

@@ -55,6 +55,23 @@ def test_every_row_answers(name: str, capsys: pytest.CaptureFixture[str]) -> Non
         assert found["spectrum"]["relative_variance"] >= 10
 
 
+def test_relu_at_criticality(capsys: pytest.CaptureFixture[str]) -> None:
+    for biases in ("0", "0.001"):
+        spectrum = document(f"continuous --neurons relu --sigma-m2 2 --sigma-b2 {biases} --depth 10", capsys)[
+            "spectrum"
+        ]
+        assert spectrum["mean"] == pytest.approx(1, rel=1e-12)
+        assert spectrum["relative_variance"] == pytest.approx(20, rel=1e-12)
+        assert spectrum["zeros"] == pytest.approx(0.5, rel=1e-12)
+
+
+def test_a_noise_given_as_a_formula(capsys: pytest.CaptureFixture[str]) -> None:
+    point = ["--sigma-m2", "0.5", "--sigma-b2", "0.1", "--json"]
+    assert main(["jacobian", "--noise", "cdf:(1 + h/sqrt(1 + h**2))/2", *point]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["spectrum"]["mean"] == pytest.approx(found["gradients"]["factor"] ** 10, rel=1e-9)
+
+
 def test_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["jacobian", "shayer", "--sigma-m2", "1", "--sigma-b2", "0.1"]) == 0
     out = capsys.readouterr().out
@@ -72,7 +89,9 @@ BAD = {
     "deterministic --sigma-m2 0.5": "--sigma-b2",
     "deterministic --sigma-m2 0.5 --sigma-b2 0.1 --width 0": "--width",
     "deterministic --sigma-m2 0.5 --sigma-b2 0.1 --depth 0": "--depth",
-    "continuous --neurons relu --sigma-m2 3 --sigma-b2 0.1": "q = inf",
+    "continuous --neurons relu --sigma-m2 3 --sigma-b2 0.1": "q = inf: the field does not settle",
+    "deterministic --sigma-m2 0.5 --sigma-b2 0.1 --depth 100000": "choose at most 568 layers",
+    "deterministic --sigma-m2 0.5 --sigma-b2 0.1 --depth 1000000": "--depth",
 }
 
 

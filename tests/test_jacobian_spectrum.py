@@ -181,11 +181,47 @@ def test_slopes_of_kinked_and_constant_neurons() -> None:
     assert 0 < np.min(tail.squares[tail.squares > 0]) < 1e-90
 
 
+def test_laws_of_slopes_at_the_ends_are_limits() -> None:
+    """Scale-free neurons have one law at any field, kinks split fields next to 0 in two, sharp fields have no noise."""
+    relu, half = derive(compose("continuous", neurons="relu")), pytest.approx([0.5, 0.5], rel=1e-14)
+    for q in (0.0, 1e-300, 1.0, 1e300, np.inf):
+        law = slope_law(relu, q, q)
+        assert list(law.squares) == [0, 1]
+        assert law.weights == half
+    matched = derive(compose("moment-matching"))
+    assert slope_law(matched, np.inf, 0.2).moment(1) == pytest.approx(0.5, rel=1e-12)
+    assert slope_law(matched, 3.7, 0.0).moment(1) == pytest.approx(slope_law(matched, 3.7, 1e-3).moment(1), rel=1e-12)
+    erf = slope_law(derive(compose("moment-matching", neurons="erf")), np.inf, 0.4)
+    for order in (1, 2):  # (4/pi)^n E exp(-2 n u^2), u ~ N(0, T)
+        assert erf.moment(order) == pytest.approx((4 / math.pi) ** order / math.sqrt(1 + 4 * order * 0.4), rel=1e-12)
+    kinked = slope_law(derive(compose("deterministic", phi="sign(h)*(1-exp(-abs(h)))")), 0.0, 1.0)
+    assert (kinked.squares, kinked.weights) == (1, 1)
+
+
+@pytest.mark.parametrize("point", [(2.0, 0.0), (2.0, 1e-3), (1.0, 0.0)])
+def test_relu_where_no_or_every_variance_is_fixed(point: tuple[float, float]) -> None:
+    """z of L layers: mean (sigma_m2/2)^L, variance L (1 + 1) times its square; half of the neurons pass nothing."""
+    law, chi_1 = law_at(derive(compose("continuous", neurons="relu")), *point)
+    assert point[0] * law.moment(1) == pytest.approx(chi_1, rel=1e-14) == point[0] / 2
+    found = spectrum(law, point[0], 10)
+    assert found.zeros == pytest.approx(0.5, rel=1e-14)
+    assert found.moment(1) == pytest.approx((point[0] / 2) ** 10, rel=1e-9)
+    assert found.moment(2) / found.moment(1) ** 2 - 1 == pytest.approx(20, rel=1e-7)
+    rng, width = np.random.default_rng(4), 400
+    product = np.eye(width)
+    for _ in range(10):  # by singular values: slopes are 0 or 1 with equal chance whatever the scale
+        weights = rng.standard_normal((width, width)) * math.sqrt(point[0] / width)
+        product = (weights * (rng.random(width) < 0.5)) @ product
+    squares = np.linalg.svd(product, compute_uv=False) ** 2
+    assert np.mean(squares) / (point[0] / 2) ** 10 == pytest.approx(1, abs=4 * math.sqrt(21 / width))
+    assert np.mean(squares < 1e-20 * squares[0]) == pytest.approx(
+        0.55, abs=0.06
+    )  # the least rank of ten
+
+
 def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="random-binary: it has no Jacobian"):
         compile_slopes(derive(compose("random-binary")))
-    with pytest.raises(ValueError, match="q = inf"):
-        slope_law(derive(compose("continuous", neurons="relu")), np.inf, np.inf)
     for law, means, layers in ((LINEAR, 1.0, 0), (LINEAR, 0.0, 2), (SlopeLaw(np.zeros(1), np.ones(1)), 1.0, 2)):
         with pytest.raises(ValueError, match="must be positive"):
             spectrum(law, means, layers)

@@ -100,8 +100,8 @@ def infinite_slope(law: NetworkLaw) -> Verdict:
     """Neurons that jump: chi_1 is infinite at r = 1."""
     step = check("r = 1", "phi jumps, so E phi'^2 and the slope at r = 1 are infinite", "one-sided limits, by balls",
                  lambda: jumps(law.branches))  # fmt: skip
-    return Verdict("none", f"no critical initialisation for any {law.domain}, sigma_b2 >= 0: the slope is below 1 at a fixed "
-                   "point r < 1, and infinite at r = 1", "convexity of the replica map", (step,))  # fmt: skip
+    return Verdict("none", f"no critical initialisation for any {law.domain}, sigma_b2 >= 0: the slope is below 1 at a "
+                   "fixed point r < 1, and infinite at r = 1", "convexity of the replica map", (step,))  # fmt: skip
 
 
 def linear_neurons(theory: Theory, law: NetworkLaw) -> Verdict:
