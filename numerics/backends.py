@@ -154,6 +154,13 @@ class ArrayPrinter(StrPrinter):
     def _print_Infinity(self, expr: sp.Expr) -> str:
         return f"{self.backend.module}.inf"
 
+    def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
+        constant, rest = expr.as_coeff_Add()
+        sign = -1 if constant == 1 else 1
+        if constant in (1, -1) and isinstance(sign * rest, sp.exp):  # 1 - exp(x) keeps its digits near x = 0
+            return f"{'-' * (sign < 0)}{self.backend.module}.expm1({self._print((sign * rest).args[0])})"
+        return super()._print_Add(expr, order)
+
     def _print_NaN(self, expr: sp.Expr) -> str:
         return "no_limit()"
 

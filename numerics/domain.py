@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numerics.newton import Array
-from theory.compose import LARGEST
+from theory.options import LARGEST
 from theory.derive import Theory
 
 

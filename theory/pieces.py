@@ -44,11 +44,11 @@ class Pieces:
 
     @property
     def expression(self) -> sp.Expr:
-        """One expression: the first part, and at each break the rise of the next by a step."""
-        total = self.parts[0]
-        for at, (before, after) in zip(self.breaks, pairwise(self.parts), strict=True):
-            total += (after - before) * (1 + sp.sign(u - at)) / 2
-        return total
+        """One expression: each part by the steps that are 1 on its interval and 0 elsewhere."""
+        steps = [sp.S.One, *((1 + sp.sign(u - at)) / 2 for at in self.breaks), sp.S.Zero]
+        inside = [before - after for before, after in pairwise(steps)]
+        return sp.Add(*(sp.expand(part * within) if part.is_number else part * within
+                        for part, within in zip(self.parts, inside, strict=True)))  # fmt: skip
 
     def beside(self, point: sp.Expr, side: int) -> sp.Expr:
         """The part that holds just above (side 1) or just below (side -1) a point, which may be infinite."""
@@ -68,7 +68,8 @@ def pieces(function: sp.Expr) -> Pieces:
     >>> pieces(sp.Max(-1, sp.Min(1, 2 * u))).slope.parts
     (0, 2, 0)
     """
-    return Pieces(*branches(function, u))
+    breaks, parts = branches(function, u)
+    return Pieces(breaks, tuple(sp.expand(part) if part.is_polynomial(u) else part for part in parts))
 
 
 def slope_between_breaks(function: sp.Expr) -> sp.Expr:
@@ -82,7 +83,7 @@ def cut_at_breaks(function: sp.Expr) -> sp.Expr:
     """A function of h as smooth parts that steps switch on, unless it is made of kinks that rules know as they are.
 
     >>> cut_at_breaks(sp.Max(0, sp.Min(1, h)))
-    (1 - h)*(sign(h - 1) + 1)/2 + h*(sign(h) + 1)/2
+    h*(sign(h)/2 - sign(h - 1)/2) + sign(h - 1)/2 + 1/2
     """
     function = without_overflow(function)
     if not _needs_cutting(function):
@@ -118,7 +119,7 @@ def cut_square(function: sp.Expr) -> sp.Expr:
     if not function.has(sp.sign):
         return function**2
     found = pieces(function.subs(h, u))
-    return Pieces(found.breaks, tuple(sp.expand(part**2) for part in found.parts)).expression.subs(u, h)
+    return Pieces(found.breaks, tuple(part**2 for part in found.parts)).expression.subs(u, h)
 
 
 def _needs_cutting(function: sp.Expr) -> bool:

@@ -222,12 +222,6 @@ def tanh_overlap_growth(variance: Real, correlation: Real) -> np.ndarray:
     return over_pairs(term, 1, variance, correlation)
 
 
-def decay(weight: float, rate: np.ndarray) -> np.ndarray:
-    """weight rate, 0 where the weight is 0 even if the rate is infinite; at most 1e300."""
-    with np.errstate(over="ignore"):
-        return np.minimum(weight * rate, 1e300) if weight else np.zeros_like(rate)
-
-
 def mean(h: ArrayLike) -> NDArray[np.float64]:
     """Mean of a neuron, E x.
 

@@ -351,11 +351,6 @@ def tanh_overlap_growth(variance: Real, correlation: Real) -> Tensor:
     return over_pairs(term, 1, variance, correlations(correlation))
 
 
-def decay(weight: float, rate: Tensor) -> Tensor:
-    """weight rate, 0 where the weight is 0 even if the rate is infinite; at most 1e300."""
-    return torch.clamp(weight * rate, max=1e300) if weight else torch.zeros_like(rate)
-
-
 def mean(h: Tensor | float) -> Tensor:
     """Mean of a neuron, E x.
 

@@ -217,12 +217,6 @@ def tanh_slope_overlap(variance: Real, apart: Real) -> np.ndarray:
     return over_pairs(term, 1, variance, apart)
 
 
-def decay(weight: float, rate: np.ndarray) -> np.ndarray:
-    """weight rate, 0 where the weight is 0 even if the rate is infinite; at most 1e300."""
-    with np.errstate(over="ignore"):
-        return np.minimum(weight * rate, 1e300) if weight else np.zeros_like(rate)
-
-
 def mean(h: ArrayLike) -> NDArray[np.float64]:
     """Mean of a neuron, E x.
 
