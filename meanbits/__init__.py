@@ -136,8 +136,11 @@ def compile(theory: Theory, backend: str = "numpy") -> SimpleNamespace:
         ValueError: an unknown backend, or one that lacks a function of the theory.
     """
     from numerics.emit import compile_theory
+    from numerics.refusal import without_nan
+    from theory.surrogates import CATALOGUE
 
-    return compile_theory(theory, _backend(backend))
+    maps = compile_theory(theory, _backend(backend))
+    return maps if theory.surrogate in CATALOGUE or backend != "numpy" else without_nan(maps, theory.surrogate.name)
 
 
 def fixed_point(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from types import ModuleType
 
 import sympy as sp
 
+from theory import symbols
 from theory.correlation import Maps, correlation_maps
 from theory.criticality import Criticality, critical_conditions
 from theory.gap import GapMaps, gap_maps
@@ -17,6 +19,9 @@ from theory.meanfield import MeanField, mean_field
 from theory.moments import FieldMoments, field_moments
 from theory.surrogates import Surrogate
 from theory.trace import Step
+
+
+SHOWN = 160  # characters of an expression in a repr
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +36,23 @@ class Theory:
     jacobian: Jacobian | None
     criticality: Criticality | None
     trace: tuple[Step, ...]
+
+    def __repr__(self) -> str:
+        surrogate = self.surrogate
+        parts = f"weights {surrogate.weights.name}, neurons {surrogate.neurons.name}, {surrogate.treatment.name}"
+        maps = {"T'": self.total_map, "q'": self.variance_map, "c'": self.correlation_map, "chi": self.chi}
+        lines = [f"{name} = {_short(str(expression))}" for name, expression in maps.items()]
+        return "\n    ".join([f"Theory of {surrogate.name} ({parts}), {len(self.trace)} steps", *lines])
+
+    def _repr_latex_(self) -> str:
+        maps = {"T'": self.total_map, "q'": self.variance_map, "c'": self.correlation_map, r"\chi": self.chi}
+        lines = r" \\ ".join(f"{name} &= {sp.latex(expression)}" for name, expression in maps.items())
+        return rf"$$\begin{{aligned}} {lines} \end{{aligned}}$$"
+
+    @property
+    def symbols(self) -> ModuleType:
+        """The symbols that the expressions are written in: `sympy.diff(theory.chi, theory.symbols.c)`."""
+        return symbols
 
     @property
     def variance_map(self) -> sp.Expr:
@@ -66,6 +88,10 @@ class Theory:
     def critical_curve(self) -> tuple[sp.Expr, sp.Expr] | None:
         """(sigma_m2, sigma_b2) along q, or None where no curve exists."""
         return None if self.criticality is None else self.criticality.curve
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 @lru_cache(maxsize=256)

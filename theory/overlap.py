@@ -14,6 +14,7 @@ from theory.gaussian_closing import flatten_all
 from theory.limits import (
     UNKNOWN,
     Ratios,
+    Spike,
     closed_limit,
     detached,
     infinite_variance,
@@ -97,8 +98,26 @@ def _spread(maps: Maps, function: sp.Expr, variance: sp.Expr) -> sp.Expr:
 
 def overlap_ratios(found: Overlap) -> Ratios:
     """C at c = 1, and relative to it the gap and the slope of C, each with its limits in q."""
-    values = [astuple(each) for each in (_ratios(found), _at_limit(found, sp.S.Zero), _at_limit(found, sp.oo))]
+    inside, zero, infinity = _ratios(found), _at_limit(found, sp.S.Zero), _at_limit(found, sp.oo)
+    if zero.slope == Spike(gap):  # the overlap underflows long before q is 0
+        inside = replace(inside, gap=_quotient(inside.gap, inside.alike, zero.gap),
+                         slope=_quotient(inside.slope, inside.alike, zero.slope))  # fmt: skip
+    values = [astuple(each) for each in (inside, zero, infinity)]
     return Ratios(*(joined(*each) for each in zip(*values, strict=True)))
+
+
+class Quotient(sp.Function):
+    """The first argument over the second, or where that is 0 the third."""
+
+    nargs = 3
+
+    def _eval_evalf(self, prec: int) -> sp.Expr:
+        part, whole, limit = self.args
+        return (limit if whole == 0 else part / whole).evalf(prec_to_dps(prec))
+
+
+def _quotient(ratio: sp.Expr, whole: sp.Expr, limit: sp.Expr) -> sp.Expr:
+    return Quotient(ratio * whole, whole, limit)
 
 
 def joined(inside: sp.Expr, zero: sp.Expr, infinity: sp.Expr) -> sp.Expr:

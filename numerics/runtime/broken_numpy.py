@@ -12,6 +12,7 @@ from numerics.runtime.broken_pairs_numpy import (
     panel_slope_values,
     values_beside,
 )
+from numerics.runtime.far_numpy import far_power, far_scale, nearer, pair_factor
 from numerics.runtime.gaussian_numpy import Elementwise
 from numerics.runtime.quadrature_numpy import Real, correlations, flat_points
 from numerics.runtime.smoothing_numpy import Mesh, live_panels, mesh_knots, near_rule
@@ -30,7 +31,11 @@ def broken_mean(f: Elementwise, mean: Real, variance: Real, edges: Mesh) -> np.n
     shape, (m, v) = flat_points(mean, variance)
     require_no_negative("broken_mean", v)
     value, live = np.full(v.shape, np.nan), np.flatnonzero(np.isfinite(m + v))
-    value[live] = panel_mean_values(f, edges, m[live], np.zeros(live.size), np.sqrt(v[live]))
+    scale = far_scale(edges, v[live])
+    sigma = np.sqrt(v[live]) / scale
+    value[live] = panel_mean_values(f, edges, m[live] / scale, np.zeros(live.size), sigma)
+    if np.any(scale > 1):
+        value[live] *= scale ** far_power(f, edges)
     return value.reshape(shape)[()]
 
 
@@ -45,8 +50,10 @@ def broken_pair(f: Elementwise, g: Elementwise, variance: Real, correlation: Rea
     value, rho, breaks = np.full(v.shape, np.nan), correlations(rho), mesh_knots(edges, False)[1]
     for sign, side in ((1.0, rho >= 0), (-1.0, rho < 0)):
         i = np.flatnonzero(side & (v > 0) & np.isfinite(v))
-        shared = np.abs(rho[i])
-        value[i] = panel_pair_values(f, g, edges, v[i], 1 - shared, shared, sign)
+        shared, scale = np.abs(rho[i]), far_scale(edges, v[i])
+        value[i] = panel_pair_values(f, g, edges, v[i] / scale**2, 1 - shared, shared, sign)
+        if np.any(scale > 1):
+            value[i] *= pair_factor((far_power(f, edges), far_power(g, edges)), scale, shared == 1)
     limit = np.flatnonzero((v == 0) & np.isfinite(rho))
     (f_before, f_after), (g_before, g_after) = (values_beside(each, breaks, np.zeros(limit.size)) for each in (f, g))
     value[limit] = (f_before + f_after) * (g_before + g_after) / 4
@@ -70,7 +77,9 @@ def broken_slope(slope: Elementwise, jumps: Jumps, variance: Real, distance: Rea
     for sign, side in ((1.0, apart <= 1), (-1.0, apart > 1)):
         near = apart if sign > 0 else np.maximum(2 - apart, 0.0)
         i = np.flatnonzero(side & (v > 0) & np.isfinite(v))
-        value[i] = panel_slope_values(slope, jumps, edges, v[i], near[i], sign)
+        scale = far_scale(edges, v[i])
+        growth, factor = nearer(far_power(slope, edges), scale, near[i])
+        value[i] = factor * panel_slope_values(slope, jumps, edges, v[i] / scale**2, near[i] * growth, sign)
         limit, height = np.flatnonzero(side & (v == 0)), jump_height_at_zero(jumps)
         with np.errstate(divide="ignore"):
             ends = height**2 / (2 * np.pi * np.sqrt(near[limit] * (2 - near[limit]))) if height else 0.0
@@ -88,6 +97,11 @@ def broken_difference(
     """
     shape, (v, low, width) = flat_points(variance, rest, drop)
     require_no_negative("broken_difference", v)
+    scale = far_scale(edges, np.where(np.isfinite(v), v, 1.0))
+    if np.any(scale > 1):
+        growth, factor = nearer(far_power(slope, edges), scale, low + width)
+        within = broken_difference(slope, jumps, v / scale**2, low * growth, width * growth, edges)
+        return (within * factor / growth).reshape(shape)[()]
     if np.any((low < 0) | (low > 1) | (width < 0) | (low + width > 2 + 1e-15)):
         raise ValueError("broken_difference: give rest in [0, 1] and drop in [0, 2 - rest]")
     end = np.maximum((2 - low) - width, 0.0)  # 1 + the lower correlation

@@ -94,6 +94,11 @@ def spike(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(x == 0, np.inf, 0.0)[()]
 
 
+def quotient(part: ArrayLike, whole: ArrayLike, limit: ArrayLike) -> NDArray[np.float64]:
+    """part / whole, limit where whole is 0."""
+    return np.where(np.equal(whole, 0), limit, np.divide(part, whole))[()]
+
+
 def portion(part: ArrayLike, rest: ArrayLike) -> NDArray[np.float64]:
     """part / (part + rest) for part, rest >= 0: 1 where rest is 0, even if part is, or where part is infinite."""
     share, alone = 1 / (1 + np.divide(rest, part)), rest == 0

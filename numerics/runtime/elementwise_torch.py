@@ -118,6 +118,12 @@ def at_extremes(
     return value
 
 
+def quotient(part: Tensor, whole: Tensor, limit: Tensor | float) -> Tensor:
+    """part / whole, limit where whole is 0."""
+    nothing = whole == 0
+    return torch.where(nothing, limit, part / torch.where(nothing, 1.0, whole))
+
+
 def portion(part: Tensor | float, rest: Tensor) -> Tensor:
     """part / (part + rest) for part, rest >= 0: 1 where rest is 0, even if part is, or where part is infinite."""
     part = torch.as_tensor(part, dtype=rest.dtype, device=rest.device)
