@@ -28,7 +28,6 @@ from numerics.emit import compile_theory
 from theory.derive import derive
 from theory.mean_law import mean_law
 from theory.surrogates import EXACT, NETWORK, NONE, Surrogate
-from theory.symbols import mean_weight
 
 Array = NDArray[np.float64]
 RUNS = 2
@@ -218,7 +217,7 @@ def random_network(
     variance = sigma_m2 if weights.mean_square is None else float(weights.mean_square)
     offset, slope = weights.square_given_mean(variance)
     if weights.needs_equal_means and means != TWO_POINT:
-        raise ValueError(f"--means {means}: {weights.name} weights are derived for means +-sigma_m; use --means {TWO_POINT}")
+        raise ValueError(f"--means {means}: {weights.name} weights are derived for means +-sigma_m; use {TWO_POINT}")
     limit = None if weights.mean_limit is None else float(weights.mean_limit)
     if weights.largest_sigma_m2 is not None and variance > float(weights.largest_sigma_m2):
         raise ValueError(f"sigma_m2 = {sigma_m2}: {weights.name} weights need at most {weights.largest_sigma_m2}")

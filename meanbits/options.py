@@ -19,9 +19,9 @@ Function = Callable[..., Any]
 PARTS = (
     ("--weights", "LAW", "binary, ternary:RHO (RHO = P(S != 0), one for all), ternary-free:RHO (one per weight, RHO on "
                          "average), levels:V1,V2,.. (symmetric), gaussian:V, signs or fixed."),
-    ("--neurons", "KIND", "sign, stochastic, tanh, erf, relu, leaky:A, hardtanh, hardsigmoid, gelu, silu, softplus, sin, "
-                          "linear, step[:THETA] (0 or 1), deadzone:DELTA (-1, 0, 1), quantiser:K[:STEP] (K levels from -1 "
-                          "to 1) or expr:EXPR, for example 'expr:max(0, min(1, h))'."),
+    ("--neurons", "KIND", "sign, stochastic, tanh, erf, relu, leaky:A, hardtanh, hardsigmoid, gelu, silu, softplus, "
+                          "sin, linear, step[:THETA] (0 or 1), deadzone:DELTA (-1, 0, 1), quantiser:K[:STEP] (K levels "
+                          "from -1 to 1) or expr:EXPR, for example 'expr:max(0, min(1, h))'."),
     ("--noise", "LAW", "gaussian:A, logistic:A, uniform:A, laplace:A, cauchy:A, twopoint:A (scale A, default 1), "
                        "student:NU or cdf:EXPR, EXPR a CDF in h: skew, kinks and jumps allowed."),
     ("--treatment", "NAME", "marginalise, sample, network or none."),

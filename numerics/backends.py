@@ -161,6 +161,8 @@ class ArrayPrinter(StrPrinter):
         sign = -1 if constant == 1 else 1
         if constant in (1, -1) and isinstance(sign * rest, sp.exp):  # 1 - exp(x) keeps its digits near x = 0
             return f"{'-' * (sign < 0)}{self.backend.module}.expm1({self._print((sign * rest).args[0])})"
+        if constant == 1 and _is_tanh_squared(-rest):
+            return f"sech_squared({self._print((-rest).base.args[0])})"
         return super()._print_Add(expr, order)
 
     def _print_NaN(self, expr: sp.Expr) -> str:
@@ -202,6 +204,10 @@ class ArrayPrinter(StrPrinter):
         inner = PRECEDENCE["Mul"] if weak else precedence(item)
         text = self._print(item)
         return f"({text})" if inner < level or (not strict and inner <= level) else text
+
+
+def _is_tanh_squared(part: sp.Expr) -> bool:
+    return bool(part.is_Pow and part.exp == 2 and isinstance(part.base, sp.tanh))
 
 
 def _print_fraction(printer: ArrayPrinter, expr: sp.Mul) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import sympy as sp
 from scipy import special
 
-from numerics.expectations import expectation, pair_expectation
+from numerics.expectations import Estimate, expectation, pair_expectation
 from theory.correlation import is_relative
 from theory.derive import Theory
 from theory.errors import SurrogateError
@@ -25,10 +25,12 @@ from theory.symbols import Sigma, h, hbar, mean_weight, u
 
 VALUES, SLOPES = 1e-9, 1e-6  # relative: what the reference is sure of, and what differences of it are
 SURE = 1e-11  # relative, of the reference
+ROOM = 9.0  # q at which overlaps up to 0.9 are those of two quenched fields
 STEP = 2.0**-8  # of differences, fourth order
 STATES = ((0.37, 0.6, 0.8), (2.6, -0.45, 3.1))  # q, c and, where it is free, T
 MEANS, BIASES = 0.41, 0.07  # sigma_m2 as a part of what the weights allow, sigma_b2
-SOURCES = {"Softplus": lambda x: np.logaddexp(0.0, x), "HardTanh": lambda x: np.clip(x, -1, 1), "Box": lambda x: np.where(np.abs(x) < 1, 1.0, 0.0),
+SOURCES = {"Softplus": lambda x: np.logaddexp(0.0, x), "HardTanh": lambda x: np.clip(x, -1, 1),
+           "Box": lambda x: np.where(np.abs(x) < 1, 1.0, 0.0),
            "erf": special.erf, "erfc": special.erfc, "Heaviside": lambda x, *_: np.where(x > 0, 1.0, 0.0)}  # fmt: skip
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -55,7 +57,7 @@ def check_against_definitions(theory: Theory, maps: SimpleNamespace) -> None:
         if not abs(got - expected) <= tolerance * max(abs(expected), 1e-3):
             point = ", ".join(f"{each:.6g}" for each in arguments)
             raise UnbelievedError(f"{theory.surrogate.name}: {name}({point}) is {got:.12g}, and {expected:.12g} by its "
-                                  "definition, so none of its maps is given; please report this declaration")  # fmt: skip
+                                  "definition, so none of its maps is given; please report this")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,21 @@ class Definition:
 
     def total(self, T: float) -> float:
         """T'."""
-        square = _sure(expectation(self.second, T, knots=self.knots, rtol=SURE))
-        return self.rho * square + self.sigma_b2
+        return self.annealed(T) + self.sigma_b2
+
+    def annealed(self, T: float) -> float:
+        """rho E x^2."""
+        return self.rho * _sure(expectation(self.second, T, knots=self.knots, rtol=SURE))
 
     def overlap(self, T: float, correlation: float) -> float:
         """E m(u) m(v)."""
         return _sure(pair_expectation(self.mean, self.mean, T, correlation, knots=self.knots, rtol=SURE))
+
+    def covariance(self, T: float, overlap: float) -> float:
+        """Q_ab' where Q_ab = overlap T; for a form at the q that leaves room for that."""
+        if self.own is None:
+            return self.sigma_m2 * self.overlap(T, overlap) + self.sigma_b2
+        return self.fields(ROOM, overlap * (1 + ROOM) / ROOM, T)[2]
 
     def fields(self, q: float, c: float, T: float) -> tuple[float, float, float]:
         """Q', D' and Q_ab'."""
@@ -107,14 +118,14 @@ class Definition:
             share = q / (1 + q) if self.relative else 1.0
             square, product = (self.overlap(T, each * share) for each in (1.0, c))
         quenched, covariance = (self.sigma_m2 * each + self.sigma_b2 for each in (square, product))
-        return quenched, self.total(T) - quenched, covariance
+        return quenched, self.annealed(T) - self.sigma_m2 * square, covariance
 
     def variance_map(self, q: float, T: float) -> float:
         """q'."""
         if not self.relative:
             return self.total(q)
         quenched, annealed, _ = self.fields(q, 1.0, T)
-        return quenched / annealed
+        return quenched / annealed if annealed > 0 else np.inf
 
     def correlation_map(self, c: float, q: float, T: float) -> float:
         """c'."""
@@ -139,7 +150,7 @@ def _expected(theory: Theory, layer: Definition) -> Iterator[tuple[str, tuple[fl
         yield "chi", (c, q, *rest, *extra), slope, SLOPES
         yield "chi_at_gap", (1 - c, q, *rest, *extra), slope, SLOPES
         if theory.maps.replica_map is not None:
-            value = (layer.sigma_m2 * layer.overlap(free, c) + layer.sigma_b2) / layer.total(free)
+            value = layer.covariance(free, c) / layer.total(free)
             yield "replica_map", (c, free, *rest), value, VALUES
 
 
@@ -172,5 +183,5 @@ def _knots(*expressions: sp.Expr) -> tuple[float, ...]:
     return tuple(sorted({0.0, *breaks}))
 
 
-def _sure(estimate: object) -> float:
-    return float(estimate.value)  # type: ignore[attr-defined]
+def _sure(estimate: Estimate) -> float:
+    return float(estimate.value)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from numerics.newton import Array
-from theory.options import LARGEST
 from theory.derive import Theory
+from theory.options import LARGEST
 
 
 def relative_gain(theory: Theory, gain: ArrayLike | None) -> Array:

@@ -15,7 +15,7 @@ Function = Callable[[np.ndarray], np.ndarray]
 PANELS = 256  # a side of 0
 FARTHEST, NEAREST = 2.0**100, 2.0**-120
 NARROWEST = 2.0**-30  # of a panel off the breaks, relative to its place
-NOISY = 2.0**-4  # nearer to 0 a function is as good as its rounding at a distance of order 1
+NOISY = 2.0**-26  # nearer to 0 a function is as good as its rounding at a distance of order 1
 POINTS = 40
 ANGLES = np.pi * (np.arange(POINTS) + 0.5) / POINTS
 NODES = -np.cos(ANGLES)
@@ -54,7 +54,8 @@ class _Side:
     def __init__(self, functions: tuple[Function, ...], breaks: list[float], sign: float) -> None:
         self.functions, self.breaks, self.sign = functions, breaks, sign
         self.sizes = np.zeros(len(functions))
-        self.noise = np.finfo(np.float64).eps * np.abs(self._values(2.0**-10, 1.0)[1]).max(1)
+        self.near = np.nan_to_num(np.abs(self._values(2.0**-10, 1.0)[1]).max(1))
+        self.noise = np.finfo(np.float64).eps * self.near
 
     def edges(self) -> list[float]:
         found = [0.0]
@@ -116,8 +117,8 @@ class _Side:
         rises, runs = np.abs(np.diff(values)), np.diff(u)
         steepest = np.divide(rises, runs, out=np.zeros_like(rises), where=runs > 0).max(1)
         allowed = ROUNDING + np.minimum(8 * np.finfo(np.float64).eps * b * steepest / sizes, self._coarsest(a, b))
-        if b < NOISY:  # 1 - exp(-u), say, has its digits beside 1
-            allowed = allowed + np.nan_to_num(self.noise) / sizes
+        if b < NOISY and np.all(largest <= 4 * self.near):  # 1 - exp(-u), say, has its digits beside 1
+            allowed = allowed + self.noise / sizes
         scaled = values / sizes[:, None]
         for power, degree in enumerate(DEGREES, 1):
             tails = np.abs(scaled**power @ TO_CHEBYSHEV.T)[:, degree:].max(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from numerics.backends import ArrayPrinter, Backend
 from theory.pieces import Pieces
 from theory.symbols import u
@@ -14,13 +16,14 @@ def piecewise_lines(cut: Pieces, name: str, backend: Backend) -> list[str]:
     if not cut.breaks:
         return [*lines, f"    return {_branch(cut, 0, 'u', backend)}"]
     edges = [repr(float(each)) for each in cut.breaks]
-    ends = [(None, edges[0]), *zip(edges, edges[1:], strict=False), (edges[-1], None)]
+    ends = [(None, edges[0]), *pairwise(edges), (edges[-1], None)]
     choice = _branch(cut, len(edges), _clipped(*ends[-1], backend), backend)
     for index in reversed(range(len(edges))):
         branch = _branch(cut, index, _clipped(*ends[index], backend), backend)
         choice = f"{backend.module}.where(u < {edges[index]}, {branch}, {choice})"
     if backend.name == "numpy":
-        return [*lines, '    with np.errstate(all="ignore"):  # at the very ends of the branches', f"        return {choice}"]
+        guard = '    with np.errstate(all="ignore"):  # at the very ends of the branches'
+        return [*lines, guard, f"        return {choice}"]
     return [*lines, f"    return {choice}"]
 
 

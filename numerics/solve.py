@@ -20,7 +20,6 @@ from numerics.shape import total_crosses_once, variance_crosses_once
 from numerics.tables import TOLERANCE, is_costly, tabulated
 from theory.correlation import is_relative
 from theory.derive import Theory
-from theory.options import LARGEST as LARGEST_GAIN
 
 STEP = 1e-6  # relative, of numerical derivatives
 VANISHING = 2.0**-480  # a total variance that dies out, its inverse one that diverges: the maps are at their limits

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 from scipy.stats import qmc
 
+from theory.errors import SurrogateError
 from theory.network import BINARY, FIXED, Neurons, Weights, continuous, gaussian_weights, ternary
 from theory.noise import NOISES, TWO_POINT, student
 from theory.special import HardTanh
@@ -24,7 +25,8 @@ FUNCTIONS: tuple[Callable[[sp.Expr], sp.Expr], ...] = (
     lambda x: (1 + sp.sign(x)) / 2, lambda x: sp.exp(-(x**2)), lambda x: x / (1 + sp.Abs(x)),
     lambda x: sp.Max(-1, sp.Min(1, x)), lambda x: sp.Piecewise((x / 10, x < 0), (x, True)),
 )  # fmt: skip
-SCALES = tuple(sp.Rational(10) ** k for k in (-3, -1, 0, 0, 0, 1, 3)) + (sp.Rational(3, 7), sp.Integer(2))
+SCALES = (*(sp.Rational(10) ** k for k in (-3, -1, 0, 0, 0, 1, 3)), sp.Rational(3, 7), sp.Integer(2))
+WEIGHTS = (BINARY, BINARY, FIXED, ternary(sp.S.Half), gaussian_weights(sp.Rational(1, 3)))
 SHIFTS = (sp.S.Zero, sp.S.Zero, sp.S.Half, sp.Rational(-2, 3), sp.Integer(2))
 SOURCES = {"HardTanh": lambda x: np.clip(x, -1, 1), "erf": special.erf}
 
@@ -64,10 +66,13 @@ def neurons(draw: st.DrawFn) -> Neurons:
 
 
 @st.composite
-def surrogates(draw: st.DrawFn) -> Surrogate:
-    """A surrogate whose parts fit together."""
-    units = draw(neurons())
-    chosen: Weights = draw(st.sampled_from((BINARY, BINARY, FIXED, ternary(sp.S.Half), gaussian_weights(sp.Rational(1, 3)))))
+def surrogates(draw: st.DrawFn) -> Surrogate | SurrogateError:
+    """A surrogate whose parts fit together, or the reason why its neurons are refused."""
+    try:
+        units = draw(neurons())
+    except SurrogateError as error:
+        return error
+    chosen: Weights = draw(st.sampled_from(WEIGHTS))
     random = chosen.is_random or units.is_random
     treatment = draw(st.sampled_from((MARGINALISE, SAMPLE, NETWORK))) if random else NONE
     return Surrogate("random", chosen, units, treatment, "none")
@@ -120,4 +125,5 @@ class Reference:
             return norm, (self.sigma_m2 * self.overlap(q, c)[0] + self.sigma_b2) / norm, norm
         share = q / (1 + q)
         alike, other = (self.sigma_m2 * self.overlap(T, share * each)[0] + self.sigma_b2 for each in (1.0, c))
-        return alike / (self.total(T) - alike), other / alike, alike
+        annealed = self.rho * self.second(T) - self.sigma_m2 * self.overlap(T, share)[0]
+        return alike / annealed if annealed > 0 else np.inf, other / alike, alike

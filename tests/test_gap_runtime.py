@@ -163,7 +163,7 @@ def test_standalone_copies():
         ("numpy", "import numpy as np\nfrom scipy import special", np, steep),
         (
             "torch",
-            "import math\nfrom typing import Any\nimport torch\nfrom torch import Tensor",
+            "import math\nfrom typing import Any, cast\nimport torch\nfrom torch import Tensor",
             torch,
             lambda u: torch.cosh(u) ** -2,
         ),

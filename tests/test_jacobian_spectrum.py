@@ -214,9 +214,7 @@ def test_relu_where_no_or_every_variance_is_fixed(point: tuple[float, float]) ->
         product = (weights * (rng.random(width) < 0.5)) @ product
     squares = np.linalg.svd(product, compute_uv=False) ** 2
     assert np.mean(squares) / (point[0] / 2) ** 10 == pytest.approx(1, abs=4 * math.sqrt(21 / width))
-    assert np.mean(squares < 1e-20 * squares[0]) == pytest.approx(
-        0.55, abs=0.06
-    )  # the least rank of ten
+    assert np.mean(squares < 1e-20 * squares[0]) == pytest.approx(0.55, abs=0.06)  # the least rank of ten
 
 
 def test_bad_input_is_refused() -> None:

@@ -197,7 +197,7 @@ def test_numbers_out_of_range(change: dict[str, float], message: str, pair: Imag
 
 def test_weights_with_a_free_parameter(pair: ImagePair) -> None:
     surrogate = replace(compose("shayer"), weights=ternary())
-    with pytest.raises(ValueError, match="E S\\^2 = rho is free; give P\\(S != 0\\) a value"):
+    with pytest.raises(ValueError, match="E S\\^2 = rho is open; give its symbols values"):
         simulate(surrogate, width=10, depth=1, realisations=1, **SETTING, pair=pair, seed=0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,7 +22,7 @@ beyond = sp.Symbol("beyond", positive=True)
 
 @dataclass(frozen=True)
 class Asymptote:
-    """power: p, or None where f is 0 on both sides or falls faster than any power; a side that is smaller counts as 0."""
+    """power: p, or None where f is 0 on both sides or falls faster than any power; a smaller side counts as 0."""
 
     power: sp.Expr | None
     above: sp.Expr
@@ -43,14 +44,17 @@ def taylor_coefficient(part: sp.Expr, side: int, order: int) -> sp.Expr:
     return (side**order * part.diff(u, order) / sp.factorial(order)).subs(u, 0)
 
 
-def _joined(sides: list[tuple[sp.Expr, sp.Expr] | None], leading: object) -> Asymptote | None:
-    if any(side is None for side in sides):
+def _joined(
+    sides: list[tuple[sp.Expr, sp.Expr] | None], leading: Callable[[list[sp.Expr]], sp.Expr]
+) -> Asymptote | None:
+    known = [side for side in sides if side is not None]
+    if len(known) < len(sides):
         return None
-    powers = [power for power, value in sides if value != 0]  # type: ignore[misc]
+    powers = [power for power, value in known if value != 0]
     if not powers:
         return Asymptote(None, sp.S.Zero, sp.S.Zero)
-    power = leading(powers)  # type: ignore[operator]
-    above, below = (value if each == power else sp.S.Zero for each, value in sides)  # type: ignore[misc]
+    power = leading(powers)
+    above, below = (value if each == power else sp.S.Zero for each, value in known)
     return Asymptote(power, above, below)
 
 
@@ -103,7 +107,8 @@ def _by_numbers(part: sp.Expr, side: int, outwards: int) -> tuple[sp.Expr, sp.Ex
         power = sp.nsimplify(sp.Float(slopes[1], 40), rational=True, tolerance=1e-12).limit_denominator(64)
         if any(abs(slope - mpmath.mpf(power.p) / power.q) > AGREEMENT for slope in slopes):
             return None
-        factors = [value / point ** (mpmath.mpf(power.p) / power.q) for value, point in zip(values, points, strict=True)]
+        exponent = mpmath.mpf(power.p) / power.q
+        factors = [value / point**exponent for value, point in zip(values, points, strict=True)]
         if abs(factors[2] / factors[1] - 1) > AGREEMENT:
             return None
         return power, _named(factors[2])

@@ -93,7 +93,7 @@ def _declared(option: str, text: str, build: Callable[[str], Choice]) -> Choice:
     except SurrogateError as error:
         message = str(error)
         named, kind = message.startswith(("--", "unknown")), option.removeprefix("--")
-        prefix = "" if named else "--" if message.startswith(f"{kind} ") else f"{option} {shown(text)}: "
+        prefix = "" if named else "--" if message.startswith(f"{kind} {_plain(text)}:") else f"{option} {shown(text)}: "
         raise SurrogateError(prefix + message) from None
 
 
@@ -137,5 +137,3 @@ def _phi(text: str) -> sp.Expr:
     if not function.has(h):
         raise FormulaError(f"{function} does not depend on h")
     return function
-
-

@@ -9,8 +9,9 @@ import sympy as sp
 from theory.gaussian import GaussianExpectation, evaluate_all
 from theory.gaussian_closing import flatten_all
 from theory.meanfield import MeanField
+from theory.pieces import is_cut
 from theory.piecewise_overlap import PiecewiseMean, PiecewiseOverlap
-from theory.symbols import A, B, C, D, Q, Q_ab, T, c, overlap, q
+from theory.symbols import A, B, C, D, Q, Q_ab, T, c, overlap, q, u, v
 from theory.tidy import tidy, tidy_rational
 from theory.trace import Assumption, Formula, Step
 
@@ -114,6 +115,9 @@ def _slope(formula: Formula, variable: sp.Symbol) -> Formula:
     That of what no rule closes stays as it is: numbers come from `theory.gap`. The overlap of piecewise linear neurons
     knows its own derivatives, of which Price's theorem would write a term for each pair of breaks.
     """
+    if any(is_cut(node.integrand.subs(v, u)) for node in formula.closed.atoms(GaussianExpectation)):
+        unevaluated = sp.Derivative(formula.definition, variable)
+        return Formula(unevaluated, unevaluated)
     definition = flatten_all(formula.definition).diff(variable)
     if formula.closed.has(GaussianExpectation):
         return Formula(definition, definition)

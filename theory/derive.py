@@ -20,7 +20,6 @@ from theory.moments import FieldMoments, field_moments
 from theory.surrogates import Surrogate
 from theory.trace import Step
 
-
 SHOWN = 160  # characters of an expression in a repr
 
 

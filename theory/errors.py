@@ -6,7 +6,7 @@ SHOWN, QUOTED = 60, 300
 
 
 class SurrogateError(ValueError):
-    """A declaration, or a combination of parts, that makes no sense: one line with the object, the value, the remedy."""
+    """A declaration, or a combination of parts, that makes no sense: in one line, with the value and the remedy."""
 
 
 class FormulaError(SurrogateError):

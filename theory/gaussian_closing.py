@@ -6,6 +6,7 @@ quadrature.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -100,7 +101,8 @@ def close(node: GaussianExpectation) -> sp.Expr | None:
 def _terms(integrand: sp.Expr) -> int:
     """How many products an integrand expands to."""
     factors = (factor.as_base_exp() for factor in sp.Mul.make_args(integrand))
-    return sp.prod(len(base.args) ** int(power) for base, power in factors if base.is_Add and power.is_Integer and power > 0)
+    sums = ((len(base.args), power) for base, power in factors if base.is_Add and power.is_Integer and power > 0)
+    return math.prod(count ** int(power) for count, power in sums)
 
 
 def _close_product(node: GaussianExpectation) -> sp.Expr | None:

@@ -1,4 +1,4 @@
-"""How second moments grow with the variance, free of cancellation and with their limits: the slope of the variance map."""
+"""How second moments grow with the variance, free of cancellation, with their limits: slopes of the variance map."""
 
 from __future__ import annotations
 

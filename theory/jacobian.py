@@ -8,7 +8,7 @@ import sympy as sp
 
 from theory.correlation import Maps
 from theory.gaussian import evaluate_all, expectation
-from theory.pieces import pieces
+from theory.pieces import is_cut, pieces
 from theory.special import ExpErfc, VoigtProfile
 from theory.symbols import A, B, D, Q, Sigma, T, epsilon, h, hbar, mean_state, mean_weight, mu_4, u
 from theory.tidy import tidy_rational, tidy_slope
@@ -118,7 +118,8 @@ def over_previous_field(maps: Maps, term: sp.Expr, values: dict[sp.Symbol, sp.Ex
         coefficient, product = summand.as_independent(*values)
         total += coefficient * expectation(product.subs(values, simultaneous=True), 0, variance)
     definition = total.subs({**maps.state, D: _annealed(maps)}, simultaneous=True)
-    if len(pieces(maps.mean_field.forward.moments.kernel.neuron_mean.subs(h, u)).breaks) > MOST_BREAKS:
+    neuron = maps.mean_field.forward.moments.kernel.neuron_mean.subs(h, u)
+    if is_cut(neuron) or len(pieces(neuron).breaks) > MOST_BREAKS:
         return Formula(definition, definition)  # products of sums over them would take minutes
     return Formula(definition, tidy_rational(evaluate_all(definition)))
 

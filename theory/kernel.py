@@ -44,7 +44,8 @@ def markov_kernel(surrogate: Surrogate) -> Kernel:
         Step("neuron second moment given the field", Assumption.EXACT, _average("x^2|h", neurons.law),
              second_moment),
     )  # fmt: skip
-    return Kernel(surrogate, (mean_weight, weights.second), _state_moments(surrogate), mean, second_moment, field, steps)
+    moments = mean_weight, weights.second
+    return Kernel(surrogate, moments, _state_moments(surrogate), mean, second_moment, field, steps)
 
 
 def indexed(expression: sp.Expr) -> sp.Expr:

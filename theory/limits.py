@@ -92,7 +92,7 @@ def _scale_free(function: sp.Expr, second: sp.Expr, end: Callable[[Pieces], Asym
         return Ratios(value.alike, sp.simplify(_limit_of_mean(second, end) - value.alike), value.gap, value.slope)
     vanishes = found.power > 0 if far == 0 else found.power < 0
     alike = sp.S.Zero if vanishes else sp.oo
-    value = _bend(found.above, found.below) if found.power == 1 else _power(found)
+    value = _bend(found.above, found.below) if found.power == 1 else _power(found.power, found.above, found.below)
     total = _limit_of_mean(second, end)
     unlike = _limit_of_mean(second - function**2, end) if total == sp.oo else total - alike
     return Ratios(alike, unlike, value.gap, value.slope)
@@ -139,13 +139,13 @@ def _bend(above: sp.Expr, below: sp.Expr) -> Ratios:
     return ratios((above + below) ** 2 * ArcCosineKernel(1 + overlap) - above * below * overlap)
 
 
-def _power(found: Asymptote) -> Ratios:
+def _power(power: sp.Expr, above: sp.Expr, below: sp.Expr) -> Ratios:
     """above u^p on u > 0, below |u|^p on u < 0, at variance 1: by rules, or by quadrature."""
-    size = sp.Abs(u) ** found.power
-    function = (found.above + found.below) / 2 * size + (found.above - found.below) / 2 * sp.sign(u) * size
-    if found.power.is_Integer:
-        above, below = (side * u**found.power for side in (found.above, found.below * (-1) ** found.power))
-        function = above if above == below else (above + below) / 2 + sp.sign(u) * (above - below) / 2
+    size = sp.Abs(u) ** power
+    function = (above + below) / 2 * size + (above - below) / 2 * sp.sign(u) * size
+    if power.is_Integer:
+        right, left = above * u**power, below * sp.Integer(-1) ** power * u**power
+        function = right if right == left else (right + left) / 2 + sp.sign(u) * (right - left) / 2
     kernel = pair_expectation(function, function, 1, overlap).doit()
     if not kernel.has(GaussianExpectation) and difference(kernel, sp.S.Zero, gap) is not None:
         return ratios(kernel)
@@ -162,7 +162,7 @@ def detached(alike: sp.Expr, unlike: sp.Expr) -> Ratios:
 def vanishing_growth(second: sp.Expr) -> sp.Expr:
     """d E s(u) / d variance as the variance vanishes; infinite where s is not even to first order at 0."""
     found = pieces(second)
-    orders = [sum(taylor_coefficient(found.beside(sp.S.Zero, side), side, k) for side in (1, -1)) for k in (1, 2)]
+    orders = [sp.Add(*(taylor_coefficient(found.beside(sp.S.Zero, side), side, k) for side in (1, -1))) for k in (1, 2)]
     if all(each.is_finite for each in orders):
         return orders[1] / 2 if orders[0] == 0 else sp.oo * sp.sign(orders[0])
     above, below = (found.beside(sp.S.Zero, side).subs(u, 0) for side in (1, -1))

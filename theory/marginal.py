@@ -91,6 +91,7 @@ def _collect(
     neurons, treatment = surrogate.neurons, surrogate.treatment
     sampled = treatment.propagates == "sample" and (neurons.is_binary or neurons.is_random)
     if sampled:
-        law = (sp.Symbol("P(x = 1)"), (1 + mean.closed) / 2) if neurons.is_binary else (sp.Symbol("E[x|h]"), mean.closed)
-        steps.append(Step("neurons drawn from their means", Assumption.EXACT, *law))
+        of_bits, of_others = ("P(x = 1)", (1 + mean.closed) / 2), ("E[x|h]", mean.closed)
+        name, law = of_bits if neurons.is_binary else of_others
+        steps.append(Step("neurons drawn from their means", Assumption.EXACT, sp.Symbol(name), law))
     return Forward(moments, mean, second_moment, field, sampled, (*moments.steps, *steps))

@@ -54,9 +54,9 @@ def mean_field(forward: Forward) -> MeanField:
     annealed = sp.expand(rho * state_2.subs({second_moment_state: B, mean_state: sp.sqrt(A)}) - variance * A)
     covariance = quenched.subs(A, C)
     mean_square, second_moment, overlap = map(_close, _order_parameters(forward))
-    equal = (Step("weight means +-sigma_m", Assumption.ANSATZ, weights.second, rho),) if weights.needs_equal_means else ()
+    equal = Step("weight means +-sigma_m", Assumption.ANSATZ, weights.second, rho)
     steps = (
-        *equal,
+        *((equal,) if weights.needs_equal_means else ()),
         Step("quenched field variance Q", Assumption.SELF_AVERAGING, moments.mean, quenched),
         Step("annealed field variance D", Assumption.SELF_AVERAGING, moments.variance, annealed),
         Step("field covariance of two inputs Q_ab", Assumption.SELF_AVERAGING, Q_ab, covariance),

@@ -27,7 +27,7 @@ def weights_named(text: str) -> Weights:
         "ternary": lambda: ternary(number("--weights ternary:RHO, RHO", value or DENSITY)),
         "ternary-free": lambda: ternary_free(number("--weights ternary-free:RHO, RHO", value or DENSITY)),
         "gaussian": lambda: gaussian_weights(number("--weights gaussian:V, V", value)),
-        "levels": lambda: levels(tuple(number("--weights levels:V1,V2,.., a level", each) for each in value.split(","))),
+        "levels": lambda: levels(tuple(number("--weights levels:V1,V2,.., a level", v) for v in value.split(","))),
     }
     found = pick("weights", kind, {**PLAIN, **builders})
     if not isinstance(found, Weights):

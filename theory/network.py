@@ -10,6 +10,7 @@ import sympy as sp
 
 from theory.errors import SurrogateError
 from theory.noise import NeuronNoise
+from theory.pieces import pieces
 from theory.probes import probe
 from theory.special import HardTanh, Softplus
 from theory.symbols import h, mean_weight, rho, sigma_m2, u
@@ -50,9 +51,7 @@ class Weights:
             raise SurrogateError(f"weights {self.name}: {reason}")
 
     @classmethod
-    def of_values(
-        cls, name: str, law: Law, mean_limit: sp.Expr | None, mean_square: sp.Expr | None = None
-    ) -> Weights:
+    def of_values(cls, name: str, law: Law, mean_limit: sp.Expr | None, mean_square: sp.Expr | None = None) -> Weights:
         """Weights of finitely many values, pairs (value, probability) given M."""
         return cls(name, law_moment(law, 2), mean_limit, mean_square, law=law)
 
@@ -84,7 +83,8 @@ class Weights:
         Raises:
             SurrogateError: an open symbol in E S^2.
         """
-        second = self.second.subs(mean_weight, sp.sqrt(sp.Float(variance, 17))) if self.needs_equal_means else self.second
+        spread = sp.sqrt(sp.Float(variance, 17))
+        second = self.second.subs(mean_weight, spread) if self.needs_equal_means else self.second
         if second.free_symbols - {mean_weight}:
             raise SurrogateError(f"weights {self.name}: E S^2 = {second} is open; give its symbols values")
         square = sp.expand(second).coeff(mean_weight, 2)
@@ -132,7 +132,7 @@ class Neurons:
 
     @property
     def values(self) -> Law:
-        """Pairs (value, probability); of the mean alone where the state is the mean, or where only moments are known."""
+        """Pairs (value, probability); of the mean alone where that is the state, or where only moments are known."""
         return self.law or ((self.mean, sp.S.One),)
 
     @property
@@ -182,8 +182,12 @@ def _neurons_objection(neurons: Neurons) -> str | None:
     functions = [neurons.mean, neurons.second_moment, *(probability for _, probability in neurons.law)]
     if any(function.atoms(sp.core.function.AppliedUndef) for function in functions):
         return None  # an undefined function stands for any that would pass
-    if neurons.law and sp.simplify(law_moment(neurons.law, 0) - 1) != 0 and _differ(law_moment(neurons.law, 0), sp.S.One):
-        return f"the probabilities sum to {law_moment(neurons.law, 0)}, not to 1"
+    cut = pieces(neurons.mean.subs(h, u))
+    if not cut.breaks and not cut.parts[0].has(u):
+        return f"E[x|h] = {cut.parts[0]} does not depend on the field h, so nothing is passed on"
+    total = law_moment(neurons.law, 0) if neurons.law else sp.S.One
+    if sp.simplify(total - 1) != 0 and _differ(total, sp.S.One):
+        return f"the probabilities sum to {total}, not to 1"
     for point, (mean, second, *probabilities) in probe(functions, h):
         for (value, _), probability in zip(neurons.law, probabilities, strict=True):
             if not -ROUNDING <= probability <= 1 + ROUNDING:

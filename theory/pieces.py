@@ -1,4 +1,4 @@
-"""A function of one variable cut at its breaks: the form in which theory and quadrature read every declared function."""
+"""A function of one variable cut at its breaks: how theory and quadrature read every declared function."""
 
 from __future__ import annotations
 
@@ -74,9 +74,12 @@ def pieces(function: sp.Expr) -> Pieces:
 
 def slope_between_breaks(function: sp.Expr) -> sp.Expr:
     """The derivative of a function of u between its breaks: as it stands where that has no deltas, else by pieces."""
+    cut = pieces(function)
+    if set(cut.breaks) - {0}:
+        return cut.slope.expression
     slope = tidy_slope(function.diff(u), u)
-    by_pieces = slope.has(sp.DiracDelta, sp.Heaviside) or switches_branches(function)
-    return pieces(function).slope.expression if by_pieces else sp.powsimp(slope, combine="exp")
+    unclear = slope.has(sp.DiracDelta, sp.Heaviside) or sp.fraction(sp.together(slope))[1].has(sp.sign)
+    return cut.slope.expression if unclear else sp.powsimp(slope, combine="exp")
 
 
 def cut_at_breaks(function: sp.Expr) -> sp.Expr:
@@ -95,10 +98,10 @@ def without_overflow(function: sp.Expr) -> sp.Expr:
     """log(1 + e^x) and 1/(1 + e^x) by functions that stay finite where e^x does not."""
 
     def is_logistic(part: sp.Expr) -> bool:
-        return bool(part.is_Pow and part.exp == -1 and _exponent(part.base) is not None)
+        return bool(part.is_Pow and part.exp == -1 and _is_one_and_exp(part.base))
 
     function = function.replace(
-        lambda e: isinstance(e, sp.log) and _exponent(e.args[0]) is not None, lambda e: Softplus(_exponent(e.args[0]))
+        lambda e: isinstance(e, sp.log) and _is_one_and_exp(e.args[0]), lambda e: Softplus(_exponent(e.args[0]))
     )
     function = function.replace(
         lambda e: e.is_Mul and any(is_logistic(part) and sp.exp(_exponent(part.base)) in e.args for part in e.args),
@@ -108,10 +111,13 @@ def without_overflow(function: sp.Expr) -> sp.Expr:
     return function.replace(is_logistic, lambda e: (1 - sp.tanh(_exponent(e.base) / 2)) / 2)
 
 
-def _exponent(base: sp.Expr) -> sp.Expr | None:
+def _is_one_and_exp(base: sp.Expr) -> bool:
+    return isinstance(base - 1, sp.exp)
+
+
+def _exponent(base: sp.Expr) -> sp.Expr:
     """x of 1 + e^x."""
-    rest = base - 1
-    return rest.args[0] if isinstance(rest, sp.exp) else None
+    return (base - 1).args[0]
 
 
 def cut_square(function: sp.Expr) -> sp.Expr:
@@ -128,6 +134,12 @@ def _needs_cutting(function: sp.Expr) -> bool:
     arguments = [part.args[0] for part in function.atoms(sp.sign, sp.Abs, HardTanh, Box)]
     bent = any(argument.diff(h).has(h) for argument in arguments)
     return bent or any(maximum.args not in ((0, h), (h, 0)) for maximum in function.atoms(sp.Max))
+
+
+def is_cut(function: sp.Expr) -> bool:
+    """Whether steps off 0 switch expressions of u: algebra on sums of products of them grows beyond bounds."""
+    offset = any(step.args[0].subs(u, 0) != 0 for step in function.atoms(sp.sign, sp.Abs))
+    return offset and switches_branches(function)
 
 
 def switches_branches(function: sp.Expr) -> bool:

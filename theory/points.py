@@ -52,7 +52,12 @@ def value_at(expression: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr:
     Raises:
         FormulaError: where a part of it is not real, or so large that arbitrary precision would take forever.
     """
+    exact = expression.subs(symbol, point) if expression.is_rational_function(symbol) else None
+    if exact is not None and exact.is_Rational:
+        return exact
     for part in expression.atoms(sp.Function, sp.Pow, sp.Add, sp.Mul) | {expression}:
+        if part.is_polynomial(symbol) and sp.degree(part, symbol) <= 1:
+            continue  # a number as long as the point's
         low, high = range_of(part, symbol)(place(point), place(point))
         if not max(abs(low), abs(high)) < LARGEST:
             raise FormulaError(f"the value of {shown(part)} at {symbol} = {place(point):.6g} cannot be told")

@@ -1,4 +1,4 @@
-"""Functions of one variable looked at in numbers: what a declaration is checked by before anything is derived from it."""
+"""Functions of one variable looked at in numbers: how a declaration is checked before anything is derived from it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import sympy as sp
 
 from theory.domain import check_growth, check_real
-from theory.errors import SurrogateError
+from theory.errors import SurrogateError, shown
 from theory.evaluate import evaluator
 from theory.symbols import RESERVED, h
 
@@ -28,9 +28,9 @@ def open_symbols(*expressions: sp.Expr) -> tuple[sp.Symbol, ...]:
     for symbol in found:
         name = symbol.name
         if not (name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
-            raise SurrogateError(f"the symbol {name!r} cannot be a keyword of a function; name it with letters and digits")
+            raise SurrogateError(f"the symbol {shown(name)!r} cannot be a keyword; use letters and digits")
         if name in {each.name for each in RESERVED}:
-            raise SurrogateError(f"the symbol {name} is not the theory's own; write it as theory.symbols.{name}, or rename it")
+            raise SurrogateError(f"the symbol {name} is not the theory's own; use theory.symbols.{name}, or rename it")
     return tuple(found)
 
 

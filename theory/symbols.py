@@ -40,8 +40,8 @@ mu_4 = sp.Symbol("mu_4", nonnegative=True)
 
 # What a declaration may not use as names of its own
 RESERVED: tuple[sp.Symbol, ...] = (
-    N, mean_weight, mean_state, second_moment_state, h, hbar, Sigma, epsilon, u, v, sigma_m2, sigma_b2, A, B, C, Q, Q_ab,
-    D, T, q, c, gap, overlap, mu_4,
+    N, mean_weight, mean_state, second_moment_state, h, hbar, Sigma, epsilon, u, v, sigma_m2, sigma_b2, A, B, C, Q,
+    Q_ab, D, T, q, c, gap, overlap, mu_4,
 )  # fmt: skip
 
 MEANING: dict[sp.Symbol, str] = {

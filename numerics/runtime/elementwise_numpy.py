@@ -40,6 +40,12 @@ def box(u: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.abs(u) < 1, 1.0, 0.0)
 
 
+def sech_squared(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 - tanh(u)^2, to the last digit far out."""
+    decay = np.exp(-2 * np.abs(u))
+    return 4 * decay / (1 + decay) ** 2
+
+
 def softplus(u: NDArray[np.float64]) -> NDArray[np.float64]:
     """log(1 + exp(u))."""
     return np.logaddexp(0.0, u)
@@ -126,6 +132,6 @@ def exp_erfc(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     positive = np.maximum(y, 0.0)
     with np.errstate(over="ignore", invalid="ignore"):  # y^2 = inf means the limit 0
         square = positive * positive
-        rest = np.where(np.abs(x - square) <= 8 * np.finfo(np.float64).eps * square, 0.0, x - square)
+        rest = np.where(np.abs(x - square) < 8 * np.finfo(np.float64).eps * square, 0.0, x - square)
         root = np.exp(rest / 2)
     return (root * np.where(y > 0, special.erfcx(positive), special.erfc(y)) * root)[()]

@@ -42,6 +42,12 @@ def box(u: Tensor) -> Tensor:
     return torch.where(torch.abs(u) < 1, 1.0, 0.0).to(u.dtype)
 
 
+def sech_squared(u: Tensor) -> Tensor:
+    """1 - tanh(u)^2, to the last digit far out."""
+    decay = torch.exp(-2 * torch.abs(u))
+    return 4 * decay / (1 + decay) ** 2
+
+
 def softplus(u: Tensor) -> Tensor:
     """log(1 + exp(u))."""
     return torch.clamp(u, min=0.0) + torch.log1p(torch.exp(-torch.abs(u)))
@@ -147,7 +153,7 @@ def exp_erfc(a: Tensor | float, b: Tensor | float) -> Tensor:
     def values(x: Tensor, y: Tensor) -> Tensor:
         positive = torch.clamp(y, min=0.0)
         square = positive * positive
-        rest = torch.where(torch.abs(x - square) <= 8 * torch.finfo(square.dtype).eps * square, 0.0, x - square)
+        rest = torch.where(torch.abs(x - square) < 8 * torch.finfo(square.dtype).eps * square, 0.0, x - square)
         root = torch.exp(rest / 2)
         return root * torch.where(y > 0, torch.special.erfcx(positive), torch.special.erfc(y)) * root
 

@@ -139,7 +139,8 @@ def gaussian_pair(
     sharpness = np.maximum(100 * sigma / finest, 10.0)
     unresolved = sharpness * np.sqrt(1 - np.abs(rho)) < 3
     pair = (beyond_overflow(f), beyond_overflow(g))
-    orders = (pair[:1] * 2,) if f is g else (pair, pair[::-1])
+    first, second = pair
+    orders = ((first, first),) if f is g else ((first, second), (second, first))
     for folded, chosen in ((signs_together, ~unresolved), (signs_apart, unresolved)):
         points = np.flatnonzero(chosen)
         for rule, part in batches(lambda s: half_line_rule(s, 4.0, 10.0), sharpness[points], 2):
