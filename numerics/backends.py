@@ -158,9 +158,10 @@ class ArrayPrinter(StrPrinter):
 
     def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
         constant, rest = expr.as_coeff_Add()
-        sign = -1 if constant == 1 else 1
-        if constant in (1, -1) and isinstance(sign * rest, sp.exp):  # 1 - exp(x) keeps its digits near x = 0
-            return f"{'-' * (sign < 0)}{self.backend.module}.expm1({self._print((sign * rest).args[0])})"
+        factor, core = rest.as_coeff_Mul()
+        if isinstance(core, sp.exp) and factor == -constant:  # e^x - 1 keeps its digits near x = 0
+            sign = {1: "", -1: "-"}.get(factor, f"{self._print(factor)} * ")
+            return f"{sign}{self.backend.module}.expm1({self._print(core.args[0])})"
         if constant == 1 and _is_tanh_squared(-rest):
             return f"sech_squared({self._print((-rest).base.args[0])})"
         return super()._print_Add(expr, order)

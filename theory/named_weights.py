@@ -18,8 +18,8 @@ def weights_named(text: str) -> Weights:
     Raises:
         SurrogateError: an unknown kind, or a value that is none.
 
-    >>> weights_named("levels:-1,0,1").average_second
-    Max(0, sqrt(sigma_m2))
+    >>> weights_named("levels:-1,-0.5,0.5,1").average_second
+    Max(1/4, 3*sqrt(sigma_m2)/2 - 1/2)
     """
     kind, colon, value = text.partition(":")
 

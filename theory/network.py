@@ -182,12 +182,12 @@ def _neurons_objection(neurons: Neurons) -> str | None:
     functions = [neurons.mean, neurons.second_moment, *(probability for _, probability in neurons.law)]
     if any(function.atoms(sp.core.function.AppliedUndef) for function in functions):
         return None  # an undefined function stands for any that would pass
-    cut = pieces(neurons.mean.subs(h, u))
-    if not cut.breaks and not cut.parts[0].has(u):
-        return f"E[x|h] = {cut.parts[0]} does not depend on the field h, so nothing is passed on"
     total = law_moment(neurons.law, 0) if neurons.law else sp.S.One
     if sp.simplify(total - 1) != 0 and _differ(total, sp.S.One):
         return f"the probabilities sum to {total}, not to 1"
+    cut = pieces(neurons.mean.subs(h, u))
+    if not cut.breaks and not cut.parts[0].has(u):
+        return f"E[x|h] = {cut.parts[0]} does not depend on the field h, so nothing is passed on"
     for point, (mean, second, *probabilities) in probe(functions, h):
         for (value, _), probability in zip(neurons.law, probabilities, strict=True):
             if not -ROUNDING <= probability <= 1 + ROUNDING:

@@ -79,6 +79,7 @@ def slope_between_breaks(function: sp.Expr) -> sp.Expr:
         return cut.slope.expression
     slope = tidy_slope(function.diff(u), u)
     unclear = slope.has(sp.DiracDelta, sp.Heaviside) or sp.fraction(sp.together(slope))[1].has(sp.sign)
+    unclear = unclear or (switches_branches(function) and not function.has(sp.Abs))
     return cut.slope.expression if unclear else sp.powsimp(slope, combine="exp")
 
 
