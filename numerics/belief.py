@@ -34,6 +34,7 @@ SOURCES = {"Softplus": lambda x: np.logaddexp(0.0, x), "HardTanh": lambda x: np.
            "erf": special.erf, "erfc": special.erfc, "Heaviside": lambda x, *_: np.where(x > 0, 1.0, 0.0)}  # fmt: skip
 
 Function = Callable[[np.ndarray], np.ndarray]
+Knots = tuple[float, ...]
 
 
 class UnbelievedError(SurrogateError):
@@ -67,12 +68,12 @@ class Definition:
     relative: bool
     mean: Function
     second: Function
-    knots: tuple[float, ...]
+    knots: Knots
     free_total: bool
     rho: float
     sigma_m2: float
     sigma_b2: float
-    own: Callable[[float], Function] | None  # a form's neuron at an annealed variance, of the quenched field
+    own: Callable[[float], tuple[Function, Knots]] | None  # a form's neuron of the quenched field, at an annealed D
 
     @classmethod
     def of(cls, theory: Theory) -> Definition:
@@ -85,7 +86,7 @@ class Definition:
         square = square if weights.mean_square is None else float(weights.mean_square)
         rho = float(at_some_value(weights.second).subs(mean_weight, sp.sqrt(sp.Float(square, 20))))
         own = None if surrogate.form.name == "exact" else _own(theory)
-        knots = _knots(mean, second) if own is None else _knots(at_some_value(surrogate.form.phi or mean))
+        knots = _knots(mean.subs(h, u), second.subs(h, u))
         return cls(is_relative(theory.mean_field), _function(mean), _function(second), knots, theory.maps.takes_total,
                    rho, square, BIASES, own)  # fmt: skip
 
@@ -110,8 +111,7 @@ class Definition:
     def fields(self, q: float, c: float, T: float) -> tuple[float, float, float]:
         """Q', D' and Q_ab'."""
         if self.own is not None:
-            neuron = self.own(T / (1 + q))
-            knots = tuple(knot * np.sqrt(T / (1 + q)) for knot in self.knots)
+            neuron, knots = self.own(T / (1 + q))
             square, product = (_sure(pair_expectation(neuron, neuron, T * q / (1 + q), each, knots=knots, rtol=SURE))
                                for each in (1.0, c))  # fmt: skip
         else:
@@ -161,10 +161,16 @@ def _difference(function: Callable[[float], float], at: float) -> float:
     return (8 * inner - outer) / (12 * step)
 
 
-def _own(theory: Theory) -> Callable[[float], Function]:
+def _own(theory: Theory) -> Callable[[float], tuple[Function, Knots]]:
     """The neuron of a form that approximates the integral over the field, as a function of hbar, at an annealed D."""
-    source = sp.lambdify((hbar, Sigma), at_some_value(theory.forward.mean.definition), [SOURCES, "scipy", "numpy"])
-    return lambda annealed: lambda x: np.asarray(source(x, annealed), np.float64)
+    mean = at_some_value(theory.forward.mean.definition)
+    source = sp.lambdify((hbar, Sigma), mean, [SOURCES, "scipy", "numpy"])
+
+    def at(annealed: float) -> tuple[Function, Knots]:
+        knots = _knots(mean.subs({hbar: u, Sigma: sp.Float(annealed, 17)}))
+        return lambda x: np.asarray(source(x, annealed), np.float64), knots
+
+    return at
 
 
 def _function(expression: sp.Expr) -> Function:
@@ -178,8 +184,8 @@ def _function(expression: sp.Expr) -> Function:
 
 
 @lru_cache(maxsize=256)
-def _knots(*expressions: sp.Expr) -> tuple[float, ...]:
-    breaks = {float(each) for expression in expressions for each in pieces(expression.subs(h, u)).breaks}
+def _knots(*expressions: sp.Expr) -> Knots:
+    breaks = {float(each) for expression in expressions for each in pieces(expression).breaks}
     return tuple(sorted({0.0, *breaks}))
 
 

@@ -277,3 +277,13 @@ def test_parts_are_reached_from_the_front_door() -> None:
     assert float(mb.fixed_point(surrogate, sigma_m2=0.5, sigma_b2=0.05).T) == pytest.approx(0.60255, abs=1e-5)
     assert mb.gelu.name == "gelu"
     assert mb.sign.is_binary
+
+
+@pytest.mark.parametrize(
+    "function", [sp.atan(sp.sign(h)) + h / 9, (1 + sp.sign(h)) ** 3 / 8, sp.sign(h) * sp.exp(-((sp.sign(h) + h) ** 2))]
+)
+def test_functions_of_jumps_are_derived_by_what_they_jump(function: sp.Expr) -> None:
+    maps = compile_theory(derive(marginalised(continuous("x", function))))
+    extra = (1.3,) if derive(marginalised(continuous("x", function))).maps.takes_total else ()
+    ends = [float(maps.correlation_map(0.3 + side * 1e-4, 0.4, 0.41, 0.07, *extra)) for side in (-1, 1)]
+    assert float(maps.chi(0.3, 0.4, 0.41, 0.07, *extra)) == pytest.approx((ends[1] - ends[0]) / 2e-4, rel=1e-6)

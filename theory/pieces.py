@@ -72,6 +72,12 @@ def pieces(function: sp.Expr) -> Pieces:
     return Pieces(breaks, tuple(sp.expand(part) if part.is_polynomial(u) else part for part in parts))
 
 
+def _is_bent_in(function: sp.Expr, step: sp.Expr) -> bool:
+    """Whether a function is not linear in a step: its derivative would be a delta times something that jumps there."""
+    held = sp.Dummy(real=True)
+    return function.xreplace({step: held}).diff(held, 2) != 0
+
+
 def slope_between_breaks(function: sp.Expr) -> sp.Expr:
     """The derivative of a function of u between its breaks: as it stands where that has no deltas, else by pieces."""
     cut = pieces(function)
@@ -130,7 +136,7 @@ def cut_square(function: sp.Expr) -> sp.Expr:
 
 
 def _needs_cutting(function: sp.Expr) -> bool:
-    if function.has(*CUT):
+    if function.has(*CUT) or any(_is_bent_in(function, step) for step in function.atoms(sp.sign)):
         return True
     arguments = [part.args[0] for part in function.atoms(sp.sign, sp.Abs, HardTanh, Box)]
     bent = any(argument.diff(h).has(h) for argument in arguments)
