@@ -9,6 +9,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from experiments.chain_networks import is_enumerated, weight_kind
 from numerics.backends import NUMPY
 from numerics.chain import field_moments as exact_field_moments
 from numerics.chain import initial
@@ -54,9 +55,9 @@ class ChainSubject:
         arguments, binary = (mean_weight, mean_state), {second_moment_state: 1}
         terms = (theory.field.mean_term, theory.field.variance_term)
         mean, variance = (sp.lambdify(arguments, sp.expand(term).subs(binary), "numpy") for term in terms)
-        kind, _, density = surrogate.weights.name.partition(":")
+        kind, rho = weight_kind(surrogate.weights, surrogate.name)
         sharp = derive(replace(twin, treatment=SAMPLE))
-        return cls(kind, float(sp.Rational(density)) if density else None, mean, variance,
+        return cls(kind, rho, mean, variance,
                    compile_theory(theory, NUMPY).mean, compile_theory(sharp, NUMPY).mean)  # fmt: skip
 
     def wrong(self) -> ChainSubject:
@@ -70,8 +71,10 @@ class ChainSubject:
 
 
 def applies(surrogate: Surrogate) -> bool:
-    """Whether the chain is random and its states binary."""
-    return surrogate.weights.is_random and surrogate.neurons.is_binary and surrogate.form.name == "exact"
+    """Whether the chain is random, its states binary and its weights those that are enumerated."""
+    weights = surrogate.weights
+    random = weights.is_random and is_enumerated(weights)
+    return random and surrogate.neurons.is_binary and surrogate.form.name == "exact"
 
 
 def rate_noises(surrogate: Surrogate) -> tuple[NeuronNoise | None, ...]:

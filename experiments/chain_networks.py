@@ -8,15 +8,15 @@ from functools import lru_cache
 from types import SimpleNamespace
 
 import numpy as np
-import sympy as sp
 from numpy.typing import NDArray
 
 from experiments.weight_means import WeightMeans
 from numerics.backends import NUMPY
 from numerics.emit import compile_functions, emitted_functions
-from numerics.field_law import Layer
+from numerics.field_law import Layer, WeightKind
 from theory.derive import Theory, derive
 from theory.mean_law import mean_law
+from theory.network import Weights
 from theory.surrogates import EXACT, SAMPLE, Surrogate
 from theory.symbols import mean_weight
 
@@ -76,6 +76,26 @@ def network_name(surrogate: Surrogate) -> str:
     return f"{surrogate.weights.name} weights, {surrogate.neurons.name} neurons{given}"
 
 
+def weight_kind(weights: Weights, name: str) -> tuple[WeightKind, float | None]:
+    """What `Layer` calls weights, by their law, and P(S != 0) where they are ternary.
+
+    Raises:
+        ValueError: weights of other values, or a P(S != 0) without a number.
+    """
+    if not weights.is_random:
+        return "fixed", None
+    if not is_enumerated(weights):
+        raise ValueError(f"{name}: {weights.name} weights are not enumerated; give --weights binary or ternary:RHO")
+    if not weights.second.is_number:
+        raise ValueError(f"{name}: P(S != 0) = {weights.second} has no value; give --weights ternary:RHO")
+    return ("binary", None) if len(weights.law) == 2 else ("ternary", float(weights.second))
+
+
+def is_enumerated(weights: Weights) -> bool:
+    """Whether random weights have the values of `Layer`: -1 and 1, and 0 perhaps."""
+    return {value for value, _ in weights.law} in ({-1, 1}, {-1, 0, 1})
+
+
 def check_comparable(surrogate: Surrogate, setting: ChainSetting) -> None:
     """Raise ValueError if the network of a surrogate is not random, has a free parameter or does not fit the setting.
 
@@ -83,9 +103,7 @@ def check_comparable(surrogate: Surrogate, setting: ChainSetting) -> None:
     """
     weights, name = surrogate.weights, surrogate.name
     square = mean_square(surrogate, setting)
-    _, _, density = weights.name.partition(":")
-    if density and not sp.sympify(density).is_number:
-        raise ValueError(f"{name}: P(S != 0) = {density} has no value; give --weights ternary:RHO")
+    weight_kind(weights, name)
     weight_means(surrogate, setting)
     fluctuation = weights.second.subs(mean_weight**2, square) - square
     if not fluctuation > 0 and not surrogate.neurons.is_random:
@@ -117,12 +135,11 @@ def random_network(surrogate: Surrogate, setting: ChainSetting, seed: tuple[int,
     Settings that differ in depth, sigma_m2 or sigma_b2 share their underlying draws, layer by layer.
     """
     check_comparable(surrogate, setting)
-    kind, _, density = surrogate.weights.name.partition(":")
-    rho = float(sp.Rational(density)) if density else None
+    kind, rho = weight_kind(surrogate.weights, surrogate.name)
     rngs = [np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(setting.depth + 1)]
     size, means, neuron = setting.width, weight_means(surrogate, setting), given_field(surrogate)
     draws = [(np.sqrt(setting.sigma_b2) * rng.standard_normal(size), means.draw(size, size, rng)) for rng in rngs[1:]]
-    layers = tuple(Layer(mean, bias, neuron, kind.split()[0], rho) for bias, mean in draws)
+    layers = tuple(Layer(mean, bias, neuron, kind, rho) for bias, mean in draws)
     if surrogate.real_input:
         inputs = rngs[0].standard_normal(size)
     else:
