@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,6 @@ import numpy as np
 from theory.derive import Theory
 from theory.surrogates import Surrogate
 
-SOLVED = ("total_map", "total_slope", "variance_map", "variance_slope", "gap_map", "chi_at_gap")
 AGREEMENT = 1e-9  # of the correlation map and the gap map, which are derived apart
 
 
@@ -51,6 +49,13 @@ def _range(surrogate: Surrogate) -> str:
     return ">= 0" if limit is None else f"in [0, {float(limit) ** 2:g}]"
 
 
+def require_field(means: float, biases: float) -> None:
+    """Refuse variances that leave no field, whose correlation is 0/0."""
+    if means == biases == 0:
+        raise InputError("--sigma-m2 0 and --sigma-b2 0: no field is left, and it has no correlation; give one of the "
+                         "two a positive value")  # fmt: skip
+
+
 def evaluate(
     theory: Theory, means: float, biases: float, q: float, c: float | None, gap: float | None, total: float | None
 ) -> Point:
@@ -58,14 +63,14 @@ def evaluate(
 
     from meanbits import compile as compile_maps
 
-    check_maps(theory, ("variance_map", "gap_map", "chi_at_gap"))
-    if means == biases == 0:
-        raise InputError("--sigma-m2 0 and --sigma-b2 0: no field is left, and it has no correlation; give one of the "
-                         "two a positive value")  # fmt: skip
+    from numerics.domain import check_maps
+
+    require_field(means, biases)
     try:
+        check_maps(theory, ("variance_map", "gap_map", "chi_at_gap"))
         maps = compile_maps(theory)
     except ValueError as error:
-        raise InputError(f"{theory.surrogate.name}: {error}; choose another {_kind(theory)}") from None
+        raise InputError(str(error)) from None
     exact_gap = _gap(c, gap)
     T = _total(theory, means, biases, total)
     rest = (means, biases) if T is None else (means, biases, T)
@@ -77,22 +82,6 @@ def evaluate(
             c_out = c_out if math.isnan(direct) else direct  # 0/0, whose limit the gap map has
         q_out, chi = float(maps.variance_map(q, *rest)), float(maps.chi_at_gap(exact_gap, q, *rest))
     return _checked(theory, q, Point(q_out, c_out, gap_out, chi, T))
-
-
-def check_maps(theory: Theory, needed: Sequence[str] = SOLVED) -> None:
-    """Refuse a theory that has no code for the maps needed."""
-    from numerics.emit import omitted_functions
-
-    missing = [name for name in omitted_functions(theory) if name in needed]
-    if needed != SOLVED and theory.gap is None:
-        missing += ["gap_map", "chi_at_gap"]
-    if missing:
-        raise InputError(f"{', '.join(missing)} of {theory.surrogate.name}: no closed form, and quadrature does not "
-                         f"apply; choose another {_kind(theory)}")  # fmt: skip
-
-
-def _kind(theory: Theory) -> str:
-    return "--noise or --neurons" if theory.surrogate.form.phi is None else "--phi"
 
 
 def _checked(theory: Theory, q: float, point: Point) -> Point:

@@ -105,6 +105,7 @@ def _simulation(
 ) -> Simulation:
     from experiments.devices import device_of
     from experiments.simulation import Simulation
+    from meanbits.point import require_field
 
     if network and replicas:
         fail("--network beside --replicas, which are those of the network; give one of the two")
@@ -116,6 +117,7 @@ def _simulation(
         fail(f"--data-dir {data_dir} without --dataset; name the data set there")
     depth = (1 if surrogate.real_input else DEPTH) if depth is None else depth
     variance, place = _variance_of_means(surrogate, sigma_m2, means), device_of(device)
+    require_field(variance, sigma_b2)
     _check_memory(width, depth, 1)
     kind = "replicas" if replicas else "network" if network else "surrogate"
     pair, inputs, given = _inputs(width, overlap, dataset, data_dir)

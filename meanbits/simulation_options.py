@@ -10,16 +10,17 @@ import click
 
 from meanbits.options import FOLDER, Number
 
+LARGEST = 1e100  # fields of this variance still have a square
 FILE, COUNT = click.Path(path_type=Path, dir_okay=False), click.IntRange(min=1)
 
 OPTIONS = (
     click.option("--width", metavar="N", type=COUNT, default=1000, help="Neurons a layer, default 1000."),
     click.option("--depth", metavar="L", type=COUNT, help="Layers, default 10; 1 for a layer on real inputs."),
-    click.option("--realisations", metavar="R", type=COUNT, default=20,
-                 help="Random networks, default 20; with --extend, so many more."),
+    click.option("--realisations", metavar="R", type=click.IntRange(min=2), default=20,
+                 help="Random networks, default 20, at least 2 for an error; with --extend, so many more."),
     click.option("--sigma-m2", metavar="X", type=Number(low=0),
                  help="Variance of the weight means, default half of what weights and law allow."),
-    click.option("--sigma-b2", metavar="Y", type=Number(low=0), default=0.001,
+    click.option("--sigma-b2", metavar="Y", type=Number(0, LARGEST), default=0.001,
                  help="Variance of the biases, default 0.001."),
     click.option("--means", metavar="LAW", default="two-point",
                  help="Law of the weight means: two-point (default), clipped-gaussian, uniform or beta."),

@@ -33,17 +33,16 @@ def fixed_point(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, a
     q, the field variance, and c, the correlation of two inputs, after many layers; the slopes of their maps there; and
     the depth scales xi_q, xi_c over which inputs are forgotten.
     """
-    from meanbits.point import InputError, check_maps, variance_of_means
+    from meanbits.point import InputError, variance_of_means
     from numerics.stability import described
 
     try:
         means = variance_of_means(surrogate, sigma_m2)
-        check_maps(_derived(surrogate))
         found = described(_derived(surrogate), means, sigma_b2)
     except InputError as error:
         fail(str(error))
     except ValueError as error:
-        fail(f"{surrogate.name}: {error}")
+        fail(str(error) if surrogate.name in str(error) else f"{surrogate.name}: {error}")
     if as_json:
         click.echo(json_text({"surrogate": surrogate.name, "sigma_m2": means, "sigma_b2": sigma_b2, **found}))
         return
@@ -83,13 +82,11 @@ def phase(
         fail("--gains beside a grid of --sigma-b2; give one value of --sigma-b2")
     data = output.with_suffix(".nc")
     _check_output(output, data)
-    from meanbits.point import check_maps
     from numerics.phase import phase_diagram
 
     _check_memory(sigma_m2.points * (sigma_b2 if gains is None else gains).points)
     along = (sigma_b2.values(), None) if gains is None else (sigma_b2.start, gains.values())
     try:
-        check_maps(_derived(surrogate))
         diagram = phase_diagram(_derived(surrogate), sigma_m2.values(), *along)
     except ValueError as error:
         text = str(error)

@@ -173,9 +173,9 @@ def _advice(surrogate: Surrogate, depth: int, found: FixedPoint, is_critical: bo
 
 def _fault(surrogate: Surrogate, found: FixedPoint) -> str | None:
     """Why gradients do not train, whatever the depth scale."""
-    if np.isinf(found.chi_1) and surrogate.treatment.field != "integrated":  # drawn bits pass the slope of their means
-        return (f"no gradient: {surrogate.neurons.name} neurons jump and are flat elsewhere, and their networks are "
-                "chaotic, chi_1 = inf; marginalise the field, or use smooth neurons")  # fmt: skip
+    if not surrogate.passes_gradient:
+        return (f"no gradient: {surrogate.neurons.name} neurons jump and are flat elsewhere; marginalise the field, or "
+                "use smooth neurons")  # fmt: skip
     if np.isinf(found.q) and found.dq < 1 - SLOPE_ROUNDING:
         return "the field variance grows from layer to layer without bound; choose other neurons"
     return None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from numerics.emit import omitted_functions
 from numerics.newton import Array
 from theory.derive import Theory
 from theory.options import LARGEST
+
+SOLVED = ("total_map", "total_slope", "variance_map", "variance_slope", "gap_map", "chi_at_gap")
 
 
 def relative_gain(theory: Theory, gain: ArrayLike | None) -> Array:
@@ -30,7 +33,7 @@ def relative_gain(theory: Theory, gain: ArrayLike | None) -> Array:
 
 
 def check_domain(theory: Theory, sigma_m2: Array, sigma_b2: Array) -> None:
-    """Refuse a theory without layer-to-layer maps in the gap, and variances that its weights do not have.
+    """Refuse a theory without code for its maps from layer to layer, and variances that its weights do not have.
 
     Raises:
         ValueError: with the domain.
@@ -40,6 +43,7 @@ def check_domain(theory: Theory, sigma_m2: Array, sigma_b2: Array) -> None:
         raise ValueError(f"{surrogate.name} is a single layer on real inputs: it has no fixed point")
     if theory.gap is None:
         raise ValueError(f"{surrogate.name}: its overlap is no product of one function of each field; no gap map")
+    check_maps(theory)
     limit = surrogate.weights.mean_limit
     top = np.inf if limit is None else float(limit) ** 2
     if not np.all((sigma_m2 >= 0) & (sigma_m2 <= top) & np.isfinite(sigma_m2)):
@@ -47,6 +51,21 @@ def check_domain(theory: Theory, sigma_m2: Array, sigma_b2: Array) -> None:
         raise ValueError(f"sigma_m2 must be {domain} for {surrogate.weights.name} weights")
     if not np.all((sigma_b2 >= 0) & np.isfinite(sigma_b2)):
         raise ValueError("sigma_b2 must be finite and >= 0")
+
+
+def check_maps(theory: Theory, needed: Sequence[str] = SOLVED) -> None:
+    """Refuse a theory that has no code for the maps needed.
+
+    Raises:
+        ValueError: with their names, and the part to choose otherwise.
+    """
+    missing = [name for name in omitted_functions(theory) if name in needed]
+    if theory.gap is None:
+        missing += [name for name in ("gap_map", "chi_at_gap") if name in needed]
+    if missing:
+        part = "--noise or --neurons" if theory.surrogate.form.phi is None else "--phi"
+        raise ValueError(f"{', '.join(missing)} of {theory.surrogate.name}: no closed form, and quadrature does not "
+                         f"apply; choose another {part}")  # fmt: skip
 
 
 def refuse_nan(values: Mapping[str, Array]) -> None:

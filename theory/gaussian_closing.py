@@ -180,7 +180,7 @@ def _scales(integrand: sp.Expr) -> Iterator[sp.Expr]:
         for w in BOUND:
             if form.has(w):
                 yield sp.Abs(form.subs(sp.Abs(w), size).diff(size))
-                yield form.diff(w)
+                yield sp.Abs(form.diff(w))
                 yield sp.sqrt(sp.Abs(form.diff(w, 2)) / 2)
 
 

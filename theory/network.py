@@ -145,6 +145,11 @@ class Neurons:
         """Whether the state fluctuates given the field."""
         return self.second is not None and _differ(self.second, self.mean**2)
 
+    @cached_property
+    def is_flat(self) -> bool:
+        """Whether E[x | h] only jumps, so that it passes no gradient."""
+        return not any(part.has(u) for part in pieces(self.mean.subs(h, u)).parts)
+
     @property
     def slope_at_zero(self) -> sp.Expr:
         """dE[x | h]/dh at h = 0; infinite for a sign."""

@@ -113,6 +113,11 @@ class Surrogate:
         form = () if self.form.phi is None else (self.form.phi, self.form.gain)
         return open_symbols(self.weights.second, self.neurons.mean, self.neurons.second_moment, *form)
 
+    @property
+    def passes_gradient(self) -> bool:
+        """Whether the mean of a neuron has a slope in its field: by the integral over the field, or of its own."""
+        return self.treatment.field == "integrated" or not self.neurons.is_flat
+
     def at(self, **values: Any) -> Surrogate:
         """The surrogate with values in place of open symbols.
 
