@@ -15,13 +15,15 @@ Function = Callable[[np.ndarray], np.ndarray]
 PANELS = 256  # a side of 0
 FARTHEST, NEAREST = 2.0**100, 2.0**-120
 NARROWEST = 2.0**-30  # of a panel off the breaks, relative to its place
-NOISY = 2.0**-26  # nearer to 0 a function is as good as its rounding at a distance of order 1
+NEAR, NOISY = 2.0**-16, 2.0**-26  # nearer to 0 a function is as good as its rounding, and as that of its terms there
+CLEAR = 1e3  # a function that loses its digits beyond is read up to there
 POINTS = 40
 ANGLES = np.pi * (np.arange(POINTS) + 0.5) / POINTS
 NODES = -np.cos(ANGLES)
 TO_CHEBYSHEV = 2 / POINTS * np.cos(np.arange(POINTS)[:, None] * (np.pi - ANGLES))
 DEGREES = 28, 34  # that functions and their squares have on a panel: 20 nodes of Gauss and Legendre are exact to 39
 ROUNDING = 1e-14  # of a coefficient, relative to the largest value so near 0
+LOSS = 1e-12  # of a coefficient, what the rounding of cancelling terms may add to it
 COARSEST = 1e-9  # what the rounding of u may add to it, where a function is steep, off the breaks
 
 
@@ -82,7 +84,7 @@ class _Side:
             if self._resolved(a, b):
                 yield b
             elif self._is_last(a, b):
-                if self._overflows(a):
+                if self._overflows(a) or self._loses_digits(a):
                     yield np.inf
                     return
                 self._require_integrable(a, b)
@@ -105,8 +107,10 @@ class _Side:
         """|u| (n,) between a and b, and the functions there (k, n)."""
         u = a + (b - a) * (1 + NODES) / 2
         with np.errstate(all="ignore"):
-            rows = [np.broadcast_to(np.asarray(f(self.sign * u), dtype=np.float64), u.shape) for f in self.functions]
-        return u, np.stack(rows)
+            return u, np.stack([self._at(f, u) for f in self.functions])
+
+    def _at(self, function: Function, u: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(np.asarray(function(self.sign * u), dtype=np.float64), u.shape)
 
     def _resolved(self, a: float, b: float) -> bool:
         u, values = self._values(a, b)
@@ -117,15 +121,31 @@ class _Side:
         rises, runs = np.abs(np.diff(values)), np.diff(u)
         steepest = np.divide(rises, runs, out=np.zeros_like(rises), where=runs > 0).max(1)
         allowed = ROUNDING + np.minimum(8 * np.finfo(np.float64).eps * b * steepest / sizes, self._coarsest(a, b))
-        if b < NOISY and np.all(largest <= 4 * self.near):  # 1 - exp(-u), say, has its digits beside 1
-            allowed = allowed + self.noise / sizes
-        scaled = values / sizes[:, None]
-        for power, degree in enumerate(DEGREES, 1):
-            tails = np.abs(scaled**power @ TO_CHEBYSHEV.T)[:, degree:].max(1)
-            if np.any(tails > power * allowed):
-                return False
+        beyond = _tails(values, sizes)
+        if np.any(beyond > allowed) and not self._is_rounding(a, b, np.where(beyond > allowed, beyond, 0.0), sizes):
+            return False
         self.sizes = sizes
         return True
+
+    def _is_rounding(self, a: float, b: float, beyond: np.ndarray, sizes: np.ndarray) -> bool:
+        """Whether what is no polynomial is small, and does not shrink in half the panel: cancelled terms leave it."""
+        u, values = self._values(a, b)
+        limit = LOSS * self._both_sides(u) / sizes
+        if b < NEAR and np.all(np.abs(values).max(1) <= 4 * self.near):  # 1 - exp(-u), say, has its digits beside 1
+            limit = limit + 64 * self.noise / sizes
+        return bool(np.all(beyond <= limit)) and self._stays(a, b, beyond, sizes)
+
+    def _stays(self, a: float, b: float, beyond: np.ndarray, sizes: np.ndarray) -> bool:
+        """Whether what is no polynomial is about as large in half of a panel."""
+        middle = (a + b) / 2
+        halves = (_tails(self._values(*half)[1], sizes) for half in ((a, middle), (middle, b)))
+        return bool(np.all(np.maximum(*halves) >= beyond / 64))
+
+    def _both_sides(self, u: np.ndarray) -> np.ndarray:
+        """The largest values up to |u| on this side, and at it on the other, (k,)."""
+        with np.errstate(all="ignore"):
+            other = [np.abs(self._at(f, -u)).max() for f in self.functions]
+        return np.fmax(self.sizes, other)
 
     def _coarsest(self, a: float, b: float) -> float:
         """What the rounding of u may add to a coefficient: much, where panels narrow towards a break."""
@@ -142,6 +162,14 @@ class _Side:
         sizes, beyond = self._sizes_at(a), [self._sizes_at(share * a) for share in (1.001, 1.5, 2.0, 10.0)]
         unknown = a > 1 and not np.any(np.all(np.isfinite(beyond), 1))
         return bool(np.all(np.isfinite(sizes)) and (np.any(sizes > 1e100) or unknown))
+
+    def _loses_digits(self, a: float) -> bool:
+        """Whether it is rounding that keeps panels from being resolved from here, far out, on."""
+        if a < CLEAR:
+            return False
+        b, sizes = 1.25 * a, np.maximum(self.sizes, np.finfo(np.float64).tiny)
+        beyond = _tails(self._values(a, b)[1], sizes)
+        return self._stays(a, b, np.where(beyond > ROUNDING, beyond, 0.0), sizes)
 
     def _sizes_at(self, u: float) -> np.ndarray:
         with np.errstate(all="ignore"):
@@ -186,8 +214,16 @@ class _Side:
         if width < 2.0**-40 * here:
             return
         self.sizes = np.maximum(self.sizes, np.abs(self._values(start, here)[1]).max(1))
-        if not self._resolved(here - width, here + width):
+        if not (self._resolved(here - width, here + width) or self._loses_digits(here)):
             raise _too_fast(self.sign * here)
+
+
+def _tails(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """The largest Chebyshev coefficients beyond the degrees allowed, of functions (k, n) and their squares; (k,)."""
+    scaled = values / sizes[:, None]
+    by_power = [np.abs(scaled**power @ TO_CHEBYSHEV.T)[:, degree:].max(1) / power
+                for power, degree in enumerate(DEGREES, 1)]  # fmt: skip
+    return np.maximum(*by_power)
 
 
 def _too_fast(place: float) -> MeshError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 import sympy as sp
 from sympy.core.evalf import prec_to_dps
@@ -11,7 +11,7 @@ from theory.correlation import Maps, is_relative
 from theory.gaussian import GaussianExpectation, evaluate_all, expectation
 from theory.growth import far_growth, growth_of, steepest
 from theory.limits import Ratios, closed_limit, infinite_mean, vanishing_mean
-from theory.overlap import Overlap, joined, overlap_of, overlap_ratios, parted
+from theory.overlap import AtExtremes, Overlap, joined, overlap_of, overlap_ratios, parted
 from theory.symbols import C, T, c, gap, h, q, sigma_b2, sigma_m2, u
 
 alike, unlike, fall, slope, growth = sp.symbols("alike unlike fall slope growth", nonnegative=True)
@@ -116,8 +116,7 @@ def gap_maps(maps: Maps) -> GapMaps | None:
         return None
     else:
         ratios, rate = overlap_ratios(found), growth_of(found, _square(maps, found))
-        if _vanishes_apart(maps, found, ratios):
-            return None
+        ratios = _without_ends(ratios, _vanishing_ends(maps, found, ratios))
     formulas = _formulas(maps, ratios)
     if parted(ratios.alike)[2] == sp.oo:
         formulas = Formulas(*map(_kept_finite, astuple(formulas)))
@@ -129,12 +128,25 @@ def _square(maps: Maps, found: Overlap) -> sp.Expr:
     return found.function**2 if is_relative(maps.mean_field) else found.second
 
 
-def _vanishes_apart(maps: Maps, found: Overlap, ratios: Ratios) -> bool:
-    """Whether E x^2 and E m^2 vanish or diverge together and yet differ: their ratio at that end is not derived."""
+def _vanishing_ends(maps: Maps, found: Overlap, ratios: Ratios) -> tuple[bool, bool]:
+    """At which of q = 0, infinity E x^2 and E m^2 vanish or diverge together and yet differ: no ratio is derived."""
     if is_relative(maps.mean_field) or found.spread == 0 or found.second.is_number:
-        return False
-    totals = [part + other for part, other in zip(parted(ratios.alike), parted(ratios.unlike), strict=True)][1:]
-    return any(total in (0, sp.oo, sp.nan) for total in totals)
+        return False, False
+    zero, infinity = (part + other for part, other in list(
+        zip(parted(ratios.alike), parted(ratios.unlike), strict=True))[1:])  # fmt: skip
+    return zero in (0, sp.oo, sp.nan), infinity in (0, sp.oo, sp.nan)
+
+
+def _without_ends(ratios: Ratios, ends: tuple[bool, bool]) -> Ratios:
+    """The ratios with an undefined gap and slope at those ends of q."""
+    if not any(ends):
+        return ratios
+    known = {}
+    for name in ("gap", "slope"):
+        inside, *limits = parted(getattr(ratios, name))
+        known[name] = AtExtremes(inside, q, *(sp.nan if lost else limit
+                                              for lost, limit in zip(ends, limits, strict=True)))  # fmt: skip
+    return replace(ratios, **known)
 
 
 def _formulas(maps: Maps, ratios: Ratios) -> Formulas:
