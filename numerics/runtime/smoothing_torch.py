@@ -216,8 +216,9 @@ def needed_reach(sizes: tuple[Elementwise, ...], points: Tensor, mean: Tensor, s
     place, needed = torch.abs(u - mean[:, None]) / sigma[:, None], torch.full_like(sigma, 8.5)
     density = torch.cat(share, 1) * torch.exp(-place * place / 2)
     for size in sizes:
-        mass = density * torch.abs(size(torch.clamp(u, points[0], points[-1])))
-        mass = torch.nan_to_num(mass, nan=0.0, posinf=0.0)
+        values = torch.abs(size(torch.clamp(u, points[0], points[-1]))).nan_to_num(nan=0.0, posinf=0.0)
+        least = 1e-305 * torch.where(place <= 38, values, 0.0).amax(1)  # below it is nothing but underflow
+        mass = torch.where(density * values > least[:, None], density * values, 0.0)
         for near, far in ((8.5, 12.0), (12.0, 20.0), (20.0, 38.0), (38.0, math.inf)):
             beyond = torch.where(place > near, mass, 0.0).sum(1) > 2e-14 * mass.sum(1)
             needed = torch.where(beyond, torch.clamp(needed, min=far), needed)
