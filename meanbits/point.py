@@ -62,7 +62,6 @@ def evaluate(
     """The maps at (sigma_m2, sigma_b2, q) and at c, at the gap 1 - c, or at both where they agree."""
 
     from meanbits import compile as compile_maps
-
     from numerics.domain import check_maps
 
     require_field(means, biases)

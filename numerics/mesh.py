@@ -15,8 +15,8 @@ Function = Callable[[np.ndarray], np.ndarray]
 PANELS = 256  # a side of 0
 FARTHEST, NEAREST = 2.0**100, 2.0**-120
 NARROWEST = 2.0**-30  # of a panel off the breaks, relative to its place
-NEAR, NOISY = 2.0**-16, 2.0**-26  # nearer to 0 a function is as good as its rounding, and as that of its terms there
-CLEAR = 1e3  # a function that loses its digits beyond is read up to there
+NEAR, NOISY = 2.0**-13, 2.0**-26  # nearer to 0 a function is as good as its rounding, and as that of its terms there
+CLEAR = 50.0  # a function that loses its digits beyond is read up to there
 POINTS = 40
 ANGLES = np.pi * (np.arange(POINTS) + 0.5) / POINTS
 NODES = -np.cos(ANGLES)
@@ -133,13 +133,11 @@ class _Side:
         limit = LOSS * self._both_sides(u) / sizes
         if b < NEAR and np.all(np.abs(values).max(1) <= 4 * self.near):  # 1 - exp(-u), say, has its digits beside 1
             limit = limit + 64 * self.noise / sizes
-        return bool(np.all(beyond <= limit)) and self._stays(a, b, beyond, sizes)
+        return bool(np.all(beyond <= limit) and np.all(self._quarters(a, b, sizes)[-1] >= beyond / 2))
 
-    def _stays(self, a: float, b: float, beyond: np.ndarray, sizes: np.ndarray) -> bool:
-        """Whether what is no polynomial is about as large in half of a panel."""
-        middle = (a + b) / 2
-        halves = (_tails(self._values(*half)[1], sizes) for half in ((a, middle), (middle, b)))
-        return bool(np.all(np.maximum(*halves) >= beyond / 64))
+    def _quarters(self, a: float, b: float, sizes: np.ndarray) -> np.ndarray:
+        """What is no polynomial in the quarters of a panel, ascending, (4, k): about a quarter of all at a kink."""
+        return np.sort([_tails(self._values(*ends)[1], sizes) for ends in pairwise(np.linspace(a, b, 5))], 0)
 
     def _both_sides(self, u: np.ndarray) -> np.ndarray:
         """The largest values up to |u| on this side, and at it on the other, (k,)."""
@@ -167,9 +165,10 @@ class _Side:
         """Whether it is rounding that keeps panels from being resolved from here, far out, on."""
         if a < CLEAR:
             return False
-        b, sizes = 1.25 * a, np.maximum(self.sizes, np.finfo(np.float64).tiny)
-        beyond = _tails(self._values(a, b)[1], sizes)
-        return self._stays(a, b, np.where(beyond > ROUNDING, beyond, 0.0), sizes)
+        sizes = np.maximum(self.sizes, np.finfo(np.float64).tiny)
+        beyond = _tails(self._values(0.9 * a, 1.25 * a)[1], sizes)
+        everywhere = self._quarters(0.9 * a, 1.25 * a, sizes)[1] >= beyond / 4  # a jump is in one, or between two
+        return bool(np.any(beyond > ROUNDING) and np.all(everywhere | (beyond <= ROUNDING)))
 
     def _sizes_at(self, u: float) -> np.ndarray:
         with np.errstate(all="ignore"):
@@ -220,9 +219,10 @@ class _Side:
 
 def _tails(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """The largest Chebyshev coefficients beyond the degrees allowed, of functions (k, n) and their squares; (k,)."""
-    scaled = values / sizes[:, None]
-    by_power = [np.abs(scaled**power @ TO_CHEBYSHEV.T)[:, degree:].max(1) / power
-                for power, degree in enumerate(DEGREES, 1)]  # fmt: skip
+    with np.errstate(all="ignore"):
+        scaled = values / sizes[:, None]
+        by_power = [np.abs(scaled**power @ TO_CHEBYSHEV.T)[:, degree:].max(1) / power
+                    for power, degree in enumerate(DEGREES, 1)]  # fmt: skip
     return np.maximum(*by_power)
 
 

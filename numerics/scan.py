@@ -174,6 +174,10 @@ def _ends(after: Map, slope: Map, chosen: Chosen, first: Array, last: Array) -> 
     with np.errstate(all="ignore"):
         at_zero, at_top = (np.broadcast_to(after(end, chosen), chosen.shape) for end in (zero, infinity))
         linear = at_zero / (1 - slope(zero, chosen))
+    for values, leads, end in ((at_zero, first < 0, "0"), (at_top, last > 0, "infinity")):
+        lost = np.flatnonzero(np.isnan(values) & leads)
+        if lost.size:
+            raise NoFixedPointError(int(chosen[lost[0]]), f"it goes on towards {end}, where no limit is derived")
     fixed_zero, fixed_top = (at_zero == 0) & (first != 0), np.isinf(at_top) & (last != 0)
     below, above = (at_zero > 0) & (first < 0), np.isfinite(at_top) & (last > 0)
     return [(np.flatnonzero(which), x[which], crossing[which]) for which, x, crossing in (

@@ -16,6 +16,7 @@ from theory.correlation import is_relative
 from theory.derive import Theory
 
 LOG_X = np.concatenate([np.arange(-340, -46, 14), np.arange(-46, 46, 0.5), np.arange(46, 341, 14)])
+ENDS = np.array([0.0, np.inf])
 BIASES = (0.0, 1e-6, 1e-3, 0.03, 0.3, 1.0, 10.0, 1e3, 1e6)  # where the shape may depend on them
 SAME = 1e-6
 ROUNDING = 1e-9  # of slopes: a relative rise or fall below this is no bend
@@ -28,13 +29,16 @@ def variance_crosses_once(theory: Theory, squared_gain: float = 1.0) -> bool:
     squared_gain: of phi(gain h), whose map takes gain^2 q. Marginalised exactly, r follows the replica map, convex and
     at most 1.
     """
+    if theory.maps.replica_map is not None and is_relative(theory.maps.mean_field):
+        return True
+    if _unknown_at_ends(theory):
+        return False
     if not is_relative(theory.maps.mean_field):
         return _is_inelastic(_sampled(theory, 0.0)[0])
-    if theory.maps.replica_map is not None:
-        return True
     q = np.exp(LOG_X) / squared_gain
     given = (_sampled(theory, biases) for biases in _shapes(theory))
-    return all(any(map(_falls_and_rises, _slopes(q, after, squared_gain * slope))) for after, slope in given)
+    return all(not np.any(np.isnan(after)) and any(map(_falls_and_rises, _slopes(q, after, squared_gain * slope)))
+               for after, slope in given)  # fmt: skip
 
 
 @lru_cache(maxsize=256)
@@ -42,7 +46,16 @@ def total_crosses_once(theory: Theory) -> bool:
     """Whether the map of T crosses from plus to minus at one T, at every (sigma_m2, sigma_b2)."""
     T, maps, given = np.exp(LOG_X), compile_theory(theory), (np.array([_means(theory)]), np.zeros(1))
     with np.errstate(all="ignore"):
+        if np.any(np.isnan(maps.total_map(ENDS, *given))):
+            return False
         return _is_inelastic(maps.total_map(T, *given) * np.ones(T.size))
+
+
+@lru_cache(maxsize=256)
+def _unknown_at_ends(theory: Theory) -> bool:
+    """Whether the limit of the map at 0 or infinity is not derived."""
+    with np.errstate(all="ignore"):
+        return bool(np.any(np.isnan(compile_theory(theory).variance_map(ENDS, np.array([_means(theory)]), np.ones(1)))))
 
 
 def _means(theory: Theory) -> float:
@@ -87,8 +100,10 @@ def _slopes(q: Array, after: Array, slope: Array) -> tuple[Array, Array]:
 
 def _is_inelastic(after: Array) -> bool:
     """Whether log A / log x rises by at most 1 from node to node: where a A(x) + b is x its slope is then at most 1."""
+    if np.any(np.isnan(after)):
+        return False  # a map that is not known everywhere is scanned where it is
     with np.errstate(all="ignore"):
-        rise = _known(np.diff(np.log(after)) / np.diff(LOG_X))
+        rise = np.diff(np.log(after)) / np.diff(LOG_X)
     return bool(np.all(rise <= 1 + ROUNDING))
 
 

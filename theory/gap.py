@@ -138,10 +138,13 @@ def _vanishing_ends(maps: Maps, found: Overlap, ratios: Ratios) -> tuple[bool, b
 
 
 def _without_ends(ratios: Ratios, ends: tuple[bool, bool]) -> Ratios:
-    """The ratios with an undefined gap and slope at those ends of q."""
+    """The ratios with an undefined gap and slope at those ends of q; what diverges beside A diverges."""
     if not any(ends):
         return ratios
-    known = {}
+    diverges = [alike == sp.oo for alike in parted(ratios.alike)[1:]]
+    inside, *limits = parted(ratios.unlike)
+    known = {"unlike": AtExtremes(inside, q, *(sp.oo if lost and top else limit for lost, top, limit
+                                               in zip(ends, diverges, limits, strict=True)))}  # fmt: skip
     for name in ("gap", "slope"):
         inside, *limits = parted(getattr(ratios, name))
         known[name] = AtExtremes(inside, q, *(sp.nan if lost else limit

@@ -30,7 +30,7 @@ def tidy_rational(expression: sp.Expr) -> sp.Expr:
     So are long expressions: the cost of a factor grows fast with the number of symbols.
     """
     masked, opaque = _masked(expression)
-    if len(masked.free_symbols) > MOST_SYMBOLS or masked.count_ops() > MOST_OPERATIONS:
+    if _is_long(masked):
         return expression
     return _factored(masked).xreplace(opaque)
 
@@ -46,9 +46,14 @@ def root_of_linear(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
 
 
 def tidy_slope(slope: sp.Expr, variable: sp.Symbol) -> sp.Expr:
-    """A derivative almost everywhere, over one denominator: 1/(1+|u|) - |u|/(1+|u|)^2 would cancel far out."""
+    """A derivative almost everywhere, over one denominator: 1/(1+|u|) - |u|/(1+|u|)^2 would cancel far out.
+
+    Long ones are left as they are.
+    """
     slope = simplified_almost_everywhere(slope).subs(variable * sp.sign(variable), sp.Abs(variable))
     masked, opaque = _masked(slope)
+    if _is_long(masked):
+        return slope
     denominator = sp.fraction(sp.together(masked))[1]
     has_denominator = denominator.xreplace(opaque).has(variable)
     return sp.factor(masked).xreplace(opaque) if has_denominator and slope.is_Add else slope
@@ -87,6 +92,10 @@ def _masked(expression: sp.Expr) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
 
     masked = _replace_outermost(expression, _is_opaque, mask)
     return masked, {symbol: part for part, symbol in symbols.items()}
+
+
+def _is_long(masked: sp.Expr) -> bool:
+    return len(masked.free_symbols) > MOST_SYMBOLS or masked.count_ops() > MOST_OPERATIONS
 
 
 def _is_opaque(expression: sp.Expr) -> bool:

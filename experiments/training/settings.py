@@ -92,8 +92,10 @@ class Settings:
             raise ValueError(f"{surrogate.name}: its weights are fixed signs, so nothing trains; "
                              "choose deterministic or another of the catalogue")  # fmt: skip
         if not surrogate.passes_gradient:
-            raise ValueError(f"{surrogate.name}: its neurons jump and are flat elsewhere, so no gradient reaches the "
-                             "weights before them; use treatment marginalise with random weights, or smooth neurons")
+            raise ValueError(
+                f"{surrogate.name}: its neurons jump and are flat elsewhere, so no gradient reaches the "
+                "weights before them; use treatment marginalise with random weights, or smooth neurons"
+            )
         _require(self.depth == 1 or not surrogate.real_input, "depth", self.depth,
                  f"{surrogate.name} is a single layer on real inputs; use depth 1")  # fmt: skip
         _require(self.keep == "project" or limit is not None, "keep", self.keep,

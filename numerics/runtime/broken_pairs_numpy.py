@@ -18,9 +18,9 @@ Jumps = tuple[tuple[float, float], ...]  # places and heights
 
 
 def needed_reach(sizes: tuple[Elementwise, ...], edges: Mesh, mean: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    """How many standard deviations out the functions have mass that counts, one of 8.5, 12, 20, 38.
+    """How many standard deviations out the functions have mass that counts: 8.5, 12, 20, 38; NaN beyond the mesh.
 
-    That is 2e-14 of E |size(u)|, u ~ N(mean, sigma^2), sigma > 0; all (n,). Raises ValueError where the mesh ends.
+    That is 2e-14 of E |size(u)|, u ~ N(mean, sigma^2), sigma > 0; all (n,).
     """
     points, _ = mesh_knots(edges, False)
     grid = np.concatenate([np.arange(0, 12, 0.25), np.arange(12, 64, 0.5), [64.0]])
@@ -39,20 +39,17 @@ def needed_reach(sizes: tuple[Elementwise, ...], edges: Mesh, mean: np.ndarray, 
             for near, far in ((8.5, 12.0), (12.0, 20.0), (20.0, 38.0), (38.0, np.inf)):
                 beyond = np.where(place > near, mass, 0.0).sum(1) > 2e-14 * mass.sum(1)
                 needed = np.where(beyond, np.maximum(needed, far), needed)
-    short = np.flatnonzero((needed * sigma + mean > points[-1]) | (needed * sigma - mean > -points[0]))
-    if short.size:
-        bound, variance = min(-points[0], points[-1]), sigma[short].max() ** 2
-        raise ValueError(f"variance {variance:.6g} needs the functions beyond {bound:.6g}, where their mesh ends")
-    return needed
+    short = (needed * sigma + mean > points[-1]) | (needed * sigma - mean > -points[0])
+    return np.where(short, np.nan, needed)
 
 
 def reach_blocks(
     sizes: tuple[Elementwise, ...], edges: Mesh, mean: np.ndarray, sigma: np.ndarray, smooth: np.ndarray
 ) -> Iterator[tuple[float, np.ndarray]]:
-    """Up to 64 points at a time that need one reach and are all smooth or all not, with that reach."""
+    """Up to 64 points at a time that need one reach and are all smooth or all not, with that reach; not those of NaN."""
     for part in np.array_split(np.arange(sigma.size), 1 + sigma.size // 2**10):
         reach = needed_reach(sizes, edges, mean[part], sigma[part])
-        for far in np.unique(reach):
+        for far in np.unique(reach[~np.isnan(reach)]):
             for side in (smooth[part], ~smooth[part]):
                 chosen = part[side & (reach == far)]
                 for start in range(0, chosen.size, 64):
@@ -63,7 +60,7 @@ def panel_mean_values(
     f: Elementwise, edges: Mesh, anchor: np.ndarray, offset: np.ndarray, sigma: np.ndarray
 ) -> np.ndarray:
     """E f(u), u ~ N(anchor + offset, sigma^2), sigma >= 0; at sigma 0 the mean of both sides of a break; all (n,)."""
-    value, (points, breaks) = np.zeros_like(sigma), mesh_knots(edges, False)
+    value, (points, breaks) = np.full_like(sigma, np.nan), mesh_knots(edges, False)
     filled = live_panels(f, points)
     live, sharp = np.flatnonzero(sigma > 0), np.flatnonzero(sigma == 0)
     for reach, i in reach_blocks((f,), edges, (anchor + offset)[live], sigma[live], live >= 0):
@@ -98,6 +95,7 @@ def panel_pair_values(
     )
     if not all(live.any() for _, live in pair):
         return value
+    value[:] = np.nan
     sizes = (f, lambda u: f(u) ** 2, g, lambda u: g(u) ** 2)[: 2 if f is g else 4]
     for reach, block in reach_blocks(sizes, edges, np.zeros_like(sigma), sigma, 6 * narrow >= wide):
         faint = shared[block] < 0.05 / reach**2

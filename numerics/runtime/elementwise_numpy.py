@@ -91,8 +91,8 @@ def at_extremes(
 
 
 def no_limit() -> float:
-    """Raise ValueError: the limit at 0 or infinity that was asked for is not derived."""
-    raise ValueError("no limit of this map is derived at q = 0 or infinity; give a positive and finite q")
+    """NaN: the limit at 0 or infinity that is asked for is not derived."""
+    return float("nan")
 
 
 def spike(x: NDArray[np.float64]) -> NDArray[np.float64]:
