@@ -52,6 +52,7 @@ HOMES = {
     "continuous": "theory.network",
     "dead_zone": "theory.network",
     "gaussian_weights": "theory.network",
+    "latent": "theory.latent",
     "leaky_relu": "theory.network",
     "levels": "theory.network",
     "paper_form": "theory.surrogates",

@@ -46,7 +46,7 @@ def needed_reach(sizes: tuple[Elementwise, ...], edges: Mesh, mean: np.ndarray, 
 def reach_blocks(
     sizes: tuple[Elementwise, ...], edges: Mesh, mean: np.ndarray, sigma: np.ndarray, smooth: np.ndarray
 ) -> Iterator[tuple[float, np.ndarray]]:
-    """Up to 64 points at a time that need one reach and are all smooth or all not, with that reach; not those of NaN."""
+    """Up to 64 points at a time of one reach that are all smooth or all not, with that reach; those of NaN left out."""
     for part in np.array_split(np.arange(sigma.size), 1 + sigma.size // 2**10):
         reach = needed_reach(sizes, edges, mean[part], sigma[part])
         for far in np.unique(reach[~np.isnan(reach)]):
