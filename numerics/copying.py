@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 RUNTIME = Path(__file__).parent / "runtime"
@@ -39,8 +40,13 @@ def used_imports(imports: Iterable[str], text: str) -> list[str]:
     return [kept for line, kept in cut if kept or not line]
 
 
-def _definitions(module: str) -> Iterable[tuple[str, str, set[str]]]:
+@cache
+def _definitions(module: str) -> tuple[tuple[str, str, set[str]], ...]:
     """Name, source and used names of every function, class and constant at the top of a runtime module."""
+    return tuple(_read(module))
+
+
+def _read(module: str) -> Iterator[tuple[str, str, set[str]]]:
     text = (RUNTIME / f"{module}.py").read_text(encoding="utf-8")
     lines = text.splitlines()
     for node in ast.parse(text).body:

@@ -16,6 +16,7 @@ from numerics.runtime.gaussian_numpy import gaussian_mean, gaussian_pair
 from theory.gaussian import GaussianExpectation
 from theory.symbols import u, v
 
+
 def nested_value(expression: sp.Expr, values: Mapping[sp.Symbol, Array]) -> Array:
     """The expression at arrays for its symbols, every expectation of one field in it by quadrature; NaN for others."""
     stand_ins = {node: sp.Dummy() for node in set(_outermost(expression))}

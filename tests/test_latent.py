@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -39,10 +41,13 @@ def test_moments_are_integrals_over_the_noise(name, field):
     function, plain, breaks, noise, scale = CASES[name]
     neurons, size = latent("x", function, noise, scale), float(scale)
     cuts = sorted({0.0, *((at - field) / size for at in breaks)})
+    ends = [-np.inf, *cuts, np.inf]
     for moment, power in ((neurons.mean, 1), (neurons.second_moment, 2)):
-        ends = [-np.inf, *cuts, np.inf]
-        parts = [integrate.quad(lambda z: plain(field + size * z) ** power * DENSITIES[noise](z), *pair, epsabs=1e-13)[0]
-                 for pair in zip(ends, ends[1:], strict=False)]  # fmt: skip
+
+        def density(z: float, power: int = power) -> float:
+            return plain(field + size * z) ** power * DENSITIES[noise](z)
+
+        parts = [integrate.quad(density, *pair, epsabs=1e-13)[0] for pair in pairwise(ends)]
         assert float(moment.subs(h, field)) == pytest.approx(sum(parts), abs=2e-9)
 
 

@@ -15,7 +15,7 @@ import sympy as sp
 from theory.gaussian import BOUND, GaussianExpectation, evaluate_all
 from theory.gaussian_rules import RULES, WHOLE
 from theory.symbols import Q, Q_ab, T, c, q, u, v
-from theory.tidy import simplified_almost_everywhere, tidy, tidy_rational
+from theory.tidy import MOST_OPERATIONS, simplified_almost_everywhere, tidy, tidy_rational
 
 MOST_TERMS = 40  # of an integrand that rules are tried on one by one
 
@@ -26,7 +26,7 @@ def evaluate(node: GaussianExpectation) -> sp.Expr:
     node = _marginal(flatten(node))
     closed = close(node)
     if closed is not None and closed.has(sp.I):  # sines by exponentials, of a real integrand
-        closed = sp.simplify(closed.as_real_imag()[0])
+        closed = sp.simplify(closed.as_real_imag()[0]) if closed.count_ops() <= MOST_OPERATIONS else None
     return normalise(node) if closed is None or _cancels(node, closed) else tidy(closed)
 
 

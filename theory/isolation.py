@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
 
@@ -16,7 +17,8 @@ MAX_ROOTS = 300
 MAX_INTERVALS = 4000
 MAX_ORDER, MAX_DENOMINATOR = 6, 1000
 SCALES = [4.0**k for k in range(0, 31)]
-FAR = [SCALES[-1] * factor for factor in (1, 1.7, 2.9, 5.3, 1e3, 1.9e6, 3.1e12, 1e40, 1.3e80, 1e150)]
+FAR = [SCALES[-1] * factor for factor in (1, 1.7, 2.9, 5.3, 1e3, 1.9e6, 3.1e12)]
+FARTHEST = [SCALES[-1] * factor for factor in (1e40, 1.3e80, 1e150)]  # where arbitrary precision may end
 
 
 class Isolation:
@@ -45,6 +47,8 @@ class Isolation:
             return
         side = 1 if math.isinf(high) else -1
         signs = {self._sign(side * point) for point in FAR}
+        with suppress(FormulaError):
+            signs |= {self._sign(side * point) for point in FARTHEST}
         if len(signs - {0}) > 1:
             raise FormulaError(f"{shown(self.expression)} has infinitely many zeros, or zeros too far out")
 

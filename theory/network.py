@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import sympy as sp
 
@@ -18,7 +18,7 @@ from theory.tidy import simplified_almost_everywhere
 
 Law = tuple[tuple[sp.Expr, sp.Expr], ...]
 ROUNDING = 1e-12
-MOST_LEVELS = 64
+MOST_LEVELS, FEW_VALUES = 64, 3
 
 
 def law_moment(law: Law, order: int) -> sp.Expr:
@@ -149,6 +149,15 @@ class Neurons:
     def is_flat(self) -> bool:
         """Whether E[x | h] only jumps, so that it passes no gradient."""
         return not any(part.has(u) for part in pieces(self.mean.subs(h, u)).parts)
+
+    @property
+    def fluctuation(self) -> sp.Expr:
+        """Var(x | h); of a few values or of equal chances without cancellation, as sum_i<j p_i p_j (x_i - x_j)^2."""
+        plain = all(probability.is_number for _, probability in self.law)
+        if not self.law or (len(self.law) > FEW_VALUES and not plain):
+            return self.second_moment - self.mean**2
+        return sp.Add(*(first * second * sp.expand(x - y) ** 2
+                        for (x, first), (y, second) in combinations(self.law, 2)))  # fmt: skip
 
     @property
     def slope_at_zero(self) -> sp.Expr:

@@ -77,12 +77,23 @@ def overlap_of(maps: Maps) -> Overlap | None:
     coefficient, node = flatten_all(maps.overlap.definition).as_independent(GaussianExpectation, as_Add=False)
     if not isinstance(node, GaussianExpectation):
         return None
-    function = node.integrand.as_independent(v, as_Add=False)[0]
-    if function.has(GaussianExpectation) or function * function.subs(u, v) != node.integrand:
+    function = _common_factor(node.integrand)
+    if function is None:
         return None
     variance, covariance, _ = node.covariance
     correlation, function = tidy_rational(covariance.subs(c, 1) / variance), sp.sqrt(coefficient) * function
     return Overlap(function, variance, correlation, _spread(maps, function, variance))
+
+
+def _common_factor(integrand: sp.Expr) -> sp.Expr | None:
+    """f of f(u) f(v), None of what is no such product."""
+    function = integrand.as_independent(v, as_Add=False)[0]
+    if not function.has(GaussianExpectation) and function * function.subs(u, v) == integrand:
+        return function
+    weight, parted = sp.expand_power_exp(integrand).as_independent(u, v, as_Add=False)  # of e^(f(u) + f(v))
+    function = parted.as_independent(v, as_Add=False)[0]
+    alike = sp.expand_power_exp(function * function.subs(u, v)) == parted
+    return sp.sqrt(weight) * function if alike and weight.is_positive and not function.has(GaussianExpectation) else None
 
 
 def _spread(maps: Maps, function: sp.Expr, variance: sp.Expr) -> sp.Expr:
@@ -93,7 +104,7 @@ def _spread(maps: Maps, function: sp.Expr, variance: sp.Expr) -> sp.Expr:
     if not kernel.surrogate.neurons.is_random:
         return sp.S.Zero
     scale = sp.sqrt(tidy_rational(variance / (T if is_relative(maps.mean_field) else q)))
-    return kernel.neuron_second_moment.subs(h, u / scale) - function**2
+    return kernel.surrogate.neurons.fluctuation.subs(h, u / scale)
 
 
 def overlap_ratios(found: Overlap) -> Ratios:
