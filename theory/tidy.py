@@ -9,7 +9,7 @@ import sympy as sp
 from theory.symbols import C, D, Q, Q_ab, Sigma, T, c, gap, overlap, q, sigma_b2, sigma_m2, u, v
 
 NESTING = (q, T, Q, Sigma, D, sigma_m2, sigma_b2)
-MOST_SYMBOLS, MOST_OPERATIONS, MOST_IN_SLOPES = 10, 400, 120
+MOST_SYMBOLS, MOST_OPERATIONS = 10, 120
 NOTHING = 1e-14  # of the value at a root that is no exact number
 SIGNED = (c, C, Q_ab, overlap, gap)
 
@@ -52,7 +52,7 @@ def tidy_slope(slope: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     """
     slope = simplified_almost_everywhere(slope).subs(variable * sp.sign(variable), sp.Abs(variable))
     masked, opaque = _masked(slope)
-    if _is_long(masked, MOST_IN_SLOPES):
+    if _is_long(masked):
         return slope
     denominator = sp.fraction(sp.together(masked))[1]
     has_denominator = denominator.xreplace(opaque).has(variable)
@@ -94,8 +94,8 @@ def _masked(expression: sp.Expr) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
     return masked, {symbol: part for part, symbol in symbols.items()}
 
 
-def _is_long(masked: sp.Expr, most: int = MOST_OPERATIONS) -> bool:
-    return len(masked.free_symbols) > MOST_SYMBOLS or masked.count_ops() > most
+def _is_long(masked: sp.Expr) -> bool:
+    return len(masked.free_symbols) > MOST_SYMBOLS or masked.count_ops() > MOST_OPERATIONS
 
 
 def _is_opaque(expression: sp.Expr) -> bool:
