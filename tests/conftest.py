@@ -1,5 +1,6 @@
-"""What every test gets: no network, and a cache of its own."""
+"""What every test gets: no network, and a cache of its own; one thread a process, and room for SymPy's memory."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,9 @@ import pytest
 from experiments import fetch
 
 NOWHERE = "http://127.0.0.1:9/"  # the discard port: refused at once
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of processes side by side wait for each other's cores
+os.environ.setdefault("SYMPY_CACHE_SIZE", "20000")  # read when SymPy is first imported
 
 
 @pytest.fixture(autouse=True)
