@@ -100,7 +100,11 @@ def product(function: Real, variance: float, correlation: float, breaks: list[fl
     return mean(lambda u: function(u) * mean(function, spread, breaks, correlation * u), variance, points)
 
 
-@pytest.mark.parametrize("name", DECLARED)
+LIKE_OTHERS = ("silu", "three values", "hard sigmoid", "tanh cubed")  # like gelu, two values, clip and tanh(2h)
+EACH = [pytest.param(name, marks=[pytest.mark.slow] * (name in LIKE_OTHERS)) for name in DECLARED]
+
+
+@pytest.mark.parametrize("name", EACH)
 def test_marginalised_maps_are_their_definitions(name: str) -> None:
     neurons, first, second, breaks = DECLARED[name]
     maps = compile_theory(derive(marginalised(neurons)))
