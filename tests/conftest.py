@@ -1,5 +1,6 @@
 """What every test gets: no network, and a cache of its own; one thread a process, and room for SymPy's memory."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -20,3 +21,10 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFa
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setattr(fetch, "MIRRORS", dict.fromkeys(fetch.MIRRORS, (NOWHERE,)))
     return cache
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what lives as long as the run: modules, tests and the tables of SymPy."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
