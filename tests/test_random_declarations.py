@@ -89,7 +89,7 @@ def put_back(surrogate: Surrogate, maps: object, means: float, biases: float) ->
 
 
 @settings(max_examples=4, **SEARCH)
-@given(surrogates(), STATES)
+@given(surrogates(depth=2), STATES)
 def test_a_few_random_declarations(surrogate: Declared, state: State) -> None:
     right_or_refused(surrogate, state)
 
