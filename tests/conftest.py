@@ -1,5 +1,7 @@
-"""What every test gets: no network, and a cache of its own."""
+"""What every test gets: no network, and a cache of its own; one thread a process, and room for SymPy's memory."""
 
+import gc
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,9 @@ import pytest
 from experiments import fetch
 
 NOWHERE = "http://127.0.0.1:9/"  # the discard port: refused at once
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of processes side by side wait for each other's cores
+os.environ.setdefault("SYMPY_CACHE_SIZE", "20000")  # read when SymPy is first imported
 
 
 @pytest.fixture(autouse=True)
@@ -16,3 +21,10 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFa
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setattr(fetch, "MIRRORS", dict.fromkeys(fetch.MIRRORS, (NOWHERE,)))
     return cache
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what lives as long as the run: modules, tests and the tables of SymPy."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)

@@ -50,14 +50,14 @@ def functions(draw: st.DrawFn, depth: int = 4) -> sp.Expr:
 
 
 @st.composite
-def neurons(draw: st.DrawFn) -> Neurons:
+def neurons(draw: st.DrawFn, depth: int) -> Neurons:
     """Continuous ones, laws of 1 to 16 values around one, and signs behind a noise."""
     kind = draw(st.integers(0, 3))
     if kind == 0:
         noise = draw(st.sampled_from((*NOISES, TWO_POINT, student(3), student(4))))
         up = noise.probability_up(draw(st.sampled_from((sp.S.Half, sp.S.One, sp.Integer(3)))))
         return Neurons.of_values(noise.name, ((sp.S.One, up), (sp.S.NegativeOne, 1 - up)), noise)
-    function = draw(functions())
+    function = draw(functions(depth=depth))
     if kind < 3:
         return continuous("random", function)
     count = draw(st.integers(1, 16))
@@ -66,10 +66,10 @@ def neurons(draw: st.DrawFn) -> Neurons:
 
 
 @st.composite
-def surrogates(draw: st.DrawFn) -> Surrogate | SurrogateError:
+def surrogates(draw: st.DrawFn, depth: int = 4) -> Surrogate | SurrogateError:
     """A surrogate whose parts fit together, or the reason why its neurons are refused."""
     try:
-        units = draw(neurons())
+        units = draw(neurons(depth))
     except SurrogateError as error:
         return error
     chosen: Weights = draw(st.sampled_from(WEIGHTS))

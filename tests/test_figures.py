@@ -19,7 +19,7 @@ from theory.compose import compose
 from theory.derive import derive
 from theory.symbols import q
 
-SLOW = {"1-lrt", "1-lrt-continuous", "2", "3", "depth-gain", "4", "replicas", "gain", "spectra", "distance"}
+SLOW = {"1", "1-lrt", "1-lrt-continuous", "2", "3", "depth-gain", "4", "replicas", "gain", "spectra", "distance"}
 EACH = [pytest.param(kind, id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name, kind in FIGURES.items()]
 PROVENANCE = ("preset", "seed", "version", "figure")
 

@@ -5,6 +5,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import mpmath
@@ -22,7 +23,7 @@ from numerics.layer_rule import largest_mean
 from numerics.layers import BinaryLinear, project_
 from numerics.state import State
 from theory.compose import compose
-from theory.derive import derive
+from theory.derive import Theory, derive
 from theory.mean_law import MEAN_LAWS
 from theory.surrogates import CATALOGUE, Surrogate
 from theory.symbols import mean_state, mean_weight, second_moment_state
@@ -79,6 +80,12 @@ def state_of(layer: BinaryLinear, m: Tensor) -> Tensor | State:
     return State(m, m * m + 0.3) if layer.rule.passes_second_moments else m
 
 
+@cache
+def emitted_mean(theory: Theory) -> Callable[..., Tensor]:
+    functions = [function for function in emitted_functions(theory) if function.name == "mean"]
+    return compile_functions(theory, functions, TORCH).mean
+
+
 def by_the_theory(surrogate: Surrogate, layer: BinaryLinear, m: Tensor, noise: Tensor) -> Tensor:
     """E x of each neuron by the derived sums, synapse by synapse, and the function emitted for the whole theory."""
     theory, state = derive(surrogate), state_of(layer, m)
@@ -90,11 +97,10 @@ def by_the_theory(surrogate: Surrogate, layer: BinaryLinear, m: Tensor, noise: T
         for term in (theory.field.mean_term, theory.field.variance_term)
     )
     hbar, variance = mean_term.sum(-1) / math.sqrt(7) + bias, variance_term.mean(-1)
-    functions = [function for function in emitted_functions(theory) if function.name == "mean"]
-    emitted = compile_functions(theory, functions, TORCH)
+    mean = emitted_mean(theory)
     if surrogate.treatment.field == "integrated":
-        return emitted.mean(hbar, variance)
-    return emitted.mean(hbar + variance.sqrt() * noise)
+        return mean(hbar, variance)
+    return mean(hbar + variance.sqrt() * noise)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-6)])

@@ -177,7 +177,7 @@ CROSSING = ("two-point noise", "leaky relu")
 
 
 @pytest.mark.parametrize("name", ARB)
-@pytest.mark.parametrize("v", [0.04, 1.3, 1e4])
+@pytest.mark.parametrize("v", [0.04, pytest.param(1.3, marks=pytest.mark.slow), 1e4])
 def test_differences_within_rounding_of_arb(name, v):
     reference, numbers = Reference(SHAPES[name], v), floats(SHAPES[name])
     for rest, drop in ((0.0, 1e-7), (0.0, 0.3), (0.25, 1e-9), (0.5, 1.25), (0.0, 2.0)):
@@ -345,7 +345,7 @@ def test_arbitrary_precision_agrees(name):
         assert abs(value - mp.mpf(Reference(shape, v).overlap(1 - d).mid().str(40, radius=False))) < 1e-20
 
 
-@pytest.mark.parametrize("name", ["dead zone", "clipped relu", "jump and bends"])
+@pytest.mark.parametrize("name", ["dead zone", pytest.param("clipped relu", marks=pytest.mark.slow), "jump and bends"])
 def test_derivatives_are_those_of_the_values(name):
     """Price's theorem against the quotient of differences, at 50 digits."""
     shape, v, r, step = SHAPES[name], sp.Rational(13, 8), sp.Rational(3, 8), sp.Rational(1, 10**8)

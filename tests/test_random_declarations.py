@@ -88,8 +88,8 @@ def put_back(surrogate: Surrogate, maps: object, means: float, biases: float) ->
         assert float(maps.variance_map(q, means, biases, *extra)) == pytest.approx(q, rel=1e-9)
 
 
-@settings(max_examples=8, **SEARCH)
-@given(surrogates(), STATES)
+@settings(max_examples=4, **SEARCH)
+@given(surrogates(depth=2), STATES)
 def test_a_few_random_declarations(surrogate: Declared, state: State) -> None:
     right_or_refused(surrogate, state)
 

@@ -65,7 +65,14 @@ def test_catalogue_follows_its_theory(surrogate: Surrogate, pair: ImagePair) -> 
     assert deviation(measured, derive(surrogate), pair, **SETTING) < LIMIT
 
 
-@pytest.mark.parametrize("parts", COMPOSED, ids=lambda parts: " ".join(map(str, parts.values())))
+LONG = (COMPOSED[0], COMPOSED[5])  # to derive: like other noises and relu
+EACH = [
+    pytest.param(parts, id=" ".join(map(str, parts.values())), marks=[pytest.mark.slow] * (parts in LONG))
+    for parts in COMPOSED
+]
+
+
+@pytest.mark.parametrize("parts", EACH)
 def test_composed_surrogates_follow_their_theory(parts: dict[str, str], pair: ImagePair) -> None:
     surrogate = compose(**parts)
     measured = simulate(surrogate, width=400, realisations=32, **SETTING, depth=5, pair=pair, seed=2)

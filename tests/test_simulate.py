@@ -55,7 +55,7 @@ def run(of: Simulation, realisations: int, after: Moments | None = None, workers
     return moments
 
 
-def largest_z(of: Simulation, realisations: int = 40) -> float:
+def largest_z(of: Simulation, realisations: int = 20) -> float:
     return float(np.abs(run(of, realisations).z(of.theory)).max())
 
 

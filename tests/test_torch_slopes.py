@@ -21,7 +21,11 @@ from theory.compose import compose
 from theory.derive import derive
 from theory.surrogates import CATALOGUE, Surrogate
 
-ROWS = pytest.mark.parametrize("surrogate", [*CATALOGUE, *COMPOSED], ids=lambda surrogate: surrogate.name)
+LONG = ("moment-matching (neurons erf)", "moment-matching (neurons hardtanh)")  # to derive
+ROWS = pytest.mark.parametrize("surrogate", [
+    pytest.param(surrogate, id=surrogate.name, marks=[pytest.mark.slow] * (surrogate.name in LONG))
+    for surrogate in (*CATALOGUE, *COMPOSED)
+])  # fmt: skip
 CORRELATIONS = [-1.0, -0.999999, 0.0, 0.999999, 1.0]
 VARIANCES = [0.0, 1e-12, 1.0, 1e6, math.inf]
 COMPILED = ("deterministic", "moment-matching")
