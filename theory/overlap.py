@@ -92,8 +92,8 @@ def _common_factor(integrand: sp.Expr) -> sp.Expr | None:
         return function
     weight, parted = sp.expand_power_exp(integrand).as_independent(u, v, as_Add=False)  # of e^(f(u) + f(v))
     function = parted.as_independent(v, as_Add=False)[0]
-    alike = sp.expand_power_exp(function * function.subs(u, v)) == parted
-    return sp.sqrt(weight) * function if alike and weight.is_positive and not function.has(GaussianExpectation) else None
+    alike = sp.expand_power_exp(function * function.subs(u, v)) == parted and not function.has(GaussianExpectation)
+    return sp.sqrt(weight) * function if alike and weight.is_positive else None
 
 
 def _spread(maps: Maps, function: sp.Expr, variance: sp.Expr) -> sp.Expr:
