@@ -45,6 +45,9 @@ def _compiled(expression: sp.Expr, symbol: sp.Symbol) -> Value:
         base, exponent = _compiled(expression.base, symbol), int(expression.exp)
         return lambda x: _power(base(x), exponent)
     rule = RULES.get(expression.func)
+    if rule is None and expression.is_number and expression.is_extended_real:  # tan(1), of a root
+        number = float(expression.evalf(20))
+        return lambda x: number
     if rule is None:
         raise ValueError(f"no floating-point value of {expression}")
     parts = [_compiled(part, symbol) for part in expression.args]

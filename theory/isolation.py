@@ -17,6 +17,8 @@ MAX_ROOTS = 300
 MAX_INTERVALS = 4000
 MAX_ORDER, MAX_DENOMINATOR = 6, 1000
 SCALES = [4.0**k for k in range(0, 31)]
+TAIL, FLAT, SHARES = 4.0, 1e-12, (0.0, 0.1, 0.35, 0.7, 1.0)
+UNDERFLOW = sp.Rational(1, 10**200)  # of a difference of terms below 1e100, to 300 digits
 FAR = [SCALES[-1] * factor for factor in (1, 1.7, 2.9, 5.3, 1e3, 1.9e6, 3.1e12)]
 FARTHEST = [SCALES[-1] * factor for factor in (1e40, 1.3e80, 1e150)]  # where arbitrary precision may end
 
@@ -26,6 +28,7 @@ class Isolation:
 
     def __init__(self, expression: sp.Expr, symbol: sp.Symbol) -> None:
         self.expression, self.symbol = expression, symbol
+        self.terms = [range_of(term, symbol) for term in expression.args] if expression.is_Add else []
         self.range, self.slope = range_of(expression, symbol), range_of(expression.diff(symbol), symbol)
         self.left = MAX_INTERVALS
         self.brackets: list[tuple[float, float]] = []
@@ -61,6 +64,8 @@ class Isolation:
                 raise FormulaError(f"{shown(self.expression)} has infinitely many zeros, or too many to tell")
             if excludes_zero(self.range(a, b)):
                 continue
+            if self._is_flat_tail(a, b):
+                continue
             if excludes_zero(self.slope(a, b)):
                 self._bracket(a, b)
             elif b - a > 1e-9 * max(1e-3, abs(a), abs(b)):
@@ -68,6 +73,16 @@ class Isolation:
                 stack += [(a, middle), (middle, b)]
             else:
                 self.found.append(self._touching(a, b))
+
+    def _is_flat_tail(self, a: float, b: float) -> bool:
+        """Whether terms cancel but for nothing far out, which at a few points is of one sign, or 0 to all digits."""
+        if min(abs(a), abs(b)) < TAIL or not self.terms:
+            return False
+        largest = max(abs(end) for term in self.terms for end in term(a, b))
+        if not max(map(abs, self.range(a, b))) <= FLAT * largest < math.inf:
+            return False
+        values = [value_at(self.expression, self.symbol, sp.Rational(a + (b - a) * share)) for share in SHARES]
+        return len({bool(value > 0) for value in values if abs(value) > UNDERFLOW}) <= 1
 
     def _bracket(self, a: float, b: float) -> None:
         first, last = self._sign(a), self._sign(b)
