@@ -88,12 +88,17 @@ def overlap_of(maps: Maps) -> Overlap | None:
 def _common_factor(integrand: sp.Expr) -> sp.Expr | None:
     """f of f(u) f(v), None of what is no such product."""
     function = integrand.as_independent(v, as_Add=False)[0]
-    if not function.has(GaussianExpectation) and function * function.subs(u, v) == integrand:
+    if function.has(GaussianExpectation):
+        return None
+    if function * function.subs(u, v) == integrand:
         return function
-    weight, parted = sp.expand_power_exp(integrand).as_independent(u, v, as_Add=False)  # of e^(f(u) + f(v))
+    alike = sp.Dummy(real=True), sp.Dummy(real=True)  # substitution brings what is inside to one shape
+    back = dict(zip(alike, (u, v), strict=True))
+    written = integrand.subs(dict(zip((u, v), alike, strict=True)), simultaneous=True).subs(back)
+    weight, parted = sp.expand_power_exp(written).as_independent(u, v, as_Add=False)  # of e^(f(u) + f(v))
     function = parted.as_independent(v, as_Add=False)[0]
-    alike = sp.expand_power_exp(function * function.subs(u, v)) == parted and not function.has(GaussianExpectation)
-    return sp.sqrt(weight) * function if alike and weight.is_positive else None
+    is_product = sp.expand_power_exp(function * function.subs(u, v)) == parted
+    return sp.sqrt(weight) * function if is_product and weight.is_positive else None
 
 
 def _spread(maps: Maps, function: sp.Expr, variance: sp.Expr) -> sp.Expr:
