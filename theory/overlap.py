@@ -77,12 +77,21 @@ def overlap_of(maps: Maps) -> Overlap | None:
     coefficient, node = flatten_all(maps.overlap.definition).as_independent(GaussianExpectation, as_Add=False)
     if not isinstance(node, GaussianExpectation):
         return None
-    function = node.integrand.as_independent(v, as_Add=False)[0]
-    if function.has(GaussianExpectation) or function * function.subs(u, v) != node.integrand:
+    function = _factor(node.integrand)
+    if function is None or function.has(GaussianExpectation):
         return None
     variance, covariance, _ = node.covariance
     correlation, function = tidy_rational(covariance.subs(c, 1) / variance), sp.sqrt(coefficient) * function
     return Overlap(function, variance, correlation, _spread(maps, function, variance))
+
+
+def _factor(product: sp.Expr) -> sp.Expr | None:
+    """f(u) of f(u) f(v), exponentials of sums taken apart where they stand in the way."""
+    for form in (product, sp.expand_power_exp(product)):
+        function = form.as_independent(v, as_Add=False)[0]
+        if function * function.subs(u, v) == form:
+            return function
+    return None
 
 
 def _spread(maps: Maps, function: sp.Expr, variance: sp.Expr) -> sp.Expr:
