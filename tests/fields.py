@@ -37,7 +37,8 @@ def to_long(number: arb) -> Real:
 
 def to_arb(number: Real) -> arb:
     high = float(number)
-    return arb(high) + arb(float(number - Real(high)))
+    with ctx.workdps(DIGITS):
+        return arb(high) + arb(float(number - Real(high)))
 
 
 @cache

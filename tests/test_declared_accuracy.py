@@ -129,8 +129,8 @@ class Sines:
         return self._value(lambda v, damped: v * damped * (v * (1 - to_arb(Real(rest)))).cosh())
 
     def between(self, rest: Real, drop: Real) -> Real:
-        near, far = to_arb(Real(rest)), to_arb(Real(rest)) + to_arb(Real(drop))
-        return self._value(lambda v, damped: damped * ((v * (1 - near)).sinh() - (v * (1 - far)).sinh()))
+        near, change = to_arb(Real(rest)), to_arb(Real(drop))
+        return self._value(lambda v, damped: damped * ((v * (1 - near)).sinh() - (v * (1 - near - change)).sinh()))
 
     def growth(self) -> Real:
         return self._value(lambda v, damped: damped**2)
