@@ -13,6 +13,7 @@ import sympy as sp
 from flint import arb, ctx
 
 from numerics.emit import compile_theory
+from numerics.runtime.smoothing_numpy import near_rule
 from tests.fields import ARB, LONG, Curve, Fields, Real, steps, to_arb, to_long
 from theory.compose import compose
 from theory.derive import derive
@@ -366,3 +367,10 @@ def test_sums_in_long_doubles_agree_with_arb(name: str) -> None:
         for kind in ("overlap", "slope", "distance"):
             exact, plain = (getattr(Fields(curve, 0.7, numbers), kind)(0.3) for numbers in (ARB, LONG))
             assert abs(to_long(exact) - plain) <= 1e-17 * abs(plain)
+
+
+@pytest.mark.parametrize("change", [1e-30, 1e-17, 1e-13, 1e-6])
+def test_narrow_ranges_of_the_correlation_keep_their_width(change: float) -> None:
+    start, length = np.array([0.0, 1e-4, 0.5, 1 - 1e-8]), np.full(4, change)
+    owner, _, weight = near_rule(start, length, np.full(4, 3.0))
+    assert np.abs(np.bincount(owner, weight, 4) / length - 1).max() < CLOSED
