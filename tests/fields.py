@@ -137,10 +137,16 @@ class Fields:
 
     def distance(self, rest: float) -> Any:
         """E (f(u) - f(v))^2 / 2 at correlation 1 - rest."""
-        return self._pair(Real(rest), lambda m, u, v: (self.curve.value(m, u) - self.curve.value(m, v)) ** 2 / 2)
+        f = self.curve.value
 
-    def slope(self, rest: float) -> Any:
-        """The slope of the overlap in the correlation, at 1 - rest."""
+        def half_square(m: SimpleNamespace, u: Array, v: Array) -> Array:
+            apart = f(m, u) - f(m, v)
+            return apart * apart / 2
+
+        return self._pair(Real(rest), half_square)
+
+    def slope(self, rest: float, correlation: float | None = None) -> Any:
+        """The slope of the overlap in the correlation, at 1 - rest; it is as good as 1 - rest where that is small."""
         f, m, total = self.curve.slope, self.m, 0
         variance, rest = m.number(self.variance)[()], Real(rest)
         if f is not None and rest == 0:
@@ -149,8 +155,8 @@ class Fields:
             total = variance * self._pair(rest, lambda m, u, v: f(m, u) * f(m, v))
         return total + self._of_jumps(rest) if self.curve.jumps else total
 
-    def between(self, rest: float, drop: float) -> Any:
-        """The overlap at correlation 1 - rest less that at 1 - rest - drop."""
+    def between(self, rest: float, drop: float, correlation: float | None = None) -> Any:
+        """The overlap at correlation 1 - rest less that at 1 - rest - drop, as good as 1 - rest is."""
         if rest == 0 and (drop > NARROW or self.variance > SMALL or self.curve.slope is None):
             return self.distance(drop)
         low, high = np.sqrt(Real(rest)), np.sqrt(Real(rest) + Real(drop))
