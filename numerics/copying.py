@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 RUNTIME = Path(__file__).parent / "runtime"
@@ -19,7 +19,7 @@ def copied_sources(runtime: Iterable[str], text: str) -> list[str]:
     Raises:
         ValueError: if two modules define the same name.
     """
-    definitions: dict[str, tuple[str, set[str]]] = {}
+    definitions: dict[str, tuple[str, frozenset[str]]] = {}
     for module in runtime:
         for name, source, used in _definitions(module):
             if name in definitions:
@@ -40,20 +40,20 @@ def used_imports(imports: Iterable[str], text: str) -> list[str]:
     return [kept for line, kept in cut if kept or not line]
 
 
-@cache
-def _definitions(module: str) -> tuple[tuple[str, str, set[str]], ...]:
+@lru_cache(maxsize=64)
+def _definitions(module: str) -> tuple[tuple[str, str, frozenset[str]], ...]:
     """Name, source and used names of every function, class and constant at the top of a runtime module."""
-    return tuple(_read(module))
+    return tuple(_parsed(module))
 
 
-def _read(module: str) -> Iterator[tuple[str, str, set[str]]]:
+def _parsed(module: str) -> Iterator[tuple[str, str, frozenset[str]]]:
     text = (RUNTIME / f"{module}.py").read_text(encoding="utf-8")
     lines = text.splitlines()
     for node in ast.parse(text).body:
         match node:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.Assign(targets=[ast.Name(id=name)]):
                 first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
-                yield name, "\n".join(lines[first - 1 : node.end_lineno]), _names(node)
+                yield name, "\n".join(lines[first - 1 : node.end_lineno]), frozenset(_names(node))
             case _:
                 pass
 

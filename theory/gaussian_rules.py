@@ -194,16 +194,19 @@ def arc_cosine(node: GaussianExpectation, _: Close) -> sp.Expr | None:
 
 
 def sines(node: GaussianExpectation, _: Close) -> sp.Expr | None:
-    """sin(a u) sin(b v), both of mean 0: exp(-variances/2) sinh(covariance)."""
+    """sin(a u) sin(b v), or cosines, both of mean 0: exp(-variances/2) sinh(covariance), or cosh, in one exponent."""
     factors = [factor.as_base_exp() for factor in sp.Mul.make_args(node.integrand)]
-    arguments = [base.args[0] for base, power in factors if isinstance(base, sp.sin) for _ in range(int(power))]
+    kind = sp.sin if node.integrand.has(sp.sin) else sp.cos
+    arguments = [base.args[0] for base, power in factors if isinstance(base, kind) for _ in range(int(power))]
     if len(arguments) != 2 or sum(power for _, power in factors) != 2 or any(mean != 0 for mean in node.mean):
         return None
     slopes = sp.Matrix([[argument.diff(w) for w in node.variables] for argument in arguments])
     if slopes.has(*BOUND) or any(argument.subs(dict.fromkeys(BOUND, 0)) != 0 for argument in arguments):
         return None
     law = slopes * node.matrix * slopes.T
-    return DampedSinh(tidy_rational(law.trace() / 2), law[0, 1])
+    if kind is sp.sin:
+        return DampedSinh(tidy_rational(law.trace() / 2), law[0, 1])
+    return sp.Add(*(sp.exp(tidy_rational(sign * law[0, 1] - law.trace() / 2)) for sign in (1, -1))) / 2
 
 
 WHOLE: tuple[Rule, ...] = (arc_cosine, sines, tanhs, piecewise_linear)

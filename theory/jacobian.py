@@ -88,7 +88,8 @@ def _elements(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
     """
     forward = maps.mean_field.forward
     moments = forward.moments
-    weight_2 = moments.kernel.weight_moments[1]
+    weights = moments.kernel.surrogate.weights
+    weight_2 = weights.average_second if weights.needs_equal_means else moments.kernel.weight_moments[1]
     mean_slope = mean_weight * slope_mean
     variance_slope = weight_2 * slope_second - 2 * mean_weight**2 * mean_state * slope_mean
     if moments.variance_term == 0:

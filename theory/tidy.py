@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 import sympy as sp
 
@@ -24,6 +25,7 @@ def tidy(expression: sp.Expr) -> sp.Expr:
     return expression.replace(_is_mixed_product, lambda product: sp.Mul(*_signed(product.args)))
 
 
+@lru_cache(maxsize=4096)
 def tidy_rational(expression: sp.Expr) -> sp.Expr:
     """One fraction, numerator and denominator factored and nested; functions, roots, expectations left as they are.
 

@@ -203,7 +203,8 @@ def near_rule(start: np.ndarray, length: np.ndarray, resolution: np.ndarray) -> 
     bottom, top = (fine * np.sqrt(each / (2 - each)) for each in (start, start + length))
     squares = 2 * fine * fine * length / ((2 - start) * (2 - start - length))  # top^2 - bottom^2
     span = np.arcsinh(squares / (top * np.sqrt(1 + bottom * bottom) + bottom * np.sqrt(1 + top * top)))
-    owner, left, panel = panel_pieces(np.arcsinh(bottom), np.arcsinh(bottom) + span, np.full_like(span, 3.0))
+    owner, left, panel = panel_pieces(np.zeros_like(span), span, np.full_like(span, 3.0))
+    left = left + np.arcsinh(bottom)[owner]
     count, parts = np.ceil(17 / np.arcsinh(np.pi / 2 / panel)) + 2, [np.zeros((3, 0))]
     for n in np.unique(count):
         i, (x, w) = np.flatnonzero(count == n)[:, None], np.polynomial.legendre.leggauss(int(n))

@@ -190,7 +190,8 @@ def near_rule(start: Tensor, length: Tensor, resolution: Tensor) -> tuple[Tensor
     bottom, top = (fine * torch.sqrt(each / (2 - each)) for each in (start, start + length))
     squares = 2 * fine * fine * length / ((2 - start) * (2 - start - length))  # top^2 - bottom^2
     span = torch.asinh(squares / (top * torch.sqrt(1 + bottom * bottom) + bottom * torch.sqrt(1 + top * top)))
-    owner, left, panel = panel_pieces(torch.asinh(bottom), torch.asinh(bottom) + span, torch.full_like(span, 3.0))
+    owner, left, panel = panel_pieces(torch.zeros_like(span), span, torch.full_like(span, 3.0))
+    left = left + torch.asinh(bottom)[owner]
     count, parts = torch.ceil(17 / torch.asinh(math.pi / 2 / panel)).long() + 2, [(owner[:0], span[:0], span[:0])]
     for n in torch.unique(count).tolist():
         i, (x, w) = torch.nonzero(count == n), (column.to(start.device) for column in legendre_rule(n))
