@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numerics.convolution import BinaryConv2d
     from numerics.layers import BinaryLinear
     from numerics.solve import FixedPoint
+    from numerics.straight_through import Sign
     from theory.compose import compose
     from theory.derive import Theory
     from theory.errors import SurrogateError
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "BinaryConv2d", "BinaryLinear", "Form", "NeuronNoise", "Neurons", "Surrogate", "SurrogateError", "Treatment",
-    "Weights", "advise", "catalogue", "certify", "compile", "compose", "continuous", "derive", "emit", "fixed_point",
-    "init", "paper_form", "phase_diagram", "symbols", "ternary",
+    "BinaryConv2d", "BinaryLinear", "Form", "NeuronNoise", "Neurons", "Sign", "Surrogate", "SurrogateError",
+    "Treatment", "Weights", "advise", "catalogue", "certify", "compile", "compose", "continuous", "derive", "emit",
+    "fixed_point", "init", "paper_form", "phase_diagram", "symbols", "ternary",
 ]  # fmt: skip
 
 HOMES = {
@@ -45,6 +46,7 @@ HOMES = {
     "NeuronNoise": "theory.noise",
     "Neurons": "theory.network",
     "Surrogate": "theory.surrogates",
+    "Sign": "numerics.straight_through",
     "SurrogateError": "theory.errors",
     "Treatment": "theory.surrogates",
     "Weights": "theory.network",
@@ -59,6 +61,7 @@ HOMES = {
     "quantiser": "theory.network",
     "step": "theory.network",
     "stochastic": "theory.network",
+    "straight_through": "theory.straight_through",
     "student": "theory.noise",
     "ternary": "theory.network",
     "ternary_free": "theory.network",

@@ -103,7 +103,8 @@ class Neurons:
     """A neuron by its moments given the field: m(h) = `mean` and s(h) = E[x^2 | h], expressions in h.
 
     second: s, or None where the state is m(h) itself. law: pairs (value, probability) where it has finitely many
-    values. noise: the latent noise behind it, where there is one. The theory uses m and s and nothing else.
+    values. noise: the latent noise behind it, where there is one. backward: the slope that gradients see in place of
+    dm/dh (`theory.straight_through`). Forward the theory uses m and s and nothing else.
 
     Raises:
         SurrogateError: a mean without a finite real value somewhere, s below m^2, or probabilities that are none.
@@ -114,6 +115,7 @@ class Neurons:
     second: sp.Expr | None = None
     noise: NeuronNoise | None = None
     law: Law = ()
+    backward: sp.Expr | None = None
 
     def __post_init__(self) -> None:
         reason = _neurons_objection(self)
@@ -144,6 +146,11 @@ class Neurons:
     def is_random(self) -> bool:
         """Whether the state fluctuates given the field."""
         return self.second is not None and _differ(self.second, self.mean**2)
+
+    @cached_property
+    def jumps(self) -> bool:
+        """Whether E[x | h] jumps somewhere."""
+        return bool(pieces(self.mean.subs(h, u)).jumps)
 
     @cached_property
     def is_flat(self) -> bool:

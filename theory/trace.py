@@ -17,6 +17,7 @@ class Assumption(StrEnum):
     SELF_AVERAGING = "self-averaging"
     MATCHED = "matched"
     ANSATZ = "ansatz"
+    INDEPENDENT = "weights of the backward pass independent of the forward one"
 
 
 @dataclass(frozen=True)
