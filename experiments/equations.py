@@ -93,7 +93,7 @@ def _backward(theory: Theory) -> list[Equation]:
     overlap = r"\mathbb{E}\,\delta_a\delta_b / \mathbb{E}\,\delta'_a\delta'_b"
     return [
         Equation("gradient_growth", "growth of squared gradients", "chi_g", r"\chi_g", theory.backward.growth.closed),
-        Equation("gradient_overlap", "overlap of the gradients of two inputs, a layer", "E d_a d_b / E d'_a d'_b", overlap,
+        Equation("gradient_overlap", "overlap of two gradients, a layer", "E d_a d_b / E d'_a d'_b", overlap,
                  theory.backward.overlap.closed),
     ]  # fmt: skip
 

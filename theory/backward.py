@@ -13,6 +13,7 @@ import sympy as sp
 from theory.correlation import Maps, is_relative
 from theory.gaussian import evaluate_all, expectation, pair_expectation
 from theory.pieces import slope_between_breaks
+from theory.special import Box
 from theory.symbols import c, h, q, u
 from theory.trace import Assumption, Formula, Step
 
@@ -45,7 +46,8 @@ def backward(maps: Maps) -> Backward | None:
     slope = slope_between_breaks(neurons.mean.subs(h, u)) if neurons.backward is None else neurons.backward.subs(h, u)
     drawn = surrogate.treatment.propagates == "sample" and weights.is_random
     weight = weights.average_second if drawn else weights.variance_of_means
-    growth = _formula(weight * expectation(slope**2, 0, q))
+    square = (slope**2).replace(lambda e: e.is_Pow and isinstance(e.base, Box), lambda e: e.base)  # an indicator
+    growth = _formula(weight * expectation(square, 0, q))
     overlap = _formula(weight * pair_expectation(slope, slope, q, c * q))
     steps = (
         Step("growth of squared gradients", Assumption.INDEPENDENT, growth.definition, growth.closed),
