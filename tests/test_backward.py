@@ -18,7 +18,7 @@ from numerics.gradients import gradient_scales
 from theory.compose import compose
 from theory.derive import derive
 from theory.errors import SurrogateError
-from theory.network import CONTINUOUS, SIGN
+from theory.neurons import CONTINUOUS, SIGN
 from theory.straight_through import SLOPES, straight_through
 from theory.surrogates import CATALOGUE, NONE
 from theory.symbols import h

@@ -19,9 +19,10 @@ from theory.compose import compose
 from theory.derive import Theory, derive
 from theory.errors import SurrogateError
 from theory.named_weights import weights_named
-from theory.network import BINARY, FIXED, Neurons, Weights, continuous
+from theory.neurons import Neurons, continuous
 from theory.surrogates import MARGINALISE, NONE, SAMPLE, Surrogate
 from theory.symbols import h
+from theory.weights import BINARY, FIXED, Weights
 
 CLOSED, BY_QUADRATURE = 1e-13, 1e-11
 VARIANCES = (1e-8, 1e-4, 1e-2, 0.3, 1.0, 5.0, 100.0, 1e4)

@@ -12,7 +12,7 @@ from theory.errors import FormulaError, SurrogateError, shown
 from theory.grammar import canonical, parse
 from theory.named_neurons import neurons_named
 from theory.named_weights import weights_named
-from theory.network import Neurons, stochastic
+from theory.neurons import Neurons, stochastic
 from theory.noise import LOGISTIC, NOISES, TWO_POINT, NeuronNoise, noise_from_formula, student
 from theory.options import number, pick
 from theory.straight_through import slope_named, straight_through

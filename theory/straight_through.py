@@ -9,7 +9,7 @@ import sympy as sp
 from theory.domain import check_growth, check_real
 from theory.errors import FormulaError, SurrogateError, shown
 from theory.grammar import canonical, parse
-from theory.network import Neurons
+from theory.neurons import Neurons
 from theory.options import pick
 from theory.probes import at_some_value
 from theory.special import Box
@@ -32,7 +32,7 @@ def straight_through(neurons: Neurons, slope: sp.Expr, name: str | None = None) 
     Raises:
         SurrogateError: a slope that is 0 everywhere, or without a finite real value somewhere.
 
-    >>> from theory.network import SIGN
+    >>> from theory.neurons import SIGN
     >>> straight_through(SIGN, SLOPES["clip"], "clip").name
     'sign, backward clip'
     """

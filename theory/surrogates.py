@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import sympy as sp
 
 from theory.errors import SurrogateError
-from theory.network import BINARY, CONTINUOUS, FIXED, FIXED_SIGNS, ROUNDING, SIGN, Neurons, Weights, stochastic
+from theory.neurons import CONTINUOUS, ROUNDING, SIGN, Neurons, stochastic
 from theory.noise import LOGISTIC
 from theory.probes import open_symbols, probe
+from theory.weights import BINARY, FIXED, FIXED_SIGNS, Weights
 
 TANH, _, RELU, *_ = CONTINUOUS
 
