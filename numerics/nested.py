@@ -65,8 +65,8 @@ def _pair_mean(node: GaussianExpectation, symbols: list[sp.Symbol], values: Mapp
     if node.mean != sp.Tuple(0, 0) or variance != other or second.has(u):
         return np.array(np.nan)
     size, shared = (nested_value(entry, values) for entry in (variance, covariance))
-    functions = (_function(part, variable, symbols) for part, variable in ((first, u), (second, v)))
-    return gaussian_pair(*functions, size, shared / size, *(values[symbol] for symbol in symbols))
+    f, g = _function(first, u, symbols), _function(second, v, symbols)
+    return gaussian_pair(f, g, size, shared / size, *(values[symbol] for symbol in symbols))
 
 
 def _function(integrand: sp.Expr, variable: sp.Symbol, symbols: list[sp.Symbol]) -> Callable[..., Array]:
