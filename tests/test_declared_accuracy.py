@@ -377,7 +377,10 @@ TAIL = pytest.mark.xfail(
 CANCELLED = pytest.mark.xfail(
     strict=True, reason="correlation_map(0, q=1e4) is 1.7e-13 off: (E f)^2 is 2e-6 of E f^2, and E f a sum that cancels"
 )
-PLAINLY_MISSED = {"floor(3 clip)/3": TAIL, "floor(3 hardtanh)/3": CANCELLED}
+WARNS = pytest.mark.xfail(
+    raises=RuntimeWarning, strict=True, reason="exp(-exp(u)) overflows, rightly to 0, with a warning at q = 1e4"
+)
+PLAINLY_MISSED = {"floor(3 clip)/3": TAIL, "floor(3 hardtanh)/3": CANCELLED, "gumbel noise": WARNS}
 
 
 @pytest.mark.slow
