@@ -17,7 +17,6 @@ from numerics.runtime.smoothing_numpy import near_rule
 from tests.fields import ARB, LONG, Curve, Fields, Real, steps, to_arb, to_long
 from theory.compose import compose
 from theory.derive import Theory, derive
-from theory.errors import SurrogateError
 from theory.named_weights import weights_named
 from theory.neurons import Neurons, continuous
 from theory.surrogates import MARGINALISE, NONE, SAMPLE, Surrogate
@@ -390,15 +389,10 @@ def test_maps_without_a_treatment_or_sampled(name: str) -> None:
     require(errors(CASES[name], "sample" if CASES[name].is_random else "none"))
 
 
-REFUSED = pytest.mark.xfail(
-    raises=SurrogateError, strict=True, reason="the mesh refuses exp(u) exp(-exp(u)): varies too fast near h = 1.5e-8"
-)
-
-
 LOST = pytest.mark.xfail(
     strict=True, reason="gap_map(1e-9, q=1e-8) is 4.4e-9 off: rest = 1/(1 + q) has lost q, of which even functions live"
 )
-MISSED = {"gumbel noise": REFUSED, "exp(-h^2)": LOST}
+MISSED = {"exp(-h^2)": LOST}
 
 
 @pytest.mark.slow

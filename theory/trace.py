@@ -17,7 +17,7 @@ class Assumption(StrEnum):
     SELF_AVERAGING = "self-averaging"
     MATCHED = "matched"
     ANSATZ = "ansatz"
-    INDEPENDENT = "weights of the backward pass independent of the forward one"
+    INDEPENDENT = "independent backward weights"
 
 
 @dataclass(frozen=True)
