@@ -16,7 +16,7 @@ from numerics.chain import initial
 from numerics.emit import compile_theory
 from numerics.field_law import Layer, marginal
 from theory.derive import derive
-from theory.network import stochastic
+from theory.neurons import stochastic
 from theory.noise import CAUCHY, GAUSSIAN, LOGISTIC, NeuronNoise
 from theory.surrogates import MARGINALISE, SAMPLE, Surrogate
 from theory.symbols import mean_state, mean_weight, second_moment_state

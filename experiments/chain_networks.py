@@ -16,9 +16,9 @@ from numerics.emit import compile_functions, emitted_functions
 from numerics.field_law import Layer, WeightKind
 from theory.derive import Theory, derive
 from theory.mean_law import mean_law
-from theory.network import Weights
 from theory.surrogates import EXACT, SAMPLE, Surrogate
 from theory.symbols import mean_weight
+from theory.weights import Weights
 
 FloatArray = NDArray[np.float64]
 

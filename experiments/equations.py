@@ -84,7 +84,18 @@ def equations(theory: Theory) -> tuple[Equation, ...]:
                      "N (N E J_ij^2 - leading)", r"N\,(N\,\mathbb{E} J_{ij}^2 - \mathrm{leading})",
                      jacobian.sigma_derivative.closed),
         ]  # fmt: skip
-    return (*found, *_critical(theory))
+    return (*found, *_backward(theory), *_critical(theory))
+
+
+def _backward(theory: Theory) -> list[Equation]:
+    if theory.backward is None:
+        return []
+    overlap = r"\mathbb{E}\,\delta_a\delta_b / \mathbb{E}\,\delta'_a\delta'_b"
+    return [
+        Equation("gradient_growth", "growth of squared gradients", "chi_g", r"\chi_g", theory.backward.growth.closed),
+        Equation("gradient_overlap", "overlap of two gradients, a layer", "E d_a d_b / E d'_a d'_b", overlap,
+                 theory.backward.overlap.closed),
+    ]  # fmt: skip
 
 
 def _forward(theory: Theory) -> list[Equation]:

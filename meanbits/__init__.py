@@ -24,18 +24,20 @@ if TYPE_CHECKING:
     from numerics.convolution import BinaryConv2d
     from numerics.layers import BinaryLinear
     from numerics.solve import FixedPoint
+    from numerics.straight_through import Sign
     from theory.compose import compose
     from theory.derive import Theory
     from theory.errors import SurrogateError
-    from theory.network import Neurons, Weights, continuous, ternary
+    from theory.neurons import Neurons, continuous
     from theory.noise import NeuronNoise
     from theory.surrogates import Form, Surrogate, Treatment, paper_form
+    from theory.weights import Weights, ternary
 
 __version__ = "0.1.0"
 __all__ = [
-    "BinaryConv2d", "BinaryLinear", "Form", "NeuronNoise", "Neurons", "Surrogate", "SurrogateError", "Treatment",
-    "Weights", "advise", "catalogue", "certify", "compile", "compose", "continuous", "derive", "emit", "fixed_point",
-    "init", "paper_form", "phase_diagram", "symbols", "ternary",
+    "BinaryConv2d", "BinaryLinear", "Form", "NeuronNoise", "Neurons", "Sign", "Surrogate", "SurrogateError",
+    "Treatment", "Weights", "advise", "catalogue", "certify", "compile", "compose", "continuous", "derive", "emit",
+    "fixed_point", "init", "paper_form", "phase_diagram", "symbols", "ternary",
 ]  # fmt: skip
 
 HOMES = {
@@ -43,29 +45,31 @@ HOMES = {
     "BinaryLinear": "numerics.layers",
     "Form": "theory.surrogates",
     "NeuronNoise": "theory.noise",
-    "Neurons": "theory.network",
+    "Neurons": "theory.neurons",
     "Surrogate": "theory.surrogates",
+    "Sign": "numerics.straight_through",
     "SurrogateError": "theory.errors",
     "Treatment": "theory.surrogates",
-    "Weights": "theory.network",
+    "Weights": "theory.weights",
     "compose": "theory.compose",
-    "continuous": "theory.network",
-    "dead_zone": "theory.network",
-    "gaussian_weights": "theory.network",
+    "continuous": "theory.neurons",
+    "dead_zone": "theory.neurons",
+    "gaussian_weights": "theory.weights",
     "latent": "theory.latent",
-    "leaky_relu": "theory.network",
-    "levels": "theory.network",
+    "leaky_relu": "theory.neurons",
+    "levels": "theory.weights",
     "paper_form": "theory.surrogates",
-    "quantiser": "theory.network",
-    "step": "theory.network",
-    "stochastic": "theory.network",
+    "quantiser": "theory.neurons",
+    "step": "theory.neurons",
+    "stochastic": "theory.neurons",
+    "straight_through": "theory.straight_through",
     "student": "theory.noise",
-    "ternary": "theory.network",
-    "ternary_free": "theory.network",
+    "ternary": "theory.weights",
+    "ternary_free": "theory.weights",
 }
 PARTS = {  # ready parts of a declaration, by the name they have in a module
-    "binary": ("theory.network", "BINARY"), "fixed": ("theory.network", "FIXED"),
-    "fixed_signs": ("theory.network", "FIXED_SIGNS"), "sign": ("theory.network", "SIGN"),
+    "binary": ("theory.weights", "BINARY"), "fixed": ("theory.weights", "FIXED"),
+    "fixed_signs": ("theory.weights", "FIXED_SIGNS"), "sign": ("theory.neurons", "SIGN"),
     "marginalise": ("theory.surrogates", "MARGINALISE"), "sample": ("theory.surrogates", "SAMPLE"),
     "network": ("theory.surrogates", "NETWORK"), "sample_neurons": ("theory.surrogates", "SAMPLE_NEURONS"),
     "sharp": ("theory.surrogates", "NONE"), "exact": ("theory.surrogates", "EXACT"),

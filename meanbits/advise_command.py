@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -56,7 +57,9 @@ def _told(advice: Advice) -> str:
     given = {"surrogate": advice.surrogate.name, f"depth {advice.depth}": verdict, "options": advice.options,
              "sigma_m2": number(advice.sigma_m2), "sigma_b2": number(advice.sigma_b2),
              "gain": None if advice.gain is None else number(advice.gain), "chi_1": number(advice.chi_1),
-             "xi_c": number(advice.xi_c), "6 xi_c": number(advice.reach)}  # fmt: skip
+             "xi_c": number(advice.xi_c),
+             "xi_g": None if math.isinf(advice.xi_g) else number(advice.xi_g),
+             "6 xi_c" if math.isinf(advice.xi_g) else "reach": number(advice.reach)}  # fmt: skip
     return "\n".join(f"{name:<10} {value}" for name, value in given.items() if value is not None)
 
 
@@ -65,4 +68,4 @@ def _document(advice: Advice) -> dict[str, Any]:
     return {"surrogate": advice.surrogate.name, "options": advice.options, "depth": advice.depth,
             "trainable": advice.trainable, "reason": advice.reason, "sigma_m2": advice.sigma_m2,
             "sigma_b2": advice.sigma_b2, "gain": advice.gain, "chi_1": advice.chi_1, "xi_c": advice.xi_c,
-            "reach": advice.reach, "instead": instead}  # fmt: skip
+            "xi_g": advice.xi_g, "reach": advice.reach, "instead": instead}  # fmt: skip

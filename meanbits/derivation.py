@@ -17,10 +17,12 @@ JACOBIAN = {"jacobian": "leading", "jacobian_sigma_derivative": "sigma_derivativ
 CONDITIONS = ("fixed_point", "marginal", "alignment")
 CURVE = {"critical_sigma_m2": "sigma_m2", "critical_sigma_b2": "sigma_b2", "curve_constraint": "constraint"}
 MAPS = ("variance_map", "covariance_map", "correlation_map", "chi", "total_map", "replica_map")
+BACKWARD = ("gradient_growth", "gradient_overlap")
 SECTIONS = (
     ("Forward equations", FORWARD),
     ("Maps of a layer", MAPS),
     ("Jacobian", tuple(JACOBIAN)),
+    ("Gradients", BACKWARD),
     ("Critical conditions", (*CONDITIONS, *CURVE, "critical_conditions", "critical_curve")),
 )
 
@@ -52,6 +54,7 @@ def document(theory: Theory, steps: bool) -> dict[str, Any]:
         "forward_equations": {name: text.get(name) for name in FORWARD} | {"sampled": theory.forward.sampled},
         **{name: text.get(name) for name in MAPS},
         "jacobian": _jacobian(theory, text),
+        **{name: text.get(name) for name in BACKWARD},
         "critical_conditions": critical | {"curve": curve or None} if critical else None,
         "latex": {equation.name: latex(equation.expression) for equation in found},
         "legend": legend(equation.expression for equation in found),
@@ -95,6 +98,8 @@ def as_text(theory: Theory, steps: bool) -> str:
     said = notes(theory)
     lines = [_heading(theory)]
     for title, names in SECTIONS:
+        if not any(name in found or name in said for name in names):
+            continue
         lines += ["", title, ""]
         lines += [_equation(found[name]) for name in names if name in found]
         lines += [f"  ({said[name]})" for name in names if name in said]

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 AGREEMENT = 1e-8  # of the mean squared slope with chi_1
 LARGEST_LOG = 700.0
 DEEPEST = 10**5
-NO_JACOBIAN = "no Jacobian: its neurons jump, are drawn from their means, or form a single layer on real inputs"
+NO_JACOBIAN = ("no Jacobian: its neurons jump, are drawn from their means, or form a single layer on real inputs; "
+               "chi_g of meanbits fixed-point says what gradients do that see another slope (--backward)")  # fmt: skip
 
 
 @click.command(

@@ -24,6 +24,8 @@ PARTS = (
                           "from -1 to 1) or expr:EXPR, for example 'expr:max(0, min(1, h))'."),
     ("--noise", "LAW", "gaussian:A, logistic:A, uniform:A, laplace:A, cauchy:A, twopoint:A (scale A, default 1), "
                        "student:NU or cdf:EXPR, EXPR a CDF in h: skew, kinks and jumps allowed."),
+    ("--backward", "SLOPE", "the slope that gradients see: exact (default), clip, tanh, triangle, approxsign, identity "
+                            "or expr:EXPR, a function of h."),
     ("--treatment", "NAME", "marginalise, sample, network or none."),
     ("--form", "NAME", "exact, matched or paper: phi(K hbar/sqrt(Sigma))."),
     ("--phi", "PHI", "phi of form paper: tanh (default), erf or a formula in h."),

@@ -25,6 +25,7 @@ class Point:
     c_out: float
     gap_out: float
     chi: float
+    chi_g: float | None
     total: float | None
 
 
@@ -80,7 +81,16 @@ def evaluate(
             direct = float(maps.correlation_map(c, q, *rest))
             c_out = c_out if math.isnan(direct) else direct  # 0/0, whose limit the gap map has
         q_out, chi = float(maps.variance_map(q, *rest)), float(maps.chi_at_gap(exact_gap, q, *rest))
-    return _checked(theory, q, Point(q_out, c_out, gap_out, chi, T))
+    return _checked(theory, q, Point(q_out, c_out, gap_out, chi, _growth(theory, q, means, biases, T), T))
+
+
+def _growth(theory: Theory, q: float, means: float, biases: float, total: float | None) -> float | None:
+    """chi_g, the growth of squared gradients; None where it has no value."""
+    from numerics.gradients import gradient_growth
+
+    given = (np.float64(each) for each in (q, means, biases))
+    growth = float(gradient_growth(theory, *given, None if total is None else np.float64(total)))
+    return None if math.isnan(growth) else growth
 
 
 def _checked(theory: Theory, q: float, point: Point) -> Point:

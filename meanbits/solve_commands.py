@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from meanbits.options import Axis
     from theory.surrogates import Surrogate
 
-SHOWN = ("q", "T", "r", "c", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c", "phase", "error_bound")
+SHOWN = ("q", "T", "r", "c", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c", "chi_g", "xi_g", "phase",
+         "error_bound")  # fmt: skip
 
 
 @click.command(
@@ -30,8 +31,9 @@ SHOWN = ("q", "T", "r", "c", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c", "phase
 def fixed_point(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, as_json: bool) -> None:
     """The stable fixed point of deep networks and its depth scales.
 
-    q, the field variance, and c, the correlation of two inputs, after many layers; the slopes of their maps there; and
-    the depth scales xi_q, xi_c over which inputs are forgotten.
+    q, the field variance, and c, the correlation of two inputs, after many layers; the slopes of their maps there; the
+    depth scales xi_q, xi_c over which inputs are forgotten; chi_g, what squared gradients grow by a layer, and xi_g =
+    1/ln chi_g, the layers over which they grow (or, where it is negative, vanish) by e.
     """
     from meanbits.point import InputError, variance_of_means
     from numerics.stability import described

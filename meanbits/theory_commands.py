@@ -118,7 +118,8 @@ def map_command(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, q
                 gap: float | None, total: float | None, as_json: bool) -> None:  # fmt: skip
     """Evaluate the maps of one layer.
 
-    q, c and the gap 1 - c that come out, and the slope chi. A gap that goes in may be tiny: 1 - c keeps its digits.
+    q, c and the gap 1 - c that come out, the slope chi, and chi_g, what squared gradients grow by. A gap that goes in
+    may be tiny: 1 - c keeps its digits.
     """
     if c is None and gap is None:
         fail("--c and --gap are both missing; give one of the two, for example --c 0.5")
@@ -129,7 +130,8 @@ def map_command(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, q
         point = evaluate(_derived(surrogate), means, sigma_b2, q, c, gap, total)
     except InputError as error:
         fail(str(error))
-    results = {"q_out": point.q_out, "c_out": point.c_out, "gap_out": point.gap_out, "chi": point.chi}
+    results = {"q_out": point.q_out, "c_out": point.c_out, "gap_out": point.gap_out, "chi": point.chi,
+               "chi_g": point.chi_g}  # fmt: skip
     inputs = {"sigma_m2": means, "sigma_b2": sigma_b2, "q": q, "total": point.total}
     if as_json:
         click.echo(json_text({"surrogate": surrogate.name, **inputs, **results}))

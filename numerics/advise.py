@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import sympy as sp
 
+from numerics.gradients import gradient_scales, signed_scale
 from numerics.newton import SLOPE_ROUNDING, Array
 from numerics.search import first_reached, largest
 from numerics.solve import FixedPoint, fixed_point
@@ -25,6 +26,7 @@ LARGEST_MEANS = 100.0  # of weights without a bound
 BORDER = 0.99  # of what the weights allow: at 1 they are no longer random, and no step can move them up
 LARGEST_GAIN = 100.0
 GRID = 41
+WORTH = 1.1  # times as far a state must reach for its gradients to grow or vanish
 ROUNDING = 1e-9  # of chi_1 at a crossing: more means that it jumps across 1, at a transition of first order
 
 
@@ -32,9 +34,10 @@ ROUNDING = 1e-9  # of chi_1 at a crossing: more means that it jumps across 1, at
 class Advice:
     """An initialisation and how deep it reaches: reach = 6 xi_c layers, infinite at criticality.
 
-    fault: why no depth trains, whatever its reach. options: the words that name the surrogate on a command line; None
-    where it has parts without a name. instead: another form of it that does train at this depth, where this one does
-    not.
+    xi_g: depth scale of squared gradients that see a declared slope, negative where they vanish, which bounds the reach
+    too; infinite where the slope is the neurons' own and gradients reach as far as signals. fault: why no depth trains,
+    whatever its reach. options: the words that name the surrogate on a command line; None where it has parts without a
+    name. instead: another form of it that does train at this depth, where this one does not.
     """
 
     surrogate: Surrogate
@@ -46,12 +49,13 @@ class Advice:
     xi_c: float
     options: str | None = None
     fault: str | None = None
+    xi_g: float = np.inf
     instead: Advice | None = None
 
     @property
     def reach(self) -> float:
-        """The depth, in layers, down to which two inputs can still be told apart."""
-        return SCALES * abs(self.xi_c)
+        """The depth, in layers, to which inputs can be told apart and gradients neither vanish nor explode."""
+        return SCALES * min(abs(self.xi_c), abs(self.xi_g))
 
     @property
     def trainable(self) -> bool:
@@ -63,6 +67,9 @@ class Advice:
         """Why the depth is not trainable."""
         if self.trainable:
             return None
+        if self.fault is None and abs(self.xi_g) < abs(self.xi_c):
+            how = "grow" if self.xi_g > 0 else "vanish"
+            return f"squared gradients {how} by e in {abs(self.xi_g):.3g} layers, and reach 6 |xi_g| = {self.reach:.3g}"
         return self.fault or f"inputs are forgotten within 6 xi_c = {self.reach:.3g} layers"
 
 
@@ -92,9 +99,31 @@ def _best(theory: Theory, depth: int, sigma_b2: float) -> Advice:
     def at(values: Array) -> FixedPoint:
         return fixed_point(theory, values, sigma_b2)
 
+    if theory.surrogate.neurons.backward is not None:
+        return _best_both_ways(theory, depth, at, means)
     critical = _critical(at, means)
     chosen = largest(lambda values: np.abs(at(values).xi_c), means) if critical is None else critical
     return _advice(theory.surrogate, depth, at(np.array(chosen)), is_critical=critical is not None)
+
+
+def _best_both_ways(theory: Theory, depth: int, at: Callable[[Array], FixedPoint], means: Array) -> Advice:
+    """Where signals and gradients reach farthest: gradients of chi_g = 1, unless others reach `WORTH` times as far."""
+
+    def growth(found: FixedPoint) -> Array:
+        scales = gradient_scales(theory, found)
+        assert scales is not None
+        return scales.mean_squared
+
+    def shorter(values: Array) -> Array:
+        found = at(values)
+        return np.fmin(np.abs(found.xi_c), np.abs(signed_scale(growth(found))))
+
+    steady, farthest = _critical(at, means, growth), largest(shorter, means)
+    if steady is not None and shorter(np.array([farthest]))[0] > WORTH * abs(at(np.array(steady)).xi_c):
+        steady = None
+    found = at(np.array(farthest if steady is None else steady))
+    xi_g = np.inf if steady is not None else float(signed_scale(growth(found)))
+    return replace(_advice(theory.surrogate, depth, found, is_critical=False), xi_g=xi_g)
 
 
 def _with_gain(surrogate: Surrogate, depth: int, sigma_b2: float, words: Words | None) -> Advice | None:
@@ -151,13 +180,15 @@ def _variances(surrogate: Surrogate) -> Array:
     return np.linspace(0, BORDER * float(weights.mean_limit) ** 2, GRID)
 
 
-def _critical(at: Callable[[Array], FixedPoint], values: Array) -> float | None:
-    """The largest value at which chi_1 rises to 1, where it does not jump, to the last digit."""
-    chi_1 = np.atleast_1d(at(values).chi_1)
+def _critical(
+    at: Callable[[Array], FixedPoint], values: Array, slope: Callable[[FixedPoint], Array] = lambda found: found.chi_1
+) -> float | None:
+    """The largest value at which chi_1, or another slope, rises to 1, where it does not jump, to the last digit."""
+    chi_1 = np.atleast_1d(slope(at(values)))
     rising = np.flatnonzero((chi_1[:-1] < 1) & (chi_1[1:] >= 1) & (chi_1[1:] < np.inf))
     for each in rising[::-1]:
-        found = first_reached(lambda inner: at(inner).chi_1 >= 1, float(values[each]), float(values[each + 1]))
-        sides = np.abs(at(np.array(found)).chi_1 - 1)
+        found = first_reached(lambda inner: slope(at(inner)) >= 1, float(values[each]), float(values[each + 1]))
+        sides = np.abs(slope(at(np.array(found))) - 1)
         if np.min(sides) <= ROUNDING:
             return found[int(np.argmin(sides))] if sides[1] > SLOPE_ROUNDING else found[1]
     return None
@@ -174,8 +205,8 @@ def _advice(surrogate: Surrogate, depth: int, found: FixedPoint, is_critical: bo
 def _fault(surrogate: Surrogate, found: FixedPoint) -> str | None:
     """Why gradients do not train, whatever the depth scale."""
     if not surrogate.passes_gradient:
-        return (f"no gradient: {surrogate.neurons.name} neurons jump and are flat elsewhere; marginalise the field, or "
-                "use smooth neurons")  # fmt: skip
+        return (f"no gradient: {surrogate.neurons.name} neurons jump and are flat elsewhere; give gradients a slope, "
+                "as in --backward clip, or marginalise the field")  # fmt: skip
     if np.isinf(found.q) and found.dq < 1 - SLOPE_ROUNDING:
         return "the field variance grows from layer to layer without bound; choose other neurons"
     return None

@@ -21,7 +21,7 @@ from theory.derive import Theory
 from theory.errors import SurrogateError
 from theory.pieces import pieces
 from theory.probes import at_some_value
-from theory.symbols import Sigma, h, hbar, mean_weight, u
+from theory.symbols import Sigma, h, hbar, mean_weight, sigma_m2, u
 
 VALUES, SLOPES = 1e-9, 1e-6  # relative: what the reference is sure of, and what differences of it are
 SURE = 1e-11  # relative, of the reference
@@ -74,6 +74,7 @@ class Definition:
     sigma_m2: float
     sigma_b2: float
     own: Callable[[float], tuple[Function, Knots]] | None  # a form's neuron of the quenched field, at an annealed D
+    slope: tuple[Function, Knots] | None  # that gradients see, where one is declared
 
     @classmethod
     def of(cls, theory: Theory) -> Definition:
@@ -87,8 +88,10 @@ class Definition:
         rho = float(at_some_value(weights.second).subs(mean_weight, sp.sqrt(sp.Float(square, 20))))
         own = None if surrogate.form.name == "exact" else _own(theory)
         knots = _knots(mean.subs(h, u), second.subs(h, u))
+        declared = None if neurons.backward is None else at_some_value(neurons.backward)
+        slope = None if declared is None else (_function(declared), _knots(declared.subs(h, u)))
         return cls(is_relative(theory.mean_field), _function(mean), _function(second), knots, theory.maps.takes_total,
-                   rho, square, BIASES, own)  # fmt: skip
+                   rho, square, BIASES, own, slope)  # fmt: skip
 
     def total(self, T: float) -> float:
         """T'."""
@@ -127,6 +130,12 @@ class Definition:
         quenched, annealed, _ = self.fields(q, 1.0, T)
         return quenched / annealed if annealed > 0 else np.inf
 
+    def gradients(self, q: float, correlation: float, weight: float) -> float:
+        """weight E g(u) g(v) of the declared slope g."""
+        assert self.slope is not None
+        slope, knots = self.slope
+        return weight * _sure(pair_expectation(slope, slope, q, correlation, knots=knots, rtol=SURE))
+
     def correlation_map(self, c: float, q: float, T: float) -> float:
         """c'."""
         quenched, annealed, covariance = self.fields(q, c, T if self.relative else q)
@@ -149,6 +158,12 @@ def _expected(theory: Theory, layer: Definition) -> Iterator[tuple[str, tuple[fl
         yield "gap_map", (1 - c, q, *rest, *extra), 1 - after, VALUES
         yield "chi", (c, q, *rest, *extra), slope, SLOPES
         yield "chi_at_gap", (1 - c, q, *rest, *extra), slope, SLOPES
+        if theory.backward is not None and layer.slope is not None:
+            weight = layer.rho if theory.backward.weight != sigma_m2 else layer.sigma_m2
+            yield "gradient_growth", (q, *rest), layer.gradients(q, 1.0, weight), VALUES
+            yield "gradient_overlap", (c, q, *rest), layer.gradients(q, c, weight), VALUES
+        elif theory.backward is not None and theory.backward.weight == sigma_m2:  # by Price's theorem
+            yield "gradient_overlap", (c, q, *rest), slope * layer.variance_map(q, T) / q, SLOPES
         if theory.maps.replica_map is not None:
             value = layer.covariance(free, c) / layer.total(free)
             yield "replica_map", (c, free, *rest), value, VALUES

@@ -19,8 +19,9 @@ from theory.difference import as_angles
 from theory.errors import shown
 from theory.gaussian import GaussianExpectation
 from theory.open_nodes import OverlapNode
+from theory.pieces import cut_at_breaks
 from theory.surrogates import CATALOGUE
-from theory.symbols import Sigma, T, c, epsilon, gap, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, u, v
+from theory.symbols import Sigma, T, c, epsilon, gap, h, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, u, v
 
 VARIANCES = (sigma_m2, sigma_b2)
 
@@ -47,7 +48,8 @@ def omitted_functions(theory: Theory) -> tuple[str, ...]:
 
 
 def _offered(theory: Theory) -> list[EmittedFunction]:
-    functions = (*_neuron(theory), *_maps(theory), *_jacobian(theory), *_critical_curve(theory))
+    functions = (*_neuron(theory), *_maps(theory), *_jacobian(theory), *_backward(theory),
+                 *_critical_curve(theory))  # fmt: skip
     parameters = theory.surrogate.parameters
     return [replace(function, arguments=(*function.arguments, *parameters), expression=as_angles(function.expression))
             for function in functions]  # fmt: skip
@@ -60,6 +62,10 @@ def _neuron(theory: Theory) -> Iterator[EmittedFunction]:
     mean, square = (moment.closed.subs(sharp, simultaneous=True) for moment in (forward.mean, forward.second_moment))
     yield EmittedFunction("mean", inputs, mean, "mean of a neuron, E x")
     yield EmittedFunction("second_moment", inputs, square, "second moment, E x^2")
+    declared = theory.surrogate.neurons.backward
+    if declared is not None:
+        slope = cut_at_breaks(declared).subs(h, field_symbol)
+        yield EmittedFunction("slope", (field_symbol,), slope, "slope that gradients see, g")
 
 
 def _maps(theory: Theory) -> Iterator[EmittedFunction]:
@@ -92,6 +98,15 @@ def _jacobian(theory: Theory) -> Iterator[EmittedFunction]:
         yield EmittedFunction("jacobian", (q, *VARIANCES, *_total(theory)), leading, title)
         title, arguments = "what the derivative of Sigma adds to it, times 1/N", (q, *VARIANCES, mu_4, *_total(theory))
         yield EmittedFunction("jacobian_sigma_derivative", arguments, derivative, title)
+
+
+def _backward(theory: Theory) -> Iterator[EmittedFunction]:
+    found = theory.backward
+    if found is None:
+        return
+    rest, overlap = VARIANCES, "factor a layer of the overlap of the gradients of two inputs"
+    yield EmittedFunction("gradient_growth", (q, *rest), found.growth.closed, "growth of squared gradients, chi_g")
+    yield EmittedFunction("gradient_overlap", (c, q, *rest), found.overlap.closed, overlap)
 
 
 def _total(theory: Theory) -> tuple[sp.Symbol, ...]:

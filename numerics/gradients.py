@@ -1,9 +1,12 @@
-"""How far gradients reach: the backward depth scale beside the forward one."""
+"""How far gradients reach: the growth of their squares a layer, and the backward depth scale beside the forward one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from numerics.emit import compile_theory
 from numerics.newton import Array
 from numerics.solve import FixedPoint, depth_scale
 from theory.derive import Theory
@@ -13,8 +16,9 @@ from theory.derive import Theory
 class GradientScales:
     """Depth scales in layers at fixed points; arrays of the fixed point's shape.
 
-    mean_squared: factor by which a layer multiplies the mean square of a gradient, the mean squared singular value of
-    its Jacobian at the state the network is in. backward: -1/ln of it. forward: xi_c = -1/ln chi(c*).
+    mean_squared: chi_g, the factor by which a layer multiplies the mean square of a gradient: the mean squared singular
+    value of its Jacobian at the state the network is in, or with a declared slope what that gives. backward: -1/ln of
+    it. forward: xi_c = -1/ln chi(c*).
 
     They are the same number where equal inputs stay equal (c* = 1). Where the field is sampled they do not, c* < 1: the
     noise that one gradient sees is the noise of its own forward pass, at c = 1, and chi(c*) < chi_1 by convexity. There
@@ -27,13 +31,32 @@ class GradientScales:
 
 
 def gradient_scales(theory: Theory, found: FixedPoint) -> GradientScales | None:
-    """The scales at fixed points of a theory; None where it has no Jacobian.
+    """The scales at fixed points of a theory; None where it has neither a Jacobian nor a slope for gradients.
 
     The mean squared singular value is chi_1 there: both are sigma_m2 E slope^2, by Price's theorem.
     """
-    if theory.jacobian is None:
+    exact = theory.surrogate.neurons.backward is None
+    if theory.jacobian is not None and exact:
+        growth = found.chi_1
+    elif theory.backward is not None:
+        growth = gradient_growth(theory, found.q, found.sigma_m2, found.sigma_b2)
+    else:
         return None
-    return GradientScales(found.chi_1, depth_scale(found.chi_1), found.xi_c)
+    return GradientScales(growth, depth_scale(growth), found.xi_c)
+
+
+def gradient_growth(theory: Theory, q: Array, sigma_m2: Array, sigma_b2: Array, total: Array | None = None) -> Array:
+    """chi_g at field variance q, and T where the maps take it; NaN where it has no value, or no code."""
+    maps = compile_theory(theory)
+    given = (q, sigma_m2, sigma_b2, *(() if total is None else (total,)))
+    function = getattr(maps, "gradient_growth", getattr(maps, "jacobian", None))
+    with np.errstate(all="ignore"):
+        return np.full(np.shape(q), np.nan)[()] if function is None else function(*given)
+
+
+def signed_scale(growth: Array) -> Array:
+    """xi_g = 1/ln chi_g in layers: positive where gradients grow on their way back, negative where they vanish."""
+    return -depth_scale(growth)
 
 
 def gradient_depth_scale(theory: Theory, found: FixedPoint) -> Array | None:

@@ -15,11 +15,13 @@ from torch import Tensor
 
 from numerics.backends import TORCH
 from numerics.emit import emit, emitted_functions
+from numerics.straight_through import with_slope
 from theory.derive import Theory, derive
+from theory.errors import SurrogateError
 from theory.surrogates import Surrogate, paper_form
 from theory.symbols import mean_weight
 
-NEURON = ("mean", "second_moment")
+NEURON, SLOPE = ("mean", "second_moment"), "slope"
 STEEP = 1e100  # of 1e154, the slope of a jump in a field of least deviation
 Moment = Callable[..., Tensor]
 
@@ -30,7 +32,8 @@ class LayerRule:
 
     weight_second_moment: E S^2 where it does not depend on M, None for fixed weights (M^2). limit: of |M|, None for
     any. mean, second_moment: the emitted neuron in (hbar, Sigma), or in the field h where that is drawn or sharp; the
-    latter None where it is 1. gain: K of phi(K hbar / sqrt(Sigma)), outside the emitted function so that it may vary.
+    latter None where it is 1; gradients of the mean see the declared slope, if there is one. gain: K of
+    phi(K hbar / sqrt(Sigma)), outside the emitted function so that it may vary.
     jumps: whether the mean is infinitely steep at hbar = 0 as Sigma vanishes.
     """
 
@@ -83,15 +86,26 @@ def layer_rule(surrogate: Surrogate) -> LayerRule:
         surrogate=surrogate,
         weight_second_moment=float(second) if second.is_number else None,
         limit=None if weights.mean_limit is None else float(weights.mean_limit),
-        mean=neuron["mean"],
+        mean=with_slope(neuron["mean"], neuron[SLOPE]) if SLOPE in neuron else neuron["mean"],
         second_moment=None if surrogate.neurons.is_binary else neuron["second_moment"],
         gain=gain,
         jumps=surrogate.treatment.field == "integrated" and _jumps(neuron["mean"]),
     )
 
 
+def slope_of(surrogate: Surrogate) -> Moment:
+    """The declared slope of a surrogate's neurons, for Torch.
+
+    Raises:
+        SurrogateError: neurons without one.
+    """
+    if surrogate.neurons.backward is None:
+        raise SurrogateError(f"{surrogate.name}: gradients see no declared slope; give one, as in backward='clip'")
+    return _neuron(derive(surrogate))[SLOPE]
+
+
 def _neuron(theory: Theory) -> dict[str, Any]:
-    functions = [function for function in emitted_functions(theory) if function.name in NEURON]
+    functions = [function for function in emitted_functions(theory) if function.name in (*NEURON, SLOPE)]
     missing = set(NEURON) - {function.name for function in functions}
     if missing:
         raise ValueError(f"{theory.surrogate.name}: its neurons have no emitted {' or '.join(sorted(missing))}")

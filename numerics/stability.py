@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from numerics.gradients import gradient_scales, signed_scale
 from numerics.newton import SLOPE_ROUNDING
 from numerics.solve import FixedPoint, error_bound, fixed_point, variance_fixed_points
 from theory.correlation import is_relative
@@ -31,11 +32,20 @@ def described(theory: Theory, means: float, biases: float) -> dict[str, Any]:
     layers come to from q = 1, and jumps to another where that ends (a transition of first order).
     """
     found = fixed_point(theory, means, biases)
-    values = {name: float(getattr(found, name)) for name in FixedPoint.__dataclass_fields__}
+    values: dict[str, float | None] = {name: float(getattr(found, name)) for name in FixedPoint.__dataclass_fields__}
     everywhere = [vars(point) for point in all_variances(theory, means, biases)]
     kinds = {"every_q": not everywhere, "bistable": sum(point["stable"] for point in everywhere) > 1}
+    values |= _gradients(theory, found)
     laws = {"phase": str(found.phase), "error_bound": float(error_bound(theory, found))}
     return values | laws | {"all_q": everywhere, **kinds, "decay": decays(theory, found)}
+
+
+def _gradients(theory: Theory, found: FixedPoint) -> dict[str, float | None]:
+    """chi_g and xi_g, None where gradients see no slope."""
+    scales = gradient_scales(theory, found)
+    if scales is None or np.isnan(scales.mean_squared):
+        return {"chi_g": None, "xi_g": None}
+    return {"chi_g": float(scales.mean_squared), "xi_g": float(signed_scale(scales.mean_squared))}
 
 
 def all_variances(theory: Theory, means: float, biases: float) -> list[VarianceFixedPoint]:

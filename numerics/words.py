@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from theory.compose import compose
+from theory.straight_through import SEPARATOR
 from theory.surrogates import CATALOGUE, Surrogate, SurrogateError
 
 Words = Mapping[str, str | None]
@@ -38,6 +39,10 @@ def _changes(base: Surrogate, surrogate: Surrogate) -> Iterator[tuple[str, str]]
     if weights != base.weights:
         kind, _, density = weights.name.partition(":")
         yield "weights", f"{kind}:{_decimal(density)}" if density else kind
+    slope = neurons.name.partition(SEPARATOR)[2]
+    if slope:
+        yield "backward", slope
+        neurons = replace(neurons, name=neurons.name.partition(SEPARATOR)[0], backward=None)
     if neurons != base.neurons:
         if neurons.noise is None:
             yield "neurons", neurons.name

@@ -160,7 +160,7 @@ class Fields:
         if rest == 0 and (drop > NARROW or self.variance > SMALL or self.curve.slope is None):
             return self.distance(drop)
         low, high = np.sqrt(Real(rest)), np.sqrt(Real(rest) + Real(drop))
-        nodes, weights = rule("long", 8 if drop <= NARROW else ORDER)
+        nodes, weights = rule("long", 48 if self.curve.jumps else 8 if drop <= NARROW else ORDER)
         half = Real(drop) / (high + low) / 2
         at = (low + high) / 2 + half * nodes
         return sum(self.m.number(2 * half * each * weight)[()] * self.slope(each**2)

@@ -13,11 +13,12 @@ from scipy import special, stats
 from scipy.stats import qmc
 
 from theory.errors import SurrogateError
-from theory.network import BINARY, FIXED, Neurons, Weights, continuous, gaussian_weights, ternary
+from theory.neurons import Neurons, continuous
 from theory.noise import NOISES, TWO_POINT, student
 from theory.special import HardTanh
 from theory.surrogates import MARGINALISE, NETWORK, NONE, SAMPLE, Surrogate
 from theory.symbols import h, mean_weight
+from theory.weights import BINARY, FIXED, Weights, gaussian_weights, ternary
 
 POINTS = 2**17
 FUNCTIONS: tuple[Callable[[sp.Expr], sp.Expr], ...] = (

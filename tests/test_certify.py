@@ -26,11 +26,12 @@ from numerics.certificates.tails import tail_range, tail_sign
 from theory.compose import compose
 from theory.derive import Theory, derive
 from theory.gaussian import GaussianExpectation
-from theory.network import BINARY, SIGN, continuous
+from theory.neurons import SIGN, continuous
 from theory.special import HardTanh
 from theory.surrogates import CATALOGUE, MARGINALISE, SAMPLE, Surrogate
 from theory.symbols import T, h, hbar, q, sigma_b2, sigma_m2
 from theory.trace import Formula
+from theory.weights import BINARY
 
 TANH, ERF = sp.tanh(h), sp.erf(h / sp.sqrt(2))
 RESIDUAL = 1e-8  # a bracket of the critical T is 2^-34 wide, relatively

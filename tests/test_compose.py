@@ -7,10 +7,10 @@ import sympy as sp
 
 from theory.compose import compose
 from theory.grammar import FormulaError, parse
-from theory.network import BINARY, FIXED, ternary
 from theory.noise import NOISES, NeuronNoise
 from theory.surrogates import CATALOGUE, SurrogateError
 from theory.symbols import h
+from theory.weights import BINARY, FIXED, ternary
 
 
 @pytest.mark.parametrize("surrogate", CATALOGUE, ids=lambda surrogate: surrogate.name)

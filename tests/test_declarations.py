@@ -18,11 +18,12 @@ from numerics.solve import fixed_point
 from theory.compose import compose
 from theory.derive import derive
 from theory.errors import SurrogateError
-from theory.network import BINARY, CONTINUOUS, FIXED, Neurons, Weights, continuous, levels, step, ternary_free
+from theory.neurons import CONTINUOUS, Neurons, continuous, step
 from theory.noise import NeuronNoise, student
 from theory.special import HardTanh
 from theory.surrogates import MARGINALISE, NONE, SAMPLE, Form, Surrogate, Treatment, paper_form
 from theory.symbols import h, mean_weight
+from theory.weights import BINARY, FIXED, Weights, levels, ternary_free
 
 NAMED = {neurons.name: neurons for neurons in CONTINUOUS}
 QUARTER = sp.Rational(1, 4)

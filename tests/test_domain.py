@@ -12,7 +12,7 @@ from theory.domain import check_growth, check_real
 from theory.errors import FormulaError
 from theory.grammar import parse
 from theory.magnitude import magnitude
-from theory.network import CONTINUOUS
+from theory.neurons import CONTINUOUS
 from theory.noise import NOISES
 from theory.symbols import h
 

@@ -12,11 +12,12 @@ from scipy import integrate, stats
 import meanbits as mb
 from theory.errors import SurrogateError
 from theory.latent import latent
-from theory.network import FIXED, stochastic
+from theory.neurons import stochastic
 from theory.noise import GAUSSIAN, LAPLACE, LOGISTIC, NeuronNoise
 from theory.special import HardTanh
 from theory.surrogates import SAMPLE, Surrogate
 from theory.symbols import h
+from theory.weights import FIXED
 
 DENSITIES = {GAUSSIAN: stats.norm.pdf, LOGISTIC: stats.logistic.pdf, LAPLACE: stats.laplace.pdf}
 STAIRS = sp.sign(h - 1) / 2 + (1 + sp.sign(h + sp.Rational(1, 2))) / 2

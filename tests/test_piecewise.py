@@ -16,7 +16,7 @@ from numerics.runtime import piecewise_numpy as on_numpy
 from numerics.runtime import piecewise_torch as on_torch
 from theory.derive import derive
 from theory.gaussian import evaluate_all, expectation, pair_expectation
-from theory.network import FIXED, continuous
+from theory.neurons import continuous
 from theory.piecewise import pieces_of
 from theory.piecewise_overlap import (
     PiecewiseCurvature,
@@ -30,6 +30,7 @@ from theory.piecewise_overlap import (
 from theory.special import ArcCosineKernel, Box, ClipCovariance, HardTanh
 from theory.surrogates import NONE, Surrogate
 from theory.symbols import Q, Q_ab, Sigma, hbar, q, u
+from theory.weights import FIXED
 
 EXACT = 1e-14  # a few ulp: sums of positive terms
 HALF, THIRD = sp.Rational(1, 2), sp.Rational(1, 3)

@@ -19,9 +19,9 @@ from numerics.datasets import save
 from paper_figures.figure_1 import draw
 from theory.compose import compose
 from theory.derive import Theory, derive
-from theory.network import ternary
 from theory.surrogates import CATALOGUE, Surrogate
 from theory.trace import Formula
+from theory.weights import ternary
 
 # One false alarm in 16,000 independent comparisons: z is a normal quantile, and 60 layers times (q, c) depend on each
 # other. The bias of finite width, a few percent of 1/N, is a tenth of the standard error at this size.

@@ -8,10 +8,11 @@ import sympy as sp
 from theory.compose import compose
 from theory.derive import Theory, derive
 from theory.gaussian import evaluate_all, expectation, pair_expectation
-from theory.network import BINARY, FIXED, Neurons, Weights, continuous, stochastic, ternary
+from theory.neurons import Neurons, continuous, stochastic
 from theory.noise import LOGISTIC, NOISES, NeuronNoise
 from theory.surrogates import CATALOGUE, MARGINALISE, NETWORK, NONE, SAMPLE, Surrogate, Treatment, paper_form
 from theory.symbols import A, B, C, D, Q, Q_ab, Sigma, T, c, h, hbar, overlap, q, rho, sigma_b2, sigma_m2, u
+from theory.weights import BINARY, FIXED, Weights, ternary
 
 PHI = sp.Function("phi", real=True)(h)
 GAIN = sp.Symbol("kappa", positive=True)

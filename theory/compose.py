@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import sympy as sp
 
@@ -12,9 +12,10 @@ from theory.errors import FormulaError, SurrogateError, shown
 from theory.grammar import canonical, parse
 from theory.named_neurons import neurons_named
 from theory.named_weights import weights_named
-from theory.network import Neurons, stochastic
+from theory.neurons import Neurons, stochastic
 from theory.noise import LOGISTIC, NOISES, TWO_POINT, NeuronNoise, noise_from_formula, student
 from theory.options import number, pick
+from theory.straight_through import slope_named, straight_through
 from theory.surrogates import CATALOGUE, EXACT, MATCHED, TREATMENTS, Form, Surrogate, paper_form
 from theory.symbols import h
 
@@ -30,6 +31,7 @@ def compose(
     weights: str | None = None,
     neurons: str | None = None,
     noise: str | None = None,
+    backward: str | None = None,
     treatment: str | None = None,
     form: str | None = None,
     phi: str | None = None,
@@ -40,7 +42,8 @@ def compose(
     weights: binary, ternary:RHO, ternary-free:RHO, levels:V1,V2,.., gaussian:V, signs, fixed. neurons: sign,
     stochastic, tanh, erf, relu, leaky:A, hardtanh, hardsigmoid, gelu, silu, softplus, sin, linear, step[:THETA],
     deadzone:DELTA, quantiser:K[:STEP], expr:EXPR. noise: NAME:SCALE, student:NU, twopoint:A or cdf:EXPR, and stochastic
-    neurons with it. treatment: marginalise, sample, network, none. form: exact, matched, paper. phi (tanh, erf or a
+    neurons with it. backward: the slope that gradients see, exact, clip, tanh, triangle, approxsign, identity or
+    expr:EXPR. treatment: marginalise, sample, network, none. form: exact, matched, paper. phi (tanh, erf or a
     formula in h) and gain: of form paper, which they imply.
 
     Raises:
@@ -52,13 +55,17 @@ def compose(
     sign(h)/3 + sign(h - 2/3)/3 + sign(h + 2/3)/3
     """
     base = pick("surrogate", DEFAULT if name is None else _text("name", name), {item.name: item for item in CATALOGUE})
-    options = {"weights": weights, "neurons": neurons, "noise": noise, "treatment": treatment, "form": form, "phi": phi}
+    options = {"weights": weights, "neurons": neurons, "noise": noise, "backward": backward, "treatment": treatment,
+               "form": form, "phi": phi}  # fmt: skip
     given = {option: _text(option, value) for option, value in options.items() if value is not None}
     parts: dict[str, object] = {}
     if "weights" in given:
         parts["weights"] = _declared("--weights", given["weights"], weights_named)
     if "neurons" in given or "noise" in given:
         parts["neurons"] = _neurons(given.get("neurons"), given.get("noise"))
+    if "backward" in given:
+        units = cast(Neurons, parts.get("neurons", base.neurons))
+        parts["neurons"] = _declared("--backward", given["backward"], lambda text: _with_slope(units, text))
     if "treatment" in given:
         parts["treatment"] = pick("treatment", given["treatment"], {item.name: item for item in TREATMENTS})
     if "form" in given or "phi" in given or gain is not None:
@@ -104,6 +111,11 @@ def _neurons(name: str | None, noise: str | None) -> Neurons:
     if noise is not None:
         raise SurrogateError(f"--noise {shown(noise)} needs stochastic neurons, not {shown(name)}; drop one of the two")
     return _declared("--neurons", name, neurons_named)
+
+
+def _with_slope(neurons: Neurons, text: str) -> Neurons:
+    name, slope = slope_named(text)
+    return neurons if slope is None else straight_through(neurons, slope, name)
 
 
 def _noise(text: str) -> tuple[NeuronNoise, sp.Expr]:

@@ -9,6 +9,7 @@ from types import ModuleType
 import sympy as sp
 
 from theory import symbols
+from theory.backward import Backward, backward
 from theory.correlation import Maps, correlation_maps
 from theory.criticality import Criticality, critical_conditions
 from theory.gap import GapMaps, gap_maps
@@ -33,6 +34,7 @@ class Theory:
     mean_field: MeanField
     maps: Maps
     jacobian: Jacobian | None
+    backward: Backward | None
     criticality: Criticality | None
     trace: tuple[Step, ...]
 
@@ -107,9 +109,10 @@ def derive(surrogate: Surrogate) -> Theory:
     forward = forward_equations(field)
     order_parameters = mean_field(forward)
     maps = correlation_maps(order_parameters)
-    singular_values = jacobian(maps)
+    singular_values, gradients = jacobian(maps), backward(maps)
     criticality = critical_conditions(maps)
     trace = maps.steps
     trace += singular_values.steps if singular_values is not None else ()
+    trace += gradients.steps if gradients is not None else ()
     trace += criticality.steps if criticality is not None else ()
-    return Theory(surrogate, field, forward, order_parameters, maps, singular_values, criticality, trace)
+    return Theory(surrogate, field, forward, order_parameters, maps, singular_values, gradients, criticality, trace)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from theory.network import Law
+from theory.law import Law
 from theory.pieces import cut_at_breaks, cut_square
 from theory.surrogates import Surrogate
 from theory.symbols import M, N, S, b, h, i, j, m, mean_state, mean_weight, r, second_moment_state, x

@@ -6,7 +6,8 @@ import sympy as sp
 
 from theory.errors import SurrogateError
 from theory.gaussian import GaussianExpectation, evaluate_all, expectation
-from theory.network import Law, Neurons
+from theory.law import Law
+from theory.neurons import Neurons
 from theory.noise import GAUSSIAN, NeuronNoise
 from theory.pieces import Pieces, pieces
 from theory.symbols import h, u

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from theory.errors import SurrogateError, shown
 from theory.grammar import canonical, parse
-from theory.network import CONTINUOUS, SIGN, Neurons, continuous, dead_zone, leaky_relu, quantiser, step
+from theory.neurons import CONTINUOUS, SIGN, Neurons, continuous, dead_zone, leaky_relu, quantiser, step
 from theory.options import number, pick
 
 PLAIN = {"sign": SIGN, **{neurons.name: neurons for neurons in CONTINUOUS}}

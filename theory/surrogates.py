@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import sympy as sp
 
 from theory.errors import SurrogateError
-from theory.network import BINARY, CONTINUOUS, FIXED, FIXED_SIGNS, ROUNDING, SIGN, Neurons, Weights, stochastic
+from theory.neurons import CONTINUOUS, ROUNDING, SIGN, Neurons, stochastic
 from theory.noise import LOGISTIC
 from theory.probes import open_symbols, probe
+from theory.weights import BINARY, FIXED, FIXED_SIGNS, Weights
 
 TANH, _, RELU, *_ = CONTINUOUS
 
@@ -111,12 +112,13 @@ class Surrogate:
     def parameters(self) -> tuple[sp.Symbol, ...]:
         """The symbols of the declaration without a value, by name: keywords of the emitted functions."""
         form = () if self.form.phi is None else (self.form.phi, self.form.gain)
-        return open_symbols(self.weights.second, self.neurons.mean, self.neurons.second_moment, *form)
+        backward = () if self.neurons.backward is None else (self.neurons.backward,)
+        return open_symbols(self.weights.second, self.neurons.mean, self.neurons.second_moment, *backward, *form)
 
     @property
     def passes_gradient(self) -> bool:
-        """Whether the mean of a neuron has a slope in its field: by the integral over the field, or of its own."""
-        return self.treatment.field == "integrated" or not self.neurons.is_flat
+        """Whether gradients see a slope of the neurons: by the integral over the field, their own, or one declared."""
+        return self.treatment.field == "integrated" or self.neurons.backward is not None or not self.neurons.is_flat
 
     def at(self, **values: Any) -> Surrogate:
         """The surrogate with values in place of open symbols.
@@ -147,6 +149,9 @@ class Surrogate:
             (treatment.field != "integrated" and form.name != "exact",
              f"form {form.name} approximates an integral over the field, and {treatment.name} integrates none; "
              "use treatment marginalise or form exact"),
+            (treatment.field == "integrated" and neurons.backward is not None,
+             f"treatment {treatment.name} integrates the field out, and its gradients are those of the marginal, so "
+             "that a backward slope would be ignored; use treatment none, sample or network"),
             (treatment.propagates == "sample" and treatment.field == "integrated" and form.name != "exact",
              f"sampled neurons need their exact probabilities, and form {form.name} approximates them; use form exact"),
             (treatment.propagates == "sample" and treatment.field == "integrated" and not neurons.is_binary,

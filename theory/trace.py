@@ -17,6 +17,7 @@ class Assumption(StrEnum):
     SELF_AVERAGING = "self-averaging"
     MATCHED = "matched"
     ANSATZ = "ansatz"
+    INDEPENDENT = "independent backward weights"
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from numerics.critical import CriticalPoint, critical_curve
 from theory.compose import PAPER_PHI
 from theory.gaussian import GaussianExpectation
 from theory.grammar import parse
-from theory.network import stochastic
+from theory.neurons import stochastic
 from theory.noise import GAUSSIAN
 from theory.special import HardTanh
 from theory.surrogates import MARGINALISE

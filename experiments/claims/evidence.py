@@ -17,9 +17,10 @@ from experiments.random_networks import LayerStatistics, simulate
 from theory.compose import compose
 from theory.derive import Theory, derive
 from theory.gaussian import GaussianExpectation, evaluate_all, expectation, pair_expectation
-from theory.network import BINARY, Neurons, Weights, continuous
+from theory.neurons import Neurons, continuous
 from theory.surrogates import EXACT, Form, Surrogate, Treatment
 from theory.symbols import h, u
+from theory.weights import BINARY, Weights
 
 Options = dict[str, Any]
 

@@ -13,7 +13,7 @@ from experiments.claims.evidence import PAPER, REAL, Z_LIMIT, derived, neuron_me
 from numerics.backends import NUMPY
 from numerics.emit import EmittedFunction, compile_functions
 from theory.compose import compose
-from theory.network import BINARY, SIGN, stochastic, ternary
+from theory.neurons import SIGN, stochastic
 from theory.noise import GAUSSIAN, LOGISTIC
 from theory.surrogates import MARGINALISE, MATCHED
 from theory.symbols import (
@@ -36,6 +36,7 @@ from theory.symbols import (
     sigma_b2,
     sigma_m2,
 )
+from theory.weights import BINARY, ternary
 
 ALPHA = sp.Symbol("alpha", positive=True)
 SPREAD, ROWS, SIZES = 0.3, 20_000, (100, 400, 1600)

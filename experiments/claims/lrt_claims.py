@@ -31,7 +31,7 @@ from experiments.claims.map_claims import LRT_BITS, SOURCE
 from experiments.claims.neuron_claims import ALPHA
 from numerics.solve import fixed_point
 from theory.compose import compose
-from theory.network import stochastic
+from theory.neurons import stochastic
 from theory.noise import GAUSSIAN
 from theory.surrogates import SAMPLE
 from theory.symbols import c, h, q, sigma_b2, sigma_m2

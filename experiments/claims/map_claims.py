@@ -21,7 +21,7 @@ from experiments.claims.evidence import (
     theory_of,
 )
 from theory.derive import Theory
-from theory.network import SIGN
+from theory.neurons import SIGN
 from theory.surrogates import MARGINALISE, paper_form
 from theory.symbols import c, h, mu_4, q, sigma_b2, sigma_m2
 

@@ -26,7 +26,7 @@ from numerics.emit import compile_theory
 from numerics.field_law import Layer
 from numerics.solve import fixed_point
 from theory.compose import compose
-from theory.network import SIGN, stochastic
+from theory.neurons import SIGN, stochastic
 from theory.noise import GAUSSIAN
 from theory.surrogates import MARGINALISE, SAMPLE
 from theory.symbols import (

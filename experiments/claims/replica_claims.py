@@ -30,10 +30,10 @@ from experiments.claims.map_claims import PAPER_TANH
 from experiments.measurements import Array, Measurement
 from numerics.emit import compile_theory
 from theory.compose import compose
-from theory.network import BINARY, ternary
 from theory.noise import NOISES
 from theory.surrogates import MARGINALISE, NETWORK, SAMPLE, SAMPLE_NEURONS
 from theory.symbols import T, c, h, overlap, q, rho, sigma_b2, sigma_m2
+from theory.weights import BINARY, ternary
 
 EXACT_TREATMENTS = (MARGINALISE, SAMPLE, NETWORK)
 MEANS, BIASES = 0.9, 0.3  # large enough for overlaps that stand out of the noise of a network

@@ -17,7 +17,7 @@ from experiments.figures.labels import Tick, labelled, sized
 from numerics.emit import compile_theory
 from theory.compose import compose
 from theory.derive import Theory, derive
-from theory.network import SIGN, Neurons, stochastic
+from theory.neurons import SIGN, Neurons, stochastic
 from theory.noise import NOISES, NeuronNoise
 from theory.surrogates import EXACT, MATCHED, Form, Surrogate, paper_form
 from theory.symbols import h

@@ -20,7 +20,7 @@ from numerics.certificates.certify import SmallestGain, smallest_gain
 from theory.compose import PAPER_PHI, compose
 from theory.derive import Theory, derive
 from theory.grammar import parse
-from theory.network import CONTINUOUS
+from theory.neurons import CONTINUOUS
 from theory.surrogates import Surrogate, paper_form
 
 Array = NDArray[np.float64]

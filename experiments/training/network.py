@@ -15,8 +15,8 @@ from numerics.activation import activate, layer_field
 from numerics.field import Field, State, mean_field
 from numerics.layer_rule import LayerRule, largest_mean, layer_rule
 from numerics.mean_draws import draw_means_
-from theory.network import FIXED
 from theory.surrogates import SAMPLE
+from theory.weights import FIXED
 
 CLASSES = 10
 Draws = list["Draw"]

@@ -14,7 +14,7 @@ OPTIMISERS = ("adam", "sgd", "momentum", "rmsprop")
 SCHEDULES = ("constant", "cosine")
 READOUTS = ("field", "moments", "real")
 INPUTS, KEPT, DTYPES = ("means", "real"), ("project", "tanh"), ("float32", "float64")
-PARTS = ("weights", "neurons", "noise", "treatment", "form", "phi", "gain")
+PARTS = ("weights", "neurons", "noise", "backward", "treatment", "form", "phi", "gain")
 POSITIVE = ("depth", "width", "epochs", "batch_size")
 VARIES = ("sigma_m2", "sigma_b2", "gain", "seed")  # what cells of one shape may differ in
 
@@ -41,6 +41,7 @@ class Settings:
     weights: str | None = None
     neurons: str | None = None
     noise: str | None = None
+    backward: str | None = None
     treatment: str | None = None
     form: str | None = None
     phi: str | None = None
@@ -94,7 +95,7 @@ class Settings:
         if not surrogate.passes_gradient:
             raise ValueError(
                 f"{surrogate.name}: its neurons jump and are flat elsewhere, so no gradient reaches the "
-                "weights before them; use treatment marginalise with random weights, or smooth neurons"
+                "weights before them; give gradients a slope, as in backward clip, or use treatment marginalise"
             )
         _require(self.depth == 1 or not surrogate.real_input, "depth", self.depth,
                  f"{surrogate.name} is a single layer on real inputs; use depth 1")  # fmt: skip

@@ -11,8 +11,10 @@ from numerics.certificates.branches import Branches, branches, is_continuous, x
 from numerics.certificates.proof import ProofStep, check
 from numerics.certificates.signs import Margin, negative_almost_everywhere
 from theory.derive import Theory
-from theory.network import Neurons, Weights, law_moment
+from theory.law import law_moment
+from theory.neurons import Neurons
 from theory.symbols import h, mean_weight
+from theory.weights import Weights
 
 
 @dataclass(frozen=True)

@@ -405,3 +405,30 @@ def jacobian_sigma_derivative(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Array
     q, sigma_m2, sigma_b2, mu_4 = as_arrays(q, sigma_m2, sigma_b2, mu_4)
     with np.errstate(divide="ignore"):  # infinite at an end of the range
         return broadcast((1 + mu_4 - 2 * sigma_m2) * tanh_curvature_overlap(q, 0) / (4 * (1 - sigma_m2) * tanh_overlap(q, 1)), q, sigma_m2, sigma_b2, mu_4)
+
+
+def gradient_growth(q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Growth of squared gradients, chi_g.
+
+    All arguments broadcast.
+
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
+    return broadcast(sigma_m2 * tanh_slope_overlap(q, 0), q, sigma_m2, sigma_b2)
+
+
+def gradient_overlap(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:
+    """Factor a layer of the overlap of the gradients of two inputs.
+
+    All arguments broadcast.
+
+    c: correlation of two inputs, in [-1, 1].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
+    return broadcast(sigma_m2 * tanh_slope_overlap(q, (1 - c) * (1 + c)), c, q, sigma_m2, sigma_b2)

@@ -537,3 +537,30 @@ def jacobian_sigma_derivative(q: Tensor | float, sigma_m2: Tensor | float, sigma
     """
     q, sigma_m2, sigma_b2, mu_4 = as_arrays(q, sigma_m2, sigma_b2, mu_4)
     return broadcast((1 + mu_4 - 2 * sigma_m2) * tanh_curvature_overlap(q, 0) / (4 * (1 - sigma_m2) * tanh_overlap(q, 1)), q, sigma_m2, sigma_b2, mu_4)
+
+
+def gradient_growth(q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Growth of squared gradients, chi_g.
+
+    All arguments broadcast.
+
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    q, sigma_m2, sigma_b2 = as_arrays(q, sigma_m2, sigma_b2)
+    return broadcast(sigma_m2 * tanh_slope_overlap(q, 0), q, sigma_m2, sigma_b2)
+
+
+def gradient_overlap(c: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
+    """Factor a layer of the overlap of the gradients of two inputs.
+
+    All arguments broadcast.
+
+    c: correlation of two inputs, in [-1, 1].
+    q: field variance, > 0 (relative to its annealed part where the field is marginalised).
+    sigma_m2: variance of the weight means.
+    sigma_b2: variance of the biases, >= 0.
+    """
+    c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
+    return broadcast(sigma_m2 * tanh_slope_overlap(q, (1 - c) * (1 + c)), c, q, sigma_m2, sigma_b2)
