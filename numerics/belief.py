@@ -25,6 +25,7 @@ from theory.symbols import Sigma, h, hbar, mean_weight, sigma_m2, u
 
 VALUES, SLOPES = 1e-9, 1e-6  # relative: what the reference is sure of, and what differences of it are
 SURE = 1e-11  # relative, of the reference
+FINEST = 1e-2  # scale of the reference: near its knots it sees what varies on a hundredth of that
 ROOM = 9.0  # q at which overlaps up to 0.9 are those of two quenched fields
 STEP = 2.0**-8  # of differences, fourth order
 STATES = ((0.37, 0.6, 0.8), (2.6, -0.45, 3.1))  # q, c and, where it is free, T
@@ -99,11 +100,11 @@ class Definition:
 
     def annealed(self, T: float) -> float:
         """rho E x^2."""
-        return self.rho * _sure(expectation(self.second, T, knots=self.knots, rtol=SURE))
+        return self.rho * _sure(expectation(self.second, T, knots=self.knots, scale=FINEST, rtol=SURE))
 
     def overlap(self, T: float, correlation: float) -> float:
         """E m(u) m(v)."""
-        return _sure(pair_expectation(self.mean, self.mean, T, correlation, knots=self.knots, rtol=SURE))
+        return _sure(pair_expectation(self.mean, self.mean, T, correlation, knots=self.knots, scale=FINEST, rtol=SURE))
 
     def covariance(self, T: float, overlap: float) -> float:
         """Q_ab' where Q_ab = overlap T; for a form at the q that leaves room for that."""
@@ -115,7 +116,7 @@ class Definition:
         """Q', D' and Q_ab'."""
         if self.own is not None:
             neuron, knots = self.own(T / (1 + q))
-            square, product = (_sure(pair_expectation(neuron, neuron, T * q / (1 + q), each, knots=knots, rtol=SURE))
+            square, product = (_sure(pair_expectation(neuron, neuron, T * q / (1 + q), each, knots=knots, scale=FINEST, rtol=SURE))
                                for each in (1.0, c))  # fmt: skip
         else:
             share = q / (1 + q) if self.relative else 1.0
@@ -134,7 +135,7 @@ class Definition:
         """weight E g(u) g(v) of the declared slope g."""
         assert self.slope is not None
         slope, knots = self.slope
-        return weight * _sure(pair_expectation(slope, slope, q, correlation, knots=knots, rtol=SURE))
+        return weight * _sure(pair_expectation(slope, slope, q, correlation, knots=knots, scale=FINEST, rtol=SURE))
 
     def correlation_map(self, c: float, q: float, T: float) -> float:
         """c'."""
