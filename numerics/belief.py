@@ -104,7 +104,7 @@ class Definition:
 
     def overlap(self, T: float, correlation: float) -> float:
         """E m(u) m(v)."""
-        return _sure(pair_expectation(self.mean, self.mean, T, correlation, knots=self.knots, scale=FINEST, rtol=SURE))
+        return _pair(self.mean, T, correlation, self.knots)
 
     def covariance(self, T: float, overlap: float) -> float:
         """Q_ab' where Q_ab = overlap T; for a form at the q that leaves room for that."""
@@ -116,8 +116,7 @@ class Definition:
         """Q', D' and Q_ab'."""
         if self.own is not None:
             neuron, knots = self.own(T / (1 + q))
-            square, product = (_sure(pair_expectation(neuron, neuron, T * q / (1 + q), each, knots=knots, scale=FINEST, rtol=SURE))
-                               for each in (1.0, c))  # fmt: skip
+            square, product = (_pair(neuron, T * q / (1 + q), each, knots) for each in (1.0, c))
         else:
             share = q / (1 + q) if self.relative else 1.0
             square, product = (self.overlap(T, each * share) for each in (1.0, c))
@@ -135,7 +134,7 @@ class Definition:
         """weight E g(u) g(v) of the declared slope g."""
         assert self.slope is not None
         slope, knots = self.slope
-        return weight * _sure(pair_expectation(slope, slope, q, correlation, knots=knots, scale=FINEST, rtol=SURE))
+        return weight * _pair(slope, q, correlation, knots)
 
     def correlation_map(self, c: float, q: float, T: float) -> float:
         """c'."""
@@ -203,6 +202,12 @@ def _function(expression: sp.Expr) -> Function:
 def _knots(*expressions: sp.Expr) -> Knots:
     breaks = {float(each) for expression in expressions for each in pieces(expression).breaks}
     return tuple(sorted({0.0, *breaks}))
+
+
+def _pair(function: Function, variance: float, correlation: float, knots: Knots) -> float:
+    """E f(u) f(v)."""
+    estimate = pair_expectation(function, function, variance, correlation, knots=knots, scale=FINEST, rtol=SURE)
+    return _sure(estimate)
 
 
 def _sure(estimate: Estimate) -> float:
