@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import sympy as sp
 
-from numerics.gradients import gradient_scales, signed_scale
+from numerics.gradients import GradientScales, gradient_scales
 from numerics.newton import SLOPE_ROUNDING, Array
 from numerics.search import first_reached, largest
 from numerics.solve import FixedPoint, fixed_point
@@ -109,20 +109,20 @@ def _best(theory: Theory, depth: int, sigma_b2: float) -> Advice:
 def _best_both_ways(theory: Theory, depth: int, at: Callable[[Array], FixedPoint], means: Array) -> Advice:
     """Where signals and gradients reach farthest: gradients of chi_g = 1, unless others reach `WORTH` times as far."""
 
-    def growth(found: FixedPoint) -> Array:
-        scales = gradient_scales(theory, found)
-        assert scales is not None
-        return scales.mean_squared
+    def scales(found: FixedPoint) -> GradientScales:
+        known = gradient_scales(theory, found)
+        assert known is not None
+        return known
 
     def shorter(values: Array) -> Array:
         found = at(values)
-        return np.fmin(np.abs(found.xi_c), np.abs(signed_scale(growth(found))))
+        return np.fmin(np.abs(found.xi_c), np.abs(scales(found).xi_g))
 
-    steady, farthest = _critical(at, means, growth), largest(shorter, means)
+    steady, farthest = _critical(at, means, lambda found: scales(found).mean_squared), largest(shorter, means)
     if steady is not None and shorter(np.array([farthest]))[0] > WORTH * abs(at(np.array(steady)).xi_c):
         steady = None
     found = at(np.array(farthest if steady is None else steady))
-    xi_g = np.inf if steady is not None else float(signed_scale(growth(found)))
+    xi_g = np.inf if steady is not None else float(scales(found).xi_g)
     return replace(_advice(theory.surrogate, depth, found, is_critical=False), xi_g=xi_g)
 
 

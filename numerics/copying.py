@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 RUNTIME = Path(__file__).parent / "runtime"
 
@@ -38,6 +40,16 @@ def used_imports(imports: Iterable[str], text: str) -> list[str]:
     used = _names(ast.parse(text))
     cut = [(line, _cut_import(line, used)) for line in imports]
     return [kept for line, kept in cut if kept or not line]
+
+
+def loaded(runtime: Iterable[str], imports: Iterable[str], body: str) -> Any:
+    """The function named `function` of some source, run with what it uses of the runtime and of the imports."""
+    needed = "\n\n".join(copied_sources(runtime, body))
+    used = "\n".join(line for line in used_imports(imports, f"{needed}\n{body}") if line)
+    module = ModuleType("meanbits_function")
+    source = f"from __future__ import annotations\n{used}\n{needed}\n{body}"
+    exec(compile(source, "<function>", "exec"), module.__dict__)
+    return module.function
 
 
 @lru_cache(maxsize=64)

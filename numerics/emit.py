@@ -104,9 +104,9 @@ def _backward(theory: Theory) -> Iterator[EmittedFunction]:
     found = theory.backward
     if found is None:
         return
-    rest, overlap = VARIANCES, "factor a layer of the overlap of the gradients of two inputs"
-    yield EmittedFunction("gradient_growth", (q, *rest), found.growth.closed, "growth of squared gradients, chi_g")
-    yield EmittedFunction("gradient_overlap", (c, q, *rest), found.overlap.closed, overlap)
+    title = "factor a layer of the overlap of the gradients of two inputs"
+    yield EmittedFunction("gradient_growth", (q, *VARIANCES), found.growth.closed, "growth of squared gradients, chi_g")
+    yield EmittedFunction("gradient_overlap", (c, q, *VARIANCES), found.overlap.closed, title)
 
 
 def _total(theory: Theory) -> tuple[sp.Symbol, ...]:

@@ -29,6 +29,11 @@ class GradientScales:
     backward: Array
     forward: Array
 
+    @property
+    def xi_g(self) -> Array:
+        """1/ln chi_g in layers: positive where gradients grow on their way back, negative where they vanish."""
+        return -self.backward
+
 
 def gradient_scales(theory: Theory, found: FixedPoint) -> GradientScales | None:
     """The scales at fixed points of a theory; None where it has neither a Jacobian nor a slope for gradients.
@@ -52,11 +57,6 @@ def gradient_growth(theory: Theory, q: Array, sigma_m2: Array, sigma_b2: Array, 
     function = getattr(maps, "gradient_growth", getattr(maps, "jacobian", None))
     with np.errstate(all="ignore"):
         return np.full(np.shape(q), np.nan)[()] if function is None else function(*given)
-
-
-def signed_scale(growth: Array) -> Array:
-    """xi_g = 1/ln chi_g in layers: positive where gradients grow on their way back, negative where they vanish."""
-    return -depth_scale(growth)
 
 
 def gradient_depth_scale(theory: Theory, found: FixedPoint) -> Array | None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from types import ModuleType
 
 import numpy as np
 import sympy as sp
 
 from numerics.backends import NUMPY, ArrayPrinter
-from numerics.copying import copied_sources, used_imports
+from numerics.copying import loaded
 from numerics.newton import Array
 from numerics.runtime.gaussian_numpy import gaussian_mean, gaussian_pair
 from theory.gaussian import GaussianExpectation
@@ -33,12 +32,7 @@ def _compiled(expression: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[.
     names = [sp.Symbol(f"x_{k}", real=True) for k in range(len(symbols))]
     value = ArrayPrinter(NUMPY).source(expression.xreplace(dict(zip(symbols, names, strict=True))))
     body = f"def function({', '.join(map(str, names))}):\n    return {value}"
-    needed = "\n\n".join(copied_sources(NUMPY.runtime, body))
-    imports = "\n".join(line for line in used_imports(NUMPY.imports, f"{needed}\n{body}") if line)
-    module = ModuleType("meanbits_nested")
-    exec(compile(f"from __future__ import annotations\n{imports}\n{needed}\n{body}", "<nested>", "exec"),
-         module.__dict__)  # fmt: skip
-    return module.function
+    return loaded(NUMPY.runtime, NUMPY.imports, body)
 
 
 def _outermost(expression: sp.Basic) -> Iterator[GaussianExpectation]:

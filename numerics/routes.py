@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from types import ModuleType
 
 import numpy as np
 import sympy as sp
 
 from numerics.backends import NUMPY
-from numerics.copying import copied_sources, used_imports
+from numerics.copying import loaded
 from numerics.mesh import mesh
 from numerics.piecewise_source import piecewise_lines
 from numerics.runtime.broken_numpy import broken_mean, broken_pair
@@ -69,12 +68,7 @@ def _serves(function: Function, edges: tuple[float, ...]) -> bool:
 def compiled(cut: Pieces) -> Function:
     """Pieces as a NumPy function."""
     body = "\n".join(piecewise_lines(cut, "function", NUMPY))
-    needed = "\n\n".join(copied_sources(NUMPY.runtime, body))
-    imports = "\n".join(line for line in used_imports(NUMPY.imports, f"{needed}\n{body}") if line)
-    module = ModuleType("meanbits_function")
-    exec(compile(f"from __future__ import annotations\n{imports}\n{needed}\n{body}", "<function>", "exec"),
-         module.__dict__)  # fmt: skip
-    return module.function
+    return loaded(NUMPY.runtime, NUMPY.imports, body)
 
 
 def joint_edges(first: sp.Expr, second: sp.Expr) -> tuple[float, ...] | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from numerics.gradients import gradient_scales, signed_scale
+from numerics.gradients import gradient_scales
 from numerics.newton import SLOPE_ROUNDING
 from numerics.solve import FixedPoint, error_bound, fixed_point, variance_fixed_points
 from theory.correlation import is_relative
@@ -45,7 +45,7 @@ def _gradients(theory: Theory, found: FixedPoint) -> dict[str, float | None]:
     scales = gradient_scales(theory, found)
     if scales is None or np.isnan(scales.mean_squared):
         return {"chi_g": None, "xi_g": None}
-    return {"chi_g": float(scales.mean_squared), "xi_g": float(signed_scale(scales.mean_squared))}
+    return {"chi_g": float(scales.mean_squared), "xi_g": float(scales.xi_g)}
 
 
 def all_variances(theory: Theory, means: float, biases: float) -> list[VarianceFixedPoint]:

@@ -17,7 +17,8 @@ MAX_ROOTS = 300
 MAX_INTERVALS = 4000
 MAX_ORDER, MAX_DENOMINATOR = 6, 1000
 SCALES = [4.0**k for k in range(0, 31)]
-TAIL, FLAT, SHARES = 4.0, 1e-12, (0.0, 0.1, 0.35, 0.7, 1.0)
+TAIL, FLAT = 4.0, 1e-12  # where tails begin, and what is left of their cancelling terms, relative
+SHARES = (0.0, 0.1, 0.35, 0.7, 1.0)  # of an interval, where signs are looked at
 UNDERFLOW = sp.Rational(1, 10**200)  # of a difference of terms below 1e100, to 300 digits
 FAR = [SCALES[-1] * factor for factor in (1, 1.7, 2.9, 5.3, 1e3, 1.9e6, 3.1e12)]
 FARTHEST = [SCALES[-1] * factor for factor in (1e40, 1.3e80, 1e150)]  # where arbitrary precision may end
@@ -62,9 +63,7 @@ class Isolation:
             self.left -= 1
             if self.left < 0 or len(self.brackets) > MAX_ROOTS:
                 raise FormulaError(f"{shown(self.expression)} has infinitely many zeros, or too many to tell")
-            if excludes_zero(self.range(a, b)):
-                continue
-            if self._is_flat_tail(a, b):
+            if excludes_zero(self.range(a, b)) or self._is_flat_tail(a, b):
                 continue
             if excludes_zero(self.slope(a, b)):
                 self._bracket(a, b)

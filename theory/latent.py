@@ -26,24 +26,20 @@ def latent(name: str, function: sp.Expr, noise: NeuronNoise, scale: sp.Expr = sp
     >>> latent("noisy step", (1 + sp.sign(h)) / 2, LOGISTIC).mean
     tanh(h/2)/2 + 1/2
     """
-    size, cut = sp.sympify(scale), pieces(sp.sympify(function).subs(h, u))
+    size, inner = sp.sympify(scale), sp.sympify(function).subs(h, u)
+    cut = pieces(inner)
     if size.is_positive is False:
         raise SurrogateError(f"neurons {name}: the scale {scale} of the noise must be positive")
-    if not any(part.has(u) for part in cut.parts):
+    if cut.is_flat:
         return Neurons.of_values(name, _law(cut, noise, size), noise)
     if noise != GAUSSIAN:
         raise SurrogateError(f"neurons {name}: E f(h + Lambda) is no closed form for {noise.name} noise, unless f is "
                              "made of steps; use Gaussian noise, or declare E[x|h] and E[x^2|h]")  # fmt: skip
-    mean, second = (evaluate_all(expectation(power, h, size**2)) for power in _powers(function))
+    mean, second = (evaluate_all(expectation(power, h, size**2)) for power in (inner, inner**2))
     if mean.has(GaussianExpectation) or second.has(GaussianExpectation):
         raise SurrogateError(f"neurons {name}: E f(h + Lambda)^2 of {function} has no closed form; use a piecewise "
                              "linear function, or declare E[x|h] and E[x^2|h]")  # fmt: skip
     return Neurons(name, mean, second, noise)
-
-
-def _powers(function: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
-    inner = sp.sympify(function).subs(h, u)
-    return inner, inner**2
 
 
 def _law(cut: Pieces, noise: NeuronNoise, scale: sp.Expr) -> Law:

@@ -78,7 +78,7 @@ class Neurons:
     @cached_property
     def is_flat(self) -> bool:
         """Whether E[x | h] only jumps, so that it passes no gradient."""
-        return not any(part.has(u) for part in pieces(self.mean.subs(h, u)).parts)
+        return pieces(self.mean.subs(h, u)).is_flat
 
     @property
     def fluctuation(self) -> sp.Expr:

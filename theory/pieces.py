@@ -50,6 +50,11 @@ class Pieces:
         return sp.Add(*(sp.expand(part * within) if part.is_number else part * within
                         for part, within in zip(self.parts, inside, strict=True)))  # fmt: skip
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether the function is constant between the breaks."""
+        return not any(part.has(u) for part in self.parts)
+
     def beside(self, point: sp.Expr, side: int) -> sp.Expr:
         """The part that holds just above (side 1) or just below (side -1) a point, which may be infinite."""
         if point.is_infinite:

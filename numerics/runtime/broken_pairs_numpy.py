@@ -87,15 +87,15 @@ def panel_pair_values(
     sign: float,
 ) -> np.ndarray:
     """E f(u) g(v) at correlation sign * shared, shared = 1 - near in [0, 1]; all (n,), variance > 0."""
-    value, (points, _), sigma = np.zeros_like(variance), mesh_knots(edges, False), np.sqrt(variance)
+    (points, _), sigma = mesh_knots(edges, False), np.sqrt(variance)
     wide, narrow, pair = (
         sigma * np.sqrt(shared),
         sigma * np.sqrt(near),
         ((f, live_panels(f, points)), (g, live_panels(g, points))),
     )
     if not all(live.any() for _, live in pair):
-        return value
-    value[:] = np.nan
+        return np.zeros_like(variance)
+    value = np.full_like(variance, np.nan)
     sizes = (f, lambda u: f(u) ** 2, g, lambda u: g(u) ** 2)[: 2 if f is g else 4]
     for reach, block in reach_blocks(sizes, edges, np.zeros_like(sigma), sigma, 6 * narrow >= wide):
         faint = shared[block] < 0.05 / reach**2
