@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numerics.certificates.proof import Certificate
     from numerics.convolution import BinaryConv2d
     from numerics.layers import BinaryLinear
+    from numerics.sign import Sign
     from numerics.solve import FixedPoint
-    from numerics.straight_through import Sign
     from theory.compose import compose
     from theory.derive import Theory
     from theory.errors import SurrogateError
@@ -47,7 +47,7 @@ HOMES = {
     "NeuronNoise": "theory.noise",
     "Neurons": "theory.neurons",
     "Surrogate": "theory.surrogates",
-    "Sign": "numerics.straight_through",
+    "Sign": "numerics.sign",
     "SurrogateError": "theory.errors",
     "Treatment": "theory.surrogates",
     "Weights": "theory.weights",

@@ -38,6 +38,12 @@ def fail(message: str) -> NoReturn:
     raise click.UsageError(message, click.get_current_context())
 
 
+def fail_about(surrogate: Surrogate, error: ValueError) -> NoReturn:
+    """Refuse with an error's text, the surrogate in front where it is not named."""
+    text = str(error)
+    fail(text if surrogate.name in text else f"{surrogate.name}: {text}")
+
+
 def surrogate_options(command: Function) -> Function:
     """S and the options that compose one; the command is called with `surrogate`."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meanbits.options import Command, Grid, Number, fail, json_option, surrogate_options
+from meanbits.options import Command, Grid, Number, fail, fail_about, json_option, surrogate_options
 from meanbits.present import json_text, notice, number, table
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def fixed_point(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, a
     except InputError as error:
         fail(str(error))
     except ValueError as error:
-        fail(str(error) if surrogate.name in str(error) else f"{surrogate.name}: {error}")
+        fail_about(surrogate, error)
     if as_json:
         click.echo(json_text({"surrogate": surrogate.name, "sigma_m2": means, "sigma_b2": sigma_b2, **found}))
         return
@@ -91,8 +91,7 @@ def phase(
     try:
         diagram = phase_diagram(_derived(surrogate), sigma_m2.values(), *along)
     except ValueError as error:
-        text = str(error)
-        fail(text if surrogate.name in text else f"{surrogate.name}: {text}")
+        fail_about(surrogate, error)
     written = _write(diagram, output, data)
     for path in written:
         notice(f"wrote {path}")
