@@ -27,6 +27,7 @@ VALUES, SLOPES = 1e-9, 1e-6  # relative: what the reference is sure of, and what
 SURE = 1e-11  # relative, of the reference
 FINEST = 1e-2  # scale of the reference: near its knots it sees what varies on a hundredth of that
 ROOM = 9.0  # q at which overlaps up to 0.9 are those of two quenched fields
+MOST_SHARED, REACH = 0.95, 9.0  # correlation of a pair averaged over what it shares; deviations of that
 STEP = 2.0**-8  # of differences, fourth order
 STATES = ((0.37, 0.6, 0.8), (2.6, -0.45, 3.1))  # q, c and, where it is free, T
 MEANS, BIASES = 0.41, 0.07  # sigma_m2 as a part of what the weights allow, sigma_b2
@@ -205,9 +206,17 @@ def _knots(*expressions: sp.Expr) -> Knots:
 
 
 def _pair(function: Function, variance: float, correlation: float, knots: Knots) -> float:
-    """E f(u) f(v)."""
-    estimate = pair_expectation(function, function, variance, correlation, knots=knots, scale=FINEST, rtol=SURE)
-    return _sure(estimate)
+    """E f(u) f(v) as the mean square of f averaged over what u and v do not share, for a correlation below 0 turned."""
+    shared = abs(correlation)
+    if shared > MOST_SHARED:
+        estimate = pair_expectation(function, function, variance, correlation, knots=knots, scale=FINEST, rtol=SURE)
+        return _sure(estimate)
+    step = min(np.sqrt((1 - shared) / max(shared, 0.1)), 1) / 6  # analytic in w: the trapezoidal rule converges at once
+    w = step * np.arange(-np.ceil(REACH / step), np.ceil(REACH / step) + 1)
+    means = np.sqrt(variance * shared) * w
+    given = expectation(function, variance * (1 - shared), mean=means, knots=knots, scale=FINEST, rtol=SURE).value
+    density = step * np.exp(-w * w / 2) / np.sqrt(2 * np.pi)
+    return float(np.sum(density * given * (given if correlation >= 0 else given[::-1])))
 
 
 def _sure(estimate: Estimate) -> float:
