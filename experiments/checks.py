@@ -3,78 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
-from types import SimpleNamespace
+from dataclasses import dataclass
+from os import environ
+from shutil import which
 
 import mpmath
 import numpy as np
 import sympy as sp
 
 from experiments.points import random_points
-from numerics.backends import NUMPY, TORCH
-from numerics.emit import compile_theory
+from experiments.subject import MAPS, Subject, few_points, relative_error, value_at
+from numerics.belief import SLOPES, VALUES, comparisons
 from theory.arbitrary_precision import FUNCTIONS
 from theory.correlation import is_relative
-from theory.derive import Theory, derive
 from theory.gaussian import GaussianExpectation, evaluate_all
-from theory.surrogates import Surrogate
-from theory.symbols import A, B, D, T, c, overlap, q, sigma_b2, sigma_m2
-from theory.trace import Formula
+from theory.symbols import T, c, overlap, q
 
 DIGITS = 13
 NODE_DIGITS = 16  # of expectations that may cancel against each other
-MAPS = ("variance_map", "correlation_map", "chi")
-
-
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """What is checked: the theory (definitions and closed forms) and the functions emitted from it."""
-
-    theory: Theory
-    closed: dict[str, sp.Expr]
-    numpy: SimpleNamespace
-
-    @classmethod
-    def of(cls, surrogate: Surrogate) -> Subject:
-        """The subject of a surrogate as derived."""
-        theory = derive(surrogate)
-        names = (*MAPS, "replica_map")
-        formulas = {name: getattr(theory.maps, name) for name in names}
-        closed = {name: formula.closed for name, formula in formulas.items() if formula is not None}
-        return cls(theory, closed, compile_theory(theory, NUMPY))
-
-    @cached_property
-    def torch(self) -> SimpleNamespace:
-        """The emitted Torch functions."""
-        return compile_theory(self.theory, TORCH)
-
-    def formula(self, name: str) -> Formula:
-        """A map of the theory by name."""
-        return getattr(self.theory.maps, name)
-
-    def arguments(self, name: str) -> tuple[sp.Symbol, ...]:
-        """The arguments of an emitted map, in order."""
-        state = (q,) if name == "variance_map" else (c, q)
-        return (*state, sigma_m2, sigma_b2, *((T,) if self.theory.maps.takes_total else ()))
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether every map has a closed form."""
-        return not any(self.closed[name].has(GaussianExpectation) for name in MAPS)
-
-
-def spoiled(subject: Subject, relative: float) -> Subject:
-    """The subject with every closed form and emitted map wrong by a relative amount (its definitions untouched)."""
-    factor = sp.Rational(str(1 + relative))
-    closed = {name: expression * factor for name, expression in subject.closed.items()}
-    functions = {
-        name: (lambda *arguments, function=function: function(*arguments) * (1 + relative))
-        if name in MAPS
-        else function
-        for name, function in vars(subject.numpy).items()
-    }
-    return replace(subject, closed=closed, numpy=SimpleNamespace(**functions))
 
 
 def two_routes(subject: Subject) -> float:
@@ -86,7 +32,7 @@ def two_routes(subject: Subject) -> float:
 
 def definition(subject: Subject) -> float:
     """Closed forms of the two maps against their defining expectations, integrated panel by panel at 13 digits."""
-    (point,) = _few_points(subject, moderate=True)
+    (point,) = few_points(subject, moderate=True)
     return max(_definition_error(subject, name, point) for name in MAPS[:2])
 
 
@@ -98,11 +44,35 @@ def emitted(subject: Subject) -> float:
 def quadrature(subject: Subject) -> float:
     """Emitted quadrature against nested Gauss-Legendre panels in mpmath (maps without closed forms)."""
     worst = 0.0
-    for point in _few_points(subject, moderate=True):
+    for point in few_points(subject, moderate=True):
         for name in MAPS:
-            expected = _value(subject.formula(name).closed, point, subject.theory, DIGITS)
+            expected = value_at(subject.formula(name).closed, point, subject.theory, DIGITS)
             got = getattr(subject.numpy, name)(*(float(point[s]) for s in subject.arguments(name)))
             worst = max(worst, float(abs(float(got) - expected) / abs(expected)))
+    return worst
+
+
+def every_value(subject: Subject) -> float:
+    """Every emitted function against its definition by adaptive panels, at two points, relative."""
+    return max(each.error for each in comparisons(subject.theory, subject.numpy) if each.tolerance == VALUES)
+
+
+def every_slope(subject: Subject) -> float:
+    """Every emitted slope against differences of those definitions, relative."""
+    return max(each.error for each in comparisons(subject.theory, subject.numpy) if each.tolerance == SLOPES)
+
+
+def ends(subject: Subject) -> float:
+    """Maps at c = 1 and c = -1 against those in the gap at 0 and 2; infinite slopes agree with infinite ones."""
+    arguments = subject.arguments("chi")[1:]
+    rest = random_points(subject.theory.surrogate, arguments, 20, seed=5, moderate=True)
+    worst = 0.0
+    for c_end, gap_end in ((1.0, 0.0), (-1.0, 2.0)):
+        worst = max(
+            worst,
+            relative_error(1 - subject.numpy.gap_map(gap_end, *rest), subject.numpy.correlation_map(c_end, *rest)),
+        )
+        worst = max(worst, relative_error(subject.numpy.chi_at_gap(gap_end, *rest), subject.numpy.chi(c_end, *rest)))
     return worst
 
 
@@ -117,8 +87,20 @@ def torch_equals_numpy(subject: Subject) -> float:
         )
         reference = getattr(subject.numpy, name)(*values)
         got = getattr(subject.torch, name)(*(torch.as_tensor(value) for value in values)).numpy()
-        worst = max(worst, _relative(got, reference))
+        worst = max(worst, relative_error(got, reference))
     return worst
+
+
+def compiled(subject: Subject) -> float:
+    """The emitted mean of a neuron under torch.compile in float32 against float64, for fields down to 1e-12."""
+    import torch
+
+    fields = np.array([sign * 10.0**k for sign in (-1, 1) for k in (-12, -8, -6, -5, -3, -1, 0)], np.float32)
+    given = [fields, np.ones_like(fields)][: 1 if subject.theory.forward.field is not None else 2]
+    single = torch.compile(subject.torch.mean)(*map(torch.as_tensor, given))
+    return relative_error(
+        single.numpy().astype(np.float64), subject.numpy.mean(*(each.astype(float) for each in given))
+    )
 
 
 def autograd(subject: Subject) -> float:
@@ -130,7 +112,7 @@ def autograd(subject: Subject) -> float:
     tensors = [torch.as_tensor(value) for value in values]
     tensors[0].requires_grad_()
     subject.torch.correlation_map(*tensors).sum().backward()
-    return _relative(tensors[0].grad.numpy(), subject.numpy.chi(*values))
+    return relative_error(tensors[0].grad.numpy(), subject.numpy.chi(*values))
 
 
 def replica_collapse(subject: Subject) -> float:
@@ -156,16 +138,16 @@ def _distance(difference: sp.Expr, scale: sp.Expr, subject: Subject) -> float:
     if masked == 0 or sp.simplify(masked) == 0:
         return 0.0
     worst = 0.0
-    for point in _few_points(subject, moderate=bool(nodes)):
-        numbers = {symbol: _value(node, point, subject.theory, NODE_DIGITS) for node, symbol in nodes.items()}
-        size = _value(masked.xreplace(numbers), point, subject.theory, 30)
-        worst = max(worst, float(abs(size / _value(scale, point, subject.theory, DIGITS if nodes else 30))))
+    for point in few_points(subject, moderate=bool(nodes)):
+        numbers = {symbol: value_at(node, point, subject.theory, NODE_DIGITS) for node, symbol in nodes.items()}
+        size = value_at(masked.xreplace(numbers), point, subject.theory, 30)
+        worst = max(worst, float(abs(size / value_at(scale, point, subject.theory, DIGITS if nodes else 30))))
     return worst
 
 
 def _definition_error(subject: Subject, name: str, point: dict[sp.Symbol, sp.Expr]) -> float:
-    reference = _value(subject.formula(name).definition, point, subject.theory, DIGITS)
-    return float(abs(_value(subject.closed[name], point, subject.theory, DIGITS) / reference - 1))
+    reference = value_at(subject.formula(name).definition, point, subject.theory, DIGITS)
+    return float(abs(value_at(subject.closed[name], point, subject.theory, DIGITS) / reference - 1))
 
 
 def _emitted_error(subject: Subject, name: str) -> float:
@@ -186,25 +168,14 @@ def _relative_to(got: float, expected: mpmath.mpf) -> float:
     return float(abs((mpmath.mpf(got) - expected) / expected))
 
 
-def _relative(got: np.ndarray, expected: np.ndarray) -> float:
-    same = got == expected
-    return float(np.max(np.where(same, 0.0, np.abs(got - expected) / np.where(same, 1.0, np.abs(expected)))))
+def has_layers(subject: Subject) -> bool:
+    """Whether it is a deep network: a single layer has other maps, compared at their closed forms."""
+    return not subject.theory.surrogate.real_input
 
 
-def _few_points(subject: Subject, moderate: bool = False) -> list[dict[sp.Symbol, sp.Expr]]:
-    arguments = subject.arguments("chi")
-    values = random_points(subject.theory.surrogate, arguments, 1 if moderate else 2, seed=4, moderate=moderate)
-    points = [{symbol: sp.Float(float(value), 30) for symbol, value in zip(arguments, row, strict=True)}
-              for row in zip(*values, strict=True)]  # fmt: skip
-    variance_map = subject.theory.variance_map
-    return points if variance_map.has(q) else [point | {q: variance_map.subs(point)} for point in points]
-
-
-def _value(expression: sp.Expr, point: dict[sp.Symbol, sp.Expr], theory: Theory, digits: int) -> sp.Float:
-    settled = q if theory.total_map.has(T) else theory.total_map
-    total = T if theory.maps.takes_total else settled
-    annealed = theory.mean_field.annealed.subs({A: 1, B: 1})  # left over where binary neurons are sampled
-    return expression.subs({T: total, D: annealed}).subs(point).evalf(digits)
+def has_compiler() -> bool:
+    """Whether torch.compile can build here: it needs a C++ compiler."""
+    return which(environ.get("CXX", "g++")) is not None
 
 
 @dataclass(frozen=True)
@@ -223,7 +194,11 @@ CHECKS: tuple[Check, ...] = (
     Check("closed form = definition", definition, 1e-12, 1e-9, lambda subject: subject.is_closed),
     Check("NumPy = mpmath, closed forms", emitted, 1e-13, 1e-11, lambda subject: subject.is_closed),
     Check("NumPy = mpmath, quadrature", quadrature, 1e-11, 1e-9, lambda subject: not subject.is_closed),
+    Check("every function = definition, panels", every_value, VALUES, 1e-8, has_layers),
+    Check("every slope = its differences", every_slope, SLOPES, 1e-5, has_layers),
+    Check("maps at c = 1, -1 = maps in the gap", ends, 1e-12, 1e-9, lambda subject: hasattr(subject.numpy, "gap_map")),
     Check("Torch = NumPy", torch_equals_numpy, 1e-12, 1e-10, lambda subject: True),
+    Check("torch.compile in float32 = float64, mean", compiled, 1e-5, 1e-3, lambda subject: has_compiler()),
     Check("autograd = chi", autograd, 1e-10, 1e-8, lambda subject: True),
     Check("replica collapse", replica_collapse, 1e-13, 1e-9, lambda subject: "replica_map" in subject.closed),
 )

@@ -9,10 +9,11 @@ from functools import lru_cache
 import numpy as np
 
 from experiments.chain_checks import ChainSubject, applies, field_moment_error, marginal_order, rate_noises
-from experiments.checks import CHECKS, Subject, spoiled
+from experiments.checks import CHECKS
 from experiments.data import ImagePair, image_pairs, load
 from experiments.propagation import theory_orbit
 from experiments.random_networks import LayerStatistics, simulate
+from experiments.subject import Subject, spoiled
 from theory.derive import derive
 from theory.noise import NeuronNoise
 from theory.surrogates import Surrogate

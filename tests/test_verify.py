@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from experiments import verify as module
-from experiments.checks import CHECKS, Subject, spoiled
+from experiments.checks import CHECKS
+from experiments.subject import Subject, spoiled
 from experiments.verify import CheckResult, verify
 from theory import arbitrary_precision
 from theory.compose import compose
