@@ -31,8 +31,8 @@ class GradientScales:
 
     @property
     def xi_g(self) -> Array:
-        """1/ln chi_g in layers: positive where gradients grow on their way back, negative where they vanish."""
-        return -self.backward
+        """1/ln chi_g in layers: above 0 where gradients grow on their way back, below where they vanish, inf at 1."""
+        return np.where(np.isinf(self.backward), np.inf, -self.backward)[()]
 
 
 def gradient_scales(theory: Theory, found: FixedPoint) -> GradientScales | None:

@@ -29,6 +29,7 @@ COMPOSED = (
     compose("deterministic", noise="logistic", form="matched"),
     compose("deterministic", form="paper"),
     compose("deterministic", weights="fixed", form="paper"),
+    compose("deterministic", phi="abs(tanh(h))"),
     compose("lrt", neurons="sign"),
 )
 ROWS = pytest.mark.parametrize("surrogate", [*CATALOGUE, *COMPOSED], ids=lambda surrogate: surrogate.name)

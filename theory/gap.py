@@ -209,9 +209,14 @@ def _variance_slope(maps: Maps) -> sp.Expr:
 
 
 def _slope_at_infinity(maps: Maps, ratios: Ratios, found: Overlap | None) -> sp.Expr:
-    """The limit of dq'/dq: 0 if D stays positive or C is infinitely steep, else T'/(rho dC/dc) where E M^2 = rho."""
+    """The limit of dq'/dq: 0 if D stays positive or C is infinitely steep, else T'/(rho dC/dc) where E M^2 = rho.
+
+    Where q scales the field alone, as in a form, D falls no faster than q^(-1/2), and q' grows no faster than q^(1/2).
+    """
     if not is_relative(maps.mean_field):
         return sp.S.Zero if found is None else _densities(maps)[0] * far_growth(found, found.second)
+    if found is not None and found.correlation == 1:
+        return sp.S.Zero
     steep, (density, weight) = steepest(ratios), _densities(maps)
     total = maps.mean_field.covariance.subs(C, parted(ratios.alike)[2])
     return sp.S.Zero if steep == sp.oo else Portion(0, density - weight) * total / (density * steep)
