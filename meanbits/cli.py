@@ -15,6 +15,7 @@ from meanbits.advise_command import advise
 from meanbits.claims_command import claims
 from meanbits.distance_command import distance
 from meanbits.jacobian_command import jacobian
+from meanbits.profile_command import profile
 from meanbits.run_commands import figure, paper, verify
 from meanbits.simulate_command import simulate
 from meanbits.solve_commands import critical, fixed_point, phase
@@ -75,6 +76,7 @@ for command in (
     distance,
     jacobian,
     phase,
+    profile,
     advise,
     simulate,
     train,

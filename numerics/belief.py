@@ -89,8 +89,8 @@ def _expected(theory: Theory, layer: Definition) -> Iterator[tuple[str, tuple[fl
         if theory.backward is not None and layer.slope is not None:
             weight = layer.rho if theory.backward.weight != sigma_m2 else layer.sigma_m2
             yield "gradient_growth", (q, *rest), layer.gradients(q, 1.0, weight), VALUES
-            yield "gradient_overlap", (c, q, *rest), layer.gradients(q, c, weight), VALUES
-        elif theory.backward is not None and theory.backward.weight == sigma_m2:  # by Price's theorem
+            yield "gradient_overlap", (c, q, *rest), layer.gradients(q, c, layer.sigma_m2), VALUES
+        elif theory.backward is not None:  # by Price's theorem
             yield "gradient_overlap", (c, q, *rest), slope * layer.variance_map(q, T) / q, SLOPES
         if theory.maps.replica_map is not None:
             value = layer.covariance(free, c) / layer.total(free)

@@ -22,7 +22,8 @@ from theory.trace import Assumption, Formula, Step
 class Backward:
     """Factors a layer, at field variance q: `growth` of squared gradients, chi_g; `overlap` of two inputs' gradients.
 
-    slope: g, in u. weight: w, E S^2 where weights are drawn for the pass and E M^2 where it runs through their means.
+    slope: g, in u. weight: w, E S^2 where weights are drawn for the pass and E M^2 where it runs through their means;
+    two inputs draw their own, and share the means alone.
     """
 
     slope: sp.Expr
@@ -48,7 +49,7 @@ def backward(maps: Maps) -> Backward | None:
     weight = weights.average_second if drawn else weights.variance_of_means
     square = (slope**2).replace(lambda e: e.is_Pow and isinstance(e.base, Box), lambda e: e.base)  # an indicator
     growth = _formula(weight * expectation(square, 0, q))
-    overlap = _formula(weight * pair_expectation(slope, slope, q, c * q))
+    overlap = _formula(weights.variance_of_means * pair_expectation(slope, slope, q, c * q))
     steps = (
         Step("growth of squared gradients", Assumption.INDEPENDENT, growth.definition, growth.closed),
         Step("overlap of the gradients of two inputs", Assumption.INDEPENDENT, overlap.definition, overlap.closed),
