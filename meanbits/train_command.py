@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from meanbits.layer_options import BLOCKS
 from meanbits.options import FOLDER, PARTS, Command, Number, fail, json_option
 from meanbits.present import json_text, notice, number, progress, table
 
@@ -55,8 +56,8 @@ def train_options(command: Function) -> Function:
     """The options of one training."""
     for option in reversed(TRAIN_OPTIONS):
         command = option(command)
-    for option, metavar, text in reversed(PARTS):
-        kind = Number() if option == "--gain" else str
+    for option, metavar, text in reversed([*PARTS, *(each for each in BLOCKS if each[0] != "--dropout")]):
+        kind = Number() if option in ("--gain", "--scale") else str
         command = click.option(option, metavar=metavar, help=text, type=kind)(command)
     return click.argument("surrogate", metavar="[S]", default="deterministic")(command)
 

@@ -30,18 +30,27 @@ class Profile:
     overlap: np.ndarray
 
 
-def profile(layer: Layer, depth: int, sigma_m2: float, sigma_b2: float, *, q0: float = 1.0, c0: float = 0.5) -> Profile:
+def profile(
+    layer: Layer,
+    depth: int,
+    sigma_m2: float,
+    sigma_b2: float,
+    *,
+    q0: float = 1.0,
+    c0: float = 0.5,
+    typical: float = 0.0,
+) -> Profile:
     """The profile of `depth` layers, whose first fields have variance q0 and, of two inputs, correlation c0.
 
-    Where the field is integrated out q0 is relative to its annealed part, and T starts as for states +-1. A typical
-    pair of the batch starts without correlation.
+    Where the field is integrated out q0 is relative to its annealed part, and T starts as for states +-1. typical: the
+    correlation of the first fields of a typical pair of the batch, which batch norm removes.
 
     Raises:
         ValueError: a depth, q0 or c0 out of range.
     """
     _check(depth, q0, c0)
     numbers, of = layer.at(sigma_m2, sigma_b2), NeuronMoments()
-    flow = first_flow(layer, numbers, q0, c0)
+    flow = first_flow(layer, numbers, q0, c0, typical)
     flows, factors = [flow], []
     for _ in range(depth):
         factors.append(backward(numbers.blocks, flow, of))
@@ -59,13 +68,14 @@ def profile(layer: Layer, depth: int, sigma_m2: float, sigma_b2: float, *, q0: f
         return Profile((total - alike) / alike, (total - pair) / (total - alike), total, gradient, overlap)
 
 
-def first_flow(layer: Layer, numbers: Layer, q0: float, c0: float) -> Flow:
+def first_flow(layer: Layer, numbers: Layer, q0: float, c0: float, typical: float = 0.0) -> Flow:
     """The flow of the first fields; `fall` holds that of two inputs, and of two noise-independent runs of one."""
     if not layer.is_relative:
-        return Flow(np.float64(q0), np.array([q0 * (1 - c0), 0.0]), np.float64(q0))
+        return Flow(np.float64(q0), np.array([q0 * (1 - c0), 0.0]), np.float64(q0 * (1 - typical)))
     total = np.float64(forward(numbers.blocks, Flow(1.0, np.zeros(2), 1.0), NeuronMoments()).total)
     quenched = total * q0 / (1 + q0)
-    return Flow(total, np.array([total - c0 * quenched, total / (1 + q0)]), total)
+    pairs = np.array([total - c0 * quenched, total / (1 + q0)])
+    return Flow(total, pairs, total - typical * quenched)
 
 
 def _cumulated(factors: list[float]) -> np.ndarray:

@@ -338,7 +338,6 @@ def test_tensorboard_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ({"readout": "sum"}, "readout = sum: choose field"),
         ({"schedule": "step"}, "schedule = step: choose constant, cosine"),
         ({"surrogate": "determinstic"}, "did you mean deterministic"),
-        ({"surrogate": "random-binary"}, "fixed signs, so nothing trains"),
         ({"surrogate": "baldassi"}, "use depth 1"),
         ({"surrogate": "continuous", "keep": "tanh"}, "keep = tanh"),
         ({"law": "unifrom"}, "did you mean uniform"),
@@ -420,3 +419,30 @@ def test_bad_input_is_one_line(options: list[str], message: str, capsys: pytest.
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert message in captured.err
+
+
+BLOCKS = {"surrogate": "random-binary", "backward": "clip", "sigma_m2": 1.0, "sigma_b2": 0.0}
+
+
+@pytest.mark.parametrize("blocks", [{"normalise": "rms", "skip": "1"}, {"scale": 1.5}], ids=str)
+def test_blocks_inside_before_training_are_the_theory(blocks: dict[str, Any]) -> None:
+    """q and c of image pairs through norm, scale and skip; batch norm takes pairs for alike, which those of images are not."""
+    record = train_cell(Settings(**BLOCKS, **blocks, width=800, epochs=1, train_size=200, samples=1))
+    assert record["q"]["before"][0] == pytest.approx(record["q"]["theory"][0], rel=0.2)
+    assert record["c"]["before"][0] == pytest.approx(record["c"]["theory"][0], abs=0.06)
+
+
+def test_signs_of_latent_weights_train_and_are_the_binary_network() -> None:
+    settings = Settings(**BLOCKS, normalise="batch", width=64, epochs=6, lr=1e-2, samples=1, train_size=500)
+    record = train_cell(settings)
+    assert record["loss"][-1] < 0.6 * record["loss"][0]
+    assert record["surrogate"] == record["sign"]
+
+
+@pytest.mark.parametrize(("wrong", "said"), [
+    ({"surrogate": "deterministic", "normalise": "batch"}, "treatment marginalise"),
+    ({**BLOCKS, "normalise": "group"}, "unknown norm"), ({**BLOCKS, "sigma_m2": 0.5}, "give that"),
+])  # fmt: skip
+def test_blocks_that_do_not_train_are_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Settings(**wrong)

@@ -20,8 +20,8 @@ from experiments.training.counterparts import (
 )
 from experiments.training.draws import streams
 from experiments.training.loop import NonFiniteLossError, Training, epochs, started
-from experiments.training.measures import field_orbits, mean_statistics, theory_orbits
-from experiments.training.network import initialised, moved
+from experiments.training.measures import field_orbits, mean_statistics, theory_orbits, typical_overlap
+from experiments.training.network import initialised, moved, settled_norms
 from experiments.training.settings import Settings
 
 Record = dict[str, Any]
@@ -101,7 +101,7 @@ def _records(
         if cell in training.failures:
             records.append(training.failures[cell])
             continue
-        theory = theory_orbits(settings, images.pairs)
+        theory = theory_orbits(settings, images.pairs, typical_overlap(images.seen.images))
         inside = {name: {"before": before[cell][name], "after": after[cell][name]} for name in after[cell]}
         for name in ("q", "c"):
             inside[name] = {"theory": theory[name], **inside[name]}
@@ -112,13 +112,15 @@ def _records(
 
 
 def _inside(training: Training, images: Images) -> list[Record]:
-    orbits = field_orbits(training.network, images.pairs, training.streams.noise)
-    return [a | b for a, b in zip(orbits, mean_statistics(training.network), strict=True)]
+    network = settled_norms(training.network, images.seen.images)
+    orbits = field_orbits(network, images.pairs, training.streams.noise)
+    return [a | b for a, b in zip(orbits, mean_statistics(network), strict=True)]
 
 
 def _worth(training: Training, images: Images) -> list[Record]:
     """surrogate, sign, sampled, for each cell."""
     network, generators, sets = training.network, training.streams, (images.seen, images.test)
+    network = settled_norms(network, images.seen.images)
     own = [accuracy(surrogate_outputs(network, data, generators.noise), data.labels) for data in sets]
     signs = [accuracy(sign_outputs(network, data), data.labels) for data in sets]
     sampled = {

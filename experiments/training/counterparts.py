@@ -11,7 +11,7 @@ from torch import Tensor
 from experiments.training.draws import layer_draws
 from experiments.training.network import Network, network_rule
 from numerics.activation import drawn_signs
-from numerics.field import mean_field
+from numerics.field import Field, mean_field
 from numerics.layer_rule import LayerRule
 
 CHUNK = 1000  # images at a time
@@ -79,10 +79,12 @@ def sampled_outputs(
 
 def _through(network: Network, weights: list[Tensor], state: Tensor, neurons: Callable[[Tensor], Tensor]) -> Tensor:
     """The readout's field in a network of given weights and neurons."""
-    for layer, (matrix, bias) in enumerate(zip(weights, network.biases, strict=True)):
-        field = mean_field(state, matrix, bias)
-        state = field if layer == len(weights) - 1 else neurons(field)
-    return state
+    field = mean_field(state, weights[0], network.biases[0])
+    for layer in range(len(weights) - 1):
+        state = neurons(network.seen(Field(field, None), layer).mean)
+        after = mean_field(state, weights[layer + 1], network.biases[layer + 1])
+        field = after if layer == len(weights) - 2 else network.between.onward(field, after)
+    return field
 
 
 def _neurons(rule: LayerRule, generators: Sequence[torch.Generator]) -> Callable[[Tensor], Tensor]:

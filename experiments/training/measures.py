@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +14,11 @@ from experiments.data import ImagePair
 from experiments.propagation import theory_orbit
 from experiments.training.draws import layer_draws
 from experiments.training.network import Network
-from experiments.training.settings import Settings, composed
+from experiments.training.settings import BLOCKS, Settings, composed
+from numerics.profile import profile
+from theory.compose_layer import layer_named
 from theory.derive import derive
+from theory.layer import Layer
 
 POLARISED = 0.9  # of the limit of the means
 Numbers = list[float]
@@ -53,17 +57,46 @@ def _statistics(hbar: Tensor, variance: Tensor | None, relative: bool) -> tuple[
     return q.mean(-1), hbar.prod(2).mean(-1) / norm.prod(-1).sqrt()
 
 
-def theory_orbits(settings: Settings, pairs: Sequence[ImagePair]) -> dict[str, Table | None]:
-    """q and c by the theory at initialisation, (pairs, depth); None for real inputs, or where no maps were emitted."""
+def typical_overlap(images: Tensor) -> float:
+    """The overlap of a typical pair of images (n, features), relative to their mean square."""
+    return float(images.double().mean(0).square().mean() / images.double().square().mean())
+
+
+def theory_orbits(settings: Settings, pairs: Sequence[ImagePair], typical: float = 0.0) -> dict[str, Table | None]:
+    """q and c by the theory at initialisation, (pairs, depth); None for real inputs, or where no maps were emitted.
+
+    typical: overlap of a typical pair of images, which batch norm removes.
+    """
     theory = derive(composed(settings))
     if settings.inputs == "real" or theory.surrogate.real_input:
         return {"q": None, "c": None}
-    law = {"sigma_m2": settings.sigma_m2, "sigma_b2": settings.sigma_b2, "depth": settings.depth}
+    blocks = {name: getattr(settings, name) for name in BLOCKS if getattr(settings, name) is not None}
+    law = {"sigma_m2": settings.sigma_m2, "sigma_b2": settings.sigma_b2}
     try:
-        orbits = [theory_orbit(theory, pair=pair, **law) for pair in pairs]
+        if not blocks:
+            orbits = [theory_orbit(theory, pair=pair, **law, depth=settings.depth) for pair in pairs]
+        else:
+            layer = layer_named(theory.surrogate, **blocks)
+            orbits = [
+                _through_blocks(layer, settings, typical, theory_orbit(theory, pair=pair, **law, depth=1))
+                for pair in pairs
+            ]
     except ValueError:
         return {"q": None, "c": None}
     return {name: [orbit[k].tolist() for orbit in orbits] for k, name in enumerate(("q", "c"))}
+
+
+def _through_blocks(
+    layer: Layer, settings: Settings, typical: float, first: Sequence[NDArray[np.float64]]
+) -> tuple[Any, Any]:
+    """q and c of a pair from its first fields on, images of a typical pair of this overlap."""
+    q, c = (float(each[0]) for each in first)
+    if settings.depth == 1:
+        return first[0], first[1]
+    means, biases = settings.sigma_m2, settings.sigma_b2
+    alike = 1 - (1 - typical) * (1 - biases / q)  # biases are shared by all inputs
+    found = profile(layer, settings.depth - 1, means, biases, q0=q, c0=c, typical=alike)
+    return found.q, found.c
 
 
 @torch.no_grad()

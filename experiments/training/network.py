@@ -10,15 +10,16 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from experiments.training.settings import Settings, composed
+from experiments.training.between import Between, Moments
+from experiments.training.settings import Settings, between_of, composed
 from numerics.activation import activate, layer_field
 from numerics.field import Field, State, mean_field
 from numerics.layer_rule import LayerRule, largest_mean, layer_rule
 from numerics.mean_draws import draw_means_
 from theory.surrogates import SAMPLE
-from theory.weights import FIXED
+from theory.weights import FIXED, FIXED_SIGNS
 
-CLASSES = 10
+CLASSES, PLAIN = 10, Between()
 Draws = list["Draw"]
 
 
@@ -35,7 +36,8 @@ class Network:
     """`depth` hidden layers and a readout, for each cell.
 
     parameters: of each layer the means (cells, out, in), or theta where M = limit tanh(theta), and biases (cells, out).
-    gain: (cells, 1, 1), or 1.
+    gain: (cells, 1, 1), or 1. between: norm, scale and skip. moments: of each hidden layer's field, which batch norm
+    uses in place of those of the batch at hand (`settled_norms`).
     """
 
     settings: Settings
@@ -43,6 +45,8 @@ class Network:
     weights: list[Tensor]
     biases: list[Tensor]
     gain: Tensor | float
+    between: Between = PLAIN
+    moments: tuple[Moments | None, ...] = ()
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -64,8 +68,10 @@ class Network:
         return self.settings.readout == "real" and layer == len(self.weights) - 1
 
     def means(self, layer: int) -> Tensor:
-        """M of a layer, (cells, out, in)."""
+        """M of a layer, (cells, out, in); fixed signs are those of latent weights, which gradients see."""
         weights = self.weights[layer]
+        if self.rule.surrogate.weights == FIXED_SIGNS and not self.is_real(layer):
+            return torch.where(weights.detach() < 0, -1.0, 1.0).to(weights.dtype) + (weights - weights.detach())
         if self.settings.keep == "tanh" and not self.is_real(layer):
             return self.limit * torch.tanh(weights)
         return weights
@@ -76,13 +82,21 @@ class Network:
 
     def fields(self, images: Tensor, draws: Draws | None = None) -> Iterator[Field]:
         """The field of each hidden layer, and of the readout, (cells, batch, out)."""
-        state = self.read(images)
-        for layer in range(len(self.weights) - 1):
-            field = layer_field(self.rule, state, self.means(layer), self.biases[layer])
+        field = layer_field(self.rule, self.read(images), self.means(0), self.biases[0])
+        for layer in range(self.settings.depth):
             yield field
             draw = Draw(None, None) if draws is None else draws[layer]
-            state = activate(self.rule, field, self.gain, draw.noise, draw.uniform)
+            seen = self.seen(field, layer)
+            state = activate(self.rule, seen, self.gain, draw.noise, draw.uniform)
+            if layer + 1 < self.settings.depth:
+                after = layer_field(self.rule, state, self.means(layer + 1), self.biases[layer + 1])
+                field = replace_mean(after, self.between.onward(field.mean, after.mean))
         yield self._readout(state)
+
+    def seen(self, field: Field, layer: int) -> Field:
+        """The field that the neurons of a hidden layer see, behind the norm."""
+        known = self.moments[layer] if self.moments else None
+        return replace_mean(field, self.between.normalised(field.mean, known))
 
     def _readout(self, state: State) -> Field:
         layer, bias = len(self.weights) - 1, self.biases[-1]
@@ -125,13 +139,21 @@ def initialised(cells: Sequence[Settings], features: int, generators: Sequence[t
             if real:
                 mean.normal_(generator=generator)
             else:
-                draw_means_(mean, cell.sigma_m2, cell.law, rule.limit, generator)
+                draw_weights_(mean, cell, rule, generator)
             shift.normal_(generator=generator).mul_(math.sqrt(cell.sigma_b2))
         weights.append(_as_parameter(torch.stack(means), rule, first.keep == "tanh" and not real))
         biases.append(torch.stack(shifts))
     gains = [1.0 if cell.gain is None else float(cell.gain) for cell in cells]
     gain = 1.0 if first.gain is None else torch.tensor(gains, dtype=dtype)[:, None, None]
-    return Network(first, rule, weights, biases, gain)
+    return Network(first, rule, weights, biases, gain, between_of(first))
+
+
+def draw_weights_(mean: Tensor, cell: Settings, rule: LayerRule, generator: torch.Generator) -> None:
+    """Means of the law of the settings; latent weights of fixed signs uniform in [-1, 1]."""
+    if rule.surrogate.weights == FIXED_SIGNS:
+        mean.uniform_(-1, 1, generator=generator)
+    else:
+        draw_means_(mean, cell.sigma_m2, cell.law, rule.limit, generator)
 
 
 def _as_parameter(means: Tensor, rule: LayerRule, is_tanh: bool) -> Tensor:
@@ -139,6 +161,20 @@ def _as_parameter(means: Tensor, rule: LayerRule, is_tanh: bool) -> Tensor:
         return means
     limit = largest_mean(rule.limit, means.dtype)
     return torch.atanh(torch.clamp(means / limit, -limit, limit))
+
+
+def replace_mean(field: Field, mean: Tensor) -> Field:
+    """A field of another mean."""
+    return field if mean is field.mean else Field(mean, field.variance)
+
+
+@torch.no_grad()
+def settled_norms(network: Network, images: Tensor) -> Network:
+    """The network with the moments that batch norm takes of these images (n, features), for all that it is shown."""
+    if not network.between.by_batch:
+        return network
+    *fields, _ = network.fields(images.expand(len(network.weights[0]), *images.shape))
+    return replace(network, moments=tuple(network.between.moments(field.mean) for field in fields))
 
 
 def rule_of(settings: Settings) -> LayerRule:

@@ -8,12 +8,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from experiments.training.between import Between
     from theory.surrogates import Surrogate
 
 OPTIMISERS = ("adam", "sgd", "momentum", "rmsprop")
 SCHEDULES = ("constant", "cosine")
 READOUTS = ("field", "moments", "real")
 INPUTS, KEPT, DTYPES = ("means", "real"), ("project", "tanh"), ("float32", "float64")
+BLOCKS = ("normalise", "scale", "skip")
 PARTS = ("weights", "neurons", "noise", "backward", "treatment", "form", "phi", "gain")
 POSITIVE = ("depth", "width", "epochs", "batch_size")
 VARIES = ("sigma_m2", "sigma_b2", "gain", "seed")  # what cells of one shape may differ in
@@ -23,13 +25,15 @@ VARIES = ("sigma_m2", "sigma_b2", "gain", "seed")  # what cells of one shape may
 class Settings:
     """One training.
 
-    surrogate, and weights to gain: a surrogate as `meanbits.compose` takes it. depth, width: hidden layers and their
-    neurons. sigma_m2, sigma_b2: variances of the means of weights (of law `law`) and of the biases at initialisation.
-    train_size: images to train on (None: all). inputs: images read as "means" of bits or as "real" numbers. readout:
-    "field" (logits are the mean field of a last layer of binary weights), "moments" (the same, narrowed by the field's
-    variance), "real" (its weights are real). keep: how |M| <= 1 is kept, "project" after each step or "tanh". samples:
-    how many stochastic networks are averaged at most. evaluated: training images that accuracies are measured on.
-    schedule: lr is "constant", or falls to 0 by a "cosine".
+    surrogate, and weights to gain: a surrogate as `meanbits.compose` takes it. normalise, scale, skip: blocks of its
+    layers as `theory.compose_layer` takes them, of treatment none. Weights `signs` are those of latent weights, which
+    gradients see straight through. depth, width: hidden layers and their neurons. sigma_m2, sigma_b2: variances of the
+    means of weights (of law `law`) and of the biases at initialisation. train_size: images to train on (None: all).
+    inputs: images read as "means" of bits or as "real" numbers. readout: "field" (logits are the mean field of a last
+    layer of binary weights), "moments" (the same, narrowed by the field's variance), "real" (its weights are real).
+    keep: how |M| <= 1 is kept, "project" after each step or "tanh". samples: how many stochastic networks are averaged
+    at most. evaluated: training images that accuracies are measured on. schedule: lr is "constant", or falls to 0 by a
+    "cosine".
 
     Stamatescu et al. 2020 give Adam, 2e-4, batches of 64 and 10 epochs; the rest is a choice.
 
@@ -46,6 +50,9 @@ class Settings:
     form: str | None = None
     phi: str | None = None
     gain: float | None = None
+    normalise: str | None = None
+    scale: float | None = None
+    skip: str | None = None
     dataset: str = "digits"
     train_size: int | None = None
     depth: int = 3
@@ -89,9 +96,10 @@ class Settings:
         _require(0 < self.sigma_m2 <= top and self.sigma_m2 < math.inf, "sigma_m2", self.sigma_m2,
                  f"{surrogate.weights.name} weights need a number in (0, {top:g}]")  # fmt: skip
         mean_law(self.law).fourth_moment(self.sigma_m2, math.sqrt(top) if math.isfinite(top) else 1e9)
-        if not surrogate.weights.is_random and surrogate.weights.mean_square is not None:
-            raise ValueError(f"{surrogate.name}: its weights are fixed signs, so nothing trains; "
-                             "choose deterministic or another of the catalogue")  # fmt: skip
+        settled = surrogate.weights.mean_square
+        _require(settled is None or self.sigma_m2 == float(settled), "sigma_m2", self.sigma_m2,
+                 f"{surrogate.weights.name} have E M^2 = {settled}; give that")  # fmt: skip
+        between_of(self)
         if not surrogate.passes_gradient:
             raise ValueError(
                 f"{surrogate.name}: its neurons jump and are flat elsewhere, so no gradient reaches the "
@@ -112,6 +120,26 @@ class Settings:
     def cost(self) -> float:
         """Expected time, in multiplications of a training."""
         return float(self.epochs * (self.train_size or 60_000) * self.width * (800 + self.depth * self.width))
+
+
+def between_of(settings: Settings) -> Between:
+    """Norm, scale and skip between the layers of some settings.
+
+    Raises:
+        ValueError: unknown blocks, or blocks of a surrogate whose fields have a variance.
+    """
+    from experiments.training.between import Between
+    from theory.compose_layer import layer_named
+
+    blocks = {name: getattr(settings, name) for name in BLOCKS if getattr(settings, name) is not None}
+    if not blocks:
+        return Between()
+    surrogate = composed(settings)
+    for name, value in blocks.items():
+        _require(surrogate.treatment.field == "sharp", name, value,
+                 f"trainings have it under treatment none, as with fixed weights or signs, and {surrogate.name} has "
+                 f"treatment {surrogate.treatment.name}")  # fmt: skip
+    return Between.of(layer_named(surrogate, **blocks).blocks)
 
 
 def composed(settings: Settings) -> Surrogate:
