@@ -426,7 +426,7 @@ BLOCKS = {"surrogate": "random-binary", "backward": "clip", "sigma_m2": 1.0, "si
 
 @pytest.mark.parametrize("blocks", [{"normalise": "rms", "skip": "1"}, {"scale": 1.5}], ids=str)
 def test_blocks_inside_before_training_are_the_theory(blocks: dict[str, Any]) -> None:
-    """q and c of image pairs through norm, scale and skip; batch norm takes pairs for alike, which those of images are not."""
+    """q and c of image pairs; batch norm takes all pairs of a batch for alike, which those of images are not."""
     record = train_cell(Settings(**BLOCKS, **blocks, width=800, epochs=1, train_size=200, samples=1))
     assert record["q"]["before"][0] == pytest.approx(record["q"]["theory"][0], rel=0.2)
     assert record["c"]["before"][0] == pytest.approx(record["c"]["theory"][0], abs=0.06)
