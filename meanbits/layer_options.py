@@ -21,21 +21,21 @@ BLOCKS = (
 )
 
 
-def layer_options(command: Function) -> Function:
-    """S and the options of its layer; the command is called with `surrogate` and `layer`."""
+def block_options(command: Function) -> Function:
+    """S and the options of its layer; the command is called with `surrogate` and `blocks`, the options given."""
 
     @surrogate_options
     @functools.wraps(command)
-    def wrapped(surrogate: Surrogate, **others: Any) -> Any:
-        blocks = {option.lstrip("-"): others.pop(option.lstrip("-")) for option, *_ in BLOCKS}
-        return command(surrogate=surrogate, layer=composed_layer(surrogate, **blocks), **others)
+    def wrapped(**others: Any) -> Any:
+        given = {option.lstrip("-"): others.pop(option.lstrip("-")) for option, *_ in BLOCKS}
+        return command(blocks={name: value for name, value in given.items() if value is not None}, **others)
 
     for option, metavar, text in reversed(BLOCKS):
         wrapped = click.option(option, metavar=metavar, help=text)(wrapped)
     return wrapped
 
 
-def composed_layer(surrogate: Surrogate, **options: str | None) -> Layer:
+def composed_layer(surrogate: Surrogate, options: dict[str, str]) -> Layer:
     """The layer, or a refusal that says what does not fit."""
     from theory.compose_layer import layer_named
     from theory.errors import SurrogateError

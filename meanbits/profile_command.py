@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meanbits.layer_options import layer_options, point_options
+from meanbits.layer_options import block_options, composed_layer, point_options
 from meanbits.options import Command, fail, fail_about, json_option
 from meanbits.present import json_text, number, table
 
 if TYPE_CHECKING:
-    from theory.layer import Layer
+    from numerics.stream import Settled, StreamLaw
     from theory.surrogates import Surrogate
 
 COLUMNS = ("layer", "q", "c", "T", "gradient")
@@ -22,13 +22,13 @@ COLUMNS = ("layer", "q", "c", "T", "gradient")
     cls=Command,
     epilog="\b\nExample: meanbits profile random-binary --backward clip --normalise batch --depth 20 --sigma-b2 0",
 )
-@layer_options
+@block_options
 @click.option("--depth", type=click.IntRange(1, 100_000), metavar="L", required=True, help="Number of layers.")
 @point_options
 @json_option
 def profile(
-    surrogate: Surrogate, layer: Layer, depth: int, sigma_m2: float | None, sigma_b2: float, q0: float, c0: float,
-    as_json: bool,
+    surrogate: Surrogate, blocks: dict[str, str], depth: int, sigma_m2: float | None, sigma_b2: float, q0: float,
+    c0: float, as_json: bool,
 ) -> None:  # fmt: skip
     """What a network carries and passes back, layer by layer.
 
@@ -41,6 +41,7 @@ def profile(
     from numerics.profile import profile as follow
     from numerics.stream import settled, stream_law
 
+    layer = composed_layer(surrogate, blocks)
     try:
         means = variance_of_means(surrogate, sigma_m2)
         found = follow(layer, depth, means, sigma_b2, q0=q0, c0=c0)
@@ -55,7 +56,7 @@ def profile(
     if as_json:
         document: dict[str, Any] = {"surrogate": surrogate.name, "blocks": [block.name for block in layer.blocks],
                                     "sigma_m2": means, "sigma_b2": sigma_b2, "q0": q0, "c0": c0, "layers": rows,
-                                    "fixed_point": end and {**vars(end), "xi_c": end.xi_c, "xi_g": end.xi_g},
+                                    "fixed_point": end and at_fixed_point(end),
                                     "exponents": law and vars(law)}  # fmt: skip
         click.echo(json_text(document))
         return
@@ -68,10 +69,15 @@ def _cell(value: float) -> str:
     return str(value) if isinstance(value, int) else "-" if math.isnan(value) else f"{value:.6g}"
 
 
-def _end(end: Any, law: Any) -> str:
+def _end(end: Settled | None, law: StreamLaw | None) -> str:
     if law is not None:
         return str(law)
     if end is None:
         return "no fixed point within 100,000 layers, and no law of growth is derived"
-    values = {"q": end.q, "c": end.c, "chi": end.chi, "xi_c": end.xi_c, "chi_g": end.chi_g, "xi_g": end.xi_g}
-    return "fixed point  " + ", ".join(f"{name} {number(value)}" for name, value in values.items())
+    known = {name: value for name, value in at_fixed_point(end).items() if not math.isnan(value)}
+    return "fixed point  " + ", ".join(f"{name} {number(value)}" for name, value in known.items())
+
+
+def at_fixed_point(end: Settled) -> dict[str, float]:
+    """The fixed point of a layer by name, NaN where something is undefined."""
+    return {**vars(end), "xi_c": end.xi_c, "xi_g": end.xi_g}

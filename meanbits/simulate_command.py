@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from meanbits.options import Command, fail, json_option, surrogate_options
+from meanbits.layer_options import block_options
+from meanbits.options import Command, fail, json_option
 from meanbits.present import filled, json_text, notice, progress, table
+from meanbits.simulate_blocks import simulate_blocks
 from meanbits.simulation_options import simulation_options
 
 if TYPE_CHECKING:
@@ -30,16 +32,20 @@ COLUMNS, FORMS = ("mean", "standard_error", "theory", "z"), (".6g", ".1e", ".6g"
     cls=Command,
     epilog="\b\nExample: meanbits simulate deterministic --width 1000 --depth 20 --realisations 50 --sigma-m2 0.5",
 )
-@surrogate_options
+@block_options
 @simulation_options
 @json_option
 @click.pass_context
-def simulate(ctx: click.Context, surrogate: Surrogate, as_json: bool, **options: Any) -> None:
+def simulate(ctx: click.Context, surrogate: Surrogate, blocks: dict[str, str], as_json: bool, **options: Any) -> None:
     """Random networks against theory, layer by layer.
 
     Mean over networks and its standard error, theory, and z, of the field variance q, the correlation c of two inputs
-    and the total field variance T. A seed gives the same networks whatever the number of workers and the device.
+    and the total field variance T. A seed gives the same networks whatever the number of workers and the device. With a
+    norm, dropout, scale or skip the network itself is simulated, from Gaussian first fields, and its gradients with it.
     """
+    if blocks:
+        simulate_blocks(ctx, surrogate, blocks, options, as_json)
+        return
     from experiments.simulation import at_width, finished
 
     names = ("output", "extend", "realisations", "workers", "finite_width")
