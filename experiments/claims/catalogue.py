@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from experiments.claims.block_claims import BLOCK_CLAIMS
 from experiments.claims.claim import Claim, Settled, settled
 from experiments.claims.critical_claims import CRITICAL_CLAIMS
 from experiments.claims.curve_claims import CURVE_CLAIMS
@@ -26,6 +27,7 @@ CLAIMS: tuple[Claim, ...] = (
     *CRITICAL_CLAIMS,
     *CURVE_CLAIMS,
     *DEPTH_CLAIMS,
+    *BLOCK_CLAIMS,
 )
 
 
