@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 import mpmath
 import sympy as sp
+from flint import arb, ctx
 from sympy.core.evalf import prec_to_dps
-from sympy.integrals.quadrature import gauss_legendre
 
 from theory.gaussian import GaussianExpectation, evaluate_all
 from theory.gaussian_closing import flatten
@@ -129,6 +129,11 @@ def _panels(mean: Number, sigma: Number, kinks: list[Number], dps: int) -> list[
 @lru_cache(maxsize=64)
 def _legendre(count: int, prec: int) -> tuple[tuple[Number, Number], ...]:
     """Nodes and weights of the Gauss-Legendre rule on [-1, 1]."""
-    with mpmath.workprec(prec):
-        nodes, weights = gauss_legendre(count, prec_to_dps(prec))
-        return tuple((_number(x), _number(weight)) for x, weight in zip(nodes, weights, strict=True))
+    with ctx.workprec(prec + 8), mpmath.workprec(prec):
+        found = [arb.legendre_p_root(count, k, weight=True) for k in range(count)]
+        return tuple((_midpoint(x), _midpoint(weight)) for x, weight in found)
+
+
+def _midpoint(ball: arb) -> Number:
+    mantissa, exponent = ball.mid().man_exp()
+    return mpmath.ldexp(int(mantissa), int(exponent))
