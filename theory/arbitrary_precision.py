@@ -17,6 +17,7 @@ from theory.gaussian_closing import flatten
 from theory.logistic_mixture import FUNCTIONS as LOGISTIC
 from theory.piecewise_precision import FUNCTIONS as PIECEWISE
 from theory.special import Box, HardTanh, arc_cosine_kernel, box_probability, clip_covariance
+from theory.symbols import u, v
 
 Number: TypeAlias = Any  # mpmath.mpf: mpmath has no types
 
@@ -52,12 +53,19 @@ def integrate(node: GaussianExpectation, prec: int) -> sp.Expr:
         raise ValueError(f"{node.integrand} holds a delta function: close it by rules before evaluating")
     dps = prec_to_dps(prec)
     with mpmath.workdps(dps + 8):
-        f = sp.lambdify(node.variables, node.integrand, modules=[FUNCTIONS, "mpmath"])
         mean = [_number(entry) for entry in node.mean]
         covariance = [_number(entry) for entry in node.covariance]
         kinks = [[_number(kink) for kink in kinks_of(node.integrand, variable)] for variable in node.variables]
-        value = (_pair if node.is_pair else _single)(f, mean, covariance, kinks, dps)
+        if node.is_pair:
+            of_first, rest = node.integrand.as_independent(v, as_Add=False)
+            value = _pair(_function((u,), of_first), _function((u, v), rest), mean, covariance, kinks, dps)
+        else:
+            value = _single(_function((u,), node.integrand), mean, covariance, kinks, dps)
         return sp.Float(value, precision=prec)
+
+
+def _function(variables: tuple[sp.Symbol, ...], expression: sp.Expr) -> Callable[..., Number]:
+    return sp.lambdify(variables, expression, modules=[FUNCTIONS, "mpmath"])
 
 
 def _without_inner(node: GaussianExpectation) -> GaussianExpectation:
@@ -97,7 +105,8 @@ def _single(
 
 
 def _pair(
-    f: Callable[[Number, Number], Number],
+    outer: Callable[[Number], Number],
+    inner: Callable[[Number, Number], Number],
     mean: list[Number],
     covariance: list[Number],
     kinks: list[list[Number]],
@@ -110,7 +119,7 @@ def _pair(
 
     def given(point: Number) -> Number:
         law = [mean[1] + slope * (point - mean[0])], [spread]
-        return _single(lambda other: f(point, other), *law, kinks[1:], dps)
+        return outer(point) * _single(lambda other: inner(point, other), *law, kinks[1:], dps)
 
     return _single(given, mean[:1], [variance_u], kinks[:1], dps)
 
