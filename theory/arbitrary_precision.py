@@ -95,12 +95,12 @@ def _single(
     (centre,), (variance,) = mean, covariance
     if variance == 0:
         return f(centre)
-    total, sigma = mpmath.mpf(0), mpmath.sqrt(variance)
+    total, sigma, rate = mpmath.mpf(0), mpmath.sqrt(variance), -1 / (2 * variance)
+    rule = _legendre(int(NODES_A_DIGIT * dps) + 4, mpmath.mp.prec)
     for left, right in _panels(centre, sigma, kinks[0], dps):
         half, middle = (right - left) / 2, (right + left) / 2
-        for x, weight in _legendre(int(NODES_A_DIGIT * dps) + 4, mpmath.mp.prec):
-            point = middle + half * x
-            total += half * weight * f(point) * mpmath.exp(-((point - centre) ** 2) / (2 * variance))
+        points = [(middle + half * x, weight) for x, weight in rule]
+        total += half * mpmath.fdot((weight * f(x), mpmath.exp(rate * (x - centre) ** 2)) for x, weight in points)
     return total / (sigma * mpmath.sqrt(2 * mpmath.pi))
 
 
