@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from experiments.weight_means import WeightMeans
 from numerics.backends import NUMPY
-from numerics.emit import compile_functions, emitted_functions
+from numerics.emit import compile_functions, emitted_functions, neuron_section
 from numerics.field_law import Layer, WeightKind
 from theory.derive import Theory, derive
 from theory.mean_law import mean_law
@@ -155,7 +155,7 @@ def given_field(surrogate: Surrogate) -> Callable[[FloatArray], FloatArray]:
 @lru_cache(maxsize=128)
 def forward_equations(theory: Theory) -> SimpleNamespace:
     """`mean` and `second_moment` of a neuron, emitted alone: functions of (hbar, Sigma), or of h where it is drawn."""
-    wanted = [function for function in emitted_functions(theory) if function.name in FORWARD]
+    wanted = [each for each in emitted_functions(theory, (neuron_section,)) if each.name in FORWARD]
     if len(wanted) < len(FORWARD):
         raise ValueError(f"{theory.surrogate.name}: its neurons have no emitted mean or second moment to compare with")
     return compile_functions(theory, wanted, NUMPY)

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 
 import numpy as np
 import sympy as sp
 from scipy import special
 
-from numerics.expectations import Estimate, expectation, pair_expectation
+from numerics.expectations import expectation, pair_expectation
 from theory.correlation import is_relative
 from theory.derive import Theory
 from theory.pieces import pieces
 from theory.probes import at_some_value
 from theory.symbols import Sigma, h, hbar, mean_weight, u
 
-SURE = 1e-11  # relative, of the reference
+SURE, ROUGH = 1e-11, 1e-3  # relative, of the reference and of its size
 FINEST = 1e-2  # scale of the reference: near its knots it sees what varies on a hundredth of that
 ROOM = 9.0  # q at which overlaps up to 0.9 are those of two quenched fields
 MEANS, BIASES = 0.41, 0.07  # sigma_m2 as a part of what the weights allow, sigma_b2
@@ -70,8 +70,7 @@ class Definition:
         at = np.array(field)
         if variance == 0:
             return float(self.mean(at)), float(self.second(at))
-        mean, second = (_sure(expectation(each, variance, mean=field, knots=self.knots, scale=FINEST, rtol=SURE))
-                        for each in (self.mean, self.second))  # fmt: skip
+        mean, second = (_mean(each, variance, self.knots, field) for each in (self.mean, self.second))
         return (mean if self.own is None else float(self.own(variance)[0](at))), second
 
     def total(self, T: float) -> float:
@@ -80,7 +79,7 @@ class Definition:
 
     def annealed(self, T: float) -> float:
         """rho E x^2."""
-        return self.rho * _sure(expectation(self.second, T, knots=self.knots, scale=FINEST, rtol=SURE))
+        return self.rho * _mean(self.second, T, self.knots)
 
     def overlap(self, T: float, correlation: float) -> float:
         """E m(u) m(v)."""
@@ -127,6 +126,7 @@ def _own(theory: Theory) -> Callable[[float], tuple[Function, Knots]]:
     mean = at_some_value(theory.forward.mean.definition)
     source = sp.lambdify((hbar, Sigma), mean, [SOURCES, "scipy", "numpy"])
 
+    @cache
     def at(annealed: float) -> tuple[Function, Knots]:
         knots = _knots(mean.subs({hbar: u, Sigma: sp.Float(annealed, 17)}))
         return lambda x: np.asarray(source(x, annealed), np.float64), knots
@@ -150,19 +150,25 @@ def _knots(*expressions: sp.Expr) -> Knots:
     return tuple(sorted({0.0, *breaks}))
 
 
+@lru_cache(maxsize=1024)
+def _mean(function: Function, variance: float, knots: Knots, mean: float = 0.0) -> float:
+    return float(expectation(function, variance, mean=mean, knots=knots, scale=FINEST, rtol=SURE).value)
+
+
+@lru_cache(maxsize=1024)
 def _pair(function: Function, variance: float, correlation: float, knots: Knots) -> float:
-    """E f(u) f(v) as the mean square of f averaged over what u and v do not share, for a correlation below 0 turned."""
+    """E f(u) f(v) as the mean square of f averaged over what u and v do not share, for a correlation below 0 turned.
+
+    An average is found to a part of the root of their mean square: far out, f as declared may have no digits left.
+    """
     shared = abs(correlation)
     if shared > MOST_SHARED:
-        estimate = pair_expectation(function, function, variance, correlation, knots=knots, scale=FINEST, rtol=SURE)
-        return _sure(estimate)
+        found = pair_expectation(function, function, variance, correlation, knots=knots, scale=FINEST, rtol=SURE)
+        return float(found.value)
     step = min(np.sqrt((1 - shared) / max(shared, 0.1)), 1) / 6  # analytic in w: the trapezoidal rule converges at once
     w = step * np.arange(-np.ceil(REACH / step), np.ceil(REACH / step) + 1)
-    means = np.sqrt(variance * shared) * w
-    given = expectation(function, variance * (1 - shared), mean=means, knots=knots, scale=FINEST, rtol=SURE).value
-    density = step * np.exp(-w * w / 2) / np.sqrt(2 * np.pi)
+    density, means = step * np.exp(-w * w / 2) / np.sqrt(2 * np.pi), np.sqrt(variance * shared) * w
+    averages = partial(expectation, function, variance * (1 - shared), knots=knots, scale=FINEST)
+    size = np.sqrt(np.sum(8 * density[::8] * averages(mean=means[::8], rtol=ROUGH).value ** 2))
+    given = averages(mean=means, rtol=SURE, atol=SURE * size).value
     return float(np.sum(density * given * (given if correlation >= 0 else given[::-1])))
-
-
-def _sure(estimate: Estimate) -> float:
-    return float(estimate.value)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from numerics.emit import omitted_functions
+from numerics.emit import maps_section, omitted_functions
 from numerics.newton import Array
 from theory.derive import Theory
 from theory.options import LARGEST
@@ -39,7 +39,7 @@ def check_domain(theory: Theory, sigma_m2: Array, sigma_b2: Array) -> None:
         ValueError: with the domain.
     """
     surrogate = theory.surrogate
-    if theory.criticality is None:
+    if surrogate.real_input:
         raise ValueError(f"{surrogate.name} is a single layer on real inputs: it has no fixed point")
     if theory.gap is None:
         raise ValueError(f"{surrogate.name}: its overlap is no product of one function of each field; no gap map")
@@ -59,7 +59,7 @@ def check_maps(theory: Theory, needed: Sequence[str] = SOLVED) -> None:
     Raises:
         ValueError: with their names, and the part to choose otherwise.
     """
-    missing = [name for name in omitted_functions(theory) if name in needed]
+    missing = [name for name in omitted_functions(theory, (maps_section,)) if name in needed]
     if theory.gap is None:
         missing += [name for name in ("gap_map", "chi_at_gap") if name in needed]
     if missing:

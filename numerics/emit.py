@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import sympy as sp
 
@@ -18,12 +19,14 @@ from theory.derive import Theory
 from theory.difference import as_angles
 from theory.errors import shown
 from theory.gaussian import GaussianExpectation
+from theory.jacobian import has_jacobian
 from theory.open_nodes import OverlapNode
 from theory.pieces import cut_at_breaks
 from theory.surrogates import CATALOGUE
 from theory.symbols import Sigma, T, c, epsilon, gap, h, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, u, v
 
 VARIANCES = (sigma_m2, sigma_b2)
+JACOBIAN = ("jacobian", "jacobian_sigma_derivative")
 
 
 @dataclass(frozen=True)
@@ -36,26 +39,7 @@ class EmittedFunction:
     title: str
 
 
-def emitted_functions(theory: Theory) -> tuple[EmittedFunction, ...]:
-    """What a theory offers as functions, but for those of `omitted_functions`."""
-    return tuple(function for function in _offered(theory) if _is_emittable(function, theory.maps.takes_total))
-
-
-def omitted_functions(theory: Theory) -> tuple[str, ...]:
-    """The names of functions that quadrature cannot evaluate: expectations nested, or with parameters in them."""
-    emitted = {function.name for function in emitted_functions(theory)}
-    return tuple(function.name for function in _offered(theory) if function.name not in emitted)
-
-
-def _offered(theory: Theory) -> list[EmittedFunction]:
-    functions = (*_neuron(theory), *_maps(theory), *_jacobian(theory), *_backward(theory),
-                 *_critical_curve(theory))  # fmt: skip
-    parameters = theory.surrogate.parameters
-    return [replace(function, arguments=(*function.arguments, *parameters), expression=as_angles(function.expression))
-            for function in functions]  # fmt: skip
-
-
-def _neuron(theory: Theory) -> Iterator[EmittedFunction]:
+def neuron_section(theory: Theory) -> Iterator[EmittedFunction]:
     forward = theory.forward
     sharp = {Sigma: 0, epsilon: 0, hbar: field_symbol} if forward.field is not None else {}
     inputs = (hbar, Sigma) if forward.field is None else (field_symbol,)
@@ -68,7 +52,7 @@ def _neuron(theory: Theory) -> Iterator[EmittedFunction]:
         yield EmittedFunction("slope", (field_symbol,), slope, "slope that gradients see, g")
 
 
-def _maps(theory: Theory) -> Iterator[EmittedFunction]:
+def maps_section(theory: Theory) -> Iterator[EmittedFunction]:
     maps, rest = theory.maps, (*VARIANCES, *_total(theory))
     total, slope = "total field variance of the next layer, T'", "slope of the correlation map, chi = dc'/dc"
     yield EmittedFunction("total_map", (T, *VARIANCES), _closest(theory, "total_map"), total)
@@ -91,16 +75,16 @@ def _closest(theory: Theory, name: str) -> sp.Expr:
     return getattr(theory.maps, name).closed if theory.gap is None else getattr(theory.gap, name)
 
 
-def _jacobian(theory: Theory) -> Iterator[EmittedFunction]:
+def jacobian_section(theory: Theory) -> Iterator[EmittedFunction]:
     if theory.jacobian is not None:
         leading, derivative = theory.jacobian.leading.closed, theory.jacobian.sigma_derivative.closed
         title = "mean squared singular value of the layer Jacobian"
-        yield EmittedFunction("jacobian", (q, *VARIANCES, *_total(theory)), leading, title)
+        yield EmittedFunction(JACOBIAN[0], (q, *VARIANCES, *_total(theory)), leading, title)
         title, arguments = "what the derivative of Sigma adds to it, times 1/N", (q, *VARIANCES, mu_4, *_total(theory))
-        yield EmittedFunction("jacobian_sigma_derivative", arguments, derivative, title)
+        yield EmittedFunction(JACOBIAN[1], arguments, derivative, title)
 
 
-def _backward(theory: Theory) -> Iterator[EmittedFunction]:
+def backward_section(theory: Theory) -> Iterator[EmittedFunction]:
     found = theory.backward
     if found is None:
         return
@@ -114,11 +98,39 @@ def _total(theory: Theory) -> tuple[sp.Symbol, ...]:
     return (T,) if theory.maps.takes_total else ()
 
 
-def _critical_curve(theory: Theory) -> Iterator[EmittedFunction]:
+def curve_section(theory: Theory) -> Iterator[EmittedFunction]:
     critical = theory.criticality
     if critical is not None and critical.curve is not None and critical.curve_constraint == 0:
         for name, value in zip(("sigma_m2", "sigma_b2"), critical.curve, strict=True):
             yield EmittedFunction(f"critical_{name}", (q,), value, f"{name} along the critical curve")
+
+
+Section = Callable[[Theory], Iterator[EmittedFunction]]
+SECTIONS: tuple[Section, ...] = (neuron_section, maps_section, jacobian_section, backward_section, curve_section)
+AT_ONCE = tuple(section for section in SECTIONS if section is not jacobian_section)
+
+
+@lru_cache(maxsize=256)
+def emitted_functions(theory: Theory, sections: tuple[Section, ...] = SECTIONS) -> tuple[EmittedFunction, ...]:
+    """What a theory offers as functions, or some sections of that, but for those of `omitted_functions`."""
+    return tuple(each for each in _offered(theory, sections) if _is_emittable(each, theory.maps.takes_total))
+
+
+@lru_cache(maxsize=256)
+def omitted_functions(theory: Theory, sections: tuple[Section, ...] = SECTIONS) -> tuple[str, ...]:
+    """The names of functions that quadrature cannot evaluate: expectations nested, or with parameters in them."""
+    return tuple(each.name for each in _offered(theory, sections) if not _is_emittable(each, theory.maps.takes_total))
+
+
+def _offered(theory: Theory, sections: tuple[Section, ...]) -> Iterator[EmittedFunction]:
+    return (function for section in sections for function in _functions(theory, section))
+
+
+@lru_cache(maxsize=1024)
+def _functions(theory: Theory, section: Section) -> tuple[EmittedFunction, ...]:
+    parameters = theory.surrogate.parameters
+    return tuple(replace(each, arguments=(*each.arguments, *parameters), expression=as_angles(each.expression))
+                 for each in section(theory))  # fmt: skip
 
 
 def emit(theory: Theory, backend: Backend = NUMPY, functions: Sequence[EmittedFunction] | None = None) -> str:
@@ -135,28 +147,50 @@ def emit(theory: Theory, backend: Backend = NUMPY, functions: Sequence[EmittedFu
     return f"{writer.header(body)}\n\n\n{body}\n"
 
 
+class CompiledTheory(SimpleNamespace):
+    """The emitted functions of a theory as attributes; those that `later` holds are made when first asked for."""
+
+    later: Mapping[str, Callable[[], Any]]
+
+    def __getattr__(self, name: str) -> Any:
+        make = vars(self).get("later", {}).get(name)
+        if make is None:
+            raise AttributeError(f"no emitted {name}")
+        vars(self)[name] = make()
+        return vars(self)[name]
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.later})
+
+
 @lru_cache(maxsize=128)
-def compile_theory(theory: Theory, backend: Backend = NUMPY) -> SimpleNamespace:
+def compile_theory(theory: Theory, backend: Backend = NUMPY) -> CompiledTheory:
     """The emitted functions of a theory as attributes; `source` holds their text.
 
-    Outside the catalogue they are compared with their definitions first (`numerics.belief`).
+    Outside the catalogue they are compared with their definitions first (`numerics.belief`). The Jacobian, which takes
+    longest to derive, and the text are left until asked for.
 
     Raises:
         SurrogateError: a function that no quadrature resolves, or one that is not what its definition says.
     """
-    maps = compile_functions(theory, emitted_functions(theory), backend)
+    at_once = compile_functions(theory, emitted_functions(theory, AT_ONCE), backend)
+    jacobian = cache(lambda: compile_functions(theory, emitted_functions(theory, (jacobian_section,)), backend))
+    names = JACOBIAN if has_jacobian(theory.maps) else ()
+    later: dict[str, Callable[[], Any]] = {name: lambda name=name: getattr(jacobian(), name) for name in names}
+    later["source"] = lambda: emit(theory, backend)
+    maps = CompiledTheory(**vars(at_once), later=later)
     if theory.surrogate not in CATALOGUE:
         check_against_definitions(theory, maps)
     return maps
 
 
 def compile_functions(theory: Theory, functions: Sequence[EmittedFunction], backend: Backend) -> SimpleNamespace:
-    """Functions of a theory, or of its ratios, as attributes; `source` holds their text."""
+    """Functions of a theory, or of its ratios, as attributes."""
     source = emit(theory, backend, functions)
     module = ModuleType(f"meanbits_{backend.name}")
     exec(compile(source, f"<{shown(theory.surrogate.name)}, {backend.name}>", "exec"), module.__dict__)
     wrap = in_blocks if backend is NUMPY else lambda function: function
-    return SimpleNamespace(**{each.name: wrap(getattr(module, each.name)) for each in functions}, source=source)
+    return SimpleNamespace(**{each.name: wrap(getattr(module, each.name)) for each in functions})
 
 
 def _is_emittable(function: EmittedFunction, takes_total: bool) -> bool:

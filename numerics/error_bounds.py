@@ -52,10 +52,13 @@ def panel_edges(distance: np.ndarray, spread: np.ndarray, unit: Real = 1.0) -> n
     return np.sort(np.concatenate(edges, 1), 1)
 
 
-def integrate(integrand: Integrand, edges: np.ndarray, rtol: float, most: int) -> tuple[np.ndarray, np.ndarray]:
+def integrate(
+    integrand: Integrand, edges: np.ndarray, rtol: float, most: int, atol: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     """E integrand(i, x), x ~ N(0, 1), and its bound for each of p integrals, whose edges of panels are (p, n).
 
-    A panel is halved while its error is above its rounding and its share of rtol, and at most `most` were added.
+    A panel is halved while its error is above its rounding and its share of rtol and atol, and at most `most` were
+    added.
     """
     size, sums, panels = len(edges), np.zeros((3, len(edges))), np.zeros(len(edges))
     owner = np.repeat(np.arange(size), edges.shape[1] - 1)
@@ -69,7 +72,7 @@ def integrate(integrand: Integrand, edges: np.ndarray, rtol: float, most: int) -
         found = np.concatenate(parts, 1)
         panels += np.bincount(owner, minlength=size)
         total = np.abs(sums[0] + np.bincount(owner, found[0], size))
-        middle, goal = (left + right) / 2, np.maximum((rtol * total / panels)[owner], found[2])
+        middle, goal = (left + right) / 2, np.maximum((np.maximum(rtol * total, atol) / panels)[owner], found[2])
         halved = (found[1] > goal) & (panels < allowed)[owner] & (left < middle) & (middle < right)
         sums += [np.bincount(owner[~halved], part[~halved], size) for part in found]
         owner, left, right, halved = (

@@ -10,6 +10,7 @@ from numerics.emit import compile_theory
 from numerics.newton import Array
 from numerics.solve import FixedPoint, depth_scale
 from theory.derive import Theory
+from theory.jacobian import has_jacobian
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def gradient_scales(theory: Theory, found: FixedPoint) -> GradientScales | None:
     The mean squared singular value is chi_1 there: both are sigma_m2 E slope^2, by Price's theorem.
     """
     exact = theory.surrogate.neurons.backward is None
-    if theory.jacobian is not None and exact:
+    if has_jacobian(theory.maps) and exact:
         growth = found.chi_1
     elif theory.backward is not None:
         growth = gradient_growth(theory, found.q, found.sigma_m2, found.sigma_b2)
@@ -54,7 +55,7 @@ def gradient_growth(theory: Theory, q: Array, sigma_m2: Array, sigma_b2: Array, 
     """chi_g at field variance q, and T where the maps take it; NaN where it has no value, or no code."""
     maps = compile_theory(theory)
     given = (q, sigma_m2, sigma_b2, *(() if total is None else (total,)))
-    function = getattr(maps, "gradient_growth", getattr(maps, "jacobian", None))
+    function = getattr(maps, "gradient_growth", None) or getattr(maps, "jacobian", None)
     with np.errstate(all="ignore"):
         return np.full(np.shape(q), np.nan)[()] if function is None else function(*given)
 

@@ -10,6 +10,7 @@ from numerics.slope_law import slope_law
 from theory.correlation import is_relative
 from theory.derive import Theory
 from theory.free_probability import INDEPENDENT, ORTHOGONAL, WeightMatrix, depth, depth_moments, mu_1, mu_2
+from theory.jacobian import has_jacobian
 
 NEAR_ZERO = 1e-12  # a field variance q at which a smooth slope is constant
 CONSTANT = 1e-9  # of a relative variance: what that q and rounding leave of 0
@@ -50,7 +51,7 @@ def dynamical_isometry(theory: Theory) -> Isometry | None:
     rows have s_1 = 0 and leave the spread of the slopes, which vanishes only where slopes are constant: for linear
     neurons, and for smooth ones as the field vanishes. That has to be critical, too.
     """
-    if theory.jacobian is None:
+    if not has_jacobian(theory.maps):
         return None
     critical, floor = certify(theory).feasible, variance_per_layer(INDEPENDENT, 1.0)
     left = None if critical == "none" else _orthogonal_growth(theory)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from numerics.backends import TORCH
-from numerics.emit import emit, emitted_functions
+from numerics.emit import emit, emitted_functions, neuron_section
 from numerics.straight_through import with_slope
 from theory.derive import Theory, derive
 from theory.errors import SurrogateError
@@ -105,7 +105,7 @@ def slope_of(surrogate: Surrogate) -> Moment:
 
 
 def _neuron(theory: Theory) -> dict[str, Any]:
-    functions = [function for function in emitted_functions(theory) if function.name in (*NEURON, SLOPE)]
+    functions = emitted_functions(theory, (neuron_section,))
     missing = set(NEURON) - {function.name for function in functions}
     if missing:
         raise ValueError(f"{theory.surrogate.name}: its neurons have no emitted {' or '.join(sorted(missing))}")

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from types import SimpleNamespace
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
 
+from numerics.emit import CompiledTheory
 
-def without_nan(maps: SimpleNamespace, name: str) -> SimpleNamespace:
+
+def without_nan(maps: CompiledTheory, name: str) -> CompiledTheory:
     """The maps of a surrogate, each raising ValueError in place of NaN."""
     functions = {key: _checked(value, f"{key} of {name}") for key, value in vars(maps).items() if callable(value)}
-    return SimpleNamespace(**{**vars(maps), **functions})
+    later = {key: partial(_made, maps, key, name) for key in maps.later}
+    return CompiledTheory(**{**vars(maps), **functions, "later": later})
+
+
+def _made(maps: CompiledTheory, key: str, name: str) -> Any:
+    value = getattr(maps, key)
+    return _checked(value, f"{key} of {name}") if callable(value) else value
 
 
 def _checked(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    @functools.wraps(function)
+    @wraps(function)
     def checked(*arguments: Any, **named: Any) -> Any:
         value = function(*arguments, **named)
         lost = np.isnan(value)

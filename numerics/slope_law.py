@@ -16,7 +16,7 @@ from numerics.newton import Array
 from theory.arbitrary_precision import kinks_of
 from theory.correlation import is_relative
 from theory.derive import Theory
-from theory.jacobian import neuron_slopes
+from theory.jacobian import has_jacobian, neuron_slopes
 from theory.symbols import D, Sigma, h, hbar, u
 
 REACH = 12.0  # standard deviations: 4e-33 of the mass is beyond
@@ -58,7 +58,7 @@ def compile_slopes(theory: Theory, backend: Backend = NUMPY) -> SimpleNamespace:
     Raises:
         ValueError: if the neurons have no slope, or one without an emitted form.
     """
-    if theory.jacobian is None:
+    if not has_jacobian(theory.maps):
         raise ValueError(f"{theory.surrogate.name}: it has no Jacobian, its neurons jump, are drawn, or see the input")
     kept = theory.forward.field is not None
     field = field_symbol if kept else hbar

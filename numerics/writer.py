@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import sympy as sp
@@ -42,7 +43,7 @@ MEANING = {
 
 PARAMETER = "a parameter of the declaration"
 DOUBLE = (BoxApart, BoxProbability, ClipCovariance, ClipDifference, ExpErfc)  # in float64 whatever the arguments
-ENDS = ({c: 1}, {gap: 0}, {sigma_m2: 1})
+ENDS = ((c, 1), (gap, 0), (sigma_m2, 1))
 SLOPES = {
     "total_map": "total_slope", "variance_map": "variance_slope", "correlation_map": "chi", "gap_map": "chi_at_gap",
 }  # fmt: skip
@@ -135,7 +136,7 @@ class ModuleWriter:
         if self.backend is NUMPY and expression.has(AtExtremes, Portion, Scaled):
             guard = '    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there'
             return [guard, *(f"    {statement}" for statement in statements)]
-        if self.backend is NUMPY and any(expression.subs(end).doit().has(sp.zoo) for end in ENDS):
+        if self.backend is NUMPY and _diverges(expression.xreplace(named), named):
             guard = '    with np.errstate(divide="ignore"):  # infinite at an end of the range'
             return [*statements[:-1], guard, f"    {statements[-1]}"]
         return statements
@@ -182,6 +183,12 @@ def identifier(name: str) -> str:
     if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
         raise ValueError(f"'{shown(name)}' is no name for an argument: use letters, digits and underscores")
     return name
+
+
+def _diverges(outside: sp.Expr, quadratures: Iterable[Quadrature]) -> bool:
+    """Whether a formula, or the law of one of its quadratures, divides by 0 at an end of a range."""
+    parts = [outside, *(sp.Tuple(*node.args[1:]) for node in quadratures)]
+    return any(part.subs(at, end).doit().has(sp.zoo) for part in parts for at, end in ENDS if part.has(at))
 
 
 def _has_limits(function: EmittedFunction, symbol: sp.Symbol) -> bool:

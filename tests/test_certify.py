@@ -295,8 +295,10 @@ def test_a_spoiled_total_map_is_rejected() -> None:
 def test_a_spoiled_slope_is_rejected(name: str, options: dict[str, str]) -> None:
     theory = theory_of(name, **options)
     assert theory.criticality is not None
-    criticality = replace(theory.criticality, marginal=theory.criticality.marginal + sp.Rational(1, 100))
-    assert failed(replace(theory, criticality=criticality)) == {"slope"}
+    false = replace(theory)
+    marginal = theory.criticality.marginal + sp.Rational(1, 100)
+    vars(false)["criticality"] = replace(theory.criticality, marginal=marginal)
+    assert failed(false) == {"slope"}
 
 
 def test_a_spoiled_field_variance_is_rejected() -> None:

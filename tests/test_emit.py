@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import sympy as sp
 import torch
 
+import meanbits
 from experiments.points import random_points
 from numerics.backends import BACKENDS, NUMPY, TORCH, ArrayPrinter, Backend
 from numerics.emit import compile_theory, emit, emitted_functions
@@ -153,3 +155,22 @@ def test_powers_below_a_fraction_keep_their_parentheses() -> None:
     printer = ArrayPrinter(NUMPY)
     shown = [printer.doprint(value) for value in (x**-2, 1 / x, x**-3, 3 * x**-2, 1 / (1 + x))]
     assert shown == ["1 / (x * x)", "1 / x", "1 / x ** 3", "3 / (x * x)", "1 / (1 + x)"]
+
+
+def test_the_jacobian_is_derived_when_asked_for() -> None:
+    theory = replace(derive(compose("lrt")))
+    maps = compile_theory(theory)
+    assert "jacobian" not in vars(theory)
+    assert {"jacobian", "source", "chi"} <= set(dir(maps))
+    assert float(maps.jacobian(0.8, 0.6, 0.1)) == pytest.approx(float(theory.jacobian.leading.closed.subs(
+        {q: 0.8, sigma_m2: 0.6, sigma_b2: 0.1}).evalf()), rel=1e-12)  # fmt: skip
+    assert maps.source == emit(theory)
+    with pytest.raises(AttributeError, match="no emitted slope"):
+        _ = maps.slope
+    assert not hasattr(compile_theory(derive(compose("stochastic-binary"))), "jacobian")
+
+
+def test_a_declared_neuron_has_its_jacobian_too() -> None:
+    maps = meanbits.compile(derive(compose(neurons="silu")))
+    assert float(maps.jacobian(0.8, 0.6, 0.1, 1.3)) == float(vars(maps)["jacobian"](0.8, 0.6, 0.1, 1.3)) > 0
+    assert "def jacobian(" in maps.source

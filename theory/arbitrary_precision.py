@@ -9,14 +9,15 @@ from typing import Any, TypeAlias
 
 import mpmath
 import sympy as sp
+from flint import arb, ctx
 from sympy.core.evalf import prec_to_dps
-from sympy.integrals.quadrature import gauss_legendre
 
 from theory.gaussian import GaussianExpectation, evaluate_all
 from theory.gaussian_closing import flatten
 from theory.logistic_mixture import FUNCTIONS as LOGISTIC
 from theory.piecewise_precision import FUNCTIONS as PIECEWISE
 from theory.special import Box, HardTanh, arc_cosine_kernel, box_probability, clip_covariance
+from theory.symbols import u, v
 
 Number: TypeAlias = Any  # mpmath.mpf: mpmath has no types
 
@@ -52,12 +53,19 @@ def integrate(node: GaussianExpectation, prec: int) -> sp.Expr:
         raise ValueError(f"{node.integrand} holds a delta function: close it by rules before evaluating")
     dps = prec_to_dps(prec)
     with mpmath.workdps(dps + 8):
-        f = sp.lambdify(node.variables, node.integrand, modules=[FUNCTIONS, "mpmath"])
         mean = [_number(entry) for entry in node.mean]
         covariance = [_number(entry) for entry in node.covariance]
         kinks = [[_number(kink) for kink in kinks_of(node.integrand, variable)] for variable in node.variables]
-        value = (_pair if node.is_pair else _single)(f, mean, covariance, kinks, dps)
+        if node.is_pair:
+            of_first, rest = node.integrand.as_independent(v, as_Add=False)
+            value = _pair(_function((u,), of_first), _function((u, v), rest), mean, covariance, kinks, dps)
+        else:
+            value = _single(_function((u,), node.integrand), mean, covariance, kinks, dps)
         return sp.Float(value, precision=prec)
+
+
+def _function(variables: tuple[sp.Symbol, ...], expression: sp.Expr) -> Callable[..., Number]:
+    return sp.lambdify(variables, expression, modules=[FUNCTIONS, "mpmath"])
 
 
 def _without_inner(node: GaussianExpectation) -> GaussianExpectation:
@@ -87,17 +95,18 @@ def _single(
     (centre,), (variance,) = mean, covariance
     if variance == 0:
         return f(centre)
-    total, sigma = mpmath.mpf(0), mpmath.sqrt(variance)
+    total, sigma, rate = mpmath.mpf(0), mpmath.sqrt(variance), -1 / (2 * variance)
+    rule = _legendre(int(NODES_A_DIGIT * dps) + 4, mpmath.mp.prec)
     for left, right in _panels(centre, sigma, kinks[0], dps):
         half, middle = (right - left) / 2, (right + left) / 2
-        for x, weight in _legendre(int(NODES_A_DIGIT * dps) + 4, mpmath.mp.prec):
-            point = middle + half * x
-            total += half * weight * f(point) * mpmath.exp(-((point - centre) ** 2) / (2 * variance))
+        points = [(middle + half * x, weight) for x, weight in rule]
+        total += half * mpmath.fdot((weight * f(x), mpmath.exp(rate * (x - centre) ** 2)) for x, weight in points)
     return total / (sigma * mpmath.sqrt(2 * mpmath.pi))
 
 
 def _pair(
-    f: Callable[[Number, Number], Number],
+    outer: Callable[[Number], Number],
+    inner: Callable[[Number, Number], Number],
     mean: list[Number],
     covariance: list[Number],
     kinks: list[list[Number]],
@@ -110,7 +119,7 @@ def _pair(
 
     def given(point: Number) -> Number:
         law = [mean[1] + slope * (point - mean[0])], [spread]
-        return _single(lambda other: f(point, other), *law, kinks[1:], dps)
+        return outer(point) * _single(lambda other: inner(point, other), *law, kinks[1:], dps)
 
     return _single(given, mean[:1], [variance_u], kinks[:1], dps)
 
@@ -129,6 +138,11 @@ def _panels(mean: Number, sigma: Number, kinks: list[Number], dps: int) -> list[
 @lru_cache(maxsize=64)
 def _legendre(count: int, prec: int) -> tuple[tuple[Number, Number], ...]:
     """Nodes and weights of the Gauss-Legendre rule on [-1, 1]."""
-    with mpmath.workprec(prec):
-        nodes, weights = gauss_legendre(count, prec_to_dps(prec))
-        return tuple((_number(x), _number(weight)) for x, weight in zip(nodes, weights, strict=True))
+    with ctx.workprec(prec + 8), mpmath.workprec(prec):
+        found = [arb.legendre_p_root(count, k, weight=True) for k in range(count)]
+        return tuple((_midpoint(x), _midpoint(weight)) for x, weight in found)
+
+
+def _midpoint(ball: arb) -> Number:
+    mantissa, exponent = ball.mid().man_exp()
+    return mpmath.ldexp(int(mantissa), int(exponent))

@@ -26,17 +26,16 @@ SHOWN = 160  # characters of an expression in a repr
 
 @dataclass(frozen=True, eq=False)
 class Theory:
-    """Everything derived from a surrogate, stage by stage; the properties name the results people ask for."""
+    """Everything derived from a surrogate, stage by stage; the properties name the results people ask for.
+
+    What the maps do not need is derived when first asked for.
+    """
 
     surrogate: Surrogate
     field: FieldMoments
     forward: Forward
     mean_field: MeanField
     maps: Maps
-    jacobian: Jacobian | None
-    backward: Backward | None
-    criticality: Criticality | None
-    trace: tuple[Step, ...]
 
     def __repr__(self) -> str:
         surrogate = self.surrogate
@@ -81,6 +80,27 @@ class Theory:
         return self.maps.total_map.closed
 
     @cached_property
+    def jacobian(self) -> Jacobian | None:
+        """The mean squared singular value of a layer's Jacobian, where neurons have a derivative."""
+        return jacobian(self.maps)
+
+    @cached_property
+    def backward(self) -> Backward | None:
+        """What a layer does to gradients, where its field is sampled or sharp."""
+        return backward(self.maps)
+
+    @cached_property
+    def criticality(self) -> Criticality | None:
+        """The conditions of critical initialisation; None for a single layer."""
+        return critical_conditions(self.maps)
+
+    @cached_property
+    def trace(self) -> tuple[Step, ...]:
+        """Every step of the derivation, in order."""
+        later = (self.jacobian, self.backward, self.criticality)
+        return sum((stage.steps for stage in later if stage is not None), self.maps.steps)
+
+    @cached_property
     def gap(self) -> GapMaps | None:
         """The correlation map and chi in terms of the gap 1 - c, where the overlap allows it."""
         return gap_maps(self.maps)
@@ -109,10 +129,4 @@ def derive(surrogate: Surrogate) -> Theory:
     forward = forward_equations(field)
     order_parameters = mean_field(forward)
     maps = correlation_maps(order_parameters)
-    singular_values, gradients = jacobian(maps), backward(maps)
-    criticality = critical_conditions(maps)
-    trace = maps.steps
-    trace += singular_values.steps if singular_values is not None else ()
-    trace += gradients.steps if gradients is not None else ()
-    trace += criticality.steps if criticality is not None else ()
-    return Theory(surrogate, field, forward, order_parameters, maps, singular_values, gradients, criticality, trace)
+    return Theory(surrogate, field, forward, order_parameters, maps)

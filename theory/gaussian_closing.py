@@ -67,6 +67,7 @@ def flatten(node: GaussianExpectation) -> GaussianExpectation:
     return node.func(integrand, mean, entries)
 
 
+@lru_cache(maxsize=4096)
 def normalise(node: GaussianExpectation) -> sp.Expr:
     """Constants pulled out of an open expectation and scales of u, v moved from the integrand to the covariance."""
     integrand = simplified_almost_everywhere(evaluate_all(node.integrand))

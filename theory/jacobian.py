@@ -38,17 +38,14 @@ class Jacobian:
 
 def jacobian(maps: Maps) -> Jacobian | None:
     """Expand one element of J in 1/sqrt(N) and average its square; None where neurons have no derivative."""
-    forward = maps.mean_field.forward
-    surrogate = forward.moments.kernel.surrogate
-    psi, second = neuron_functions(maps)
-    slope = tidy_slope(psi.diff(u), u)
-    if forward.sampled or surrogate.real_input or (forward.field is not None and slope.has(sp.DiracDelta)):
+    if not has_jacobian(maps):
         return None
+    psi, second = neuron_functions(maps)
     direct, indirect = _elements(maps)
-    variance = Q if forward.field is None else T
+    variance = Q if maps.mean_field.forward.field is None else T
     leading_term = _average(maps, small**2 * direct**2)
     extra_term = _average(maps, sp.expand((small * direct + small**2 * indirect) ** 2 - small**2 * direct**2))
-    values = {mean_state: psi, slope_mean: slope, slope_second: tidy_slope(second.diff(u), u)}
+    values = {mean_state: psi, slope_mean: _slope(psi), slope_second: _slope(second)}
     leading, extra = (over_previous_field(maps, term, values, variance) for term in (leading_term, extra_term))
     steps = (
         Step("element of the Jacobian", Assumption.EXACT, sp.Symbol("J_ij"), small * direct + small**2 * indirect),
@@ -56,6 +53,14 @@ def jacobian(maps: Maps) -> Jacobian | None:
         Step("what the derivative of Sigma adds, times 1/N", Assumption.SELF_AVERAGING, extra.definition, extra.closed),
     )
     return Jacobian(maps, leading, extra, steps)
+
+
+def has_jacobian(maps: Maps) -> bool:
+    """Whether the neurons of a layer have a derivative."""
+    forward = maps.mean_field.forward
+    if forward.sampled or forward.moments.kernel.surrogate.real_input:
+        return False
+    return forward.field is None or not _slope(neuron_functions(maps)[0]).has(sp.DiracDelta)
 
 
 def neuron_functions(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
@@ -69,8 +74,12 @@ def neuron_functions(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
 
 def neuron_slopes(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
     """Slopes of both as functions of u, closed where arrays can evaluate it: at D where the field is marginalised."""
-    mean, square = (_evaluable(tidy_slope(each.diff(u), u)) for each in neuron_functions(maps))
+    mean, square = (_evaluable(_slope(each)) for each in neuron_functions(maps))
     return mean, square
+
+
+def _slope(function: sp.Expr) -> sp.Expr:
+    return tidy_slope(function.diff(u), u)
 
 
 def _evaluable(slope: sp.Expr) -> sp.Expr:

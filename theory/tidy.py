@@ -47,6 +47,7 @@ def root_of_linear(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
     return None if offset.expand() == 0 else _factored(-offset / numerator.diff(symbol)).xreplace(opaque)
 
 
+@lru_cache(maxsize=4096)
 def tidy_slope(slope: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     """A derivative almost everywhere, over one denominator: 1/(1+|u|) - |u|/(1+|u|)^2 would cancel far out.
 
@@ -131,8 +132,9 @@ def _factored(base: sp.Expr) -> sp.Expr:
     return sp.Mul(*_factors(base))
 
 
-def _factors(base: sp.Expr) -> list[sp.Expr]:
-    return _signed(_nested(factor) for factor in sp.Mul.make_args(sp.factor(sp.together(base))))
+@lru_cache(maxsize=4096)
+def _factors(base: sp.Expr) -> tuple[sp.Expr, ...]:
+    return tuple(_signed(_nested(factor) for factor in sp.Mul.make_args(sp.factor(base))))
 
 
 def _signed(factors: Iterable[sp.Expr]) -> list[sp.Expr]:
@@ -147,6 +149,7 @@ def _signed(factors: Iterable[sp.Expr]) -> list[sp.Expr]:
     return [sp.Mul(sign, *numbers), *(factor for factor in positive if not factor.is_number)]
 
 
+@lru_cache(maxsize=4096)
 def _is_negative(base: sp.Expr) -> bool:
     if not base.is_Add or base.has(sp.Function):
         return False
@@ -154,6 +157,7 @@ def _is_negative(base: sp.Expr) -> bool:
     return base.subs(inside, simultaneous=True).is_negative is True
 
 
+@lru_cache(maxsize=4096)
 def _nested(factor: sp.Expr) -> sp.Expr:
     base, exponent = factor.as_base_exp()
     generators = [symbol for symbol in NESTING if base.has(symbol)]

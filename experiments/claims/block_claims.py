@@ -113,7 +113,7 @@ BLOCK_CLAIMS: tuple[Claim, ...] = (
         "block.batch-norm",
         sheet(10),
         "Batch norm behind every dense layer multiplies squared gradients by E g^2 / Var f a layer, f and the slope g "
-        "at unit variance, whatever the weights: pi/(pi - 1) for relu, erf(1/sqrt 2) = 0.683 for signs with slope clip.",
+        "at unit variance, whatever the weights: pi/(pi - 1) for relu, erf(1/sqrt 2) = 0.683 for signs with clip.",
         (
             formula(_poincare_ratio),
             formula(_in_closed_form),
