@@ -4,7 +4,7 @@
 >>> theory = mb.derive("deterministic")
 >>> maps = mb.compile(theory, backend="numpy")
 >>> float(maps.variance_map(1.0, sigma_m2=0.5, sigma_b2=0.001))
-0.20120119...
+0.2012
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from numerics.certificates.proof import Certificate
     from numerics.convolution import BinaryConv2d
     from numerics.layers import BinaryLinear
+    from numerics.profile import Profile
     from numerics.sign import Sign
     from numerics.solve import FixedPoint
     from theory.compose import compose
     from theory.derive import Theory
     from theory.errors import SurrogateError
+    from theory.layer import Layer
     from theory.neurons import Neurons, continuous
     from theory.noise import NeuronNoise
     from theory.surrogates import Form, Surrogate, Treatment, paper_form
@@ -35,9 +37,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "BinaryConv2d", "BinaryLinear", "Form", "NeuronNoise", "Neurons", "Sign", "Surrogate", "SurrogateError",
+    "BinaryConv2d", "BinaryLinear", "Form", "Layer", "NeuronNoise", "Neurons", "Sign", "Surrogate", "SurrogateError",
     "Treatment", "Weights", "advise", "catalogue", "certify", "compile", "compose", "continuous", "derive", "emit",
-    "fixed_point", "init", "paper_form", "phase_diagram", "symbols", "ternary",
+    "fixed_point", "init", "paper_form", "phase_diagram", "profile", "symbols", "ternary",
 ]  # fmt: skip
 
 HOMES = {
@@ -189,6 +191,20 @@ def certify(surrogate: Theory | Surrogate | str) -> Certificate:
     from numerics.certificates.certify import certify as prove
 
     return prove(_theory(surrogate))
+
+
+def profile(layer: Layer | Surrogate, depth: int, sigma_m2: float, sigma_b2: float, **first: float) -> Profile:
+    """q, c, T and gradients layer by layer, of a surrogate's layer or of a chain of blocks.
+
+    first: q0, c0 and `typical`, the variance and correlations of the first fields.
+
+    Raises:
+        ValueError: a depth or first field out of range, or open symbols.
+    """
+    from numerics.profile import profile as follow
+    from theory.layer import Layer, layer_of
+
+    return follow(layer if isinstance(layer, Layer) else layer_of(layer), depth, sigma_m2, sigma_b2, **first)
 
 
 def advise(surrogate: Theory | Surrogate | str, depth: int, sigma_b2: float = 0.001) -> Advice:
