@@ -441,6 +441,7 @@ def test_signs_of_latent_weights_train_and_are_the_binary_network() -> None:
 
 @pytest.mark.parametrize(("wrong", "said"), [
     ({"surrogate": "deterministic", "normalise": "batch"}, "treatment marginalise"),
+    ({**BLOCKS, "normalise": "batch", "batch_size": 1}, "at least 2 images"),
     ({**BLOCKS, "normalise": "group"}, "unknown norm"), ({**BLOCKS, "sigma_m2": 0.5}, "give that"),
 ])  # fmt: skip
 def test_blocks_that_do_not_train_are_refused(wrong: dict[str, Any], said: str) -> None:

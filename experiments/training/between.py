@@ -9,6 +9,7 @@ from torch import Tensor
 
 from theory.blocks import Block, Dropout, Normalise, Scale, Skip
 
+LEAST = 1e-5  # added to variances, as in torch.nn: a unit may be constant over a batch
 Moments = tuple[Tensor, Tensor]  # mean and variance of each unit over a batch, (cells, 1, width)
 
 
@@ -52,9 +53,9 @@ class Between:
             return field
         if self.by_batch:
             mean, variance = self.moments(field) if known is None else known  # type: ignore[misc]
-            return (field - mean) / variance.sqrt()
+            return (field - mean) / (variance + LEAST).sqrt()
         centred = field if self.normalise == "rms" else field - field.mean(-1, keepdim=True)
-        return centred / centred.square().mean(-1, keepdim=True).sqrt()
+        return centred / (centred.square().mean(-1, keepdim=True) + LEAST).sqrt()
 
     def onward(self, before: Tensor, field: Tensor) -> Tensor:
         """The field of the next layer, of that before and of what the weights make of its states."""

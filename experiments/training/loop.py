@@ -72,6 +72,8 @@ def _epoch(training: Training, images: Tensor, labels: Tensor) -> Tensor:
     settings, total = network.settings, torch.zeros(len(network.weights[0]), device=images.device)
     order = orders(streams.order, len(images)).to(images.device)
     for chosen in order.split(settings.batch_size, 1):
+        if chosen.shape[1] == 1 and network.between.by_batch:
+            continue  # an image alone has no variance
         shape = settings.depth, chosen.shape[1], settings.width
         draws = layer_draws(network.rule, streams.noise, *shape, images.dtype)
         logits = network.logits(images[chosen], draws)

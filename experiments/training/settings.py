@@ -99,7 +99,8 @@ class Settings:
         settled = surrogate.weights.mean_square
         _require(settled is None or self.sigma_m2 == float(settled), "sigma_m2", self.sigma_m2,
                  f"{surrogate.weights.name} have E M^2 = {settled}; give that")  # fmt: skip
-        between_of(self)
+        _require(not between_of(self).by_batch or self.batch_size > 1, "batch_size", self.batch_size,
+                 "batch norm needs at least 2 images")  # fmt: skip
         if not surrogate.passes_gradient:
             raise ValueError(
                 f"{surrogate.name}: its neurons jump and are flat elsewhere, so no gradient reaches the "
