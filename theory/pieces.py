@@ -14,7 +14,7 @@ from theory.symbols import h, u
 from theory.tidy import tidy_slope
 
 CUT = (sp.Piecewise, sp.Min, sp.floor, sp.ceiling, sp.Heaviside)
-NOTHING = 1e-14  # of a difference of two branches at a break that is no exact number
+NOTHING = 1e-14  # of the difference of two branches at a break, beside what they are and rise by near there
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Pieces:
         found = []
         for at, (before, after) in zip(self.breaks, pairwise(self.parts), strict=True):
             rise = _value(after, at, 1) - _value(before, at, -1)
-            if not _is_nothing(rise):
+            if not _is_nothing(rise, at, (before, after)):
                 found.append((at, sp.simplify(rise)))
         return tuple(found)
 
@@ -167,9 +167,11 @@ def _value(part: sp.Expr, at: sp.Expr, side: int) -> sp.Expr:
     return value if value.is_finite else sp.limit(part, u, at, "+" if side > 0 else "-")
 
 
-def _is_nothing(rise: sp.Expr) -> bool:
-    if rise.is_zero is not None:
+def _is_nothing(rise: sp.Expr, at: sp.Expr, beside: tuple[sp.Expr, sp.Expr]) -> bool:
+    """Whether a difference at a break is 0, or where numbers are not exact what their rounding leaves."""
+    if rise.is_zero is not None and not rise.has(sp.Float):
         return bool(rise.is_zero)
     if rise.free_symbols:
         return sp.simplify(rise) == 0
-    return abs(rise.evalf(30)) < NOTHING
+    sizes = [abs(each.subs(u, at).evalf(30)) for part in beside for each in (part, at * part.diff(u))]
+    return abs(rise.evalf(30)) <= NOTHING * max((size for size in sizes if size.is_finite), default=1)
