@@ -11,7 +11,7 @@ from theory.correlation import Maps, is_relative
 from theory.gaussian import GaussianExpectation, evaluate_all, expectation
 from theory.growth import far_growth, growth_of, steepest
 from theory.limits import Ratios, closed_limit, infinite_mean, spread_beside, vanishing_mean
-from theory.overlap import AtExtremes, Overlap, joined, overlap_of, overlap_ratios, parted
+from theory.overlap import Overlap, joined, overlap_of, overlap_ratios, parted
 from theory.symbols import C, T, c, gap, h, q, sigma_b2, sigma_m2, u
 
 alike, unlike, fall, slope, growth = sp.symbols("alike unlike fall slope growth", nonnegative=True)

@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import sympy as sp
+from sympy.utilities.iterables import sift
 
 from theory.errors import FormulaError, shown
 from theory.intervals import excludes_zero, range_of
@@ -30,7 +31,7 @@ class Isolation:
     def __init__(self, expression: sp.Expr, symbol: sp.Symbol) -> None:
         self.expression, self.symbol = expression, symbol
         self.terms = [range_of(term, symbol) for term in expression.args] if expression.is_Add else []
-        self.range, self.slope = range_of(expression, symbol), range_of(expression.diff(symbol), symbol)
+        self.range, self.slope = range_of(expression, symbol), range_of(_slope(expression, symbol), symbol)
         self.left = MAX_INTERVALS
         self.brackets: list[tuple[float, float]] = []
         self.found: list[sp.Expr] = []
@@ -113,3 +114,13 @@ class Isolation:
 
     def _sign(self, point: float) -> int:
         return sign_at(self.expression, self.symbol, sp.Rational(point))
+
+
+def _slope(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """The derivative with what cancels far out in one: quotients of polynomials, and 1 - tanh^2."""
+    slope = expression.diff(symbol)
+    rational, others = sift(sp.Add.make_args(slope), lambda term: bool(term.is_rational_function(symbol)), binary=True)
+    bells = {1 - tanh**2: 1 / sp.cosh(tanh.args[0]) ** 2 for tanh in slope.atoms(sp.tanh)}
+    tails = [term for term in rational if term.has(symbol)]
+    numbers = [term for term in rational if not term.has(symbol)]
+    return sp.factor(sp.Add(*tails)) + sp.Add(*numbers, *others).subs(bells)

@@ -40,7 +40,7 @@ class Pieces:
     @property
     def slope(self) -> Pieces:
         """The derivative between the breaks."""
-        return Pieces(self.breaks, tuple(sp.powsimp(part.diff(u), combine="exp") for part in self.parts))
+        return Pieces(self.breaks, tuple(_in_one(sp.powsimp(part.diff(u), combine="exp")) for part in self.parts))
 
     @property
     def expression(self) -> sp.Expr:
@@ -74,7 +74,14 @@ def pieces(function: sp.Expr) -> Pieces:
     (0, 2, 0)
     """
     breaks, parts = branches(function, u)
-    return Pieces(breaks, tuple(sp.expand(part) if part.is_polynomial(u) else part for part in parts))
+    return Pieces(breaks, tuple(map(_in_one, parts)))
+
+
+def _in_one(part: sp.Expr) -> sp.Expr:
+    """A polynomial expanded, and one fraction of a sum of fractions, whose poles elsewhere would cancel."""
+    if part.is_polynomial(u):
+        return sp.expand(part)
+    return sp.factor(part) if part.is_rational_function(u) else part
 
 
 def _is_bent_in(function: sp.Expr, step: sp.Expr) -> bool:

@@ -50,11 +50,11 @@ def root_of_linear(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
 def tidy_slope(slope: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     """A derivative almost everywhere, over one denominator: 1/(1+|u|) - |u|/(1+|u|)^2 would cancel far out.
 
-    Long ones are left as they are.
+    Long ones are left as they are, and branches that steps switch on apart: what cancels in one is no other's.
     """
     slope = simplified_almost_everywhere(slope).subs(variable * sp.sign(variable), sp.Abs(variable))
     masked, opaque = _masked(slope)
-    if _is_long(masked):
+    if _is_long(masked) or any(step.args[0] != variable for step in slope.atoms(sp.sign)):
         return slope
     denominator = sp.fraction(sp.together(masked))[1]
     has_denominator = denominator.xreplace(opaque).has(variable)
@@ -70,13 +70,14 @@ def simplified_almost_everywhere(expression: sp.Expr) -> sp.Expr:
     deltas = expression.atoms(sp.DiracDelta)
     if not deltas:
         return expression
-    expression = sp.expand(expression)
+    smooth, spikes = expression.as_independent(sp.DiracDelta, as_Add=True)
+    spikes = sp.expand(spikes)
     for delta in sorted(deltas, key=sp.default_sort_key):
-        coefficient = expression.coeff(delta)
+        coefficient = spikes.coeff(delta)
         variable = u if delta.has(u) else v
         root = sp.solve(delta.args[0], variable)[0]
-        expression = sp.expand(expression + delta * (_at(coefficient, variable, root) - coefficient))
-    return expression
+        spikes = sp.expand(spikes + delta * (_at(coefficient, variable, root) - coefficient))
+    return smooth + spikes
 
 
 def _at(coefficient: sp.Expr, variable: sp.Symbol, root: sp.Expr) -> sp.Expr:
