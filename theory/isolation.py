@@ -8,7 +8,6 @@ from fractions import Fraction
 from itertools import pairwise
 
 import sympy as sp
-from sympy.utilities.iterables import sift
 
 from theory.errors import FormulaError, shown
 from theory.intervals import excludes_zero, range_of
@@ -31,7 +30,8 @@ class Isolation:
     def __init__(self, expression: sp.Expr, symbol: sp.Symbol) -> None:
         self.expression, self.symbol = expression, symbol
         self.terms = [range_of(term, symbol) for term in expression.args] if expression.is_Add else []
-        self.range, self.slope = range_of(expression, symbol), range_of(_slope(expression, symbol), symbol)
+        slope = _slope(expression, symbol)
+        self.range, self.slope = (range_of(_in_one(each, symbol), symbol) for each in (expression, slope))
         self.left = MAX_INTERVALS
         self.brackets: list[tuple[float, float]] = []
         self.found: list[sp.Expr] = []
@@ -117,10 +117,20 @@ class Isolation:
 
 
 def _slope(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
-    """The derivative with what cancels far out in one: quotients of polynomials, and 1 - tanh^2."""
+    """The derivative, 1 - tanh^2 in it as one function that keeps its digits far out."""
     slope = expression.diff(symbol)
-    rational, others = sift(sp.Add.make_args(slope), lambda term: bool(term.is_rational_function(symbol)), binary=True)
-    bells = {1 - tanh**2: 1 / sp.cosh(tanh.args[0]) ** 2 for tanh in slope.atoms(sp.tanh)}
-    tails = [term for term in rational if term.has(symbol)]
-    numbers = [term for term in rational if not term.has(symbol)]
-    return sp.factor(sp.Add(*tails)) + sp.Add(*numbers, *others).subs(bells)
+    return slope.subs({1 - tanh**2: 1 / sp.cosh(tanh.args[0]) ** 2 for tanh in slope.atoms(sp.tanh)})
+
+
+def _in_one(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """Sums and products of quotients of polynomials as one, whose range is close where those of its terms cancel."""
+    if not expression.has(symbol) or expression.is_polynomial(symbol):
+        return expression
+    if expression.is_rational_function(symbol):
+        return sp.factor(expression)
+    if not (expression.is_Add or expression.is_Mul):
+        return expression.func(*(_in_one(part, symbol) for part in expression.args))
+    rational = [part for part in expression.args if part.has(symbol) and part.is_rational_function(symbol)]
+    others = [part for part in expression.args if part not in rational]
+    whole = [_in_one(expression.func(*rational), symbol)] if rational else []
+    return expression.func(*whole, *(_in_one(part, symbol) for part in others))
