@@ -28,7 +28,8 @@ SURE = 1e-11  # relative, of the reference
 FINEST = 1e-2  # scale of the reference: near its knots it sees what varies on a hundredth of that
 ROOM = 9.0  # q at which overlaps up to 0.9 are those of two quenched fields
 MOST_SHARED, REACH = 0.95, 9.0  # correlation of a pair averaged over what it shares; deviations of that
-STEP = 2.0**-8  # of differences, fourth order
+FARTHER = 12.0  # deviations more, where a neuron changes at a knot so far out
+STEP, ROUNDING = 2.0**-8, 1e-14  # of differences, fourth order; relative, of what they are taken of
 STATES = ((0.37, 0.6, 0.8), (2.6, -0.45, 3.1))  # q, c and, where it is free, T
 MEANS, BIASES = 0.41, 0.07  # sigma_m2 as a part of what the weights allow, sigma_b2
 SOURCES = {"Softplus": lambda x: np.logaddexp(0.0, x), "HardTanh": lambda x: np.clip(x, -1, 1),
@@ -48,17 +49,21 @@ def check_against_definitions(theory: Theory, maps: SimpleNamespace) -> None:
 
     Raises:
         UnbelievedError: a difference beyond what the reference leaves open, naming the function and both values.
+        SurrogateError: neurons that change so seldom that maps and definitions overflow alike.
     """
     if theory.surrogate.real_input:
         return
     definition = Definition.of(theory)
     known = {symbol.name: float(at_some_value(symbol)) for symbol in theory.surrogate.parameters}
-    for name, arguments, expected, tolerance in _expected(theory, definition):
+    for name, arguments, expected, tolerance, doubt in _expected(theory, definition):
         if not hasattr(maps, name):
             continue
         got = float(getattr(maps, name)(*arguments, **known))
-        if not abs(got - expected) <= tolerance * max(abs(expected), 1e-3):
-            point = ", ".join(f"{each:.6g}" for each in arguments)
+        point = ", ".join(f"{each:.6g}" for each in arguments)
+        if np.isnan(expected) and doubt == np.inf:
+            raise SurrogateError(f"{theory.surrogate.name}: {name}({point}) is beyond floats: at such fields its neurons "
+                                 "hardly ever change; scale the field inside them up")  # fmt: skip
+        if not (got == expected or abs(got - expected) <= tolerance * max(abs(expected), 1e-3) + doubt):
             raise UnbelievedError(f"{theory.surrogate.name}: {name}({point}) is {got:.12g}, and {expected:.12g} by its "
                                   "definition, so none of its maps is given; please report this")  # fmt: skip
 
@@ -143,38 +148,39 @@ class Definition:
         return covariance / (quenched if self.relative else quenched + annealed)
 
 
-def _expected(theory: Theory, layer: Definition) -> Iterator[tuple[str, tuple[float, ...], float, float]]:
-    """Name, arguments, value by definition and tolerance of every map."""
+def _expected(theory: Theory, layer: Definition) -> Iterator[tuple[str, tuple[float, ...], float, float, float]]:
+    """Name, arguments, value by definition, relative tolerance of every map, and what rounding leaves of the value."""
     rest = (layer.sigma_m2, layer.sigma_b2)
     for q, c, free in STATES:
         T = free if layer.free_total else layer.total(1.0)
         extra = (free,) if layer.free_total else ()
-        yield "total_map", (free, *rest), layer.total(free), VALUES
-        yield "total_slope", (free, *rest), _difference(layer.total, free), SLOPES
-        yield "variance_map", (q, *rest, *extra), layer.variance_map(q, T), VALUES
-        yield "variance_slope", (q, *rest, *extra), _difference(lambda x, T=T: layer.variance_map(x, T), q), SLOPES
+        yield "total_map", (free, *rest), layer.total(free), VALUES, 0.0
+        yield "total_slope", (free, *rest), *_slope(layer.total, free)
+        yield "variance_map", (q, *rest, *extra), layer.variance_map(q, T), VALUES, 0.0
+        yield "variance_slope", (q, *rest, *extra), *_slope(lambda x, T=T: layer.variance_map(x, T), q)
         after = layer.correlation_map(c, q, T)
-        slope = _difference(lambda x, q=q, T=T: layer.correlation_map(x, q, T), c)
-        yield "correlation_map", (c, q, *rest, *extra), after, VALUES
-        yield "gap_map", (1 - c, q, *rest, *extra), 1 - after, VALUES
-        yield "chi", (c, q, *rest, *extra), slope, SLOPES
-        yield "chi_at_gap", (1 - c, q, *rest, *extra), slope, SLOPES
+        slope, *error = _slope(lambda x, q=q, T=T: layer.correlation_map(x, q, T), c)
+        yield "correlation_map", (c, q, *rest, *extra), after, VALUES, 0.0
+        yield "gap_map", (1 - c, q, *rest, *extra), 1 - after, VALUES, 0.0
+        yield "chi", (c, q, *rest, *extra), slope, *error
+        yield "chi_at_gap", (1 - c, q, *rest, *extra), slope, *error
         if theory.backward is not None and layer.slope is not None:
             weight = layer.rho if theory.backward.weight != sigma_m2 else layer.sigma_m2
-            yield "gradient_growth", (q, *rest), layer.gradients(q, 1.0, weight), VALUES
-            yield "gradient_overlap", (c, q, *rest), layer.gradients(q, c, weight), VALUES
+            yield "gradient_growth", (q, *rest), layer.gradients(q, 1.0, weight), VALUES, 0.0
+            yield "gradient_overlap", (c, q, *rest), layer.gradients(q, c, weight), VALUES, 0.0
         elif theory.backward is not None and theory.backward.weight == sigma_m2:  # by Price's theorem
-            yield "gradient_overlap", (c, q, *rest), slope * layer.variance_map(q, T) / q, SLOPES
+            yield "gradient_overlap", (c, q, *rest), slope * layer.variance_map(q, T) / q, *error
         if theory.maps.replica_map is not None:
             value = layer.covariance(free, c) / layer.total(free)
-            yield "replica_map", (c, free, *rest), value, VALUES
+            yield "replica_map", (c, free, *rest), value, VALUES, 0.0
 
 
-def _difference(function: Callable[[float], float], at: float) -> float:
-    """The derivative by central differences of fourth order."""
+def _slope(function: Callable[[float], float], at: float) -> tuple[float, float, float]:
+    """The derivative by central differences of fourth order, its tolerance, and what rounding leaves of it."""
     step = STEP * max(abs(at), 0.5)
-    inner, outer = (function(at + k * step) - function(at - k * step) for k in (1, 2))
-    return (8 * inner - outer) / (12 * step)
+    values = {k: function(at + k * step) for k in (-2, -1, 1, 2)}
+    inner, outer = (values[k] - values[-k] for k in (1, 2))
+    return (8 * inner - outer) / (12 * step), SLOPES, ROUNDING * max(map(abs, values.values())) / step
 
 
 def _own(theory: Theory) -> Callable[[float], tuple[Function, Knots]]:
@@ -212,7 +218,8 @@ def _pair(function: Function, variance: float, correlation: float, knots: Knots)
         estimate = pair_expectation(function, function, variance, correlation, knots=knots, scale=FINEST, rtol=SURE)
         return _sure(estimate)
     step = min(np.sqrt((1 - shared) / max(shared, 0.1)), 1) / 6  # analytic in w: the trapezoidal rule converges at once
-    w = step * np.arange(-np.ceil(REACH / step), np.ceil(REACH / step) + 1)
+    reach = REACH + min(max(map(abs, knots)) / np.sqrt(variance), FARTHER)
+    w = step * np.arange(-np.ceil(reach / step), np.ceil(reach / step) + 1)
     means = np.sqrt(variance * shared) * w
     given = expectation(function, variance * (1 - shared), mean=means, knots=knots, scale=FINEST, rtol=SURE).value
     density = step * np.exp(-w * w / 2) / np.sqrt(2 * np.pi)
