@@ -61,8 +61,8 @@ def check_against_definitions(theory: Theory, maps: SimpleNamespace) -> None:
         got = float(getattr(maps, name)(*arguments, **known))
         point = ", ".join(f"{each:.6g}" for each in arguments)
         if np.isnan(expected) and doubt == np.inf:
-            raise SurrogateError(f"{theory.surrogate.name}: {name}({point}) is beyond floats: at such fields its neurons "
-                                 "hardly ever change; scale the field inside them up")  # fmt: skip
+            raise SurrogateError(f"{theory.surrogate.name}: {name}({point}) is beyond floats: at such fields its "
+                                 "neurons hardly ever change; scale the field inside them up")  # fmt: skip
         if not (got == expected or abs(got - expected) <= tolerance * max(abs(expected), 1e-3) + doubt):
             raise UnbelievedError(f"{theory.surrogate.name}: {name}({point}) is {got:.12g}, and {expected:.12g} by its "
                                   "definition, so none of its maps is given; please report this")  # fmt: skip

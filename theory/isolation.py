@@ -119,7 +119,7 @@ class Isolation:
 def _slope(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
     """The derivative, 1 - tanh^2 in it as one function that keeps its digits far out."""
     slope = expression.diff(symbol)
-    return slope.subs({1 - tanh**2: 1 / sp.cosh(tanh.args[0]) ** 2 for tanh in slope.atoms(sp.tanh)})
+    return slope.xreplace({tanh**2: 1 - 1 / sp.cosh(tanh.args[0]) ** 2 for tanh in slope.atoms(sp.tanh)})
 
 
 def _in_one(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:

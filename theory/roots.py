@@ -85,6 +85,8 @@ def _inverted(expression: sp.Expr, symbol: sp.Symbol) -> list[sp.Expr] | None:
 
 def _of_polynomial(numerator: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp.Expr) -> list[sp.Expr]:
     polynomial = sp.Poly(numerator, symbol)
+    if polynomial.degree() < 1:
+        return []
     if polynomial.degree() == 1:
         slope, offset = polynomial.all_coeffs()
         root = sp.simplify(-offset / slope) if (offset / slope).free_symbols else -offset / slope
