@@ -47,6 +47,16 @@ def root_of_linear(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
     return None if offset.expand() == 0 else _factored(-offset / numerator.diff(symbol)).xreplace(opaque)
 
 
+def multiplied_out(expression: sp.Expr) -> sp.Expr:
+    """Products of sums as sums of products, what stands inside functions, roots and denominators as it is.
+
+    exp(-(h - 9)^2) stays: of exp(-h^2) exp(18 h) exp(-81) a factor overflows first.
+    """
+    whole: dict[sp.Expr, sp.Symbol] = {}
+    masked = _replace_outermost(expression, _is_whole, lambda part: whole.setdefault(part, sp.Dummy(real=True)))
+    return sp.expand(masked).xreplace({symbol: part for part, symbol in whole.items()})
+
+
 def tidy_slope(slope: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     """A derivative almost everywhere, over one denominator: 1/(1+|u|) - |u|/(1+|u|)^2 would cancel far out.
 
@@ -104,6 +114,11 @@ def _is_long(masked: sp.Expr) -> bool:
 def _is_opaque(expression: sp.Expr) -> bool:
     atomic = expression.is_Atom or expression.is_Add or expression.is_Mul
     return not atomic and not (expression.is_Pow and expression.exp.is_Integer)
+
+
+def _is_whole(expression: sp.Expr) -> bool:
+    is_power = expression.is_Pow and expression.exp.is_Integer and expression.exp.is_positive
+    return not (expression.is_Atom or expression.is_Add or expression.is_Mul or is_power)
 
 
 def _replace_outermost(
