@@ -30,8 +30,8 @@ class Isolation:
     def __init__(self, expression: sp.Expr, symbol: sp.Symbol) -> None:
         self.expression, self.symbol = expression, symbol
         self.terms = [range_of(term, symbol) for term in expression.args] if expression.is_Add else []
-        slope = _slope(expression, symbol)
-        self.range, self.slope = (range_of(_in_one(each, symbol), symbol) for each in (expression, slope))
+        self.range = range_of(_in_one(expression, symbol), symbol)
+        self.slopes = [range_of(slope, symbol) for slope in _slopes(expression, symbol)]
         self.left = MAX_INTERVALS
         self.brackets: list[tuple[float, float]] = []
         self.found: list[sp.Expr] = []
@@ -66,7 +66,7 @@ class Isolation:
                 raise FormulaError(f"{shown(self.expression)} has infinitely many zeros, or too many to tell")
             if excludes_zero(self.range(a, b)) or self._is_flat_tail(a, b):
                 continue
-            if excludes_zero(self.slope(a, b)):
+            if any(excludes_zero(slope(a, b)) for slope in self.slopes):
                 self._bracket(a, b)
             elif b - a > 1e-9 * max(1e-3, abs(a), abs(b)):
                 middle = a + (b - a) * 0.48828125  # off the middle, where zeros like to lie
@@ -116,10 +116,11 @@ class Isolation:
         return sign_at(self.expression, self.symbol, sp.Rational(point))
 
 
-def _slope(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
-    """The derivative, 1 - tanh^2 in it as one function that keeps its digits far out."""
+def _slopes(expression: sp.Expr, symbol: sp.Symbol) -> set[sp.Expr]:
+    """The derivative as it is, and as it keeps its digits far out: quotients in one, 1 - tanh^2 a function."""
     slope = expression.diff(symbol)
-    return slope.xreplace({tanh**2: 1 - 1 / sp.cosh(tanh.args[0]) ** 2 for tanh in slope.atoms(sp.tanh)})
+    bells = {tanh**2: 1 - 1 / sp.cosh(tanh.args[0]) ** 2 for tanh in slope.atoms(sp.tanh)}
+    return {slope, _in_one(slope.xreplace(bells), symbol)}
 
 
 def _in_one(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
