@@ -78,8 +78,7 @@ def cut(expression: sp.Expr, symbol: sp.Symbol) -> tuple[list[Piece], set[Piece]
     pieces: list[Piece] = []
     for piece in cutter.cut(expression, -sp.oo, sp.oo):
         if piece.expression.has(sp.zoo, sp.nan, sp.oo):
-            point = place(inside(piece.low, piece.high))
-            raise FormulaError(f"{shown(expression)} is not finite at {symbol} = {point:.6g}")
+            raise FormulaError(f"{shown(expression)} is not finite at {symbol} = {place(inside(*piece[:2])):.6g}")
         if pieces and piece.expression == pieces[-1].expression and piece.low not in cutter.singular:
             piece = Piece(pieces.pop().low, piece.high, piece.expression)
         pieces.append(piece)

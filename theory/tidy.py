@@ -37,16 +37,6 @@ def tidy_rational(expression: sp.Expr) -> sp.Expr:
     return _factored(masked).xreplace(opaque)
 
 
-def root_of_linear(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
-    """Where an expression linear in a symbol vanishes; None if it is not linear or vanishes only at 0."""
-    masked, opaque = _masked(expression)
-    numerator = sp.together(masked).as_numer_denom()[0]
-    if any(part.has(symbol) for part in opaque.values()) or sp.degree(numerator, symbol) != 1:
-        return None
-    offset = numerator.subs(symbol, 0)
-    return None if offset.expand() == 0 else _factored(-offset / numerator.diff(symbol)).xreplace(opaque)
-
-
 def multiplied_out(expression: sp.Expr) -> sp.Expr:
     """Products of sums as sums of products, what stands inside functions, roots and denominators as it is.
 
@@ -55,6 +45,16 @@ def multiplied_out(expression: sp.Expr) -> sp.Expr:
     whole: dict[sp.Expr, sp.Symbol] = {}
     masked = _replace_outermost(expression, _is_whole, lambda part: whole.setdefault(part, sp.Dummy(real=True)))
     return sp.expand(masked).xreplace({symbol: part for part, symbol in whole.items()})
+
+
+def root_of_linear(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
+    """Where an expression linear in a symbol vanishes; None if it is not linear or vanishes only at 0."""
+    masked, opaque = _masked(expression)
+    numerator = sp.together(masked).as_numer_denom()[0]
+    if any(part.has(symbol) for part in opaque.values()) or sp.degree(numerator, symbol) != 1:
+        return None
+    offset = numerator.subs(symbol, 0)
+    return None if offset.expand() == 0 else _factored(-offset / numerator.diff(symbol)).xreplace(opaque)
 
 
 def tidy_slope(slope: sp.Expr, variable: sp.Symbol) -> sp.Expr:
