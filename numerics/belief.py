@@ -159,17 +159,17 @@ def _expected(theory: Theory, layer: Definition) -> Iterator[tuple[str, tuple[fl
         yield "variance_map", (q, *rest, *extra), layer.variance_map(q, T), VALUES, 0.0
         yield "variance_slope", (q, *rest, *extra), *_slope(lambda x, T=T: layer.variance_map(x, T), q)
         after = layer.correlation_map(c, q, T)
-        slope, *error = _slope(lambda x, q=q, T=T: layer.correlation_map(x, q, T), c)
+        slope, part, doubt = _slope(lambda x, q=q, T=T: layer.correlation_map(x, q, T), c)
         yield "correlation_map", (c, q, *rest, *extra), after, VALUES, 0.0
         yield "gap_map", (1 - c, q, *rest, *extra), 1 - after, VALUES, 0.0
-        yield "chi", (c, q, *rest, *extra), slope, *error
-        yield "chi_at_gap", (1 - c, q, *rest, *extra), slope, *error
+        yield "chi", (c, q, *rest, *extra), slope, part, doubt
+        yield "chi_at_gap", (1 - c, q, *rest, *extra), slope, part, doubt
         if theory.backward is not None and layer.slope is not None:
             weight = layer.rho if theory.backward.weight != sigma_m2 else layer.sigma_m2
             yield "gradient_growth", (q, *rest), layer.gradients(q, 1.0, weight), VALUES, 0.0
             yield "gradient_overlap", (c, q, *rest), layer.gradients(q, c, weight), VALUES, 0.0
         elif theory.backward is not None and theory.backward.weight == sigma_m2:  # by Price's theorem
-            yield "gradient_overlap", (c, q, *rest), slope * layer.variance_map(q, T) / q, *error
+            yield "gradient_overlap", (c, q, *rest), slope * layer.variance_map(q, T) / q, part, doubt
         if theory.maps.replica_map is not None:
             value = layer.covariance(free, c) / layer.total(free)
             yield "replica_map", (c, free, *rest), value, VALUES, 0.0
