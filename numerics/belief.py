@@ -25,7 +25,7 @@ from theory.symbols import Sigma, h, hbar, mean_weight, sigma_m2, u
 
 VALUES, SLOPES = 1e-9, 1e-6  # relative: what the reference is sure of, and what differences of it are
 SURE = 1e-11  # relative, of the reference
-FINEST = 1e-2  # scale of the reference: near its knots it sees what varies on a hundredth of that
+FINEST = 1e-5  # scale of the reference: near its knots it sees what varies on a hundredth of that
 ROOM = 9.0  # q at which overlaps up to 0.9 are those of two quenched fields
 MOST_SHARED, REACH = 0.95, 9.0  # correlation of a pair averaged over what it shares; deviations of that
 FARTHER = 12.0  # deviations more, where a neuron changes at a knot so far out

@@ -146,3 +146,7 @@ def test_crossings_far_out_are_found_and_decaying_differences_have_none() -> Non
 def test_endless_zeros_are_refused_before_factors_of_high_powers() -> None:
     with pytest.raises(FormulaError):
         breaks_of(sp.Abs(10 * sp.sin(1000 * h + HALF) + 10 * sp.exp(-((10 * h - sp.Rational(2, 3)) ** 2))), h)
+
+
+def test_factors_below_floats_divide_no_window() -> None:
+    assert [float(each) for each in breaks_of(sp.Max(sp.exp(-(10**6)) * (1 + sp.sign(h)), h - 1), h)] == [0, 1]

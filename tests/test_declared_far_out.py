@@ -116,3 +116,10 @@ def test_squared_slopes_of_branches_are_resolved() -> None:
     mean = cut_at_breaks(sp.Max((h / 10 + HALF) / (sp.Abs(h / 10 + HALF) + 1), sp.atan(h))).subs(h, u)
     edges = edges_of(tidy_slope(mean.diff(u), u) ** 2)
     assert -5.0 in (edges or ())
+
+
+def test_the_reference_sees_spikes_of_a_millionth_beside_a_break() -> None:
+    """E exp(-(u / w)^2) = w / sqrt(w^2 + 2)."""
+    width = 1e-6
+    found = belief.expectation(lambda x: np.exp(-((x / width) ** 2)), 1.0, scale=belief.FINEST, rtol=belief.SURE)
+    assert float(found.value) == pytest.approx(width / math.sqrt(width**2 + 2), rel=1e-9)

@@ -208,10 +208,10 @@ class _Cutter:
     def _scaled(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr, window: Interval) -> Iterator[Piece]:
         """A sum or product; a constant in it moves the window along."""
         constant, rest = expression.as_independent(self.symbol, as_Add=expression.is_Add)
-        if constant == (0 if expression.is_Add else 1) or not constant.is_number or constant == 0:
+        size = float(constant) if constant.is_number else math.nan
+        if not 0 < abs(size) < math.inf or (expression.is_Mul and constant == 1):
             yield from self._composed(expression, low, high, window)
             return
-        size = float(constant)
         inner = [end - size if expression.is_Add else end / size for end in window]
         for piece in self.cut(rest, low, high, (min(inner), max(inner))):
             yield Piece(piece.low, piece.high, expression.func(constant, piece.expression))
