@@ -156,6 +156,9 @@ class ArrayPrinter(StrPrinter):
     def _print_Infinity(self, expr: sp.Expr) -> str:
         return f"{self.backend.module}.inf"
 
+    def _print_NegativeInfinity(self, expr: sp.Expr) -> str:
+        return f"-{self.backend.module}.inf"
+
     def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
         constant, rest = expr.as_coeff_Add()
         factor, core = rest.as_coeff_Mul()

@@ -21,10 +21,11 @@ from theory.probes import at_some_value
 from theory.symbols import Sigma, h, hbar, mean_weight, u
 
 SURE, ROUGH = 1e-11, 1e-3  # relative, of the reference and of its size
-FINEST = 1e-2  # scale of the reference: near its knots it sees what varies on a hundredth of that
+FINEST = 1e-5  # scale of the reference: near its knots it sees what varies on a hundredth of that
 ROOM = 9.0  # q at which overlaps up to 0.9 are those of two quenched fields
 MEANS, BIASES = 0.41, 0.07  # sigma_m2 as a part of what the weights allow, sigma_b2
 MOST_SHARED, REACH = 0.95, 9.0  # correlation of a pair averaged over what it shares; deviations of that
+FARTHER = 12.0  # deviations more, where a neuron changes at a knot so far out
 SOURCES = {"Softplus": lambda x: np.logaddexp(0.0, x), "HardTanh": lambda x: np.clip(x, -1, 1),
            "Box": lambda x: np.where(np.abs(x) < 1, 1.0, 0.0),
            "erf": special.erf, "erfc": special.erfc, "Heaviside": lambda x, *_: np.where(x > 0, 1.0, 0.0)}  # fmt: skip
@@ -166,7 +167,8 @@ def _pair(function: Function, variance: float, correlation: float, knots: Knots)
         found = pair_expectation(function, function, variance, correlation, knots=knots, scale=FINEST, rtol=SURE)
         return float(found.value)
     step = min(np.sqrt((1 - shared) / max(shared, 0.1)), 1) / 6  # analytic in w: the trapezoidal rule converges at once
-    w = step * np.arange(-np.ceil(REACH / step), np.ceil(REACH / step) + 1)
+    reach = REACH + min(max(map(abs, knots)) / np.sqrt(variance), FARTHER)
+    w = step * np.arange(-np.ceil(reach / step), np.ceil(reach / step) + 1)
     density, means = step * np.exp(-w * w / 2) / np.sqrt(2 * np.pi), np.sqrt(variance * shared) * w
     averages = partial(expectation, function, variance * (1 - shared), knots=knots, scale=FINEST)
     size = np.sqrt(np.sum(8 * density[::8] * averages(mean=means[::8], rtol=ROUGH).value ** 2))

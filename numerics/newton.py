@@ -90,12 +90,12 @@ def descended_fixed_point(after: Map, slope: Map, active: Chosen, start: Array |
     found, which = np.empty(active.size), np.arange(active.size)
     x = np.ones(active.size) if start is None else start
     for count in range(STEPS):
-        rate = slope(x, active[which])
+        rate, value = slope(x, active[which]), after(x, active[which])
         with np.errstate(all="ignore"):
-            step = (x - after(x, active[which])) / (1 - rate)
+            step, lower = (x - value) / (1 - rate), (value - rate * x) / (1 - rate)
         allowed = step > ROUNDING * x if count else (rate < 1) & (x - step <= 1)
-        moves = allowed & (step < x)
-        x = np.where(moves, x - step, x if count else 1.0)
+        moves = allowed & (lower > 0)
+        x = np.where(moves, np.where(lower < x / 2, lower, x - step), x if count else 1.0)
         done = np.where(moves, np.abs(step) <= LAST * x, count > 0)
         found[which] = x
         if np.all(done):

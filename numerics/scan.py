@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from numerics.newton import Array, Chosen, Map, bracketed_fixed_point
 
 LOG_X = np.concatenate([np.arange(-690, -46, 14), np.arange(-46, 46, 0.5), np.arange(46, 691, 14)])
+FAR = np.exp(LOG_X[-1])  # beyond all nodes an orbit is on its way to infinity, if that attracts
 START = int(np.flatnonzero(LOG_X == 0)[0])  # the usual start, x = 1
 ROUNDING = 1e-12  # of maps: log after(x)/x nearer to 0 has no sign
 FALL = 1e-9  # a relative fall below this does not make a map decrease
@@ -211,6 +212,8 @@ def _iterated(after: Map, point: int, stable: Array) -> float:
     orbit: list[float] = []
     for _ in range(LAYERS):
         x = after(x, chosen)
+        if not x[0] <= FAR and np.isinf(stable).any():
+            return np.inf
         with np.errstate(all="ignore"):
             near = np.flatnonzero((stable == x) | (np.abs(np.log(stable / x)) < SETTLED))
         if near.size:

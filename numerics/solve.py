@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from numerics.blocks import BLOCK, on_all_cores
 from numerics.domain import check_domain, refuse_nan, relative_gain
 from numerics.emit import compile_theory
+from numerics.faint import FAINT, faint_slopes
 from numerics.newton import LARGEST, SLOPE_ROUNDING, Array, Chosen, Map, descended_fixed_point, nearby_gap
 from numerics.scan import FixedPoints, NoFixedPointError, scanned_fixed_points
 from numerics.settle import put_back, settled
@@ -136,8 +137,12 @@ class _Solver:
         dq = slope(np.where(diverges, 1.0, q), every)
         dq = np.where(diverges, self._slope_at_infinity(chi_1), dq) if diverges.any() else dq
         chi_1 = np.where(vanished, dq, chi_1)
-        gap, chi, descending = np.zeros(every.size), chi_1.copy(), np.flatnonzero((apart != 0) | (chi_1 > 1))
-        start = nearby_gap(apart[descending], chi_1[descending], gap_map(np.ones(1), descending))
+        gap, chi, descending = np.zeros(every.size), chi_1.copy(), np.flatnonzero((apart != 0) | ~(chi_1 <= 1))
+        farthest = gap_map(np.ones(1), descending)
+        faint = (apart[descending] == 0) & (farthest <= FAINT)
+        chi[descending[faint]], chi_1[descending[faint]] = faint_slopes(self.theory)
+        descending, farthest = descending[~faint], farthest[~faint]
+        start = nearby_gap(apart[descending], chi_1[descending], farthest)
         gap[descending] = descended_fixed_point(gap_map, chi_at, descending, start)
         gap = self.settled("the gap", lambda: put_back(gap, gap_map, chi_at))
         chi[descending] = chi_at(gap[descending], descending)

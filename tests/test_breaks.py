@@ -26,6 +26,11 @@ KNOWN = {
     sp.Abs(sp.cosh(h) - 1): (),
     sp.Max(0, h): (0,),
     sp.Max(h / 10, h): (0,),
+    sp.Max(-1, sp.sin(h)): (),
+    HardTanh(sp.sin(h)): (),
+    sp.Max(sp.atan(h), sp.atan(h + HALF)): (),
+    sp.Max(h / (1 + sp.Abs(h)), sp.tanh(h)): (0,),
+    sp.Max((h - 3) / (1 + sp.Abs(h - 3)), (h + HALF) / (1 + sp.Abs(h + HALF))): (-HALF,),
     sp.Max(0, beta * h): (0,),
     sp.sign(h * (1 + sp.exp(beta * h))) / (1 + beta): (0,),
     sp.Max(0, h) ** 2: (0,),
@@ -130,3 +135,18 @@ def test_roots_stay_in_their_open_interval() -> None:
     assert roots_in(sp.sin(h), h, sp.Rational(-1), sp.Rational(4)) == pytest.approx([0, math.pi])
     assert roots_in(h**2 - 1, h, sp.S.Zero, sp.oo) == [1]
     assert roots_in(h**2 - 1, h, sp.S.One, sp.oo) == []
+
+
+def test_crossings_far_out_are_found_and_decaying_differences_have_none() -> None:
+    found = breaks_of(sp.Max(2 * h / (1 + 2 * sp.Abs(h)), sp.tanh(h / 1000)), h)
+    crossing = mpmath.findroot(lambda x: 2 * x / (1 + 2 * x) - mpmath.tanh(x / 1000), 5000)
+    assert [float(each) for each in found] == pytest.approx([-float(crossing), 0, float(crossing)], rel=1e-12)
+
+
+def test_endless_zeros_are_refused_before_factors_of_high_powers() -> None:
+    with pytest.raises(FormulaError):
+        breaks_of(sp.Abs(10 * sp.sin(1000 * h + HALF) + 10 * sp.exp(-((10 * h - sp.Rational(2, 3)) ** 2))), h)
+
+
+def test_factors_below_floats_divide_no_window() -> None:
+    assert [float(each) for each in breaks_of(sp.Max(sp.exp(-(10**6)) * (1 + sp.sign(h)), h - 1), h)] == [0, 1]

@@ -78,9 +78,7 @@ def cut(expression: sp.Expr, symbol: sp.Symbol) -> tuple[list[Piece], set[Piece]
     pieces: list[Piece] = []
     for piece in cutter.cut(expression, -sp.oo, sp.oo):
         if piece.expression.has(sp.zoo, sp.nan, sp.oo):
-            raise FormulaError(
-                f"{shown(expression)} is not finite at {symbol} = {place(inside(piece.low, piece.high)):.6g}"
-            )
+            raise FormulaError(f"{shown(expression)} is not finite at {symbol} = {place(inside(*piece[:2])):.6g}")
         if pieces and piece.expression == pieces[-1].expression and piece.low not in cutter.singular:
             piece = Piece(pieces.pop().low, piece.high, piece.expression)
         pieces.append(piece)
@@ -130,8 +128,8 @@ class _Cutter:
                    for term, bar in self._bars(expression.args, sign, low, high)]  # fmt: skip
         for a, b, parts in self._refined(columns, low, high):
             self.compared |= {Piece(a, b, part) for part in parts}
-            differences = {first - second for i, first in enumerate(parts) for second in parts[:i]} - {sp.S.Zero}
-            edges = distinct(root for d in differences for root in roots_in(d, self.symbol, a, b))
+            apart = {first - second for i, first in enumerate(parts) for second in parts[:i]} - {sp.S.Zero}
+            edges = distinct(root for each in apart for root in roots_in(each, self.symbol, a, b))
             for start, end in pairwise([a, *edges, b]):
                 best, point = parts[0], inside(start, end)
                 for part in parts[1:]:
@@ -140,9 +138,11 @@ class _Cutter:
                 yield Piece(start, end, best)
 
     def _bars(self, terms: Sequence[sp.Expr], sign: int, low: sp.Expr, high: sp.Expr) -> list[tuple[sp.Expr, float]]:
-        """The terms of a Max (or, with sign -1, of a Min), and what another reaches throughout the interval."""
-        least = [range_of(sign * term, self.symbol)(place(low), place(high))[0] for term in terms]
-        return [(term, max(least[:i] + least[i + 1 :])) for i, term in enumerate(terms)]
+        """The terms of a Max, or with sign -1 of a Min, that can be it, and what another reaches throughout."""
+        ranges = [sorted(sign * end for end in range_of(term, self.symbol)(place(low), place(high))) for term in terms]
+        bars = [max(least for least, _ in ranges[:i] + ranges[i + 1 :]) for i in range(len(terms))]
+        every = list(zip(terms, bars, strict=True))
+        return [each for each, (_, greatest) in zip(every, ranges, strict=True) if greatest > each[1]] or every
 
     def _above(self, window: Interval, sign: int, bar: float) -> Interval:
         return (max(window[0], bar), window[1]) if sign > 0 else (window[0], min(window[1], -bar))
@@ -208,10 +208,10 @@ class _Cutter:
     def _scaled(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr, window: Interval) -> Iterator[Piece]:
         """A sum or product; a constant in it moves the window along."""
         constant, rest = expression.as_independent(self.symbol, as_Add=expression.is_Add)
-        if constant == (0 if expression.is_Add else 1) or not constant.is_number or constant == 0:
+        size = float(constant) if constant.is_number else math.nan
+        if not 0 < abs(size) < math.inf or (expression.is_Mul and constant == 1):
             yield from self._composed(expression, low, high, window)
             return
-        size = float(constant)
         inner = [end - size if expression.is_Add else end / size for end in window]
         for piece in self.cut(rest, low, high, (min(inner), max(inner))):
             yield Piece(piece.low, piece.high, expression.func(constant, piece.expression))

@@ -10,8 +10,8 @@ from sympy.core.evalf import prec_to_dps
 from theory.correlation import Maps, is_relative
 from theory.gaussian import GaussianExpectation, evaluate_all, expectation
 from theory.growth import far_growth, growth_of, steepest
-from theory.limits import Ratios, closed_limit, infinite_mean, vanishing_mean
-from theory.overlap import AtExtremes, Overlap, joined, overlap_of, overlap_ratios, parted
+from theory.limits import Ratios, closed_limit, infinite_mean, spread_beside, vanishing_mean
+from theory.overlap import Overlap, joined, overlap_of, overlap_ratios, parted
 from theory.symbols import C, T, c, gap, h, q, sigma_b2, sigma_m2, u
 
 alike, unlike, fall, slope, growth = sp.symbols("alike unlike fall slope growth", nonnegative=True)
@@ -54,7 +54,8 @@ class GapMaps:
     """The maps in terms of (gap, q), exact to rounding at any gap in [0, 2] and q in [0, infinity].
 
     `ratios` is what they take of the overlap, `growth` (1 + q) times the slope in q of that of equal inputs; `formulas`
-    holds each map in terms of the symbols `alike`, `unlike`, `fall`, `slope` and `growth` for these. `gap_map` is
+    holds each map in terms of the symbols `alike`, `unlike`, `fall`, `slope` and `growth` for these, and `ends` their
+    limits at q = 0 and infinity, where E x^2 and E m^2 may vanish or diverge together. `gap_map` is
     1 - c', `chi` dc'/dc, `variance_map` q', `variance_slope` dq'/dq, `slope_at_infinity` its limit; `total_map` T' and
     `total_slope` dT'/dT, at T in [0, infinity].
     """
@@ -62,6 +63,7 @@ class GapMaps:
     ratios: Ratios
     growth: sp.Expr
     formulas: Formulas
+    ends: tuple[Formulas, Formulas]
     slope_at_infinity: sp.Expr
     total_map: sp.Expr
     total_slope: sp.Expr
@@ -69,32 +71,33 @@ class GapMaps:
     @property
     def variance_map(self) -> sp.Expr:
         """q' with its limits at q = 0 and infinity."""
-        return joined(*self._parts(self.formulas.variance_map))
+        return joined(*self._parts("variance_map"))
 
     @property
     def variance_slope(self) -> sp.Expr:
         """dq'/dq with its limits at q = 0 and infinity."""
         if self.growth == 0:
             return sp.S.Zero
-        inside, zero, _ = self._parts(self.formulas.variance_slope)
+        inside, zero, _ = self._parts("variance_slope")
         inside = sp.cancel(inside) if inside.is_rational_function() else inside
         return joined(inside, zero.subs(q, 0), self.slope_at_infinity)
 
     @property
     def gap_map(self) -> sp.Expr:
         """1 - c'."""
-        return joined(*self._parts(self.formulas.gap_map))
+        return joined(*self._parts("gap_map"))
 
     @property
     def chi(self) -> sp.Expr:
         """dc'/dc."""
-        return joined(*self._parts(self.formulas.chi))
+        return joined(*self._parts("chi"))
 
-    def _parts(self, formula: sp.Expr) -> tuple[sp.Expr, ...]:
+    def _parts(self, name: str) -> tuple[sp.Expr, ...]:
         """A map at q between 0 and infinity, at 0, and at infinity."""
-        names = (alike, unlike, fall, slope, growth)
+        names, formulas = (alike, unlike, fall, slope, growth), (self.formulas, *self.ends)
         limits = zip(*map(parted, (*astuple(self.ratios), self.growth)), strict=True)
-        return tuple(_substituted(formula, dict(zip(names, values, strict=True))) for values in limits)
+        return tuple(_substituted(getattr(each, name), dict(zip(names, values, strict=True)))
+                     for each, values in zip(formulas, limits, strict=True))  # fmt: skip
 
 
 def _substituted(formula: sp.Expr, values: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
@@ -116,11 +119,12 @@ def gap_maps(maps: Maps) -> GapMaps | None:
         return None
     else:
         ratios, rate = overlap_ratios(found), growth_of(found, _square(maps, found))
-        ratios = _without_ends(ratios, _vanishing_ends(maps, found, ratios))
-    formulas = _formulas(maps, ratios)
+    formulas = _formulas(maps, ratios, _norm(maps))
+    ends = [formulas if found is None else _at_end(maps, found, ratios, formulas, far) for far in (False, True)]
     if parted(ratios.alike)[2] == sp.oo:
-        formulas = Formulas(*map(_kept_finite, astuple(formulas)))
-    return GapMaps(ratios, rate, formulas, _slope_at_infinity(maps, ratios, found), *_totals(maps, found))
+        formulas, *ends = (Formulas(*map(_kept_finite, astuple(each))) for each in (formulas, *ends))
+    return GapMaps(ratios, rate, formulas, (ends[0], ends[1]), _slope_at_infinity(maps, ratios, found),
+                   *_totals(maps, found))  # fmt: skip
 
 
 def _square(maps: Maps, found: Overlap) -> sp.Expr:
@@ -128,33 +132,28 @@ def _square(maps: Maps, found: Overlap) -> sp.Expr:
     return found.function**2 if is_relative(maps.mean_field) else found.second
 
 
-def _vanishing_ends(maps: Maps, found: Overlap, ratios: Ratios) -> tuple[bool, bool]:
-    """At which of q = 0, infinity E x^2 and E m^2 vanish or diverge together and yet differ: no ratio is derived."""
-    if is_relative(maps.mean_field) or found.spread == 0 or found.second.is_number:
-        return False, False
-    zero, infinity = (part + other for part, other in list(
-        zip(parted(ratios.alike), parted(ratios.unlike), strict=True))[1:])  # fmt: skip
-    return zero in (0, sp.oo, sp.nan), infinity in (0, sp.oo, sp.nan)
+def _at_end(maps: Maps, found: Overlap, ratios: Ratios, formulas: Formulas, far: bool) -> Formulas:
+    """The maps at q = 0 or infinity, by the quotient of E x^2 and E m^2 if both vanish or diverge there and differ."""
+    total = parted(ratios.alike + ratios.unlike)[2 if far else 1]
+    if is_relative(maps.mean_field) or found.spread == 0 or found.second.is_number or total not in (0, sp.oo, sp.nan):
+        return formulas
+    beside, norm = spread_beside(found.function, found.spread, far), _total(maps)
+    if beside == sp.oo:  # nothing is left that two inputs share but biases
+        apart, chi = Portion(norm.coeff(unlike) * unlike, sigma_b2), sp.nan if _diverges(ratios) else sp.S.Zero
+        return Formulas(norm.subs(alike, 0), formulas.variance_slope, apart, chi)
+    if beside == sp.nan:
+        return Formulas(norm.subs(unlike, alike), formulas.variance_slope, sp.nan, sp.nan)
+    norm = sp.expand(norm.subs(unlike, beside * alike))
+    return replace(_formulas(maps, ratios, norm), variance_map=norm)
 
 
-def _without_ends(ratios: Ratios, ends: tuple[bool, bool]) -> Ratios:
-    """The ratios with an undefined gap and slope at those ends of q; what diverges beside A diverges."""
-    if not any(ends):
-        return ratios
-    diverges = [alike == sp.oo for alike in parted(ratios.alike)[1:]]
-    inside, *limits = parted(ratios.unlike)
-    known = {"unlike": AtExtremes(inside, q, *(sp.oo if lost and top else limit for lost, top, limit
-                                               in zip(ends, diverges, limits, strict=True)))}  # fmt: skip
-    for name in ("gap", "slope"):
-        inside, *limits = parted(getattr(ratios, name))
-        known[name] = AtExtremes(inside, q, *(sp.nan if lost else limit
-                                              for lost, limit in zip(ends, limits, strict=True)))  # fmt: skip
-    return replace(ratios, **known)
+def _norm(maps: Maps) -> sp.Expr:
+    """What the correlation map is relative to."""
+    return maps.mean_field.covariance.subs(C, alike) if is_relative(maps.mean_field) else _total(maps)
 
 
-def _formulas(maps: Maps, ratios: Ratios) -> Formulas:
+def _formulas(maps: Maps, ratios: Ratios, norm: sp.Expr) -> Formulas:
     covariance = maps.mean_field.covariance.subs(C, alike)
-    norm = covariance if is_relative(maps.mean_field) else _total(maps)
     weight, apart = covariance.coeff(alike), sp.expand(norm - covariance)
     if norm.subs({alike: 0, sigma_b2: 0}) == 0:  # signal and norm vanish, and diverge, together
         share = Portion(norm.coeff(alike) * alike, sigma_b2) / norm.coeff(alike)

@@ -73,6 +73,8 @@ def excludes_zero(interval: Interval) -> bool:
 
 
 def _constant(number: sp.Expr) -> Interval:
+    if number.is_Rational and sp.Rational(float(number)) == number:
+        return float(number), float(number)
     value = number.evalf(20)
     return _widened(float(value), float(value)) if value.is_extended_real and value.is_comparable else WHOLE
 

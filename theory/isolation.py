@@ -30,7 +30,8 @@ class Isolation:
     def __init__(self, expression: sp.Expr, symbol: sp.Symbol) -> None:
         self.expression, self.symbol = expression, symbol
         self.terms = [range_of(term, symbol) for term in expression.args] if expression.is_Add else []
-        self.range, self.slope = range_of(expression, symbol), range_of(expression.diff(symbol), symbol)
+        self.range = range_of(_in_one(expression, symbol), symbol)
+        self.slopes = [range_of(slope, symbol) for slope in _slopes(expression, symbol)]
         self.left = MAX_INTERVALS
         self.brackets: list[tuple[float, float]] = []
         self.found: list[sp.Expr] = []
@@ -65,7 +66,7 @@ class Isolation:
                 raise FormulaError(f"{shown(self.expression)} has infinitely many zeros, or too many to tell")
             if excludes_zero(self.range(a, b)) or self._is_flat_tail(a, b):
                 continue
-            if excludes_zero(self.slope(a, b)):
+            if any(excludes_zero(slope(a, b)) for slope in self.slopes):
                 self._bracket(a, b)
             elif b - a > 1e-9 * max(1e-3, abs(a), abs(b)):
                 middle = a + (b - a) * 0.48828125  # off the middle, where zeros like to lie
@@ -113,3 +114,24 @@ class Isolation:
 
     def _sign(self, point: float) -> int:
         return sign_at(self.expression, self.symbol, sp.Rational(point))
+
+
+def _slopes(expression: sp.Expr, symbol: sp.Symbol) -> set[sp.Expr]:
+    """The derivative as it is, and as it keeps its digits far out: quotients in one, 1 - tanh^2 a function."""
+    slope = expression.diff(symbol)
+    bells = {tanh**2: 1 - 1 / sp.cosh(tanh.args[0]) ** 2 for tanh in slope.atoms(sp.tanh)}
+    return {slope, _in_one(slope.xreplace(bells), symbol)}
+
+
+def _in_one(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """Sums and products of quotients of polynomials as one, whose range is close where those of its terms cancel."""
+    if not expression.has(symbol) or expression.is_polynomial(symbol):
+        return expression
+    if expression.is_rational_function(symbol):
+        return sp.factor(expression)
+    if not (expression.is_Add or expression.is_Mul):
+        return expression.func(*(_in_one(part, symbol) for part in expression.args))
+    rational = [part for part in expression.args if part.has(symbol) and part.is_rational_function(symbol)]
+    others = [part for part in expression.args if part not in rational]
+    whole = [_in_one(expression.func(*rational), symbol)] if rational else []
+    return expression.func(*whole, *(_in_one(part, symbol) for part in others))

@@ -129,6 +129,18 @@ def _limit_of_mean(function: sp.Expr, end: Callable[[Pieces], Asymptote | None])
     return sp.oo if grows else sp.S.Zero
 
 
+def spread_beside(function: sp.Expr, spread: sp.Expr, far: bool) -> sp.Expr:
+    """The limit of E spread(u) / E f(u)^2 as the variance vanishes or, far, diverges; nan where no powers tell."""
+    own, other = (end(pieces(each)) for end in [at_infinity if far else at_zero] for each in (function, spread))
+    if own is None or other is None or (own.power is None and other.power is None):
+        return sp.nan
+    if own.power is None or other.power is None:
+        return sp.oo if own.power is None else sp.S.Zero
+    if other.power == 2 * own.power:
+        return sp.simplify((other.above + other.below) / (own.above**2 + own.below**2))
+    return sp.oo if (other.power > 2 * own.power) == far else sp.S.Zero
+
+
 def _jump(above: sp.Expr, below: sp.Expr) -> Ratios:
     step = (above + below) / 2 + (above - below) / 2 * sp.sign(u)
     return ratios(pair_expectation(step, step, 1, overlap).doit())

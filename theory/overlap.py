@@ -22,6 +22,7 @@ from theory.limits import (
     vanishing_variance,
 )
 from theory.open_nodes import GaussianDifference, GaussianSlope
+from theory.pieces import is_cut
 from theory.symbols import T, c, gap, h, overlap, q, u, v
 from theory.tidy import tidy, tidy_rational
 
@@ -192,7 +193,12 @@ def _difference(found: Overlap, rest: sp.Expr, drop: sp.Expr) -> sp.Expr:
 
 
 def slope_at(found: Overlap, distance: sp.Expr) -> sp.Expr:
-    """The slope of the kernel in the correlation, at c times `correlation`, which is 1 - distance."""
+    """The slope of the kernel in the correlation, at c times `correlation`, which is 1 - distance.
+
+    Of branches that steps switch it closes only where the kernel does: algebra on products of their slopes is endless.
+    """
+    if is_cut(found.function) and evaluate_all(found.kernel).has(GaussianExpectation):
+        return GaussianSlope(found.function, found.variance, distance)
     slope = evaluate_all(found.kernel.diff(overlap))
     if slope.has(GaussianExpectation):
         return GaussianSlope(found.function, found.variance, distance)

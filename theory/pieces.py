@@ -14,7 +14,7 @@ from theory.symbols import h, u
 from theory.tidy import tidy_slope
 
 CUT = (sp.Piecewise, sp.Min, sp.floor, sp.ceiling, sp.Heaviside)
-NOTHING = 1e-14  # of a difference of two branches at a break that is no exact number
+NOTHING = 1e-14  # of the difference of two branches at a break, beside what they are and rise by near there
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Pieces:
         found = []
         for at, (before, after) in zip(self.breaks, pairwise(self.parts), strict=True):
             rise = _value(after, at, 1) - _value(before, at, -1)
-            if not _is_nothing(rise):
+            if not _is_nothing(rise, at, (before, after)):
                 found.append((at, sp.simplify(rise)))
         return tuple(found)
 
     @property
     def slope(self) -> Pieces:
         """The derivative between the breaks."""
-        return Pieces(self.breaks, tuple(sp.powsimp(part.diff(u), combine="exp") for part in self.parts))
+        return Pieces(self.breaks, tuple(_in_one(sp.powsimp(part.diff(u), combine="exp")) for part in self.parts))
 
     @property
     def expression(self) -> sp.Expr:
@@ -74,7 +74,14 @@ def pieces(function: sp.Expr) -> Pieces:
     (0, 2, 0)
     """
     breaks, parts = branches(function, u)
-    return Pieces(breaks, tuple(sp.expand(part) if part.is_polynomial(u) else part for part in parts))
+    return Pieces(breaks, tuple(map(_in_one, parts)))
+
+
+def _in_one(part: sp.Expr) -> sp.Expr:
+    """A polynomial expanded, and one fraction of a sum of fractions, whose poles elsewhere would cancel."""
+    if part.is_polynomial(u):
+        return sp.expand(part)
+    return sp.factor(part) if part.is_rational_function(u) else part
 
 
 def _is_bent_in(function: sp.Expr, step: sp.Expr) -> bool:
@@ -167,9 +174,11 @@ def _value(part: sp.Expr, at: sp.Expr, side: int) -> sp.Expr:
     return value if value.is_finite else sp.limit(part, u, at, "+" if side > 0 else "-")
 
 
-def _is_nothing(rise: sp.Expr) -> bool:
-    if rise.is_zero is not None:
+def _is_nothing(rise: sp.Expr, at: sp.Expr, beside: tuple[sp.Expr, sp.Expr]) -> bool:
+    """Whether a difference at a break is 0, or where numbers are not exact what their rounding leaves."""
+    if rise.is_zero is not None and not rise.has(sp.Float):
         return bool(rise.is_zero)
     if rise.free_symbols:
         return sp.simplify(rise) == 0
-    return abs(rise.evalf(30)) < NOTHING
+    sizes = [abs(each.subs(u, at).evalf(30)) for part in beside for each in (part, at * part.diff(u))]
+    return abs(rise.evalf(30)) <= NOTHING * max((size for size in sizes if size.is_finite), default=1)

@@ -11,8 +11,10 @@ from theory.errors import FormulaError, shown
 from theory.intervals import excludes_zero, range_of
 from theory.isolation import Isolation
 from theory.points import DIGITS, distinct, is_between, place
+from theory.tidy import tidy_rational
 
 MAX_DEGREE = 64
+LOW_POWER = 8
 INVERSES: dict[type[sp.Expr], tuple[Callable[[sp.Expr], sp.Expr], float, float]] = {
     sp.exp: (sp.log, 0, math.inf), sp.log: (sp.exp, -700, 700), sp.tanh: (sp.atanh, -1, 1),
     sp.sinh: (sp.asinh, -math.inf, math.inf), sp.atan: (sp.tan, -math.pi / 2, math.pi / 2),
@@ -50,10 +52,17 @@ def _zeros(expression: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp.Expr) 
     try:
         return Isolation(expression, symbol).roots(place(low), place(high))
     except FormulaError:
-        factored = sp.factor(expression)
+        factored = sp.factor(expression) if _has_low_powers(expression) else tidy_rational(expression)
         if not (factored.is_Mul or factored.is_Pow):
             raise
     return _zeros(factored, symbol, low, high)
+
+
+def _has_low_powers(expression: sp.Expr) -> bool:
+    """Whether its exponentials are low powers of each other: factors of a polynomial of degree 100 take for ever."""
+    exponents = [term for each in expression.atoms(sp.exp) for term in sp.Add.make_args(each.args[0])]
+    shares = [term.as_coeff_Mul()[0] for term in exponents]
+    return all(share.is_Rational and max(abs(share.p), share.q) <= LOW_POWER for share in shares)
 
 
 def _inverted(expression: sp.Expr, symbol: sp.Symbol) -> list[sp.Expr] | None:
@@ -76,6 +85,8 @@ def _inverted(expression: sp.Expr, symbol: sp.Symbol) -> list[sp.Expr] | None:
 
 def _of_polynomial(numerator: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp.Expr) -> list[sp.Expr]:
     polynomial = sp.Poly(numerator, symbol)
+    if polynomial.degree() < 1:
+        return []
     if polynomial.degree() == 1:
         slope, offset = polynomial.all_coeffs()
         root = sp.simplify(-offset / slope) if (offset / slope).free_symbols else -offset / slope

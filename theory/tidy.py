@@ -37,6 +37,16 @@ def tidy_rational(expression: sp.Expr) -> sp.Expr:
     return _factored(masked).xreplace(opaque)
 
 
+def multiplied_out(expression: sp.Expr) -> sp.Expr:
+    """Products of sums as sums of products, what stands inside functions, roots and denominators as it is.
+
+    exp(-(h - 9)^2) stays: of exp(-h^2) exp(18 h) exp(-81) a factor overflows first.
+    """
+    whole: dict[sp.Expr, sp.Symbol] = {}
+    masked = _replace_outermost(expression, _is_whole, lambda part: whole.setdefault(part, sp.Dummy(real=True)))
+    return sp.expand(masked).xreplace({symbol: part for part, symbol in whole.items()})
+
+
 def root_of_linear(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
     """Where an expression linear in a symbol vanishes; None if it is not linear or vanishes only at 0."""
     masked, opaque = _masked(expression)
@@ -51,11 +61,11 @@ def root_of_linear(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
 def tidy_slope(slope: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     """A derivative almost everywhere, over one denominator: 1/(1+|u|) - |u|/(1+|u|)^2 would cancel far out.
 
-    Long ones are left as they are.
+    Long ones are left as they are, and branches that steps switch on apart: what cancels in one is no other's.
     """
     slope = simplified_almost_everywhere(slope).subs(variable * sp.sign(variable), sp.Abs(variable))
     masked, opaque = _masked(slope)
-    if _is_long(masked):
+    if _is_long(masked) or any(step.args[0] != variable for step in slope.atoms(sp.sign)):
         return slope
     denominator = sp.fraction(sp.together(masked))[1]
     has_denominator = denominator.xreplace(opaque).has(variable)
@@ -71,13 +81,14 @@ def simplified_almost_everywhere(expression: sp.Expr) -> sp.Expr:
     deltas = expression.atoms(sp.DiracDelta)
     if not deltas:
         return expression
-    expression = sp.expand(expression)
+    smooth, spikes = expression.as_independent(sp.DiracDelta, as_Add=True)
+    spikes = sp.expand(spikes)
     for delta in sorted(deltas, key=sp.default_sort_key):
-        coefficient = expression.coeff(delta)
+        coefficient = spikes.coeff(delta)
         variable = u if delta.has(u) else v
         root = sp.solve(delta.args[0], variable)[0]
-        expression = sp.expand(expression + delta * (_at(coefficient, variable, root) - coefficient))
-    return expression
+        spikes = sp.expand(spikes + delta * (_at(coefficient, variable, root) - coefficient))
+    return smooth + spikes
 
 
 def _at(coefficient: sp.Expr, variable: sp.Symbol, root: sp.Expr) -> sp.Expr:
@@ -104,6 +115,11 @@ def _is_long(masked: sp.Expr) -> bool:
 def _is_opaque(expression: sp.Expr) -> bool:
     atomic = expression.is_Atom or expression.is_Add or expression.is_Mul
     return not atomic and not (expression.is_Pow and expression.exp.is_Integer)
+
+
+def _is_whole(expression: sp.Expr) -> bool:
+    is_power = expression.is_Pow and expression.exp.is_Integer and expression.exp.is_positive
+    return not (expression.is_Atom or expression.is_Add or expression.is_Mul or is_power)
 
 
 def _replace_outermost(

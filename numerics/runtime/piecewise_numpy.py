@@ -156,8 +156,12 @@ def piecewise_mean(table: Table, variance: Real) -> np.ndarray:
     """E F(u) for u of mean 0, F even: from each start s >= 0 to the next a polynomial in |u| - s."""
     shape, (v,) = flat_points(variance)
     v, total = checked_variance(v), np.zeros(v.shape)
-    sigma = np.sqrt(v)
-    for start, end, row in zip(table[0], (*table[0][1:], np.inf), table[1], strict=True):
-        moments = interval_moments(start / sigma, end / sigma, len(row))
-        total += sum(2 * c * sigma**k * moment for k, (c, moment) in enumerate(zip(row, moments, strict=True)))
+    sigma, degree = np.sqrt(v), max(map(len, table[1])) - 1
+    narrow, wide = np.minimum(sigma, 1.0), np.maximum(sigma, 1.0)  # the highest power last: overflow is no difference
+    with np.errstate(over="ignore"):
+        for start, end, row in zip(table[0], (*table[0][1:], np.inf), table[1], strict=True):
+            moments = interval_moments(start / sigma, end / sigma, len(row))
+            total += sum(2 * c * narrow**k * moment / wide ** (degree - k)
+                         for k, (c, moment) in enumerate(zip(row, moments, strict=True)))  # fmt: skip
+        total = total * wide**degree
     return as_given(total, shape, variance)
