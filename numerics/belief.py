@@ -47,7 +47,7 @@ def check_against_definitions(theory: Theory, maps: SimpleNamespace) -> None:
 
 @dataclass(frozen=True)
 class Comparison:
-    """An emitted function at a point beside its definition, what that is sure of, relative, and what rounding leaves."""
+    """An emitted function at a point beside its definition; what that is sure of, relative, and what rounding is."""
 
     name: str
     arguments: tuple[float, ...]
