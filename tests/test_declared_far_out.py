@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from numerics import belief
+from numerics import definition, expectations
 from numerics.backends import NUMPY, TORCH, ArrayPrinter, Backend
 from numerics.emit import compile_theory
 from numerics.newton import descended_fixed_point
@@ -84,7 +84,7 @@ def test_the_reference_reaches_rare_events() -> None:
     tail = mpmath.quad(
         lambda x: mpmath.npdf(x) * mpmath.ncdf((rho * x - t) / mpmath.sqrt(1 - rho**2)), [t, t + 1, t + 3, 30]
     )
-    found = belief._pair(lambda x: np.where(x > t, 1.0, 0.0), 1.0, rho, (0.0, t))
+    found = definition._pair(lambda x: np.where(x > t, 1.0, 0.0), 1.0, rho, (0.0, t))
     assert found == pytest.approx(float(tail), rel=1e-9)
 
 
@@ -121,5 +121,7 @@ def test_squared_slopes_of_branches_are_resolved() -> None:
 def test_the_reference_sees_spikes_of_a_millionth_beside_a_break() -> None:
     """E exp(-(u / w)^2) = w / sqrt(w^2 + 2)."""
     width = 1e-6
-    found = belief.expectation(lambda x: np.exp(-((x / width) ** 2)), 1.0, scale=belief.FINEST, rtol=belief.SURE)
+    found = expectations.expectation(
+        lambda x: np.exp(-((x / width) ** 2)), 1.0, scale=definition.FINEST, rtol=definition.SURE
+    )
     assert float(found.value) == pytest.approx(width / math.sqrt(width**2 + 2), rel=1e-9)

@@ -142,7 +142,9 @@ class _Cutter:
         ranges = [sorted(sign * end for end in range_of(term, self.symbol)(place(low), place(high))) for term in terms]
         bars = [max(least for least, _ in ranges[:i] + ranges[i + 1 :]) for i in range(len(terms))]
         every = list(zip(terms, bars, strict=True))
-        return [each for each, (_, greatest) in zip(every, ranges, strict=True) if greatest > each[1]] or every
+        reached = [each for each, (_, greatest) in zip(every, ranges, strict=True) if greatest > each[1]] or every
+        self.compared |= {Piece(low, high, term) for term, bar in every if (term, bar) not in reached}
+        return reached
 
     def _above(self, window: Interval, sign: int, bar: float) -> Interval:
         return (max(window[0], bar), window[1]) if sign > 0 else (window[0], min(window[1], -bar))

@@ -62,11 +62,13 @@ def _excess(factor: Any) -> Evidence:
 
 
 def _never_below(least: float) -> Evidence:
-    ratios = {each.name: _growth(layer_named(compose("continuous", neurons=each.name), normalise="batch"), 1.0)[2]
-              for each in CONTINUOUS}  # fmt: skip
+    layers = {
+        each.name: layer_named(compose("continuous", neurons=each.name), normalise="batch") for each in CONTINUOUS
+    }
+    ratios = {name: float(_growth(layer, 1.0)[2]) for name, layer in layers.items()}
     holds = all(ratio > least + 1e-9 for name, ratio in ratios.items() if name != "linear")
     return Evidence("quadrature", "E f'^2 / Var f at unit variance, 1 for linear neurons alone", ratios,
-                    holds and abs(ratios["linear"] - 1) < 1e-12)  # fmt: skip
+                    bool(holds and abs(ratios["linear"] - 1) < 1e-12))  # fmt: skip
 
 
 def _growth(layer: Layer, means: float) -> np.ndarray:

@@ -395,4 +395,4 @@ def gradient_overlap(c: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: 
     sigma_b2: variance of the biases, >= 0.
     """
     c, q, sigma_m2, sigma_b2 = as_arrays(c, q, sigma_m2, sigma_b2)
-    return broadcast(tanh_slope_overlap(q / 4, (1 - c) * (1 + c)) / 4, c, q, sigma_m2, sigma_b2)
+    return broadcast(sigma_m2 * tanh_slope_overlap(q / 4, (1 - c) * (1 + c)) / 4, c, q, sigma_m2, sigma_b2)
