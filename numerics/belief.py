@@ -32,13 +32,16 @@ def check_against_definitions(theory: Theory, maps: SimpleNamespace) -> None:
 
     Raises:
         UnbelievedError: a difference beyond what the reference leaves open, naming the function and both values.
-        SurrogateError: neurons that change so seldom that maps and definitions overflow alike.
+        SurrogateError: neurons that change so seldom that maps and definitions overflow alike, or too fast for both.
     """
     for each in comparisons(theory, maps):
         point = ", ".join(f"{value:.6g}" for value in each.arguments)
         if np.isnan(each.expected) and each.doubt == np.inf:
             raise SurrogateError(f"{theory.surrogate.name}: {each.name}({point}) is beyond floats: at such fields its "
                                  "neurons hardly ever change; scale the field inside them up")  # fmt: skip
+        if np.isnan(each.got):
+            raise SurrogateError(f"{theory.surrogate.name}: {each.name}({point}) is beyond its quadrature: at such "
+                                 "fields its neurons vary too fast; scale the field inside them down")  # fmt: skip
         if not each.error <= each.tolerance:
             raise UnbelievedError(f"{theory.surrogate.name}: {each.name}({point}) is {each.got:.12g}, and "
                                   f"{each.expected:.12g} by its definition, so none of its maps is given; please "

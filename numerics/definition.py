@@ -20,6 +20,7 @@ from theory.pieces import pieces
 from theory.probes import at_some_value
 from theory.symbols import Sigma, h, hbar, mean_weight, u
 
+MOST = 2**14  # panels, of what oscillates
 SURE, ROUGH = 1e-11, 1e-3  # relative, of the reference and of its size
 FINEST = 1e-5  # scale of the reference: near its knots it sees what varies on a hundredth of that
 ROOM = 9.0  # q at which overlaps up to 0.9 are those of two quenched fields
@@ -153,7 +154,7 @@ def _knots(*expressions: sp.Expr) -> Knots:
 
 @lru_cache(maxsize=1024)
 def _mean(function: Function, variance: float, knots: Knots, mean: float = 0.0) -> float:
-    return float(expectation(function, variance, mean=mean, knots=knots, scale=FINEST, rtol=SURE).value)
+    return float(expectation(function, variance, mean=mean, knots=knots, scale=FINEST, rtol=SURE, most=MOST).value)
 
 
 @lru_cache(maxsize=1024)
@@ -170,7 +171,7 @@ def _pair(function: Function, variance: float, correlation: float, knots: Knots)
     reach = REACH + min(max(map(abs, knots)) / np.sqrt(variance), FARTHER)
     w = step * np.arange(-np.ceil(reach / step), np.ceil(reach / step) + 1)
     density, means = step * np.exp(-w * w / 2) / np.sqrt(2 * np.pi), np.sqrt(variance * shared) * w
-    averages = partial(expectation, function, variance * (1 - shared), knots=knots, scale=FINEST)
+    averages = partial(expectation, function, variance * (1 - shared), knots=knots, scale=FINEST, most=MOST)
     size = np.sqrt(np.sum(8 * density[::8] * averages(mean=means[::8], rtol=ROUGH).value ** 2))
     given = averages(mean=means, rtol=SURE, atol=SURE * size).value
     return float(np.sum(density * given * (given if correlation >= 0 else given[::-1])))

@@ -43,12 +43,15 @@ def expectation(
     scale: float = 1.0,
     rtol: float = 1e-12,
     atol: float = 0.0,
+    most: int = 2**10,
 ) -> Estimate:
     """E f(u) for u ~ N(mean, variance), variance >= 0; mean and variance broadcast.
 
     f is elementwise and analytic between the knots, where it may kink and jump. Panels of 20 Gauss-Legendre nodes are
-    halved until their errors sum to rtol, to atol or to rounding, or there are 2^10. Raises ValueError for a variance
-    below 0.
+    halved until their errors sum to rtol, to atol or to rounding, or `most` were added.
+
+    Raises:
+        ValueError: a variance below 0.
     """
     shape, (m, v) = flat_points(mean, variance)
     require_variances(v)
@@ -57,7 +60,7 @@ def expectation(
         return with_rounding(f, m[i, None] + np.sqrt(v)[i, None] * x)
 
     edges = panel_edges(np.union1d(knots, 0.0) - m[:, None], np.sqrt(v), scale)
-    return shaped(shape, *integrate(integrand, edges, rtol, 2**10, atol))
+    return shaped(shape, *integrate(integrand, edges, rtol, most, atol))
 
 
 def pair_expectation(

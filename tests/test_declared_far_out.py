@@ -8,6 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy as sp
+from scipy.integrate import quad
 
 from numerics import definition, expectations
 from numerics.backends import NUMPY, TORCH, ArrayPrinter, Backend
@@ -19,12 +20,13 @@ from numerics.scan import scanned_fixed_points
 from numerics.solve import fixed_point
 from theory.derive import derive
 from theory.evaluate import evaluator
+from theory.gaussian import evaluate_all, pair_expectation
 from theory.law import law_moment
 from theory.limits import spread_beside
 from theory.neurons import Neurons, continuous
 from theory.pieces import cut_at_breaks, pieces
 from theory.surrogates import NETWORK, NONE, SAMPLE, Surrogate, Treatment
-from theory.symbols import h, u
+from theory.symbols import c, h, q, u, v
 from theory.tidy import tidy_slope
 from theory.weights import FIXED, Weights, ternary
 
@@ -125,3 +127,29 @@ def test_the_reference_sees_spikes_of_a_millionth_beside_a_break() -> None:
         lambda x: np.exp(-((x / width) ** 2)), 1.0, scale=definition.FINEST, rtol=definition.SURE
     )
     assert float(found.value) == pytest.approx(width / math.sqrt(width**2 + 2), rel=1e-9)
+
+
+def test_sines_beside_other_factors_are_no_product_of_two() -> None:
+    """E (h sin h / (1 + |h|))^2 was taken for E sin^2: the powers of its factors add up to 2 as well."""
+    f = h * sp.sin(h) / (1 + sp.Abs(h))
+    maps = compile_theory(derive(Surrogate("mine", FIXED, continuous("f", f), NONE, "")))
+    expected, _ = quad(lambda x: (x * math.sin(x) / (1 + abs(x))) ** 2 * math.exp(-x * x / 2), -12, 12, limit=200)
+    assert float(maps.total_map(1.0, 1.0, 0.0)) == pytest.approx(expected / math.sqrt(2 * math.pi), rel=1e-9)
+
+
+def test_overlaps_of_shifted_sines_do_not_overflow() -> None:
+    """E (sin au + k)(sin av + k) = exp(-a^2 q) sinh(a^2 q c) + k^2 at any a."""
+    units = continuous("f", sp.sin(100 * h) + HALF)
+    node = pair_expectation(units.mean.subs(h, u), units.mean.subs(h, v), q, c * q)
+    closed = evaluate_all(node)
+    value = sp.lambdify((q, c), closed.rewrite(sp.exp))(2.0, 0.3)
+    assert value == pytest.approx(0.25, rel=1e-13)
+
+
+def test_slopes_of_branches_declared_by_cases() -> None:
+    """Leaky relu as a Piecewise: E f'(u) f'(v) is the orthant probability of each pair of slopes."""
+    leaky = sp.Piecewise((h / 10, h < 0), (h, True))
+    maps = compile_theory(derive(Surrogate("mine", FIXED, continuous("f", leaky), NONE, "")))
+    alike = 0.5 - math.acos(0.4) / (2 * math.pi)
+    expected = alike * (1 + 0.01) + 2 * 0.1 * (0.5 - alike)
+    assert float(maps.gradient_overlap(0.4, 1.7, 1.0, 0.0)) == pytest.approx(expected, rel=1e-12)

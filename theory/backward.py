@@ -12,7 +12,7 @@ import sympy as sp
 
 from theory.correlation import Maps, is_relative
 from theory.gaussian import evaluate_all, expectation, pair_expectation
-from theory.pieces import slope_between_breaks
+from theory.pieces import cut_at_breaks, slope_between_breaks
 from theory.special import Box
 from theory.symbols import c, h, q, u
 from theory.trace import Assumption, Formula, Step
@@ -44,7 +44,8 @@ def backward(maps: Maps) -> Backward | None:
         return None
     if neurons.backward is None and neurons.jumps:
         return None
-    slope = slope_between_breaks(neurons.mean.subs(h, u)) if neurons.backward is None else neurons.backward.subs(h, u)
+    seen = cut_at_breaks(neurons.mean if neurons.backward is None else neurons.backward).subs(h, u)
+    slope = slope_between_breaks(seen) if neurons.backward is None else seen
     drawn = surrogate.treatment.propagates == "sample" and weights.is_random
     weight = weights.average_second if drawn else weights.variance_of_means
     square = (slope**2).replace(lambda e: e.is_Pow and isinstance(e.base, Box), lambda e: e.base)  # an indicator

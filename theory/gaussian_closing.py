@@ -89,10 +89,12 @@ def close(node: GaussianExpectation) -> sp.Expr | None:
         return constant * whole
     if _terms(integrand) > MOST_TERMS:
         return None
+    waves = sp.Add.make_args(sp.expand(integrand)) if node.is_pair and integrand.has(sp.sin, sp.cos) else ()
+    apart = len(waves) > 1  # products of two variables each, which a rule of their own closes in one exponent
     total = sp.S.Zero
-    for term in sp.Add.make_args(_as_sum_of_products(integrand)):
+    for term in waves if apart else sp.Add.make_args(_as_sum_of_products(integrand)):
         coefficient, rest = term.as_independent(*BOUND, as_Add=False)
-        value = _close_product(_marginal(node.func(rest, node.mean, node.covariance)))
+        value = (close if apart else _close_product)(_marginal(node.func(rest, node.mean, node.covariance)))
         if value is None:
             return None
         total += coefficient * value
@@ -174,7 +176,7 @@ def _scales(integrand: sp.Expr) -> Iterator[sp.Expr]:
     """Candidates: s of f(s u), of exp(-s |u|) and exp(-s^2 u^2), and of sums 1 + s^2 u^2 and 1 + s |u|."""
     size = sp.Dummy(positive=True)
     functions, values, totals = (_ordered(integrand.atoms(kind)) for kind in (sp.Function, sp.Subs, sp.Add))
-    arguments = [f.args[0] for f in functions] + [value.point[0] for value in values]
+    arguments = [f.args[0] for f in functions if isinstance(f.args[0], sp.Expr)] + [value.point[0] for value in values]
     sums = [(total, total.subs(dict.fromkeys(BOUND, 0))) for total in totals]
     forms = arguments + [total / offset for total, offset in sums if offset != 0 and total.has(*BOUND)]
     for form in forms:

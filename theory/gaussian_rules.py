@@ -197,8 +197,12 @@ def sines(node: GaussianExpectation, _: Close) -> sp.Expr | None:
     """sin(a u) sin(b v), or cosines, both of mean 0: exp(-variances/2) sinh(covariance), or cosh, in one exponent."""
     factors = [factor.as_base_exp() for factor in sp.Mul.make_args(node.integrand)]
     kind = sp.sin if node.integrand.has(sp.sin) else sp.cos
-    arguments = [base.args[0] for base, power in factors if isinstance(base, kind) for _ in range(int(power))]
-    if len(arguments) != 2 or sum(power for _, power in factors) != 2 or any(mean != 0 for mean in node.mean):
+    if sum(power for _, power in factors) != 2 or not all(
+        isinstance(base, kind) and power > 0 for base, power in factors
+    ):
+        return None
+    arguments = [base.args[0] for base, power in factors for _ in range(int(power))]
+    if len(arguments) != 2 or any(mean != 0 for mean in node.mean):
         return None
     slopes = sp.Matrix([[argument.diff(w) for w in node.variables] for argument in arguments])
     if slopes.has(*BOUND) or any(argument.subs(dict.fromkeys(BOUND, 0)) != 0 for argument in arguments):

@@ -7,7 +7,7 @@ import sympy as sp
 from theory.blocks.flow import Factors
 from theory.gaussian import evaluate_all, expectation, pair_expectation
 from theory.neurons import Neurons
-from theory.pieces import slope_between_breaks
+from theory.pieces import cut_at_breaks, slope_between_breaks
 from theory.special import Box
 from theory.symbols import h, u
 
@@ -38,4 +38,4 @@ class SymbolicMoments:
 
 def _slope(mean: sp.Expr) -> sp.Expr:
     has_pieces = not mean.atoms(sp.core.function.AppliedUndef)
-    return slope_between_breaks(mean.subs(h, u)).subs(u, h) if has_pieces else mean.diff(h)
+    return slope_between_breaks(cut_at_breaks(mean).subs(h, u)).subs(u, h) if has_pieces else mean.diff(h)
