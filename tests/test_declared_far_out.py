@@ -153,3 +153,12 @@ def test_slopes_of_branches_declared_by_cases() -> None:
     alike = 0.5 - math.acos(0.4) / (2 * math.pi)
     expected = alike * (1 + 0.01) + 2 * 0.1 * (0.5 - alike)
     assert float(maps.gradient_overlap(0.4, 1.7, 1.0, 0.0)) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1, 1000])
+def test_overlaps_of_sines_of_any_phase_are_in_one_exponent(scale: int) -> None:
+    """E sin(au - s) sin(av - s) = (exp(-a^2 (q - Q)) - cos 2s exp(-a^2 (q + Q))) / 2, without powers of exp(q)."""
+    f = sp.sin(scale * h - sp.Rational(2, 3))
+    closed = evaluate_all(pair_expectation(f.subs(h, u), f.subs(h, v), q, c * q))
+    value = sp.lambdify((q, c), closed)(0.3 / scale**2, 0.6)
+    assert value == pytest.approx((math.exp(-0.12) - math.cos(4 / 3) * math.exp(-0.48)) / 2, rel=1e-13)

@@ -26,8 +26,21 @@ def evaluate(node: GaussianExpectation) -> sp.Expr:
     node = _marginal(flatten(node))
     closed = close(node)
     if closed is not None and closed.has(sp.I):  # sines by exponentials, of a real integrand
-        closed = sp.simplify(closed.as_real_imag()[0]) if closed.count_ops() <= MOST_OPERATIONS else None
+        closed = _real_part(closed) if closed.count_ops() <= MOST_OPERATIONS else None
     return normalise(node) if closed is None or _cancels(node, closed) else tidy(closed)
+
+
+def _real_part(closed: sp.Expr) -> sp.Expr | None:
+    """That of a sum of exponentials, each term in one exponent: apart they overflow, and count as powers."""
+    total = sp.S.Zero
+    for term in sp.Add.make_args(sp.expand(closed, power_exp=False)):
+        rest, tail = sp.powsimp(term, combine="exp").as_independent(sp.exp, as_Add=False)
+        if tail.func != sp.exp and tail != 1:
+            return None
+        exponent = sp.S.Zero if tail == 1 else sp.expand(tail.args[0])
+        (size, phase), (along, across) = exponent.as_real_imag(), rest.as_real_imag()
+        total += sp.exp(size) * (along * sp.cos(phase) - across * sp.sin(phase))
+    return sp.collect(total, sorted(total.atoms(sp.exp), key=sp.default_sort_key))
 
 
 def flatten_all(expression: sp.Expr) -> sp.Expr:
