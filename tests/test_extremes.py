@@ -29,7 +29,6 @@ COMPOSED = (
     compose("deterministic", noise="logistic", form="matched"),
     compose("deterministic", form="paper"),
     compose("deterministic", weights="fixed", form="paper"),
-    compose("deterministic", phi="abs(tanh(h))"),
     compose("lrt", neurons="sign"),
 )
 ROWS = pytest.mark.parametrize("surrogate", [*CATALOGUE, *COMPOSED], ids=lambda surrogate: surrogate.name)
@@ -127,6 +126,14 @@ def test_fields_that_vanish_under_fixed_weights(neurons: str) -> None:
     slope = {"erf": 2 / math.pi, "relu": 0.25}.get(neurons, 0.5)
     assert (found["q"], found["phase"]) == (0, "ordered")
     assert found["chi"] == found["chi_1"] == pytest.approx(slope, rel=1e-15)
+
+
+def test_even_forms_sharpen_as_the_root_of_q() -> None:
+    """Where phi -> 1 on both sides, 1 - E phi^2 falls as q^(-1/2): q' grows as q^(1/2), of slope 0 far out."""
+    maps = compile_theory(derive(compose("deterministic", phi="abs(tanh(h))")))
+    ends = maps.variance_map(np.array([1e8, 1e12]), 1.0, 0.1)
+    assert ends[1] / ends[0] == pytest.approx(100, rel=1e-3)
+    assert float(maps.variance_slope(math.inf, 1.0, 0.1)) == 0
 
 
 def test_means_at_zero_forget_at_once() -> None:
