@@ -146,12 +146,11 @@ def _has_batch_norm(layer: Layer) -> bool:
 
 def _first(draw: Draw, width: int, batch: int, q0: float, c0: float, layer: Layer) -> Tensor:
     """The first fields: of a, again of a, of b, and of a batch of others."""
-    total, quenched = (q0, q0)
     if layer.is_relative:
         raise ValueError("fields that are integrated out: simulate the network itself, with treatment network")
-    shared = math.sqrt(quenched) * draw.normal(width)
-    other = c0 * shared + math.sqrt(quenched * (1 - c0**2)) * draw.normal(width)
-    return torch.cat([torch.stack([shared, shared, other]), math.sqrt(total) * draw.normal(batch, width)])
+    shared = math.sqrt(q0) * draw.normal(width)
+    other = c0 * shared + math.sqrt(q0 * (1 - c0**2)) * draw.normal(width)
+    return torch.cat([torch.stack([shared, shared, other]), math.sqrt(q0) * draw.normal(batch, width)])
 
 
 def _one(numbers: Layer, depth: int, draw: Draw, field: Tensor) -> tuple[np.ndarray, ...]:

@@ -12,6 +12,7 @@ import sympy as sp
 
 from theory.correlation import Maps, is_relative
 from theory.gaussian import evaluate_all, expectation, pair_expectation
+from theory.neurons import Neurons
 from theory.pieces import cut_at_breaks, slope_between_breaks
 from theory.special import Box
 from theory.symbols import c, h, q, u
@@ -44,18 +45,31 @@ def backward(maps: Maps) -> Backward | None:
         return None
     if neurons.backward is None and neurons.jumps:
         return None
-    seen = cut_at_breaks(neurons.mean if neurons.backward is None else neurons.backward).subs(h, u)
-    slope = slope_between_breaks(seen) if neurons.backward is None else seen
+    slope = seen_slope(neurons)
     drawn = surrogate.treatment.propagates == "sample" and weights.is_random
     weight = weights.average_second if drawn else weights.variance_of_means
-    square = (slope**2).replace(lambda e: e.is_Pow and isinstance(e.base, Box), lambda e: e.base)  # an indicator
-    growth = _formula(weight * expectation(square, 0, q))
+    growth = _formula(weight * mean_square(slope, q))
     overlap = _formula(weights.variance_of_means * pair_expectation(slope, slope, q, c * q))
     steps = (
         Step("growth of squared gradients", Assumption.INDEPENDENT, growth.definition, growth.closed),
         Step("overlap of the gradients of two inputs", Assumption.INDEPENDENT, overlap.definition, overlap.closed),
     )
     return Backward(slope, weight, growth, overlap, steps)
+
+
+def seen_slope(neurons: Neurons) -> sp.Expr:
+    """The slope that gradients see, in u: the declared one, or that of the mean between its breaks."""
+    if neurons.backward is not None:
+        return cut_at_breaks(neurons.backward).subs(h, u)
+    if neurons.mean.atoms(sp.core.function.AppliedUndef):
+        return neurons.mean.subs(h, u).diff(u)
+    return slope_between_breaks(cut_at_breaks(neurons.mean).subs(h, u))
+
+
+def mean_square(slope: sp.Expr, variance: sp.Expr) -> sp.Expr:
+    """E g(u)^2, unevaluated; the square of an indicator is itself."""
+    square = (slope**2).replace(lambda e: e.is_Pow and isinstance(e.base, Box), lambda e: e.base)
+    return expectation(square, 0, variance)
 
 
 def _formula(definition: sp.Expr) -> Formula:

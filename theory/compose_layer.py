@@ -34,10 +34,10 @@ def layer_named(
     """
     kinds = {NO_BLOCK: None, **{kind: kind for kind in KINDS}}
     norm = None if normalise is None else pick("norm", normalise, kinds)
-    share = sp.S.Zero if dropout is None else _number("--dropout", dropout)
+    share = sp.S.Zero if dropout is None else number("--dropout", dropout)
     if not 0 <= share < 1:
         raise SurrogateError(f"--dropout {dropout}: the share that is dropped must lie in [0, 1)")
-    factor = sp.S.One if scale is None else _number("--scale", scale)
+    factor = sp.S.One if scale is None else number("--scale", scale)
     if not factor > 0:
         raise SurrogateError(f"--scale {scale}: it must be positive")
     around = None if skip in (None, NO_BLOCK) else _skip(str(skip))
@@ -46,11 +46,7 @@ def layer_named(
 
 def _skip(text: str) -> tuple[sp.Expr, sp.Expr]:
     carry, colon, add = text.partition(":")
-    found = _number("--skip A, A", carry), _number("--skip A:B, B", add) if colon else sp.S.One
+    found = number("--skip A, A", carry), number("--skip A:B, B", add) if colon else sp.S.One
     if 0 in found:
         raise SurrogateError(f"--skip {shown(text)}: neither A nor B may be 0; for no skip write none")
     return found
-
-
-def _number(option: str, value: str | float) -> sp.Expr:
-    return sp.sympify(number(option, value))

@@ -36,7 +36,7 @@ def _growth_behind_batch_norm(neurons: Neurons) -> sp.Expr:
     """What a layer behind another multiplies squared gradients by: batch norm, neurons, weights without biases."""
     of, chain = SymbolicMoments(), (Normalise("batch"), Neuron(neurons), Dense(FIXED, sigma_m2, sigma_m2, sp.S.Zero))
     flow = forward(chain, Flow(sp.S.One, sp.S.One, sp.S.One), of)
-    return sp.sympify(backward(chain, flow, of).square)
+    return backward(chain, flow, of).square
 
 
 def _poincare_ratio(factor: Any) -> Evidence:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sympy as sp
 
+from theory.backward import mean_square, seen_slope
 from theory.blocks.flow import Factors
 from theory.gaussian import evaluate_all, expectation, pair_expectation
 from theory.neurons import Neurons
-from theory.pieces import cut_at_breaks, slope_between_breaks
-from theory.special import Box
 from theory.symbols import h, u
 
 
@@ -19,23 +20,16 @@ class SymbolicMoments:
         return evaluate_all(expectation(neurons.second_moment.subs(h, u), 0, total))
 
     def fall(self, neurons: Neurons, total: sp.Expr, fall: sp.Expr) -> sp.Expr:
-        return self.square(neurons, total) - self._pair(neurons.mean, total, fall)
+        return self.square(neurons, total) - self._pair(neurons.mean.subs(h, u), total, fall)
 
     def slope(self, neurons: Neurons, total: sp.Expr, fall: sp.Expr) -> sp.Expr:
-        return self._pair(_slope(neurons.mean), total, fall)
+        return self._pair(seen_slope(replace(neurons, backward=None)), total, fall)
 
     def gradients(self, neurons: Neurons, total: sp.Expr, fall: sp.Expr) -> Factors:
-        seen = _slope(neurons.mean) if neurons.backward is None else neurons.backward
-        square = (seen.subs(h, u) ** 2).replace(lambda e: e.is_Pow and isinstance(e.base, Box), lambda e: e.base)
-        return Factors(evaluate_all(expectation(square, 0, total)), self._pair(seen, total, fall))
+        seen = seen_slope(neurons)
+        return Factors(evaluate_all(mean_square(seen, total)), self._pair(seen, total, fall))
 
     def _pair(self, function: sp.Expr, total: sp.Expr, fall: sp.Expr) -> sp.Expr:
-        of_u = function.subs(h, u)
         if total - fall == 0:
-            return evaluate_all(expectation(of_u, 0, total)) ** 2
-        return evaluate_all(pair_expectation(of_u, of_u, total, total - fall))
-
-
-def _slope(mean: sp.Expr) -> sp.Expr:
-    has_pieces = not mean.atoms(sp.core.function.AppliedUndef)
-    return slope_between_breaks(cut_at_breaks(mean).subs(h, u)).subs(u, h) if has_pieces else mean.diff(h)
+            return evaluate_all(expectation(function, 0, total)) ** 2
+        return evaluate_all(pair_expectation(function, function, total, total - fall))
