@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from numerics.neuron_moments import NeuronMoments
-from theory.blocks import Flow
+from theory.blocks import Factors, Flow
 from theory.blocks.chain import backward, forward
 from theory.layer import Layer
 
 MOST_LAYERS = 100_000
+Array = Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,14 +60,25 @@ def profile(
         flows.append(flow)
     total = np.array([float(each.total) for each in flows])
     pair, alike = (np.array([each.fall[k] for each in flows]) for k in (0, 1))
-    squares = [each.overlap[1] if layer.is_relative else float(each.square) for each in factors]
+    squares = [growth_of(layer, each) for each in factors]
     gradient, overlap = (_cumulated(values) for values in (squares, [each.overlap[0] for each in factors]))
     if not layer.passes_gradient:
         gradient, overlap = (np.full(depth + 1, np.nan) for _ in range(2))
+    q, c = coordinates(layer, total, pair, alike)
+    return Profile(q, c, total, gradient, overlap)
+
+
+def coordinates(layer: Layer, total: Array, pair: Array, alike: Array) -> tuple[Array, Array]:
+    """q and c of fields of this total, which two inputs and two runs of one input fall short of by `pair`, `alike`."""
     if not layer.is_relative:
-        return Profile(total, 1 - pair / total, total, gradient, overlap)
-    with np.errstate(divide="ignore"):
-        return Profile((total - alike) / alike, (total - pair) / (total - alike), total, gradient, overlap)
+        return total, 1 - pair / total
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (total - alike) / alike, (total - pair) / (total - alike)
+
+
+def growth_of(layer: Layer, factors: Factors) -> float:
+    """chi_g: of gradients averaged over the noise where the field is integrated out, what two runs have in common."""
+    return float(factors.overlap[1] if layer.is_relative else factors.square)
 
 
 def first_flow(layer: Layer, numbers: Layer, q0: float, c0: float, typical: float = 0.0) -> Flow:

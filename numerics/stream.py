@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from numerics.neuron_moments import NeuronMoments
-from numerics.profile import first_flow
+from numerics.profile import coordinates, first_flow, growth_of
 from numerics.solve import depth_scale
 from theory.blocks import Factors, Flow, Skip
 from theory.blocks.chain import backward, forward, slope
@@ -91,15 +91,11 @@ def _grows(numbers: Layer, start: float, of: NeuronMoments) -> bool:
 
 
 def _at(layer: Layer, flow: Flow, steep: np.ndarray, factors: Factors) -> Settled:
-    total, (pair, alike) = float(flow.total), (float(each) for each in flow.fall)
-    growth = factors.overlap[1] if layer.is_relative else factors.square
-    growth = float(growth) if layer.passes_gradient else math.nan
-    if not layer.is_relative:
-        return Settled(total, 1 - pair / total, total, float(steep[0]), growth)
-    quenched = total - alike
-    if quenched <= VANISHED * total:
-        return Settled(0.0, math.nan, total, float(steep[0]), growth)
-    return Settled(quenched / alike, (total - pair) / quenched, total, float(steep[0]), growth)
+    total, (pair, alike) = float(flow.total), flow.fall
+    growth = growth_of(layer, factors) if layer.passes_gradient else math.nan
+    vanished = layer.is_relative and total - alike <= VANISHED * total
+    q, c = (0.0, math.nan) if vanished else coordinates(layer, total, pair, alike)
+    return Settled(float(q), float(c), total, float(steep[0]), growth)
 
 
 def stream_law(layer: Layer, sigma_m2: float, sigma_b2: float) -> StreamLaw | None:
