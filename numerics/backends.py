@@ -162,12 +162,14 @@ class ArrayPrinter(StrPrinter):
     def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
         constant, rest = expr.as_coeff_Add()
         factor, core = rest.as_coeff_Mul()
-        if isinstance(core, sp.exp) and factor == -constant:  # e^x - 1 keeps its digits near x = 0
-            sign = {1: "", -1: "-"}.get(factor, f"{self._print(factor)} * ")
-            return f"{sign}{self.backend.module}.expm1({self._print(core.args[0])})"
-        if constant == 1 and _is_tanh_squared(-rest):
-            return f"sech_squared({self._print((-rest).base.args[0])})"
+        if factor == -constant and isinstance(core, sp.exp):  # e^x - 1 keeps its digits near x = 0
+            return f"{self._times(factor)}{self.backend.module}.expm1({self._print(core.args[0])})"
+        if factor == -constant and _is_tanh_squared(core):  # 1 - tanh^2 far out
+            return f"{self._times(constant)}sech_squared({self._print(core.base.args[0])})"
         return super()._print_Add(expr, order)
+
+    def _times(self, factor: sp.Expr) -> str:
+        return {1: "", -1: "-"}.get(factor, f"{self._print(factor)} * ")
 
     def _print_NaN(self, expr: sp.Expr) -> str:
         return "no_limit()"

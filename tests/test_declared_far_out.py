@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from types import SimpleNamespace
 
 import mpmath
 import numpy as np
@@ -162,3 +164,46 @@ def test_overlaps_of_sines_of_any_phase_are_in_one_exponent(scale: int) -> None:
     closed = evaluate_all(pair_expectation(f.subs(h, u), f.subs(h, v), q, c * q))
     value = sp.lambdify((q, c), closed)(0.3 / scale**2, 0.6)
     assert value == pytest.approx((math.exp(-0.12) - math.cos(4 / 3) * math.exp(-0.48)) / 2, rel=1e-13)
+
+
+def test_slopes_keep_their_digits_where_terms_cancel() -> None:
+    """1 - tanh^2 times powers of u far out; -1 + 1/(1 + u^2) beside a function at 0."""
+    far = tidy_slope((sp.tanh(u) ** 2 * sp.atan(u)).diff(u), u)
+    assert sp.lambdify(u, far)(1e7) == pytest.approx(1e-14, rel=1e-12)
+    near = pieces((sp.Abs(u - 1) + sp.atan(u)) ** 2).slope.parts[0]
+    assert sp.lambdify(u, near)(1e-6) == pytest.approx(-2e-12, rel=1e-12)
+
+
+@pytest.mark.parametrize("backend", [NUMPY, TORCH])
+def test_multiples_of_the_slope_of_tanh_are_printed_as_such(backend: Backend) -> None:
+    source = ArrayPrinter(backend).source
+    assert source(2 - 2 * sp.tanh(u) ** 2) == "2 * sech_squared(u)"
+    assert source((sp.tanh(u) ** 2 - 1) * u) == "u * (-sech_squared(u))"
+
+
+def test_signs_of_equal_variance_have_no_root_of_a_square() -> None:
+    f = sp.sign(u) * sp.exp(-(u**2))
+    assert not evaluate_all(pair_expectation(f, f.subs(u, v), q, c * q)).has(sp.Abs)
+
+
+@pytest.mark.parametrize(("rate", "phase"), [(3, 0), (30, 0), (1, sp.pi / 2), (2, sp.Rational(1, 3))])
+@pytest.mark.parametrize("variance", [1e-8, 1e-3, 0.7, 40.0])
+@pytest.mark.parametrize("apart", [1e-12, 0.3, 1.9])
+def test_the_gap_map_of_waves_keeps_its_digits(rate: int, phase: sp.Expr, variance: float, apart: float) -> None:
+    """E f(u) f(v) = (exp(-V (1 - r)) - cos 2s exp(-V (1 + r))) / 2 for f = sin(k u + s), V = k^2 q."""
+    maps = waves(rate, phase)
+    with mpmath.workdps(60):
+        V, g, turn = (
+            rate**2 * mpmath.mpf(variance),
+            mpmath.mpf(apart),
+            mpmath.cos(2 * mpmath.mpmathify(sp.N(phase, 60))),
+        )
+        alike, there = ((mpmath.exp(-V * d) - turn * mpmath.exp(-V * (2 - d))) / 2 for d in (0, g))
+        expected = float((alike - there) / (alike + mpmath.mpf(1) / 8))
+    assert float(maps.gap_map(apart, variance, 1.0, 0.125)) == pytest.approx(expected, rel=4e-15)
+
+
+@lru_cache
+def waves(rate: int, phase: sp.Expr) -> SimpleNamespace:
+    units = continuous("wave", sp.sin(rate * h + phase))
+    return compile_theory(derive(Surrogate("mine", FIXED, units, NONE, "")))

@@ -15,10 +15,12 @@ from theory.special import (
     BoxProbability,
     ClipCovariance,
     ClipDifference,
+    DampedSinh,
 )
 from theory.symbols import c, gap, overlap
 from theory.tidy import tidy, tidy_rational
 
+Waves = dict[tuple[sp.Expr, sp.Expr], tuple[sp.Expr, sp.Expr]]
 Rule = Callable[[sp.Expr, sp.Expr, sp.Expr], sp.Expr | None]
 
 
@@ -26,16 +28,41 @@ def difference(expression: sp.Expr, rest: sp.Expr, drop: sp.Expr) -> sp.Expr | N
     """f(r1) - f(r2) for an expression f in the replica overlap r, with rest = 1 - r1 and drop = r1 - r2; None if no
     rule keeps its digits as drop -> 0.
     """
-    total = sp.S.Zero
-    for term in sp.Add.make_args(sp.expand(expression, deep=False)):
+    waves, others = _parted(sp.expand(expression.rewrite(DampedSinh, sp.exp), deep=False))
+    total = sp.Add(*(_of_waves(*exponent, *shares, rest, drop) for exponent, shares in waves.items()))
+    for term in sp.Add.make_args(others):
         coefficient, part = term.as_independent(overlap, as_Add=False)
-        if part == 1:
+        if not part.has(overlap):
             continue
         value = next((value for rule in RULES if (value := rule(part, rest, drop)) is not None), None)
         if value is None:
             return None
         total += coefficient * value
     return total
+
+
+def _parted(expression: sp.Expr) -> tuple[Waves, sp.Expr]:
+    """{(a, b): (x, y)} for the terms x e^(a + b r) + y e^(a - b r), b > 0, and the others."""
+    waves: Waves = {}
+    others = sp.S.Zero
+    for term in sp.Add.make_args(expression):
+        coefficient, part = term.as_independent(overlap, as_Add=False)
+        exponent = sp.expand(part.args[0]) if isinstance(part, sp.exp) else part
+        rate = exponent.coeff(overlap)
+        if not isinstance(part, sp.exp) or (exponent - rate * overlap).has(overlap) or rate.is_positive is None:
+            others += term
+            continue
+        law = (tidy_rational(exponent.subs(overlap, 0)), rate if rate.is_positive else -rate)
+        up, down = waves.get(law, (sp.S.Zero, sp.S.Zero))
+        waves[law] = (up + coefficient, down) if rate.is_positive else (up, down + coefficient)
+    return waves, others
+
+
+def _of_waves(a: sp.Expr, b: sp.Expr, up: sp.Expr, down: sp.Expr, rest: sp.Expr, drop: sp.Expr) -> sp.Expr:
+    """e^(a + b r1) (1 - e^(-b (r1 - r2))) (x - y e^(-b (r1 + r2))), which neither cancels nor overflows."""
+    falls, sums = (1 - sp.exp(-tidy_rational(b * each)) for each in (drop, 2 - 2 * rest - drop))
+    even = down * sums if up == down else sp.UnevaluatedExpr(down * sums)
+    return sp.exp(tidy_rational(a + b * (1 - rest))) * falls * (up - down + even)
 
 
 def powers(part: sp.Expr, rest: sp.Expr, drop: sp.Expr) -> sp.Expr | None:

@@ -116,8 +116,9 @@ def signs(node: GaussianExpectation, _: Close) -> sp.Expr | None:
     if len(fields) == 1:
         return sp.erf(fields[0][2] / sp.sqrt(tidy_rational(2 * variances[0])))
     covariance = (fields[0][0] * node.matrix * fields[1][0].T)[0]
-    product = tidy_rational(variances[0] * variances[1])
-    return 2 / sp.pi * sp.asin(tidy_rational(covariance / sp.sqrt(product)))
+    first, second = map(tidy_rational, variances)  # equal ones need no root, which would be |x| of what may have a sign
+    spread = first if first == second else sp.sqrt(tidy_rational(first * second))
+    return 2 / sp.pi * sp.asin(tidy_rational(covariance / spread))
 
 
 def clipped(node: GaussianExpectation, close: Close) -> sp.Expr | None:

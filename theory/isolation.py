@@ -12,6 +12,7 @@ import sympy as sp
 from theory.errors import FormulaError, shown
 from theory.intervals import excludes_zero, range_of
 from theory.points import DIGITS, sign_at, value_at
+from theory.tidy import in_one
 
 MAX_ROOTS = 300
 MAX_INTERVALS = 4000
@@ -30,7 +31,7 @@ class Isolation:
     def __init__(self, expression: sp.Expr, symbol: sp.Symbol) -> None:
         self.expression, self.symbol = expression, symbol
         self.terms = [range_of(term, symbol) for term in expression.args] if expression.is_Add else []
-        self.range = range_of(_in_one(expression, symbol), symbol)
+        self.range = range_of(in_one(expression, symbol), symbol)
         self.slopes = [range_of(slope, symbol) for slope in _slopes(expression, symbol)]
         self.left = MAX_INTERVALS
         self.brackets: list[tuple[float, float]] = []
@@ -120,18 +121,4 @@ def _slopes(expression: sp.Expr, symbol: sp.Symbol) -> set[sp.Expr]:
     """The derivative as it is, and as it keeps its digits far out: quotients in one, 1 - tanh^2 a function."""
     slope = expression.diff(symbol)
     bells = {tanh**2: 1 - 1 / sp.cosh(tanh.args[0]) ** 2 for tanh in slope.atoms(sp.tanh)}
-    return {slope, _in_one(slope.xreplace(bells), symbol)}
-
-
-def _in_one(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
-    """Sums and products of quotients of polynomials as one, whose range is close where those of its terms cancel."""
-    if not expression.has(symbol) or expression.is_polynomial(symbol):
-        return expression
-    if expression.is_rational_function(symbol):
-        return sp.factor(expression)
-    if not (expression.is_Add or expression.is_Mul):
-        return expression.func(*(_in_one(part, symbol) for part in expression.args))
-    rational = [part for part in expression.args if part.has(symbol) and part.is_rational_function(symbol)]
-    others = [part for part in expression.args if part not in rational]
-    whole = [_in_one(expression.func(*rational), symbol)] if rational else []
-    return expression.func(*whole, *(_in_one(part, symbol) for part in others))
+    return {slope, in_one(slope.xreplace(bells), symbol)}

@@ -11,7 +11,7 @@ import sympy as sp
 from theory.breaks import branches
 from theory.special import Box, HardTanh, Softplus
 from theory.symbols import h, u
-from theory.tidy import tidy_slope
+from theory.tidy import in_one, tidy_slope
 
 CUT = (sp.Piecewise, sp.Min, sp.floor, sp.ceiling, sp.Heaviside)
 NOTHING = 1e-14  # of the difference of two branches at a break, beside what they are and rise by near there
@@ -79,9 +79,7 @@ def pieces(function: sp.Expr) -> Pieces:
 
 def _in_one(part: sp.Expr) -> sp.Expr:
     """A polynomial expanded, and one fraction of a sum of fractions, whose poles elsewhere would cancel."""
-    if part.is_polynomial(u):
-        return sp.expand(part)
-    return sp.factor(part) if part.is_rational_function(u) else part
+    return sp.expand(part) if part.is_polynomial(u) else in_one(part, u)
 
 
 def _is_bent_in(function: sp.Expr, step: sp.Expr) -> bool:

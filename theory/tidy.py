@@ -64,12 +64,39 @@ def tidy_slope(slope: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     Long ones are left as they are, and branches that steps switch on apart: what cancels in one is no other's.
     """
     slope = simplified_almost_everywhere(slope).subs(variable * sp.sign(variable), sp.Abs(variable))
-    masked, opaque = _masked(slope)
+    masked, opaque = _masked(slope, _is_opaque_in_slopes)
     if _is_long(masked) or any(step.args[0] != variable for step in slope.atoms(sp.sign)):
         return slope
     denominator = sp.fraction(sp.together(masked))[1]
     has_denominator = denominator.xreplace(opaque).has(variable)
     return sp.factor(masked).xreplace(opaque) if has_denominator and slope.is_Add else slope
+
+
+def _is_opaque_in_slopes(expression: sp.Expr) -> bool:
+    """Also 1 - tanh^2, which is exact far out, where its terms times powers of u would cancel."""
+    return _is_opaque(expression) or _is_bell(expression)
+
+
+def _is_bell(expression: sp.Expr) -> bool:
+    if not (expression.is_Add and len(expression.args) == 2):
+        return False
+    height, rest = expression.as_independent(sp.tanh, as_Add=True)
+    factor, power = rest.as_independent(sp.tanh, as_Add=False)
+    return height == -factor != 0 and power.is_Pow and power.exp == 2 and isinstance(power.base, sp.tanh)
+
+
+def in_one(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """Sums and products of quotients of polynomials as one, whose range is close where those of its terms cancel."""
+    if not expression.has(symbol) or expression.is_polynomial(symbol):
+        return expression
+    if expression.is_rational_function(symbol):
+        return sp.factor(expression)
+    if not (expression.is_Add or expression.is_Mul):
+        return expression.func(*(in_one(part, symbol) for part in expression.args))
+    rational = [part for part in expression.args if part.has(symbol) and part.is_rational_function(symbol)]
+    others = [part for part in expression.args if part not in rational]
+    whole = [in_one(expression.func(*rational), symbol)] if rational else []
+    return expression.func(*whole, *(in_one(part, symbol) for part in others))
 
 
 def simplified_almost_everywhere(expression: sp.Expr) -> sp.Expr:
@@ -98,23 +125,25 @@ def _at(coefficient: sp.Expr, variable: sp.Symbol, root: sp.Expr) -> sp.Expr:
     return sp.S.Zero if vanishes else value
 
 
-def _masked(expression: sp.Expr) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
+def _is_opaque(expression: sp.Expr) -> bool:
+    atomic = expression.is_Atom or expression.is_Add or expression.is_Mul
+    return not atomic and not (expression.is_Pow and expression.exp.is_Integer)
+
+
+def _masked(
+    expression: sp.Expr, is_opaque: Callable[[sp.Expr], bool] = _is_opaque
+) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
     symbols: dict[sp.Expr, sp.Symbol] = {}
 
     def mask(part: sp.Expr) -> sp.Expr:
         return symbols.setdefault(part, sp.Dummy(positive=part.is_positive or None, real=True))
 
-    masked = _replace_outermost(expression, _is_opaque, mask)
+    masked = _replace_outermost(expression, is_opaque, mask)
     return masked, {symbol: part for part, symbol in symbols.items()}
 
 
 def _is_long(masked: sp.Expr) -> bool:
     return len(masked.free_symbols) > MOST_SYMBOLS or masked.count_ops() > MOST_OPERATIONS
-
-
-def _is_opaque(expression: sp.Expr) -> bool:
-    atomic = expression.is_Atom or expression.is_Add or expression.is_Mul
-    return not atomic and not (expression.is_Pow and expression.exp.is_Integer)
 
 
 def _is_whole(expression: sp.Expr) -> bool:
