@@ -39,6 +39,8 @@ KNOWN = {
     sp.Abs(sp.Abs(h) - 1): (-1, 0, 1),
     sp.sign(1 / (h - 1)): (1,),
     sp.Abs(h - sp.tanh(h)): (0,),
+    sp.Abs(h - sp.sin(h)): (0,),
+    sp.Max(sp.tanh(h / 10), sp.atan(h / 10)): (0,),
     sp.Abs(h) ** sp.Rational(1, 3): (0,),
     sp.sqrt(h**4 + h**2): (0,),
     sp.sign(h**2 - 2): (-sp.sqrt(2), sp.sqrt(2)),

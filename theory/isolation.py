@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
@@ -10,9 +11,11 @@ from itertools import pairwise
 import sympy as sp
 
 from theory.errors import FormulaError, shown
-from theory.intervals import excludes_zero, range_of
+from theory.intervals import Interval, excludes_zero, range_of
 from theory.points import DIGITS, sign_at, value_at
 from theory.tidy import in_one
+
+Range = Callable[[float, float], Interval]
 
 MAX_ROOTS = 300
 MAX_INTERVALS = 4000
@@ -36,6 +39,7 @@ class Isolation:
         self.left = MAX_INTERVALS
         self.brackets: list[tuple[float, float]] = []
         self.found: list[sp.Expr] = []
+        self.derivatives: list[tuple[sp.Expr, Range]] = []
 
     def roots(self, low: float, high: float) -> list[sp.Expr]:
         """The zeros in [low, high]."""
@@ -69,11 +73,13 @@ class Isolation:
                 continue
             if any(excludes_zero(slope(a, b)) for slope in self.slopes):
                 self._bracket(a, b)
+            elif 0 in (a, b) and self._is_alone(sp.S.Zero, a, b):
+                self.found.append(sp.S.Zero)
             elif b - a > 1e-9 * max(1e-3, abs(a), abs(b)):
                 middle = a + (b - a) * 0.48828125  # off the middle, where zeros like to lie
                 stack += [(a, middle), (middle, b)]
             else:
-                self.found.append(self._touching(a, b))
+                self.found += [zero for zero in [self._touching(a, b)] if a <= zero <= b]
 
     def _is_flat_tail(self, a: float, b: float) -> bool:
         """Whether terms cancel but for nothing far out, which at a few points is of one sign, or 0 to all digits."""
@@ -98,16 +104,28 @@ class Isolation:
         return root - value_at(self.expression / self.expression.diff(self.symbol), self.symbol, root)
 
     def _touching(self, a: float, b: float) -> sp.Expr:
-        """A zero of some order at a simple fraction, the only one where the derivative of that order has one sign."""
+        """The only zero in or beside [a, b], at a simple fraction."""
         candidate = sp.Rational(Fraction((a + b) / 2).limit_denominator(MAX_DENOMINATOR))
-        derivative = self.expression
-        for _ in range(MAX_ORDER):
-            if not a <= candidate <= b or derivative.subs(self.symbol, candidate) != 0:
-                break
-            derivative = derivative.diff(self.symbol)
-            if excludes_zero(range_of(derivative, self.symbol)(a, b)):
-                return candidate
+        if self._is_alone(candidate, min(a, float(candidate)), max(b, float(candidate))):
+            return candidate
         raise FormulaError(f"it cannot be told whether {shown(self.expression)} vanishes near {self.symbol} = {a:.9g}")
+
+    def _is_alone(self, zero: sp.Expr, low: float, high: float) -> bool:
+        """Whether it is a zero of some order, the derivative of which has one sign between low and high."""
+        for order in range(MAX_ORDER):
+            derivative, _ = self._derivative(order)
+            if derivative.subs(self.symbol, zero) != 0:
+                return False
+            if excludes_zero(self._derivative(order + 1)[1](low, high)):
+                return True
+        return False
+
+    def _derivative(self, order: int) -> tuple[sp.Expr, Range]:
+        """The derivative of an order, and its ranges."""
+        while len(self.derivatives) <= order:
+            expression = self.derivatives[-1][0].diff(self.symbol) if self.derivatives else self.expression
+            self.derivatives.append((expression, range_of(in_one(expression, self.symbol), self.symbol)))
+        return self.derivatives[order]
 
     def _value(self, point: float) -> float:
         low, high = self.range(point, point)

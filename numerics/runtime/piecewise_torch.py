@@ -186,12 +186,13 @@ def piecewise_mean(table: Table, variance: Real) -> Tensor:
 
     def values(v: Tensor) -> Tensor:
         v = checked_variance(v)
-        sigma, total = torch.sqrt(v), torch.zeros_like(v)
+        sigma, total, degree = torch.sqrt(v), torch.zeros_like(v), max(map(len, table[1])) - 1
+        narrow, wide = sigma.clamp(max=1), sigma.clamp(min=1)  # the highest power last: overflow is no difference
         for start, end, row in zip(table[0], (*table[0][1:], math.inf), table[1], strict=True):
             moments = interval_moments(start / sigma, end / sigma, len(row))
             for k, c in enumerate(row):
-                total = total + 2 * c * sigma**k * moments[k]
-        return total
+                total = total + 2 * c * narrow**k * moments[k] / wide ** (degree - k)
+        return total * wide**degree
 
     def in_variance(v: Tensor) -> Tensor:
         total = piecewise_mean(scaled_slope(table), v) / 2
