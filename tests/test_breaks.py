@@ -12,6 +12,7 @@ import sympy as sp
 from theory.breaks import branches, breaks_of
 from theory.errors import FormulaError
 from theory.intervals import range_of
+from theory.points import sign_between, value_at
 from theory.roots import roots_in
 from theory.special import Box, HardTanh
 from theory.symbols import h
@@ -40,6 +41,8 @@ KNOWN = {
     sp.sign(1 / (h - 1)): (1,),
     sp.Abs(h - sp.tanh(h)): (0,),
     sp.Abs(h - sp.sin(h)): (0,),
+    sp.Max(-1, -sp.sin(2 * h + HALF)): (),
+    sp.Max(sp.erf(h), 1): (),
     sp.Max(sp.tanh(h / 10), sp.atan(h / 10)): (0,),
     sp.Abs(h) ** sp.Rational(1, 3): (0,),
     sp.sqrt(h**4 + h**2): (0,),
@@ -131,6 +134,22 @@ def test_ranges_contain_the_values(seed: int) -> None:
 def test_what_has_no_finite_set_of_breaks_is_refused(expression: sp.Expr, message: str) -> None:
     with pytest.raises(FormulaError, match=message):
         branches(expression, h)
+
+
+def test_what_is_zero_to_all_digits_over_most_of_the_way_has_a_sign() -> None:
+    """1 - erf(h) at h = 800 is 1e-277954: SymPy gives it as a float without digits, of either sign."""
+    sign = 1 - sp.erf(10 * h + 2)
+    assert [sign_between(each, h, sp.Rational(1, 10), sp.Integer(1600)) for each in (sign, -sign)] == [1, -1]
+    assert value_at(sign, h, sp.Integer(800)) == 0
+    ramp = sp.Piecewise((h / 1000 - 1, h < 2000), (h, True))
+    above = sp.Max(-1, ramp, sp.erf(10 * h + 2), sp.Min(1, 10 * h))
+    assert branches(above, h)[1] == (sp.erf(10 * h + 2), 10 * h, 1, h)
+
+
+def test_a_zero_far_out_is_found_beside_terms_that_cancel() -> None:
+    """3 u (tanh u - 1) - 20 tanh u - 60 keeps its sign as u -> infinity."""
+    (found,) = breaks_of(sp.Abs(3 * h * sp.tanh(h) - 3 * h - 20 * sp.tanh(h) - 60), h)
+    assert float(found) == pytest.approx(-20 / 3, rel=1e-4)
 
 
 def test_roots_stay_in_their_open_interval() -> None:

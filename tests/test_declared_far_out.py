@@ -19,18 +19,19 @@ from numerics.emit import compile_theory
 from numerics.newton import descended_fixed_point
 from numerics.routes import edges_of
 from numerics.runtime import piecewise_torch
+from numerics.runtime.broken_pairs_numpy import needed_reach
 from numerics.runtime.piecewise_numpy import piecewise_mean
 from numerics.scan import scanned_fixed_points
 from numerics.solve import fixed_point
 from theory.derive import derive
 from theory.evaluate import evaluator
-from theory.gaussian import evaluate_all, pair_expectation
+from theory.gaussian import GaussianExpectation, evaluate_all, expectation, pair_expectation
 from theory.law import law_moment
 from theory.limits import spread_beside
 from theory.neurons import Neurons, continuous
 from theory.pieces import cut_at_breaks, pieces
 from theory.surrogates import NETWORK, NONE, SAMPLE, Surrogate, Treatment
-from theory.symbols import c, h, q, u, v
+from theory.symbols import Sigma, c, h, hbar, q, u, v
 from theory.tidy import tidy_slope
 from theory.weights import FIXED, Weights, ternary
 
@@ -211,3 +212,18 @@ def test_the_gap_map_of_waves_keeps_its_digits(rate: int, phase: sp.Expr, varian
 def waves(rate: int, phase: sp.Expr) -> SimpleNamespace:
     units = continuous("wave", sp.sin(rate * h + phase))
     return compile_theory(derive(Surrogate("mine", FIXED, units, NONE, "")))
+
+
+@pytest.mark.parametrize("other", [sp.sign(u), sp.tanh(u), sp.erf(u), sp.exp(-sp.Abs(u)), sp.sign(u) * sp.sin(3 * u)])
+def test_sines_beside_functions_that_no_complex_field_has_are_left_open(other: sp.Expr) -> None:
+    found = evaluate_all(expectation(sp.sin(u) * other, hbar, Sigma))
+    assert found.has(GaussianExpectation)
+    assert not found.has(sp.I)
+
+
+def test_mass_that_only_underflow_leaves_asks_for_no_mesh_beyond() -> None:
+    """Where a mesh has a point 38.3 deviations out exp(-z^2/2) is 1e-319: all the mass there was, it was said."""
+    edges = (-(2.0**100), 0.0, 0.0, 1.0, 1.0, 2.0**100)
+    at = np.array([38.3])
+    reach = needed_reach((lambda x: np.where((x > 0) & (x < 1), 1.0, 0.0),), edges, 0.5 - at, np.ones(1))
+    assert np.isfinite(reach).all()

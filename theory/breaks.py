@@ -14,7 +14,7 @@ from sympy.logic.boolalg import Boolean
 from theory.errors import FormulaError, shown
 from theory.intervals import WHOLE, Interval, range_of
 from theory.isolation import MAX_ROOTS
-from theory.points import distinct, inside, place, sign_at, value_at
+from theory.points import distinct, inside, place, sign_between, value_at
 from theory.roots import roots_in
 from theory.special import Box, HardTanh
 
@@ -131,9 +131,9 @@ class _Cutter:
             apart = {first - second for i, first in enumerate(parts) for second in parts[:i]} - {sp.S.Zero}
             edges = distinct(root for each in apart for root in roots_in(each, self.symbol, a, b))
             for start, end in pairwise([a, *edges, b]):
-                best, point = parts[0], inside(start, end)
+                best = parts[0]
                 for part in parts[1:]:
-                    if part != best and sign_at(sign * (part - best), self.symbol, point) > 0:
+                    if part != best and sign_between(sign * (part - best), self.symbol, start, end) > 0:
                         best = part
                 yield Piece(start, end, best)
 
@@ -158,7 +158,7 @@ class _Cutter:
                 yield Piece(piece.low, piece.high, expression.func(piece.expression))
                 continue
             for a, b in self._between_roots(piece.expression, piece.low, piece.high):
-                yield Piece(a, b, value(piece.expression, sign_at(piece.expression, self.symbol, inside(a, b))))
+                yield Piece(a, b, value(piece.expression, sign_between(piece.expression, self.symbol, a, b)))
 
     def _stepped(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr, window: Interval) -> Iterator[Piece]:
         """A function that is constant but for jumps at certain values of its argument."""
@@ -187,10 +187,9 @@ class _Cutter:
         relations = {each for _, condition in expression.args for each in condition.atoms(Relational)}
         edges = distinct(edge for each in relations for edge in self._edges(each.lhs - each.rhs, low, high))
         for a, b in pairwise([low, *edges, high]):
-            point = inside(a, b)
-            branch = next((branch for branch, condition in expression.args if self._holds(condition, point)), None)
+            branch = next((branch for branch, condition in expression.args if self._holds(condition, a, b)), None)
             if branch is None:
-                raise FormulaError(f"{shown(expression)} has no value at {self.symbol} = {float(point):.6g}")
+                raise FormulaError(f"{shown(expression)} has no value at {self.symbol} = {float(inside(a, b)):.6g}")
             yield from self.cut(branch, a, b, window)
 
     def _edges(self, difference: sp.Expr, low: sp.Expr, high: sp.Expr) -> Iterator[sp.Expr]:
@@ -200,12 +199,12 @@ class _Cutter:
             yield from roots_in(piece.expression, self.symbol, piece.low, piece.high)
             yield from () if piece.low == low else (piece.low,)
 
-    def _holds(self, condition: Boolean, point: sp.Expr) -> bool:
+    def _holds(self, condition: Boolean, low: sp.Expr, high: sp.Expr) -> bool:
         if isinstance(condition, Relational):
-            return bool(condition.func(sign_at(condition.lhs - condition.rhs, self.symbol, point), 0))
+            return bool(condition.func(sign_between(condition.lhs - condition.rhs, self.symbol, low, high), 0))
         if condition in (sp.true, sp.false):
             return bool(condition)
-        return bool(condition.func(*(sp.true if self._holds(part, point) else sp.false for part in condition.args)))
+        return bool(condition.func(*(sp.true if self._holds(part, low, high) else sp.false for part in condition.args)))
 
     def _scaled(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr, window: Interval) -> Iterator[Piece]:
         """A sum or product; a constant in it moves the window along."""

@@ -40,6 +40,8 @@ def _real_part(closed: sp.Expr) -> sp.Expr | None:
         exponent = sp.S.Zero if tail == 1 else sp.expand(tail.args[0])
         (size, phase), (along, across) = exponent.as_real_imag(), rest.as_real_imag()
         total += sp.exp(size) * (along * sp.cos(phase) - across * sp.sin(phase))
+    if total.has(sp.I):  # a function of complex fields, as in E sin(u) sign(u)
+        return None
     return sp.collect(total, sorted(total.atoms(sp.exp), key=sp.default_sort_key))
 
 

@@ -16,6 +16,7 @@ from theory.special import Box, HardTanh, Softplus, softplus
 Interval = tuple[float, float]
 
 WHOLE: Interval = (-math.inf, math.inf)
+SIGNS: set[Interval] = {(1.0, 1.0), (-1.0, -1.0)}  # products with these are exact
 SLACK = 2.0**-48  # more than the relative error of any function of `math` used here
 GREATEST, SMALLEST = math.nextafter(math.inf, 0), math.ulp(0.0)
 
@@ -96,10 +97,11 @@ def _sum(*terms: Interval) -> Interval:
 
 
 def _product(*factors: Interval) -> Interval:
-    low, high = 1.0, 1.0
-    for other in factors:
+    low, high = factors[0]
+    for other in factors[1:]:
         corners = [0.0 if 0 in (a, b) else a * b for a in (low, high) for b in other]
-        low, high = _widened(min(corners), max(corners))
+        ends = min(corners), max(corners)
+        low, high = ends if {(low, high), other} & SIGNS else _widened(*ends)
     return low, high
 
 
@@ -132,6 +134,16 @@ def _reciprocal(low: float, high: float) -> Interval:
 
 def _increasing(function: Callable[[float], float]) -> Callable[[Interval], Interval]:
     return lambda argument: _widened(_at(function, argument[0]), _at(function, argument[1]))
+
+
+def _sigmoid(function: Callable[[float], float]) -> Callable[[Interval], Interval]:
+    """Of a function that increases from -1 to 1."""
+
+    def within(argument: Interval) -> Interval:
+        low, high = _increasing(function)(argument)
+        return max(-1.0, low), min(1.0, high)
+
+    return within
 
 
 def _at(function: Callable[[float], float], point: float) -> float:
@@ -196,10 +208,10 @@ RULES: dict[type[sp.Expr], Callable[..., Interval]] = {
     sp.Mul: _product,
     sp.exp: _increasing(math.exp),
     sp.sinh: _increasing(math.sinh),
-    sp.tanh: _increasing(math.tanh),
+    sp.tanh: _sigmoid(math.tanh),
     sp.atan: _increasing(math.atan),
     sp.asinh: _increasing(math.asinh),
-    sp.erf: _increasing(math.erf),
+    sp.erf: _sigmoid(math.erf),
     sp.erfc: _decreasing(math.erfc),
     sp.cosh: _even(math.cosh),
     sp.log: _logarithm,

@@ -20,6 +20,7 @@ Range = Callable[[float, float], Interval]
 MAX_ROOTS = 300
 MAX_INTERVALS = 4000
 MAX_ORDER, MAX_DENOMINATOR = 6, 1000
+OUT = 1e9  # where zeros are too far out to be told from others
 SCALES = [4.0**k for k in range(0, 31)]
 TAIL, FLAT = 4.0, 1e-12  # where tails begin, and what is left of their cancelling terms, relative
 SHARES = (0.0, 0.1, 0.35, 0.7, 1.0)  # of an interval, where signs are looked at
@@ -34,12 +35,17 @@ class Isolation:
     def __init__(self, expression: sp.Expr, symbol: sp.Symbol) -> None:
         self.expression, self.symbol = expression, symbol
         self.terms = [range_of(term, symbol) for term in expression.args] if expression.is_Add else []
-        self.range = range_of(in_one(expression, symbol), symbol)
+        self.ranges = [range_of(form, symbol) for form in {in_one(expression, symbol), sp.collect(expression, symbol)}]
         self.slopes = [range_of(slope, symbol) for slope in _slopes(expression, symbol)]
         self.left = MAX_INTERVALS
         self.brackets: list[tuple[float, float]] = []
         self.found: list[sp.Expr] = []
         self.derivatives: list[tuple[sp.Expr, Range]] = []
+
+    def range(self, low: float, high: float) -> Interval:
+        """An interval around the values in [low, high]."""
+        every = [each(low, high) for each in self.ranges]
+        return max(least for least, _ in every), min(greatest for _, greatest in every)
 
     def roots(self, low: float, high: float) -> list[sp.Expr]:
         """The zeros in [low, high]."""
@@ -108,6 +114,8 @@ class Isolation:
         candidate = sp.Rational(Fraction((a + b) / 2).limit_denominator(MAX_DENOMINATOR))
         if self._is_alone(candidate, min(a, float(candidate)), max(b, float(candidate))):
             return candidate
+        if min(abs(a), abs(b)) > OUT:
+            raise FormulaError(f"{shown(self.expression)} has infinitely many zeros, or zeros too far out")
         raise FormulaError(f"it cannot be told whether {shown(self.expression)} vanishes near {self.symbol} = {a:.9g}")
 
     def _is_alone(self, zero: sp.Expr, low: float, high: float) -> bool:

@@ -13,6 +13,7 @@ from theory.intervals import excludes_zero, range_of
 SAME = 1e-12
 DIGITS, MAX_DIGITS = 30, 300
 LARGEST = 1e100
+HALVINGS = 40
 
 
 def distinct(positions: Iterable[sp.Expr]) -> list[sp.Expr]:
@@ -46,8 +47,24 @@ def sign_at(expression: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> int:
     return int(sp.sign(value_at(expression, symbol, point)))
 
 
+def sign_between(expression: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp.Expr) -> int:
+    """The sign that an expression keeps between two numbers, though to all digits it may be 0 over most of the way.
+
+    Raises:
+        FormulaError: as `sign_at`.
+    """
+    below = above = inside(low, high)
+    sign = sign_at(expression, symbol, below)
+    for _ in range(HALVINGS):
+        if sign != 0 or expression == 0:
+            return sign
+        below, above = inside(low, below), inside(above, high)
+        sign = sign_at(expression, symbol, below) or sign_at(expression, symbol, above)
+    return sign
+
+
 def value_at(expression: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr:
-    """The value at a number, to `DIGITS` digits.
+    """The value at a number, to `DIGITS` digits; 0 where `MAX_DIGITS` tell no difference from it.
 
     Raises:
         FormulaError: where a part of it is not real, or so large that arbitrary precision would take forever.
@@ -61,7 +78,8 @@ def value_at(expression: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr:
         low, high = range_of(part, symbol)(place(point), place(point))
         if not max(abs(low), abs(high)) < LARGEST:
             raise FormulaError(f"the value of {shown(part)} at {symbol} = {place(point):.6g} cannot be told")
-    return expression.subs(symbol, point).evalf(DIGITS, maxn=MAX_DIGITS)
+    value = expression.subs(symbol, point).evalf(DIGITS, maxn=MAX_DIGITS)
+    return sp.S.Zero if value.is_Float and value._prec == 1 else value  # of no digit is known, nor the sign
 
 
 def inside(low: sp.Expr, high: sp.Expr) -> sp.Expr:

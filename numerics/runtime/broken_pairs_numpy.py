@@ -34,7 +34,7 @@ def needed_reach(sizes: tuple[Elementwise, ...], edges: Mesh, mean: np.ndarray, 
         density = np.concatenate(share, 1) * np.exp(-place * place / 2)
         for size in sizes:
             values = np.nan_to_num(np.abs(size(np.clip(u, points[0], points[-1]))), nan=0.0, posinf=0.0)
-            least = 1e-305 * np.where(place <= 38, values, 0.0).max(1)  # below it is nothing but underflow
+            least = 1e-305 * np.where(density > 0, values, 0.0).max(1)  # below it is nothing but underflow
             mass = np.where(density * values > least[:, None], density * values, 0.0)
             for near, far in ((8.5, 12.0), (12.0, 20.0), (20.0, 38.0), (38.0, np.inf)):
                 beyond = np.where(place > near, mass, 0.0).sum(1) > 2e-14 * mass.sum(1)

@@ -218,7 +218,7 @@ def needed_reach(sizes: tuple[Elementwise, ...], points: Tensor, mean: Tensor, s
     density = torch.cat(share, 1) * torch.exp(-place * place / 2)
     for size in sizes:
         values = torch.abs(size(torch.clamp(u, points[0], points[-1]))).nan_to_num(nan=0.0, posinf=0.0)
-        least = 1e-305 * torch.where(place <= 38, values, 0.0).amax(1)  # below it is nothing but underflow
+        least = 1e-305 * torch.where(density > 0, values, 0.0).amax(1)  # below it is nothing but underflow
         mass = torch.where(density * values > least[:, None], density * values, 0.0)
         for near, far in ((8.5, 12.0), (12.0, 20.0), (20.0, 38.0), (38.0, math.inf)):
             beyond = torch.where(place > near, mass, 0.0).sum(1) > 2e-14 * mass.sum(1)
