@@ -128,9 +128,13 @@ class _Side:
         return True
 
     def _is_rounding(self, a: float, b: float, beyond: np.ndarray, sizes: np.ndarray) -> bool:
-        """Whether what is no polynomial is small, and does not shrink in half the panel: cancelled terms leave it."""
+        """Whether what is no polynomial is small, and does not shrink in half the panel: cancelled terms leave it.
+
+        Or all of it is less than what rounding leaves of the function on the other side of 0.
+        """
         u, values = self._values(a, b)
         limit = LOSS * self._both_sides(u) / sizes
+        beyond = np.where(limit >= 1, 0.0, beyond)
         if b < NEAR and np.all(np.abs(values).max(1) <= 4 * self.near):  # 1 - exp(-u), say, has its digits beside 1
             limit = limit + 64 * self.noise / sizes
         return bool(np.all(beyond <= limit) and np.all(self._quarters(a, b, sizes)[-1] >= beyond / 2))

@@ -13,6 +13,7 @@ Map = Callable[[Array, Chosen], Array]  # (x, which points) -> value, one number
 
 LARGEST = float(np.exp(500.0))  # times the integers of exact coefficients it and its inverse stay within float64
 STEPS = 200
+ROOTS = 6
 ROUNDING = float(np.finfo(np.float64).eps)
 SLOPE_ROUNDING = 16 * ROUNDING  # of the emitted slopes: one this near 1 is 1
 LAST = 2.0**-27  # a relative step after which Newton's method, which squares it, is at rounding
@@ -26,19 +27,19 @@ def positive_fixed_point(after: Map, slope: Map, points: int) -> Array:
     called with one x for all points too, of shape (1,). Maps that may cross more than once: `numerics.scan`.
     """
     every, zero = np.arange(points), np.zeros(1)
-    at_zero, at_top = after(zero, every), after(np.array([LARGEST]), every)
-    leaves_zero, stays_finite = at_zero > 0, at_top < LARGEST
+    at_zero, (top, at_top) = after(zero, every), _largest_known(after, points)
+    leaves_zero, stays_finite = at_zero > 0, at_top < top
     undecided = np.flatnonzero(~leaves_zero)
     at_start = slope(zero, undecided)
     leaves_zero[undecided] = at_start > 1 + SLOPE_ROUNDING
     x = np.where(leaves_zero, np.inf, 0.0)
-    x[_all_fixed(after, undecided[(at_start >= 1) & (at_start <= 1 + SLOPE_ROUNDING)], at_top)] = 1.0
+    x[_all_fixed(after, undecided[(at_start >= 1) & (at_start <= 1 + SLOPE_ROUNDING)], at_top / top)] = 1.0
     above = np.flatnonzero(leaves_zero & ~stays_finite)
     if above.size:
         x[above] = after(np.array([np.inf]), above)
         stays_finite[above] = np.isnan(at_top[above]) & (x[above] < LARGEST)
     active = np.flatnonzero(leaves_zero & stays_finite)
-    sides = np.full(active.size, 1 / LARGEST), np.full(active.size, LARGEST)
+    sides = np.full(active.size, 1 / LARGEST), top[active]
     middle = np.clip(after(after(np.ones(1), active), active), *sides)
     x[active] = bracketed_fixed_point(after, slope, active, middle, *sides)
     tiny = np.flatnonzero((at_zero > 0) & (at_zero < 1 / LARGEST) & (x <= 2 / LARGEST))
@@ -47,9 +48,22 @@ def positive_fixed_point(after: Map, slope: Map, points: int) -> Array:
     return x
 
 
-def _all_fixed(after: Map, edge: Chosen, at_top: Array) -> Chosen:
-    """Of the points where 0 is fixed, with slope 1, those where every x is."""
-    edge = edge[np.abs(at_top[edge] / LARGEST - 1) <= SLOPE_ROUNDING]
+def _largest_known(after: Map, points: int) -> tuple[Array, Array]:
+    """LARGEST, or its largest root of order 2^k at which after is a number, and after there: powers may overflow."""
+    top = np.full(points, LARGEST)
+    value = np.broadcast_to(after(np.array([LARGEST]), np.arange(points)), (points,)).copy()
+    for _ in range(ROOTS):
+        unknown = np.flatnonzero(np.isnan(value))
+        if unknown.size == 0:
+            break
+        top[unknown] = np.sqrt(top[unknown])
+        value[unknown] = after(top[unknown], unknown)
+    return top, value
+
+
+def _all_fixed(after: Map, edge: Chosen, growth: Array) -> Chosen:
+    """Of the points where 0 is fixed, with slope 1, those where every x is; growth: after(x)/x far out."""
+    edge = edge[np.abs(growth[edge] - 1) <= SLOPE_ROUNDING]
     return edge[np.abs(after(np.ones(1), edge) - 1) <= SLOPE_ROUNDING] if edge.size else edge
 
 

@@ -192,8 +192,9 @@ class _Solver:
         """The slope of 1/q there: chi_1 where fields are marginalised exactly, both being slopes of the replica map."""
         if self.relative and self.theory.maps.replica_map is not None:
             return chi_1
-        after = self.map("variance_map")(np.array([LARGEST]), np.arange(chi_1.size))
-        return LARGEST / after
+        every, limit = np.arange(chi_1.size), self.map("variance_slope")(np.array([np.inf]), np.arange(chi_1.size))
+        after = self.map("variance_map")(np.array([LARGEST]), every)
+        return np.where(limit > 0, 1 / limit, LARGEST / after)
 
     def _at(self, chosen: Chosen) -> list[Array]:
         return [_chosen(parameter, chosen) for parameter in self.parameters]

@@ -16,7 +16,7 @@ from scipy.integrate import quad
 from numerics import definition, expectations
 from numerics.backends import NUMPY, TORCH, ArrayPrinter, Backend
 from numerics.emit import compile_theory
-from numerics.newton import descended_fixed_point
+from numerics.newton import descended_fixed_point, positive_fixed_point
 from numerics.routes import edges_of
 from numerics.runtime import piecewise_torch
 from numerics.runtime.broken_pairs_numpy import needed_reach
@@ -177,6 +177,29 @@ def test_slopes_keep_their_digits_where_terms_cancel() -> None:
     assert sp.lambdify(u, far)(1e7) == pytest.approx(1e-14, rel=1e-12)
     near = pieces((sp.Abs(u - 1) + sp.atan(u)) ** 2).slope.parts[0]
     assert sp.lambdify(u, near)(1e-6) == pytest.approx(-2e-12, rel=1e-12)
+    beside = pieces(sp.atan(3 * 10**6 * sp.Abs(u - sp.Rational(1, 3)))).slope.parts[1]
+    assert sp.lambdify(u, beside)(1 / 3) == pytest.approx(3e6, rel=1e-9)
+
+
+def test_maps_whose_powers_overflow_far_out_do_not_diverge() -> None:
+    """No number was taken for infinite growth."""
+    rates = np.array([0.5, 2.0])
+
+    def after(x: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return np.where(np.isinf(x), np.inf, 1 + rates[chosen] * (x + (x * x - x * x)))
+
+    found = positive_fixed_point(after, lambda x, chosen: rates[chosen], 2)
+    assert found.tolist() == [pytest.approx(2.0, rel=1e-15), np.inf]
+
+
+def test_the_slope_at_infinity_is_the_limit_where_the_map_ends_before() -> None:
+    """f tends to 2 |u|, and sin(2h) has no mesh far out: c = (sqrt(1 - c^2) + c asin c) / pi."""
+    f = sp.sin(2 * h) + sp.Abs(2 * h)
+    found = fixed_point(derive(Surrogate("mine", ternary(HALF), continuous("f", f), NETWORK, "")), 0.25, 0.1)
+    assert (found.q, found.dq) == (np.inf, pytest.approx(0.5, rel=1e-12))
+    share = (math.sqrt(1 - found.c**2) + found.c * math.asin(found.c)) / math.pi
+    assert found.c == pytest.approx(share, rel=1e-9)
 
 
 @pytest.mark.parametrize("backend", [NUMPY, TORCH])

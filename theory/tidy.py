@@ -85,12 +85,18 @@ def _is_bell(expression: sp.Expr) -> bool:
     return height == -factor != 0 and power.is_Pow and power.exp == 2 and isinstance(power.base, sp.tanh)
 
 
+def _adds_fractions(expression: sp.Expr, symbol: sp.Symbol) -> bool:
+    """Whether fractions stand in a sum; 1/(1 + (1000 u - 333)^2) alone keeps its digits as it is."""
+    sums = expression.atoms(sp.Add)
+    return any(not term.is_polynomial(symbol) for total in sums for term in total.args)
+
+
 def in_one(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
     """Sums and products of quotients of polynomials as one, whose range is close where those of its terms cancel."""
     if not expression.has(symbol) or expression.is_polynomial(symbol):
         return expression
     if expression.is_rational_function(symbol):
-        return sp.factor(expression)
+        return sp.factor(expression) if _adds_fractions(expression, symbol) else expression
     if not (expression.is_Add or expression.is_Mul):
         return expression.func(*(in_one(part, symbol) for part in expression.args))
     rational = [part for part in expression.args if part.has(symbol) and part.is_rational_function(symbol)]
