@@ -8,6 +8,8 @@ import sympy as sp
 from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.str import StrPrinter
 
+from theory.tidy import bells
+
 COMMON = {
     "ArcCosineDifference": "arc_cosine_difference",
     "ArcCosineKernel": "arc_cosine_kernel",
@@ -164,8 +166,9 @@ class ArrayPrinter(StrPrinter):
         factor, core = rest.as_coeff_Mul()
         if factor == -constant and isinstance(core, sp.exp):  # e^x - 1 keeps its digits near x = 0
             return f"{self._times(factor)}{self.backend.module}.expm1({self._print(core.args[0])})"
-        if factor == -constant and _is_tanh_squared(core):  # 1 - tanh^2 far out
-            return f"{self._times(constant)}sech_squared({self._print(core.base.args[0])})"
+        if found := bells(expr):  # 1 - tanh^2 far out
+            terms = (f"{self._times(each)}sech_squared({self._print(at)})" for each, at in found)
+            return " + ".join(terms).replace("+ -", "- ")
         return super()._print_Add(expr, order)
 
     def _times(self, factor: sp.Expr) -> str:
@@ -210,10 +213,6 @@ class ArrayPrinter(StrPrinter):
         inner = PRECEDENCE["Mul"] if weak else precedence(item)
         text = self._print(item)
         return f"({text})" if inner < level or (not strict and inner <= level) else text
-
-
-def _is_tanh_squared(part: sp.Expr) -> bool:
-    return bool(part.is_Pow and part.exp == 2 and isinstance(part.base, sp.tanh))
 
 
 def _print_fraction(printer: ArrayPrinter, expr: sp.Mul) -> str:

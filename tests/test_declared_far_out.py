@@ -17,7 +17,7 @@ from numerics import definition, expectations
 from numerics.backends import NUMPY, TORCH, ArrayPrinter, Backend
 from numerics.emit import compile_theory
 from numerics.newton import descended_fixed_point, positive_fixed_point
-from numerics.routes import edges_of
+from numerics.routes import compiled, edges_of
 from numerics.runtime import piecewise_torch
 from numerics.runtime.broken_pairs_numpy import needed_reach
 from numerics.runtime.piecewise_numpy import piecewise_mean
@@ -27,7 +27,7 @@ from theory.derive import derive
 from theory.evaluate import evaluator
 from theory.gaussian import GaussianExpectation, evaluate_all, expectation, pair_expectation
 from theory.law import law_moment
-from theory.limits import spread_beside
+from theory.limits import small_overlap, spread_beside
 from theory.neurons import Neurons, continuous
 from theory.pieces import cut_at_breaks, pieces
 from theory.surrogates import NETWORK, NONE, SAMPLE, Surrogate, Treatment
@@ -206,6 +206,7 @@ def test_the_slope_at_infinity_is_the_limit_where_the_map_ends_before() -> None:
 def test_multiples_of_the_slope_of_tanh_are_printed_as_such(backend: Backend) -> None:
     source = ArrayPrinter(backend).source
     assert source(2 - 2 * sp.tanh(u) ** 2) == "2 * sech_squared(u)"
+    assert source(1 - 3 * sp.tanh(u) ** 2 + 2 * sp.tanh(2 * u) ** 2) == "3 * sech_squared(u) - 2 * sech_squared(2 * u)"
     assert source((sp.tanh(u) ** 2 - 1) * u) == "u * (-sech_squared(u))"
 
 
@@ -250,3 +251,17 @@ def test_mass_that_only_underflow_leaves_asks_for_no_mesh_beyond() -> None:
     at = np.array([38.3])
     reach = needed_reach((lambda x: np.where((x > 0) & (x < 1), 1.0, 0.0),), edges, 0.5 - at, np.ones(1))
     assert np.isfinite(reach).all()
+
+
+def test_overlaps_of_rare_steps_have_a_limit_as_inputs_part() -> None:
+    """C -> P(u > 14)^2: its Hermite coefficients are tiny, and none of them is 0."""
+    found = small_overlap((1 + sp.sign(u - 14)) / 2, sp.S.One)
+    with mpmath.workdps(30):
+        expected = mpmath.erfc(14 / mpmath.sqrt(2)) ** 2 / 4
+    assert float(found.alike) == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_branches_keep_their_digits_at_repeated_roots() -> None:
+    ramp = compiled(pieces(sp.Max(0, 14 * u - 14) ** 2))
+    at = 1 + np.array([2.0**-30, 2.0**-10, 3.0])
+    assert ramp(at) == pytest.approx(196 * (at - 1) ** 2, rel=1e-14)

@@ -55,7 +55,8 @@ def ratios(kernel: sp.Expr) -> Ratios:
 
 def small_overlap(function: sp.Expr, variance: sp.Expr, second_moment: sp.Expr = sp.S.One) -> Ratios:
     """Correlation -> 0 at positive variance: the lowest Hermite coefficient alone, C = a_k^2 r^k."""
-    orders = (k for k in range(ORDERS) if abs(expectation(function * _hermite(k), 0, 1).evalf(15)) > 1e-12)
+    seen = function.subs(u, u * max([sp.S.One, *map(abs, pieces(function).breaks)]))  # at a variance that shows breaks
+    orders = (k for k in range(ORDERS) if abs(expectation(seen * _hermite(k), 0, 1).evalf(15)) > 1e-12)
     order = next(orders, None)
     if order is None:
         return UNKNOWN

@@ -73,16 +73,24 @@ def tidy_slope(slope: sp.Expr, variable: sp.Symbol) -> sp.Expr:
 
 
 def _is_opaque_in_slopes(expression: sp.Expr) -> bool:
-    """Also 1 - tanh^2, which is exact far out, where its terms times powers of u would cancel."""
-    return _is_opaque(expression) or _is_bell(expression)
+    """Also sums of 1 - tanh^2, which are exact far out, where their terms times powers of u would cancel."""
+    return _is_opaque(expression) or bool(bells(expression))
 
 
-def _is_bell(expression: sp.Expr) -> bool:
-    if not (expression.is_Add and len(expression.args) == 2):
-        return False
-    height, rest = expression.as_independent(sp.tanh, as_Add=True)
-    factor, power = rest.as_independent(sp.tanh, as_Add=False)
-    return height == -factor != 0 and power.is_Pow and power.exp == 2 and isinstance(power.base, sp.tanh)
+def bells(total: sp.Expr) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
+    """(c, x) for every term of a sum of c (1 - tanh(x)^2), none where a sum is another.
+
+    >>> bells(3 - sp.tanh(u) ** 2 - 2 * sp.tanh(v) ** 2)
+    ((1, u), (2, v))
+    """
+    constant, rest = total.as_coeff_Add()
+    found: list[tuple[sp.Expr, sp.Expr]] = []
+    for term in sp.Add.make_args(rest):
+        coefficient, power = term.as_coeff_Mul()
+        if not (total.is_Add and power.is_Pow and power.exp == 2 and isinstance(power.base, sp.tanh)):
+            return ()
+        found.append((-coefficient, power.base.args[0]))
+    return tuple(found) if sum(coefficient for coefficient, _ in found) == constant else ()
 
 
 def _adds_fractions(expression: sp.Expr, symbol: sp.Symbol) -> bool:
