@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from types import SimpleNamespace
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from numerics.newton import LARGEST, SLOPE_ROUNDING, Array, Chosen, Map, descend
 from numerics.scan import FixedPoints, NoFixedPointError, scanned_fixed_points
 from numerics.settle import put_back, settled
 from numerics.shape import total_crosses_once, variance_crosses_once
-from numerics.tables import TOLERANCE, is_costly, tabulated
+from numerics.tables import QUADRATURES, TOLERANCE, is_costly, tabulated
 from theory.correlation import is_relative
 from theory.derive import Theory
 
@@ -184,9 +184,18 @@ class _Solver:
         means, biases = self.parameters
         once = np.full(means.size, total_crosses_once(self.theory))
         after, rate = (lambda T, chosen, each=each: each(T, *self._at(chosen)) for each in (total, slope))
-        fixed = self.settled("T", lambda: settled(after, rate, once))
+        fixed = self.settled("T", lambda: self._with_limits(settled(after, rate, once)))
         alive = VANISHING * (1 - np.minimum(slope(np.array([VANISHING]), means, biases), 1))
         return np.clip(fixed, VANISHING, 1 / VANISHING), (means, np.where(fixed == 0, alive, biases))
+
+    def _with_limits(self, total: Array) -> Array:
+        """T, unless it is beyond what maps of q take beside such biases, or by sums over ever wider fields."""
+        beyond, gap = total > 1 / VANISHING, self.theory.gap
+        slow = gap is not None and any(ratio.has(*QUADRATURES) for ratio in astuple(gap.ratios))
+        lost = np.flatnonzero(beyond & (slow | (self.parameters[1] > MAP_ROUNDING / VANISHING)))
+        if lost.size:
+            raise NoFixedPointError(int(lost[0]), "it goes on towards infinity, where no limit is derived")
+        return total
 
     def _slope_at_infinity(self, chi_1: Array) -> Array:
         """The slope of 1/q there: chi_1 where fields are marginalised exactly, both being slopes of the replica map."""

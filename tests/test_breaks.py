@@ -43,6 +43,8 @@ KNOWN = {
     sp.Abs(h - sp.sin(h)): (0,),
     sp.Max(-1, -sp.sin(2 * h + HALF)): (),
     sp.Max(sp.erf(h), 1): (),
+    sp.Abs(1 - sp.sin(10 * h)): (),
+    sp.Max(0, -1 - sp.sin(h + HALF)): (),
     sp.Max(sp.tanh(h / 10), sp.atan(h / 10)): (0,),
     sp.Abs(h) ** sp.Rational(1, 3): (0,),
     sp.sqrt(h**4 + h**2): (0,),

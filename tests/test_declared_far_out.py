@@ -23,6 +23,7 @@ from numerics.runtime.broken_pairs_numpy import needed_reach
 from numerics.runtime.piecewise_numpy import piecewise_mean
 from numerics.scan import scanned_fixed_points
 from numerics.solve import fixed_point
+from theory.compose import compose
 from theory.derive import derive
 from theory.evaluate import evaluator
 from theory.gaussian import GaussianExpectation, evaluate_all, expectation, pair_expectation
@@ -245,6 +246,11 @@ def test_sines_beside_functions_that_no_complex_field_has_are_left_open(other: s
     assert not found.has(sp.I)
 
 
+def test_functions_beside_sines_keep_their_closed_forms() -> None:
+    found = evaluate_all(expectation(sp.sin(u) + sp.tanh(u + 2), hbar, Sigma))
+    assert not found.has(GaussianExpectation, sp.I, sp.re, sp.im)
+
+
 def test_mass_that_only_underflow_leaves_asks_for_no_mesh_beyond() -> None:
     """Where a mesh has a point 38.3 deviations out exp(-z^2/2) is 1e-319: all the mass there was, it was said."""
     edges = (-(2.0**100), 0.0, 0.0, 1.0, 1.0, 2.0**100)
@@ -265,3 +271,11 @@ def test_branches_keep_their_digits_at_repeated_roots() -> None:
     ramp = compiled(pieces(sp.Max(0, 14 * u - 14) ** 2))
     at = 1 + np.array([2.0**-30, 2.0**-10, 3.0])
     assert ramp(at) == pytest.approx(196 * (at - 1) ** 2, rel=1e-14)
+
+
+@pytest.mark.parametrize(("neurons", "biases"), [("relu", 1e300), ("expr:max(0, h) * max(0, h + 1)", 5.0)])
+def test_a_total_variance_beyond_the_maps_of_q_is_refused(neurons: str, biases: float) -> None:
+    """T = 2 sigma_b2 of relus gave q = 6e161; where T diverges sums over two fields took minutes a value."""
+    theory = derive(compose(weights="binary", treatment="marginalise", neurons=neurons))
+    with pytest.raises(ValueError, match="no stable fixed point of T"):
+        fixed_point(theory, 0.9, biases)

@@ -129,7 +129,7 @@ class _Cutter:
         for a, b, parts in self._refined(columns, low, high):
             self.compared |= {Piece(a, b, part) for part in parts}
             apart = {first - second for i, first in enumerate(parts) for second in parts[:i]} - {sp.S.Zero}
-            edges = distinct(root for each in apart for root in roots_in(each, self.symbol, a, b))
+            edges = distinct(root for each in apart for root in self._crossings(each, a, b))
             for start, end in pairwise([a, *edges, b]):
                 best = parts[0]
                 for part in parts[1:]:
@@ -157,7 +157,8 @@ class _Cutter:
             if not piece.expression.has(self.symbol):
                 yield Piece(piece.low, piece.high, expression.func(piece.expression))
                 continue
-            for a, b in self._between_roots(piece.expression, piece.low, piece.high):
+            crossings = self._crossings(piece.expression, piece.low, piece.high)
+            for a, b in pairwise([piece.low, *crossings, piece.high]):
                 yield Piece(a, b, value(piece.expression, sign_between(piece.expression, self.symbol, a, b)))
 
     def _stepped(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr, window: Interval) -> Iterator[Piece]:
@@ -167,7 +168,7 @@ class _Cutter:
             self.compared.add(piece)
             levels = (-1, 1) if isinstance(expression, Box) else self._integers(expression, piece, least, greatest)
             shifted = (piece.expression - level for level in levels)
-            edges = distinct(root for each in shifted for root in roots_in(each, self.symbol, piece.low, piece.high))
+            edges = distinct(root for each in shifted for root in self._crossings(each, piece.low, piece.high))
             for a, b in pairwise([piece.low, *edges, piece.high]):
                 yield Piece(a, b, self._constant(expression.func, piece.expression, inside(a, b)))
 
@@ -196,7 +197,7 @@ class _Cutter:
         """Where an expression may change its sign."""
         for piece in self.cut(difference, low, high, (0.0, 0.0)):
             self.compared.add(piece)
-            yield from roots_in(piece.expression, self.symbol, piece.low, piece.high)
+            yield from self._crossings(piece.expression, piece.low, piece.high)
             yield from () if piece.low == low else (piece.low,)
 
     def _holds(self, condition: Boolean, low: sp.Expr, high: sp.Expr) -> bool:
@@ -226,6 +227,11 @@ class _Cutter:
     def _composed(self, expression: sp.Expr, low: sp.Expr, high: sp.Expr, window: Interval) -> Iterator[Piece]:
         for a, b, parts in self._refined([self.cut(part, low, high) for part in expression.args], low, high):
             yield Piece(a, b, expression.func(*parts))
+
+    def _crossings(self, smooth: sp.Expr, low: sp.Expr, high: sp.Expr) -> list[sp.Expr]:
+        """Where an expression may change its sign; none, however often it touches 0, if its range has one sign."""
+        least, greatest = range_of(smooth, self.symbol)(place(low), place(high))
+        return [] if least >= 0 or greatest <= 0 else roots_in(smooth, self.symbol, low, high)
 
     def _between_roots(self, smooth: sp.Expr, low: sp.Expr, high: sp.Expr) -> Iterator[tuple[sp.Expr, sp.Expr]]:
         return pairwise([low, *roots_in(smooth, self.symbol, low, high), high])

@@ -34,13 +34,16 @@ def _real_part(closed: sp.Expr) -> sp.Expr | None:
     """That of a sum of exponentials, each term in one exponent: apart they overflow, and count as powers."""
     total = sp.S.Zero
     for term in sp.Add.make_args(sp.expand(closed, power_exp=False)):
+        if not term.has(sp.I):
+            total += term
+            continue
         rest, tail = sp.powsimp(term, combine="exp").as_independent(sp.exp, as_Add=False)
         if tail.func != sp.exp and tail != 1:
             return None
         exponent = sp.S.Zero if tail == 1 else sp.expand(tail.args[0])
         (size, phase), (along, across) = exponent.as_real_imag(), rest.as_real_imag()
         total += sp.exp(size) * (along * sp.cos(phase) - across * sp.sin(phase))
-    if total.has(sp.I):  # a function of complex fields, as in E sin(u) sign(u)
+    if total.has(sp.I, sp.re, sp.im):  # a function of complex fields, as in E sin(u) sign(u)
         return None
     return sp.collect(total, sorted(total.atoms(sp.exp), key=sp.default_sort_key))
 
