@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meanbits.layer_options import block_options, composed_layer, point_options
+from meanbits.layer_options import block_options, point_options
 from meanbits.options import Command, fail, fail_about, json_option
 from meanbits.present import json_text, number, table
 
 if TYPE_CHECKING:
     from numerics.stream import Settled, StreamLaw
+    from theory.layer import Layer
     from theory.surrogates import Surrogate
 
 COLUMNS = ("layer", "q", "c", "T", "gradient")
@@ -27,7 +28,7 @@ COLUMNS = ("layer", "q", "c", "T", "gradient")
 @point_options
 @json_option
 def profile(
-    surrogate: Surrogate, blocks: dict[str, str], depth: int, sigma_m2: float | None, sigma_b2: float, q0: float,
+    subject: Surrogate | Layer, depth: int, sigma_m2: float | None, sigma_b2: float, q0: float,
     c0: float, as_json: bool,
 ) -> None:  # fmt: skip
     """What a network carries and passes back, layer by layer.
@@ -40,27 +41,28 @@ def profile(
     from meanbits.point import InputError, variance_of_means
     from numerics.profile import profile as follow
     from numerics.stream import settled, stream_law
+    from theory.layer import as_layer
 
-    layer = composed_layer(surrogate, blocks)
     try:
-        means = variance_of_means(surrogate, sigma_m2)
+        layer = as_layer(subject)
+        means = variance_of_means(subject, sigma_m2)
         found = follow(layer, depth, means, sigma_b2, q0=q0, c0=c0)
         end = settled(layer, means, sigma_b2, q0=q0, c0=c0)
         law = None if end is not None else stream_law(layer, means, sigma_b2)
     except InputError as error:
         fail(str(error))
     except ValueError as error:
-        fail_about(surrogate, error)
+        fail_about(subject, error)
     rows = [{"layer": row, **{name: float(getattr(found, name)[row]) for name in COLUMNS[1:]}}
             for row in range(depth + 1)]  # fmt: skip
     if as_json:
-        document: dict[str, Any] = {"surrogate": surrogate.name, "blocks": [block.name for block in layer.blocks],
+        document: dict[str, Any] = {"surrogate": layer.name, "blocks": [block.name for block in layer.blocks],
                                     "sigma_m2": means, "sigma_b2": sigma_b2, "q0": q0, "c0": c0, "layers": rows,
                                     "fixed_point": end and at_fixed_point(end),
                                     "exponents": law and vars(law)}  # fmt: skip
         click.echo(json_text(document))
         return
-    click.echo(f"{surrogate.name}: {', '.join(block.name for block in layer.blocks)}\n")
+    click.echo(f"{layer.name}: {', '.join(block.name for block in layer.blocks)}\n")
     click.echo(table(COLUMNS, [[_cell(row[name]) for name in COLUMNS] for row in rows]))
     click.echo(f"\n{_end(end, law)}")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meanbits.layer_options import block_options, composed_layer
+from meanbits.layer_options import block_options
 from meanbits.options import Command, Grid, Number, fail, fail_about, json_option, surrogate_options
 from meanbits.present import json_text, notice, number, table
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from meanbits.options import Axis
+    from theory.layer import Layer
     from theory.surrogates import Surrogate
 
 SHOWN = ("q", "T", "r", "c", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c", "chi_g", "xi_g", "phase",
@@ -29,9 +30,7 @@ SHOWN = ("q", "T", "r", "c", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c", "chi_g
 @click.option("--sigma-m2", type=Number(low=0), metavar="X", help="Variance of the weight means.")
 @click.option("--sigma-b2", type=Number(low=0), metavar="Y", required=True, help="Variance of the biases.")
 @json_option
-def fixed_point(
-    surrogate: Surrogate, blocks: dict[str, str], sigma_m2: float | None, sigma_b2: float, as_json: bool
-) -> None:
+def fixed_point(subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: float, as_json: bool) -> None:
     """The stable fixed point of deep networks and its depth scales.
 
     q, the field variance, and c, the correlation of two inputs, after many layers; the slopes of their maps there; the
@@ -40,19 +39,20 @@ def fixed_point(
     """
     from meanbits.point import InputError, variance_of_means
     from numerics.stability import described
+    from theory.layer import Layer
 
     try:
-        means = variance_of_means(surrogate, sigma_m2)
-        if blocks:
-            _of_blocks(surrogate, blocks, means, sigma_b2, as_json)
+        means = variance_of_means(subject, sigma_m2)
+        if isinstance(subject, Layer):
+            _of_blocks(subject, means, sigma_b2, as_json)
             return
-        found = described(_derived(surrogate), means, sigma_b2)
+        found = described(_derived(subject), means, sigma_b2)
     except InputError as error:
         fail(str(error))
     except ValueError as error:
-        fail_about(surrogate, error)
+        fail_about(subject, error)
     if as_json:
-        click.echo(json_text({"surrogate": surrogate.name, "sigma_m2": means, "sigma_b2": sigma_b2, **found}))
+        click.echo(json_text({"surrogate": subject.name, "sigma_m2": means, "sigma_b2": sigma_b2, **found}))
         return
     click.echo("\n".join(f"{name:<12} {number(found[name])}" for name in SHOWN))
     for name, law in found["decay"].items():
@@ -67,18 +67,21 @@ def fixed_point(
                    "between them; where a stable one ends, q jumps (a transition of first order)")  # fmt: skip
 
 
-def _of_blocks(surrogate: Surrogate, blocks: dict[str, str], means: float, biases: float, as_json: bool) -> None:
+def _of_blocks(layer: Layer, means: float, biases: float, as_json: bool) -> None:
     """Print the fixed point that layers of blocks come to from q = 1, c = 1/2."""
     from meanbits.profile_command import at_fixed_point
     from numerics.stream import settled
 
-    found = settled(composed_layer(surrogate, blocks), means, biases)
+    found = settled(layer, means, biases)
     if found is None:
-        fail(f"{surrogate.name} with --{' --'.join(f'{name} {value}' for name, value in blocks.items())} comes to no "
-             "fixed point; see with meanbits profile how it grows")  # fmt: skip
+        fail(f"{layer.name} ({', '.join(block.name for block in layer.blocks)}) comes to no fixed point; see with "
+             "meanbits profile how it grows")  # fmt: skip
     values = at_fixed_point(found)
     if as_json:
-        click.echo(json_text({"surrogate": surrogate.name, **blocks, "sigma_m2": means, "sigma_b2": biases, **values}))
+        names = [block.name for block in layer.blocks]
+        click.echo(
+            json_text({"surrogate": layer.name, "blocks": names, "sigma_m2": means, "sigma_b2": biases, **values})
+        )
         return
     known = [(name, value) for name, value in values.items() if not math.isnan(value)]
     click.echo("\n".join(f"{name:<12} {number(value)}" for name, value in known))

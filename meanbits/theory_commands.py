@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from meanbits.layer_options import block_options
 from meanbits.options import Command, Number, fail, json_option, surrogate_options
 from meanbits.present import json_text, notice, number, table
 
 if TYPE_CHECKING:
     from theory.derive import Theory
+    from theory.layer import Layer
     from theory.surrogates import Surrogate
 
 MARKER = ": derived, not written."
@@ -20,37 +22,62 @@ MARKER = ": derived, not written."
 @click.command(cls=Command, epilog="\b\nExample: meanbits catalogue --json")
 @json_option
 def catalogue(as_json: bool) -> None:
-    """List the surrogates that have a name."""
+    """List the surrogates that have a name, and the chains of blocks."""
     from meanbits.derivation import parts
+    from meanbits.layer_derivation import row_parts
+    from theory.rows import CHAINS
     from theory.surrogates import CATALOGUE
 
-    rows = [parts(surrogate) for surrogate in CATALOGUE]
-    shown = json_text({"surrogates": rows}) if as_json else table(list(rows[0]), [list(row.values()) for row in rows])
-    click.echo(shown)
+    rows, chains = [parts(surrogate) for surrogate in CATALOGUE], [row_parts(row) for row in CHAINS]
+    if as_json:
+        click.echo(json_text({"surrogates": rows, "chains": chains}))
+        return
+    click.echo(table(list(rows[0]), [list(row.values()) for row in rows]))
+    click.echo("\nchains of blocks, whose parts the options change as those of surrogates:\n")
+    named = ("name", "blocks", "reference")
+    click.echo(table(named, [[row[name] for name in named] for row in chains]))
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits derive lrt --noise gaussian:0.5 --steps")
-@surrogate_options
+@block_options
 @click.option("--steps", is_flag=True, help="Every step: its assumption, what was before and after.")
 @click.option("--format", "output_format", type=click.Choice(["text", "latex", "json"]), help="Default: text.")
 @json_option
-def derive(surrogate: Surrogate, steps: bool, output_format: str | None, as_json: bool) -> None:
-    """Derive the theory of a surrogate.
+def derive(subject: Surrogate | Layer, steps: bool, output_format: str | None, as_json: bool) -> None:
+    """Derive the theory of a surrogate, or of a chain of blocks.
 
-    Forward equations, the maps of a layer, their slope chi, the Jacobian and the critical conditions.
+    Forward equations, the maps of a layer, their slope chi, the Jacobian and the critical conditions; of a chain its
+    maps and what it does to gradients, with --steps block by block.
     """
     if as_json and output_format not in (None, "json"):
         fail(f"--format {output_format} and --json exclude each other; drop one of the two")
+    from theory.surrogates import Surrogate
+
+    shape = "json" if as_json else output_format or "text"
+    show = _surrogate_shown if isinstance(subject, Surrogate) else _chain_shown
+    click.echo(show(subject, shape, steps))  # type: ignore[arg-type]
+
+
+def _surrogate_shown(surrogate: Surrogate, shape: str, steps: bool) -> str:
     from experiments.equations import notices
     from meanbits.derivation import as_latex, as_text, document
 
     theory = _derived(surrogate)
-    if as_json or output_format == "json":
-        for text in notices(theory):
-            notice(text)
-        click.echo(json_text(document(theory, steps)))
-    else:
-        click.echo(as_latex(theory, steps) if output_format == "latex" else as_text(theory, steps))
+    if shape != "json":
+        return as_latex(theory, steps) if shape == "latex" else as_text(theory, steps)
+    for text in notices(theory):
+        notice(text)
+    return json_text(document(theory, steps))
+
+
+def _chain_shown(layer: Layer, shape: str, steps: bool) -> str:
+    from meanbits.layer_derivation import as_latex, as_text, document
+    from theory.layer_theory import derive_layer
+
+    theory = derive_layer(layer)
+    if shape != "json":
+        return as_latex(theory, steps) if shape == "latex" else as_text(theory, steps)
+    return json_text(document(theory, steps))
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits emit deterministic --backend torch -o deterministic.py")

@@ -7,6 +7,7 @@ from typing import Any
 
 from theory.blocks.flow import Expectations, Factors, Flow, Value
 from theory.errors import SurrogateError
+from theory.trace import Assumption
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class Scale:
     """x -> factor x."""
 
     factor: Value
+    assumes = Assumption.EXACT
 
     def __post_init__(self) -> None:
         if not self.factor > 0:
