@@ -86,7 +86,7 @@ def evaluate(
         maps = compile_maps(theory)
     except ValueError as error:
         raise InputError(str(error)) from None
-    exact_gap = _gap(c, gap)
+    exact_gap = gap_of(c, gap)
     T = _total(theory, means, biases, total)
     rest = (means, biases) if T is None else (means, biases, T)
     with np.errstate(all="ignore"):  # what is undefined is refused below
@@ -120,7 +120,8 @@ def _checked(theory: Theory, q: float, point: Point) -> Point:
     return point
 
 
-def _gap(c: float | None, gap: float | None) -> float:
+def gap_of(c: float | None, gap: float | None) -> float:
+    """1 - c, of whichever of the two is given."""
     if gap is None:
         assert c is not None
         return 1 - c

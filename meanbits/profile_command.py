@@ -12,10 +12,12 @@ from meanbits.options import Command, fail, fail_about, json_option
 from meanbits.present import json_text, number, table
 
 if TYPE_CHECKING:
-    from numerics.stream import Settled, StreamLaw
+    from numerics.layer_fixed_points import LayerPoints
+    from numerics.stream import StreamLaw
     from theory.layer import Layer
     from theory.surrogates import Surrogate
 
+AT_FIXED_POINT = ("q", "c", "T", "chi", "chi_1", "chi_g", "xi_c", "xi_g")
 COLUMNS = ("layer", "q", "c", "T", "gradient")
 
 
@@ -71,7 +73,7 @@ def _cell(value: float) -> str:
     return str(value) if isinstance(value, int) else "-" if math.isnan(value) else f"{value:.6g}"
 
 
-def _end(end: Settled | None, law: StreamLaw | None) -> str:
+def _end(end: LayerPoints | None, law: StreamLaw | None) -> str:
     if law is not None:
         return str(law)
     if end is None:
@@ -80,6 +82,6 @@ def _end(end: Settled | None, law: StreamLaw | None) -> str:
     return "fixed point  " + ", ".join(f"{name} {number(value)}" for name, value in known.items())
 
 
-def at_fixed_point(end: Settled) -> dict[str, float]:
+def at_fixed_point(end: LayerPoints) -> dict[str, float]:
     """The fixed point of a layer by name, NaN where something is undefined."""
-    return {**vars(end), "xi_c": end.xi_c, "xi_g": end.xi_g}
+    return {name: float(getattr(end, name)) for name in AT_FIXED_POINT}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from meanbits.chain_commands import fixed_point_of_chain, phase_of_chain
 from meanbits.layer_options import block_options
 from meanbits.options import Command, Grid, Number, fail, fail_about, json_option, surrogate_options
 from meanbits.present import json_text, notice, number, table
@@ -41,11 +42,11 @@ def fixed_point(subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: fl
     from numerics.stability import described
     from theory.layer import Layer
 
+    if isinstance(subject, Layer):
+        fixed_point_of_chain(subject, sigma_m2, sigma_b2, as_json)
+        return
     try:
         means = variance_of_means(subject, sigma_m2)
-        if isinstance(subject, Layer):
-            _of_blocks(subject, means, sigma_b2, as_json)
-            return
         found = described(_derived(subject), means, sigma_b2)
     except InputError as error:
         fail(str(error))
@@ -67,32 +68,12 @@ def fixed_point(subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: fl
                    "between them; where a stable one ends, q jumps (a transition of first order)")  # fmt: skip
 
 
-def _of_blocks(layer: Layer, means: float, biases: float, as_json: bool) -> None:
-    """Print the fixed point that layers of blocks come to from q = 1, c = 1/2."""
-    from meanbits.profile_command import at_fixed_point
-    from numerics.stream import settled
-
-    found = settled(layer, means, biases)
-    if found is None:
-        fail(f"{layer.name} ({', '.join(block.name for block in layer.blocks)}) comes to no fixed point; see with "
-             "meanbits profile how it grows")  # fmt: skip
-    values = at_fixed_point(found)
-    if as_json:
-        names = [block.name for block in layer.blocks]
-        click.echo(
-            json_text({"surrogate": layer.name, "blocks": names, "sigma_m2": means, "sigma_b2": biases, **values})
-        )
-        return
-    known = [(name, value) for name, value in values.items() if not math.isnan(value)]
-    click.echo("\n".join(f"{name:<12} {number(value)}" for name, value in known))
-
-
 @click.command(
     cls=Command,
     epilog="\b\nExample: meanbits phase continuous --sigma-m2 0.1:4:200 --sigma-b2 0:1:200 -o phase.png",
 )
-@surrogate_options
-@click.option("--sigma-m2", type=Grid(low=0), metavar="A:B:N", required=True, help="N values from A to B, or one.")
+@block_options
+@click.option("--sigma-m2", type=Grid(low=0), metavar="A:B:N", help="N values from A to B, or one.")
 @click.option("--sigma-b2", type=Grid(low=0), metavar="A:B:N", required=True, help="N values from A to B, or one.")
 @click.option("--gains", type=Grid(low=0, high=1e9), metavar="A:B:N",
               help="Gains instead of a grid of sigma_b2; form paper.")  # fmt: skip
@@ -100,29 +81,44 @@ def _of_blocks(layer: Layer, means: float, biases: float, as_json: bool) -> None
               help="FILE.nc for the data, FILE.png or FILE.pdf for a figure with its data beside it.")  # fmt: skip
 @json_option
 def phase(
-    surrogate: Surrogate, sigma_m2: Axis, sigma_b2: Axis, gains: Axis | None, output: Path, as_json: bool
+    subject: Surrogate | Layer, sigma_m2: Axis | None, sigma_b2: Axis, gains: Axis | None, output: Path, as_json: bool
 ) -> None:
     """A phase diagram: the fixed point on a grid of (sigma_m2, sigma_b2), or of (sigma_m2, gain).
 
-    q, c, chi, chi_1, xi_q and xi_c with their axes named, as netCDF.
+    q, c, chi, chi_1, xi_q and xi_c with their axes named, as netCDF; of a chain of blocks chi_g and xi_g too.
     """
+    from theory.layer import Layer
+
+    if gains is not None and isinstance(subject, Layer):
+        fail(f"--gains: {subject.name} is a chain of blocks and has no paper form; leave it out")
+    if sigma_m2 is None and not isinstance(subject, Layer):
+        fail("--sigma-m2 is missing; give A:B:N, N values from A to B, or one")
+
     if gains is not None and sigma_b2.points > 1:
         fail("--gains beside a grid of --sigma-b2; give one value of --sigma-b2")
     data = output.with_suffix(".nc")
     _check_output(output, data)
-    from numerics.phase import phase_diagram
-
-    _check_memory(sigma_m2.points * (sigma_b2 if gains is None else gains).points)
-    along = (sigma_b2.values(), None) if gains is None else (sigma_b2.start, gains.values())
-    try:
-        diagram = phase_diagram(_derived(surrogate), sigma_m2.values(), *along)
-    except ValueError as error:
-        fail_about(surrogate, error)
+    _check_memory((1 if sigma_m2 is None else sigma_m2.points) * (sigma_b2 if gains is None else gains).points)
+    if isinstance(subject, Layer):
+        diagram = phase_of_chain(subject, sigma_m2, sigma_b2)
+    else:
+        assert sigma_m2 is not None
+        diagram = _diagram(subject, sigma_m2, sigma_b2, gains)
     written = _write(diagram, output, data)
     for path in written:
         notice(f"wrote {path}")
     if as_json:
-        click.echo(json_text({"surrogate": surrogate.name, "files": [str(path) for path in written]}))
+        click.echo(json_text({"surrogate": subject.name, "files": [str(path) for path in written]}))
+
+
+def _diagram(surrogate: Surrogate, sigma_m2: Axis, sigma_b2: Axis, gains: Axis | None) -> xr.Dataset:
+    from numerics.phase import phase_diagram
+
+    along = (sigma_b2.values(), None) if gains is None else (sigma_b2.start, gains.values())
+    try:
+        return phase_diagram(_derived(surrogate), sigma_m2.values(), *along)
+    except ValueError as error:
+        fail_about(surrogate, error)
 
 
 def _check_output(output: Path, data: Path) -> None:

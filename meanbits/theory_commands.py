@@ -122,7 +122,7 @@ def emit(surrogate: Surrogate, backend: str, output: Path | None, force: bool, a
 @click.command(
     "map", cls=Command, epilog="\b\nExample: meanbits map deterministic --sigma-m2 0.5 --sigma-b2 0 --q 1 --gap 1e-20"
 )
-@surrogate_options
+@block_options
 @click.option("--sigma-m2", type=Number(low=0), metavar="X", help="Variance of the weight means.")
 @click.option("--sigma-b2", type=Number(low=0), metavar="Y", required=True, help="Variance of the biases.")
 @click.option(
@@ -140,9 +140,11 @@ def emit(surrogate: Surrogate, backend: str, output: Path | None, force: bool, a
     metavar="T",
     help="Total field variance of continuous marginalised neurons; default: its fixed point.",
 )
+@click.option("--typical", type=Number(-1, 1), metavar="C",
+              help="Correlation of a typical pair of the batch, for batch norm; default: of deep layers.")  # fmt: skip
 @json_option
-def map_command(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, q: float, c: float | None,
-                gap: float | None, total: float | None, as_json: bool) -> None:  # fmt: skip
+def map_command(subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: float, q: float, c: float | None,
+                gap: float | None, total: float | None, typical: float | None, as_json: bool) -> None:  # fmt: skip
     """Evaluate the maps of one layer.
 
     q, c and the gap 1 - c that come out, the slope chi, and chi_g, what squared gradients grow by. A gap that goes in
@@ -150,18 +152,25 @@ def map_command(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, q
     """
     if c is None and gap is None:
         fail("--c and --gap are both missing; give one of the two, for example --c 0.5")
+    from meanbits.chain_commands import map_of_chain
     from meanbits.point import InputError, evaluate, variance_of_means
+    from theory.layer import Layer
 
+    if isinstance(subject, Layer):
+        map_of_chain(subject, sigma_m2, sigma_b2, q, c, gap, total, typical, as_json)
+        return
+    if typical is not None:
+        fail(f"--typical {typical:g}: without batch norm a layer does not depend on it; leave it out")
     try:
-        means = variance_of_means(surrogate, sigma_m2)
-        point = evaluate(_derived(surrogate), means, sigma_b2, q, c, gap, total)
+        means = variance_of_means(subject, sigma_m2)
+        point = evaluate(_derived(subject), means, sigma_b2, q, c, gap, total)
     except InputError as error:
         fail(str(error))
     results = {"q_out": point.q_out, "c_out": point.c_out, "gap_out": point.gap_out, "chi": point.chi,
                "chi_g": point.chi_g}  # fmt: skip
     inputs = {"sigma_m2": means, "sigma_b2": sigma_b2, "q": q, "total": point.total}
     if as_json:
-        click.echo(json_text({"surrogate": surrogate.name, **inputs, **results}))
+        click.echo(json_text({"surrogate": subject.name, **inputs, **results}))
     else:
         click.echo("\n".join(f"{name:<8} {number(value)}" for name, value in results.items()))
 

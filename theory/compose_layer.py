@@ -44,9 +44,9 @@ def row_of(name: str | None = None, **options: Any) -> Row:
     parts = {option: value for option, value in options.items() if option not in BLOCKS}
     blocks = {option: options.get(option) for option in BLOCKS}
     chains = names_of_chains()
-    if name is not None and isinstance(name, str):
+    if name is not None:
         pick("surrogate", name, {**{each.name: each for each in CATALOGUE}, **chains})
-    row = chains.get(name) if isinstance(name, str) else None
+    row = None if name is None else chains.get(name)
     if row is None:
         return with_blocks(Row(compose_surrogate(name, **parts)), **blocks)
     return with_blocks(replace(row, surrogate=compose_surrogate(row.surrogate, **parts)), **blocks)

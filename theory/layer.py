@@ -6,9 +6,10 @@ import itertools
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
-from theory.blocks import Block, Dense, Dropout, Neuron, Normalise, Scale, Skip
+from theory.blocks import Block, Dense, Dropout, Neuron, Normalise, Scale, Skip, Value
 from theory.errors import SurrogateError
 from theory.surrogates import Surrogate, Treatment
 from theory.symbols import sigma_b2, sigma_m2
@@ -71,8 +72,8 @@ class Layer:
         drawn = any(isinstance(each, Dropout) for each in flattened(self.blocks))
         return self.is_relative or (self.treatment.field == "sharp" and not drawn)
 
-    def at(self, means: float, biases: float) -> Layer:
-        """The layer with numbers in place of sigma_m2 and sigma_b2.
+    def at(self, means: Value, biases: Value) -> Layer:
+        """The layer with numbers, or arrays of them, in place of sigma_m2 and sigma_b2.
 
         Raises:
             SurrogateError: an open symbol that is left.
@@ -130,15 +131,17 @@ def flattened(blocks: tuple[Block, ...]) -> Any:
         yield from flattened(block.blocks) if isinstance(block, Skip) else (block,)
 
 
-def _at(part: Any, values: dict[sp.Symbol, float]) -> Any:
+def _at(part: Any, values: dict[sp.Symbol, Value]) -> Any:
     """A block or a value with numbers in place of expressions; neurons and weights stay as they are."""
     if isinstance(part, tuple):
         return tuple(_at(each, values) for each in part)
     if isinstance(part, sp.Expr):
-        number = part.subs(values)
-        if number.free_symbols:
+        if part.free_symbols - set(values):
             raise SurrogateError(f"{part} is open; give its symbols values")
-        return float(number)
+        taken = {symbol: value for symbol, value in values.items() if part.has(symbol)}
+        if any(np.ndim(value) for value in taken.values()):
+            return sp.lambdify(list(taken), part, "numpy")(*taken.values())
+        return float(part.subs(taken))
     if is_dataclass(part) and type(part).__module__.startswith("theory.blocks"):
         return replace(part, **{each.name: _at(getattr(part, each.name), values) for each in fields(part)})  # type: ignore[type-var]
     return part

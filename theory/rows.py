@@ -51,8 +51,9 @@ def row_of_layer(layer: Layer) -> Row:
     """
     around = layer.blocks[0] if isinstance(layer.blocks[0], Skip) else None
     inside = layer.blocks if around is None else around.blocks
-    norm, drop, scale = (next((each for each in inside if isinstance(each, kind)), None)
-                         for kind in (Normalise, Dropout, Scale))  # fmt: skip
+    norm = next((each for each in inside if isinstance(each, Normalise)), None)
+    drop = next((each for each in inside if isinstance(each, Dropout)), None)
+    scale = next((each for each in inside if isinstance(each, Scale)), None)
     row = Row(
         Surrogate(layer.name, layer.dense[0].weights, layer.units[0].neurons, layer.treatment, ""),
         normalise=None if norm is None else norm.kind,
