@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meanbits.options import fail, fail_about
-from meanbits.present import json_text, notice, number
+from meanbits.present import filled, json_text, notice, number, table
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from meanbits.options import Axis
     from theory.layer import Layer
+
+
+CURVES = {"forward": "chi_1 = 1", "backward": "chi_g = 1", "both": "both are 1"}
 
 
 def means_of(layer: Layer, given: float | None) -> float:
@@ -78,6 +81,7 @@ def fixed_point_of_chain(layer: Layer, sigma_m2: float | None, sigma_b2: float, 
 
 def phase_of_chain(layer: Layer, sigma_m2: Axis | None, sigma_b2: Axis) -> xr.Dataset:
     """The phase diagram of a chain, or a refusal."""
+    from numerics.layer_fixed_points import MANY
     from numerics.layer_phase import layer_phase_diagram
 
     ends = (None, None) if sigma_m2 is None else (sigma_m2.start, sigma_m2.stop)
@@ -88,5 +92,40 @@ def phase_of_chain(layer: Layer, sigma_m2: Axis | None, sigma_b2: Axis) -> xr.Da
         fail_about(layer, error)
     lost = int(diagram.sizes["sigma_m2"] * diagram.sizes["sigma_b2"] - diagram["found"].sum())
     if lost:
-        notice(f"{lost} points come to no fixed point within 100,000 layers, and are empty")
+        notice(f"{lost} points come to no fixed point within {MANY:,} layers, and are empty")
     return diagram
+
+
+def critical_of_chain(layer: Layer, as_json: bool) -> None:
+    """Print where a chain is critical forward, backward and both ways."""
+    from numerics.layer_critical import layer_criticality
+
+    try:
+        found = layer_criticality(layer)
+    except ValueError as error:
+        fail_about(layer, error)
+    curves = {name: [{"q": point.q, found.parameter: point.value, "sigma_b2": point.sigma_b2, "chi_1": point.chi_1,
+                      "chi_g": point.chi_g} for point in getattr(found, name)] for name in CURVES}  # fmt: skip
+    feasible = "attained" if curves["forward"] else "none"
+    statement = f"not certified, found on a grid: {_told(found.parameter, curves, found.reason)}"
+    if as_json:
+        click.echo(json_text({**named(layer), "feasible": feasible, "certified": False, "statement": statement,
+                              "certificate": None, "parameter": found.parameter, **curves,
+                              "curve": curves["forward"]}))  # fmt: skip
+        return
+    click.echo(filled(statement, ""))
+    for name, points in curves.items():
+        if points:
+            click.echo(f"\n{name}:")
+            click.echo(table(list(points[0]), [[f"{value:.12g}" for value in each.values()] for each in points]))
+
+
+def _told(parameter: str, curves: dict[str, list[dict[str, float]]], reason: str | None) -> str:
+    """Of each direction, whether something was found."""
+    said = []
+    for name, what in CURVES.items():
+        points = curves[name]
+        why = f", since {reason}" if name == "forward" and reason else ""
+        said.append(f"{name} ({what}) at {len(points)} points of ({parameter}, sigma_b2)" if points
+                    else f"{name} ({what}) nowhere{why}")  # fmt: skip
+    return "; ".join(said)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meanbits.chain_commands import fixed_point_of_chain, phase_of_chain
+from meanbits.chain_commands import critical_of_chain, fixed_point_of_chain, phase_of_chain
 from meanbits.layer_options import block_options
 from meanbits.options import Command, Grid, Number, fail, fail_about, json_option, surrogate_options
 from meanbits.present import json_text, notice, number, table
@@ -163,14 +163,25 @@ def _derived(surrogate: Surrogate) -> Any:
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits critical deterministic --form paper --gain 1.5")
-@surrogate_options
+@block_options
 @json_option
-def critical(surrogate: Surrogate, as_json: bool) -> None:
+def critical(subject: Surrogate | Layer, as_json: bool) -> None:
     """Whether a critical initialisation exists, with a proof.
 
     It is a (sigma_m2, sigma_b2) within what the weights allow at which c = 1 is a fixed point of slope 1: signals
-    reach any depth. The proof is by algebra and ball arithmetic; the curve is solved along q from 1e-12 to 1e6.
+    reach any depth. The proof is by algebra and ball arithmetic; the curve is solved along q from 1e-12 to 1e6. Of a
+    chain of blocks the points where differences of signals (chi_1 = 1), gradients (chi_g = 1) or both keep their size
+    are found along sigma_b2, and not proven.
     """
+    from theory.layer import Layer
+
+    if isinstance(subject, Layer):
+        critical_of_chain(subject, as_json)
+        return
+    _critical_of_surrogate(subject, as_json)
+
+
+def _critical_of_surrogate(surrogate: Surrogate, as_json: bool) -> None:
     from numerics.certificates.certify import certify
     from numerics.critical import critical_curve, is_feasible
 

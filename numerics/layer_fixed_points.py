@@ -15,7 +15,9 @@ from theory.blocks import Flow
 from theory.blocks.chain import backward, forward, slope
 from theory.layer import Layer
 
-MOST, SETTLED, VANISHED, GRID = 100_000, 1e-13, 1e-9, 200
+MOST, MANY = 100_000, 10_000  # layers that one point, or each of a grid, is followed through
+SETTLED, VANISHED, GRID = 1e-13, 1e-9, 200
+SMALLEST = 1e-30  # of T, below which a field counts as vanishing
 LARGEST = 1e8  # of T, beyond which a field counts as growing without bound
 OF = NeuronMoments()
 
@@ -51,34 +53,56 @@ class LayerPoints:
 
 
 def layer_fixed_points(
-    layer: Layer, sigma_m2: ArrayLike, sigma_b2: ArrayLike, *, q0: float = 1.0, c0: float = 0.5
+    layer: Layer, sigma_m2: ArrayLike, sigma_b2: ArrayLike, *, q0: float = 1.0, c0: float = 0.5, most: int = MOST
 ) -> LayerPoints:
-    """The fixed points that fields of (q0, c0) come to within 10^5 layers; the variances broadcast."""
+    """The fixed points that fields of (q0, c0) come to within so many layers; the variances broadcast.
+
+    A typical pair of the first batch has correlation 0, or c0 where nothing depends on it.
+    """
     means, biases = np.broadcast_arrays(*(np.asarray(each, np.float64) for each in (sigma_m2, sigma_b2)))
     shape, means, biases = means.shape, means.ravel(), biases.ravel()
     values = np.full((7, means.size), np.nan)
-    for index, flow in _settled(layer, means, biases, q0, c0):
+    for index, flow in _settled(layer, means, biases, (q0, c0), most):
         values[:, index] = _described(layer, layer.at(means[index], biases[index]), flow)
     found = ~np.isnan(values[0])
     return LayerPoints(*(each.reshape(shape)[()] for each in (*values, found)))
 
 
-def _settled(layer: Layer, means: Array, biases: Array, q0: float, c0: float) -> Iterator[tuple[Array, Flow]]:
+def _settled(
+    layer: Layer, means: Array, biases: Array, first: tuple[float, float], most: int
+) -> Iterator[tuple[Array, Flow]]:
     """Points and their flow, as they settle."""
     numbers = layer.at(means, biases)
-    flow = first_flow(layer, numbers, q0, c0, shape=means.shape)
+    flow = first_flow(layer, numbers, *first, 0.0 if layer.has_batch_norm else first[1], means.shape)
     index = np.flatnonzero(~_grow(numbers, flow.total))
     flow, done, layers = _part(flow, index), 0, 8
-    while index.size and done < MOST:
+    while index.size and done < most:
         numbers = layer.at(means[index], biases[index])
+        earlier = before = flow
         for _ in range(layers):
-            before, flow = flow, forward(numbers.blocks, flow, OF)
+            earlier, before, flow = before, flow, forward(numbers.blocks, flow, OF)
         still = np.all([np.abs(b - a) <= SETTLED * np.maximum(np.abs(b), SETTLED * flow.total)
                         for a, b in zip(_rows(before), _rows(flow), strict=True)], 0)  # fmt: skip
         if still.any():
             yield index[still], _part(flow, still)
-        going = ~still & (flow.total > 0) & (flow.total < LARGEST)
+        going = ~still & (flow.total > SMALLEST) & (flow.total < LARGEST)
+        flow = _leapt(numbers, earlier, before, flow)
         index, flow, done, layers = index[going], _part(flow, going), done + layers, min(2 * layers, 1024)
+
+
+def _leapt(numbers: Layer, first: Flow, second: Flow, third: Flow) -> Flow:
+    """A flow nearer to where three in turn lead, by Aitken's rule for T, correlations kept; the third where none is."""
+    step, last = second.total - first.total, third.total - second.total
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = last / step
+        ahead = np.where((ratio > 0) & (ratio < 1), last * ratio / (1 - ratio), 0.0)
+    leap = third.scaled(np.clip(1 + ahead / third.total, 0.5, 2.0))
+    nearer = np.abs(forward(numbers.blocks, leap, OF).total - leap.total) < np.abs(last)
+    return Flow(*(np.where(nearer, new, old) for new, old in zip(_fields(leap), _fields(third), strict=True)))
+
+
+def _fields(flow: Flow) -> tuple[Array, Array, Array]:
+    return flow.total, flow.fall, flow.typical
 
 
 def _rows(flow: Flow) -> list[Array]:

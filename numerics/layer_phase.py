@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from numerics.layer_fixed_points import layer_fixed_points
+from numerics.layer_fixed_points import MANY, layer_fixed_points
 from numerics.phase import AXES, MEANING
 from theory.layer import Layer
 
@@ -15,7 +15,7 @@ QUANTITIES = {
     "typical": "correlation of a typical pair of the batch",
     "chi_g": "growth of squared gradients a layer",
     "xi_g": "depth scale of squared gradients, layers, negative where they vanish",
-    "found": "whether layers come to a fixed point",
+    "found": f"whether layers come to a fixed point, within {MANY} of them",
 }
 
 
@@ -28,7 +28,7 @@ def layer_phase_diagram(layer: Layer, sigma_m2: ArrayLike, sigma_b2: ArrayLike) 
     means, biases = (np.atleast_1d(np.asarray(each, np.float64)) for each in (sigma_m2, sigma_b2))
     if means.size == 0 or biases.size == 0:
         raise ValueError("a grid without points; give each axis at least one")
-    found = layer_fixed_points(layer, means[:, None], biases)
+    found = layer_fixed_points(layer, means[:, None], biases, most=MANY)
     axes = {"sigma_m2": means, "sigma_b2": biases}
     variables = {name: (tuple(axes), np.asarray(getattr(found, name)), {"long_name": text})
                  for name, text in QUANTITIES.items()}  # fmt: skip
