@@ -10,7 +10,7 @@ import click
 
 from meanbits.chain_commands import critical_of_chain, fixed_point_of_chain, phase_of_chain
 from meanbits.layer_options import block_options
-from meanbits.options import Command, Grid, Number, fail, fail_about, json_option, surrogate_options
+from meanbits.options import Command, Grid, Number, fail, fail_about, json_option
 from meanbits.present import json_text, notice, number, table
 
 if TYPE_CHECKING:
