@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from meanbits.layer_options import block_options
-from meanbits.options import Command, Number, fail, json_option, surrogate_options
+from meanbits.options import Command, Number, fail, json_option
 from meanbits.present import json_text, notice, number, table
 
 if TYPE_CHECKING:
     from theory.derive import Theory
     from theory.layer import Layer
+    from theory.layer_theory import LayerTheory
     from theory.surrogates import Surrogate
 
 MARKER = ": derived, not written."
@@ -81,29 +82,26 @@ def _chain_shown(layer: Layer, shape: str, steps: bool) -> str:
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits emit deterministic --backend torch -o deterministic.py")
-@surrogate_options
+@block_options
 @click.option("--backend", metavar="NAME", default="numpy", help="numpy (default) or torch.")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE, not to stdout.")
 @click.option("--force", is_flag=True, help="Replace FILE even if it is not an emitted module.")
 @json_option
-def emit(surrogate: Surrogate, backend: str, output: Path | None, force: bool, as_json: bool) -> None:
+def emit(subject: Surrogate | Layer, backend: str, output: Path | None, force: bool, as_json: bool) -> None:
     """Write the maps as a standalone module.
 
     It is readable, and needs only NumPy and SciPy, or Torch.
     """
     import meanbits
-    from numerics.emit import omitted_functions
 
     if output is not None:
         _check_output(output, force)
-    theory = _derived(surrogate)
+    theory = meanbits.derive(subject)
     try:
         source = meanbits.emit(theory, backend)
     except ValueError as error:
         fail(f"--backend {backend}: {error}")
-    missing = omitted_functions(theory)
-    if missing:
-        notice(f"left out, since quadrature cannot evaluate them: {', '.join(missing)}")
+    _note_omitted(theory)
     if output is not None:
         from meanbits.files import write_text
 
@@ -114,9 +112,18 @@ def emit(surrogate: Surrogate, backend: str, output: Path | None, force: bool, a
         notice(f"wrote {output}")
     if as_json:
         written = {"source": source} if output is None else {"file": str(output)}
-        click.echo(json_text({"surrogate": surrogate.name, "backend": backend, **written}))
+        click.echo(json_text({"surrogate": subject.name, "backend": backend, **written}))
     elif output is None:
         click.echo(source, nl=False)
+
+
+def _note_omitted(theory: Theory | LayerTheory) -> None:
+    from numerics.emit import omitted_functions
+    from theory.derive import Theory
+
+    missing = omitted_functions(theory) if isinstance(theory, Theory) else ()
+    if missing:
+        notice(f"left out, since quadrature cannot evaluate them: {', '.join(missing)}")
 
 
 @click.command(
