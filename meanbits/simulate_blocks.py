@@ -13,8 +13,8 @@ from meanbits.present import json_text, progress, table
 if TYPE_CHECKING:
     from theory.layer import Layer
 
-TAKEN = ("width", "depth", "realisations", "sigma_m2", "sigma_b2", "overlap", "seed")
-DEPTH, OVERLAP = 10, 0.5
+TAKEN = ("width", "depth", "realisations", "sigma_m2", "sigma_b2", "overlap", "batch", "seed")
+DEPTH, OVERLAP, BATCH = 10, 0.5, 256
 COLUMNS, FORMS = ("mean", "standard_error", "theory", "z"), (".6g", ".1e", ".6g", ".2f")
 MEASURED = {"T": "T", "c": "pair", "gradient": "gradient", "overlap": "overlap"}  # by the name it has when measured
 
@@ -30,13 +30,16 @@ def simulate_blocks(ctx: click.Context, layer: Layer, options: dict[str, Any], a
             fail(f"--{name.replace('_', '-')} beside {layer.name}: networks of a chain of blocks take "
                  f"{', '.join('--' + each.replace('_', '-') for each in TAKEN)}; leave it out")  # fmt: skip
     depth = options["depth"] or DEPTH
+    options["batch"] = BATCH if options["batch"] is None else options["batch"]
     c0 = OVERLAP if options["overlap"] is None else options["overlap"]
     try:
         means = variance_of_means(layer, options["sigma_m2"])
         expected = profile(layer, depth, means, options["sigma_b2"], c0=c0)
         with progress("networks") as tick:
-            found = simulate_layers(layer, depth, means, options["sigma_b2"], width=options["width"], c0=c0,
-                                    networks=options["realisations"], seed=options["seed"], tick=tick)  # fmt: skip
+            found = simulate_layers(
+                layer, depth, means, options["sigma_b2"], width=options["width"], networks=options["realisations"],
+                batch=options["batch"], c0=c0, seed=options["seed"], tick=tick,
+            )  # fmt: skip
     except InputError as error:
         fail(str(error))
     except ValueError as error:

@@ -49,6 +49,8 @@ def simulate(ctx: click.Context, subject: Surrogate | Layer, as_json: bool, **op
     if isinstance(subject, Layer):
         simulate_blocks(ctx, subject, options, as_json)
         return
+    if options.pop("batch") is not None:
+        fail(f"--batch: {subject.name} has no batch norm; leave it out")
     from experiments.simulation import at_width, finished
 
     names = ("output", "extend", "realisations", "workers", "finite_width")

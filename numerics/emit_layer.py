@@ -21,6 +21,7 @@ TITLES = {
     "gradient_growth": "growth of squared gradients, chi_g",
     "gradient_overlap": "factor a layer of the overlap of the gradients of two inputs",
 }
+DIGITS = 17
 STATE = {"total_map": (T,), "variance_map": (q,), "gradient_growth": (q,)}  # of the others, c and q
 
 
@@ -45,7 +46,12 @@ def _function(theory: LayerTheory, name: str, expression: sp.Expr) -> EmittedFun
     known = {*state, *VARIANCES, *total, *common}
     free = set().union(*(each.free_symbols for each in theory.formulas.values())) - {T, c, q, typical}
     others = sorted(free - {sigma_m2, sigma_b2} - known, key=str)
-    return EmittedFunction(name, (*state, *VARIANCES, *total, *common, *others), as_angles(expression), TITLES[name])
+    numbers = expression.replace(_is_constant, lambda part: part.evalf(DIGITS))  # behind a norm, at variance 1
+    return EmittedFunction(name, (*state, *VARIANCES, *total, *common, *others), as_angles(numbers), TITLES[name])
+
+
+def _is_constant(part: sp.Basic) -> bool:
+    return isinstance(part, sp.erf | sp.erfc) and not part.free_symbols
 
 
 def emit_layer(theory: LayerTheory, backend: Backend = NUMPY) -> str:

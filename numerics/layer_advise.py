@@ -165,6 +165,7 @@ def _best(row: Row, layer: Layer, depth: int, sigma_b2: float) -> tuple[float, f
     limit = row.surrogate.weights.mean_limit if not _is_settled(row) else None
     top = HIGH if limit is None else BORDER * float(limit) ** 2
     values = np.geomspace(min(LOW, top / 10), top, POINTS)
+    chosen = math.nan, math.nan, math.nan
     for _ in range(PASSES):
         out, back = _foldings(layer, depth, values, sigma_b2)
         worst = np.fmax(np.abs(out), np.abs(back))

@@ -65,7 +65,8 @@ def layer_criticality(layer: Layer) -> LayerCriticality:
     forward = () if reason else _curve(free, values, grid, "chi_1")
     backward = _curve(free, values, grid, "chi_g") if layer.passes_gradient else ()
     both = _both(free, forward)
-    return LayerCriticality(parameter, *(tuple(map(shown, each)) for each in (forward, backward, both)), reason)
+    forward, backward, both = (tuple(map(shown, each)) for each in (forward, backward, both))
+    return LayerCriticality(parameter, forward, backward, both, reason)
 
 
 def _parameter(layer: Layer) -> tuple[str, Layer, Array]:

@@ -106,7 +106,7 @@ def compare(row: Row, width: int, networks: int, depth: int = 3) -> None:
 
 @ROWS
 def test_random_networks(row: Row) -> None:
-    compare(row, width=250, networks=12)
+    compare(row, width=200, networks=24, depth=2)
 
 
 @pytest.mark.slow
@@ -315,21 +315,18 @@ def test_a_slope_that_none_would_see_is_refused_in_a_chain_too() -> None:
     neuron, dense = mb.compose("binaryconnect-ste").blocks
     with pytest.raises(SurrogateError, match="would be ignored"):
         mb.Layer("mine", (neuron, dense), mb.marginalise)
-    with pytest.raises(SurrogateError, match="function of h"):
+    with pytest.raises(SurrogateError, match="no function of h"):
         mb.straight_through(mb.sign, mb.symbols.q)
 
 
 @ROWS
 def test_every_row_trains(row: Row) -> None:
-    record = train_cell(Settings(surrogate=row.name, depth=2, width=32, epochs=2, train_size=400, sigma_m2=_trained(row),
-                                 readout="real", lr=3e-3, samples=1))  # fmt: skip
-    assert record["loss"][1] < record["loss"][0]
+    means = 1.3 if row.surrogate.weights.mean_square is None else None
+    record = train_cell(Settings(surrogate=row.name, depth=2, width=32, epochs=6, train_size=400, sigma_m2=means,
+                                 readout="real", lr=1e-2, samples=1))  # fmt: skip
+    assert record["loss"][-1] < record["loss"][0]
     assert record["q"]["theory"] is not None
     assert record["surrogate"]["train_accuracy"] > 0.15
-
-
-def _trained(row: Row) -> float | None:
-    return 1.3 if row.surrogate.weights.mean_square is None else None
 
 
 def test_a_norm_behind_the_weights_settles_for_evaluation() -> None:

@@ -38,6 +38,8 @@ def straight_through(neurons: Neurons, slope: sp.Expr, name: str | None = None) 
     'sign, backward clip'
     """
     slope = sp.sympify(slope)
+    if slope.free_symbols and h not in slope.free_symbols:
+        raise SurrogateError(f"backward slope {shown(slope)} is no function of h; write it in the field h, or a number")
     if slope == 0:
         raise SurrogateError("backward slope 0 passes no gradient; give one that is not 0 somewhere")
     try:
