@@ -1,4 +1,4 @@
-"""Surrogates that users declare in Python: FILE.py:NAME, MODULE:NAME, or an installed entry point.
+"""Surrogates and layers that users declare in Python: FILE.py:NAME, MODULE:NAME, or an installed entry point.
 
 The one place where code of users runs, and only because they named it: on the command line, or in a sweep's file.
 """
@@ -21,23 +21,24 @@ from typing import TYPE_CHECKING, TypeVar
 from theory.errors import shown
 
 if TYPE_CHECKING:
+    from theory.layer import Layer
     from theory.surrogates import Surrogate
 
 PATH = 200  # characters of one that a message shows
 GROUP = "meanbits.surrogates"
 Loaded = TypeVar("Loaded")
-EXAMPLE = "write FILE.py:NAME or MODULE:NAME, NAME a Surrogate"
+EXAMPLE = "write FILE.py:NAME or MODULE:NAME, NAME a Surrogate or a Layer"
 
 
 class DeclarationError(ValueError):
     """What is wrong with a surrogate that was to be loaded, in one line."""
 
 
-def declared(text: str) -> Surrogate | None:
-    """The surrogate that FILE.py:NAME, MODULE:NAME or an installed entry point names; None for any other text.
+def declared(text: str) -> Surrogate | Layer | None:
+    """The surrogate or layer that FILE.py:NAME, MODULE:NAME or an installed entry point names; None for any other text.
 
     Raises:
-        DeclarationError: no such file, module or name; an exception there, with its line; not a Surrogate.
+        DeclarationError: no such file, module or name; an exception there, with its line; neither of the two.
     """
     source, colon, name = text.rpartition(":")
     if colon and source and name.isidentifier():
@@ -119,19 +120,21 @@ def _first_line(error: BaseException) -> str:
 
 
 def _named(module: ModuleType, source: str, name: str) -> object:
+    from theory.layer import Layer
     from theory.surrogates import Surrogate
 
     if name in vars(module):
         return vars(module)[name]
-    known = [key for key, value in vars(module).items() if isinstance(value, Surrogate)]
+    known = [key for key, value in vars(module).items() if isinstance(value, Surrogate | Layer)]
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"its surrogates: {', '.join(known) or 'none'}"
     raise DeclarationError(f"{shown(source, PATH)} has no {name}; {hint}")
 
 
-def _surrogate(text: str, value: object) -> Surrogate:
+def _surrogate(text: str, value: object) -> Surrogate | Layer:
+    from theory.layer import Layer
     from theory.surrogates import Surrogate
 
-    if not isinstance(value, Surrogate):
+    if not isinstance(value, Surrogate | Layer):
         raise DeclarationError(f"{shown(text, PATH)} is of type {type(value).__name__}, not a Surrogate; {EXAMPLE}")
     return value

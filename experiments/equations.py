@@ -21,6 +21,7 @@ LATEX_NAMES = {
     symbols.sigma_b2: r"{\sigma_b^2}",
     symbols.hbar: r"\bar{h}",
     symbols.epsilon: r"\epsilon",
+    symbols.typical: r"c_\mathrm{typical}",
     sp.Symbol("N(hbar, Sigma)"): r"\mathcal{N}(\bar{h}, \Sigma)",
     sp.Symbol("chi_1"): r"\chi_1",
     **{sp.Symbol(name): name for name in ("E[S]", "E[S^2]", "E[x|h]", "E[x^2|h]", "P(x = 1)", "1 - c'(1)")},

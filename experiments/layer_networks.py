@@ -20,8 +20,9 @@ from torch import Tensor
 from numerics.activation import activate
 from numerics.field import Field
 from numerics.layer_rule import LayerRule, layer_rule
-from theory.blocks import Dense, Normalise
-from theory.layer import Layer, flattened
+from numerics.mean_draws import drawn_values
+from theory.blocks import Dense
+from theory.layer import Layer
 from theory.neurons import Neurons
 from theory.surrogates import NETWORK, NONE, Surrogate
 from theory.symbols import mean_weight
@@ -72,7 +73,7 @@ def simulate_layers(
     Raises:
         ValueError: a batch of one or none under batch norm, fewer than two networks, neurons without a sampler.
     """
-    numbers, normed = layer.at(sigma_m2, sigma_b2), _has_batch_norm(layer)
+    numbers, normed = layer.at(sigma_m2, sigma_b2), layer.has_batch_norm
     if normed and batch < 2:
         raise ValueError(f"batch {batch}: batch norm needs at least 2 inputs, and its theory many; give 256")
     if networks < 2:
@@ -101,14 +102,18 @@ class Draw:
         """S x / sqrt(N) + b, S shared by the rows, or of shared means and drawn for each."""
         inputs = x.shape[1]
         bias = math.sqrt(block.biases) * self.normal(inputs)
-        signs = torch.where(self.uniform(inputs, inputs) < 0.5, -1.0, 1.0).double() * math.sqrt(block.means)
         if not block.weights.is_random:
-            fixed = (
-                signs if block.weights.mean_limit is not None else math.sqrt(block.means) * self.normal(*signs.shape)
-            )
-            return x @ fixed.T / math.sqrt(inputs) + bias
+            return x @ self._fixed(block, inputs).T / math.sqrt(inputs) + bias
+        signs = torch.where(self.uniform(inputs, inputs) < 0.5, -1.0, 1.0).double() * math.sqrt(block.means)
         rows = [self._weights(block, signs) @ row / math.sqrt(inputs) for row in x]
         return torch.stack(rows) + bias
+
+    def _fixed(self, block: Dense, inputs: int) -> Tensor:
+        """Weights without noise, of their law, or Gaussian where none is declared."""
+        if not block.weights.means:
+            return math.sqrt(block.means) * self.normal(inputs, inputs)
+        drawn = drawn_values(block.weights.means, (inputs, inputs), self.generator)
+        return drawn * math.sqrt(block.means / float(block.weights.mean_square))
 
     def _weights(self, block: Dense, means: Tensor) -> Tensor:
         """One draw of S given M = +-sigma_m; of its two moments where no law is declared."""
@@ -138,10 +143,6 @@ def _rule(neurons: Neurons) -> LayerRule:
     if neurons.is_random and not neurons.is_binary:
         raise ValueError(f"{neurons.name} neurons are random and not +-1, and no sampler of theirs is known")
     return layer_rule(Surrogate(neurons.name, FIXED, neurons, NETWORK if neurons.is_random else NONE, ""))
-
-
-def _has_batch_norm(layer: Layer) -> bool:
-    return any(isinstance(each, Normalise) and each.kind == "batch" for each in flattened(layer.blocks))
 
 
 def _first(draw: Draw, width: int, batch: int, q0: float, c0: float, layer: Layer) -> Tensor:

@@ -225,5 +225,6 @@ def random_network(
     forward = compile_theory(derive(treated), device.backend)
     if not hasattr(forward, "mean") or not hasattr(forward, "second_moment"):
         raise ValueError(f"{surrogate.name}: its neurons have no emitted mean or second moment, so none are simulated")
-    of_means = WeightMeans(mean_law(TWO_POINT if weights.mean_square is not None else means), variance, limit)
+    values = tuple((float(value), float(chance)) for value, chance in weights.means)
+    of_means = WeightMeans(mean_law(TWO_POINT if values else means), variance, limit, values)
     return RandomNetwork(treated, forward, of_means, offset, slope, sigma_b2, network, replicas, device)

@@ -20,6 +20,8 @@ TWO_POINT = "two-point"
 class WeightMeans:
     """I.i.d. M of a law with E M^2 = sigma_m2 and |M| <= limit (None: any real; a clipped Gaussian is then a Gaussian).
 
+    values: pairs (value, probability) of M in place of the law, where the weights settle it themselves.
+
     Raises:
         ValueError: if the law has no such variance within the limit, or needs a limit.
     """
@@ -27,8 +29,11 @@ class WeightMeans:
     law: MeanLaw
     sigma_m2: float
     limit: float | None
+    values: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
+        if self.values:
+            return
         if self.limit is None and self.law.name == "beta":
             raise ValueError("the beta law of the means needs bounded weights; use two-point, uniform or "
                              "clipped-gaussian")  # fmt: skip
@@ -44,6 +49,9 @@ class WeightMeans:
     @cached_property
     def magnitude(self) -> float | None:
         """|M| where it is one number: M is +-magnitude with equal odds."""
+        if self.values:
+            sizes = {abs(value) for value, _ in self.values}
+            return sizes.pop() if len(sizes) == 1 else None
         return math.sqrt(self.sigma_m2) if self.law.name == TWO_POINT or self._is_limiting else None
 
     @cached_property
@@ -55,6 +63,9 @@ class WeightMeans:
         """M, (neurons, inputs)."""
         if self.magnitude is not None:
             return self.magnitude * signs_of(fair_octets(inputs, neurons, rng), inputs)
+        if self.values:
+            values, chances = zip(*self.values, strict=True)
+            return rng.choice(values, (neurons, inputs), p=chances)
         limit = 1.0 if self.limit is None else self.limit
         return limit * self._continuous((neurons, inputs), rng)
 

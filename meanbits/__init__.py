@@ -15,21 +15,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
-    import xarray as xr
-    from numpy.typing import ArrayLike
-
-    from numerics.advise import Advice
+    from meanbits.solving import advise, certify, fixed_point, phase_diagram, profile
     from numerics.backends import Backend
-    from numerics.certificates.proof import Certificate
     from numerics.convolution import BinaryConv2d
     from numerics.layers import BinaryLinear
-    from numerics.profile import Profile
     from numerics.sign import Sign
-    from numerics.solve import FixedPoint
-    from theory.compose import compose
+    from theory.compose_layer import compose
     from theory.derive import Theory
     from theory.errors import SurrogateError
     from theory.layer import Layer
+    from theory.layer_theory import LayerTheory
     from theory.neurons import Neurons, continuous
     from theory.noise import NeuronNoise
     from theory.surrogates import Form, Surrogate, Treatment, paper_form
@@ -43,6 +38,11 @@ __all__ = [
 ]  # fmt: skip
 
 HOMES = {
+    "advise": "meanbits.solving",
+    "certify": "meanbits.solving",
+    "fixed_point": "meanbits.solving",
+    "phase_diagram": "meanbits.solving",
+    "profile": "meanbits.solving",
     "BinaryConv2d": "numerics.convolution",
     "BinaryLinear": "numerics.layers",
     "Form": "theory.surrogates",
@@ -53,7 +53,7 @@ HOMES = {
     "SurrogateError": "theory.errors",
     "Treatment": "theory.surrogates",
     "Weights": "theory.weights",
-    "compose": "theory.compose",
+    "compose": "theory.compose_layer",
     "continuous": "theory.neurons",
     "dead_zone": "theory.neurons",
     "gaussian_weights": "theory.weights",
@@ -116,112 +116,56 @@ def catalogue() -> tuple[Surrogate, ...]:
     return CATALOGUE
 
 
-def derive(surrogate: Surrogate | str | None = None, **options: Any) -> Theory:
+def derive(surrogate: Surrogate | Layer | str | None = None, **options: Any) -> Any:
     """Derive the theory of a surrogate, a catalogue name, or the options of `compose` with or without a name.
+
+    A `theory.derive.Theory`, or a `theory.layer_theory.LayerTheory` of a chain of blocks.
 
     Raises:
         SurrogateError: an unknown name, or parts that do not fit together.
-        TypeError: options beside a Surrogate, whose parts are settled.
+        TypeError: options beside a Surrogate or Layer, whose parts are settled.
     """
-    from theory.compose import compose
+    from theory.compose_layer import compose
     from theory.derive import derive as derive_theory
+    from theory.layer import Layer
+    from theory.layer_theory import derive_layer
 
     if surrogate is None or isinstance(surrogate, str):
-        return derive_theory(compose(surrogate, **options))
-    if options:
+        surrogate = compose(surrogate, **options)
+    elif options:
         raise TypeError(f"{', '.join(options)} beside a Surrogate: give a catalogue name, or use dataclasses.replace")
-    return derive_theory(surrogate)
+    return derive_layer(surrogate) if isinstance(surrogate, Layer) else derive_theory(surrogate)
 
 
-def emit(theory: Theory, backend: str = "numpy") -> str:
+def emit(theory: Theory | LayerTheory, backend: str = "numpy") -> str:
     """The source of a standalone module, for the backend "numpy" or "torch".
 
     Raises:
         ValueError: an unknown backend, or one that lacks a function of the theory.
     """
     from numerics.emit import emit as emit_source
+    from numerics.emit_layer import emit_layer
+    from theory.derive import Theory
 
-    return emit_source(theory, _backend(backend))
+    return (emit_source if isinstance(theory, Theory) else emit_layer)(theory, _backend(backend))  # type: ignore[arg-type]
 
 
-def compile(theory: Theory, backend: str = "numpy") -> SimpleNamespace:
+def compile(theory: Theory | LayerTheory, backend: str = "numpy") -> SimpleNamespace:
     """The maps of a theory as functions that broadcast: `variance_map`, `correlation_map`, `chi` and more.
 
     Raises:
         ValueError: an unknown backend, or one that lacks a function of the theory.
     """
     from numerics.emit import compile_theory
+    from numerics.emit_layer import compile_layer
     from numerics.refusal import without_nan
+    from theory.derive import Theory
     from theory.surrogates import CATALOGUE
 
+    if not isinstance(theory, Theory):
+        return compile_layer(theory, _backend(backend))
     maps = compile_theory(theory, _backend(backend))
     return maps if theory.surrogate in CATALOGUE or backend != "numpy" else without_nan(maps, theory.surrogate.name)
-
-
-def fixed_point(
-    surrogate: Theory | Surrogate | str, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
-) -> FixedPoint:
-    """The stable fixed point (q, c) at each (sigma_m2, sigma_b2), with its slopes and depth scales.
-
-    gain takes the place of that of a surrogate in paper form. The arguments broadcast.
-
-    Raises:
-        ValueError: a single layer, which has no fixed point, or parameters out of the domain.
-    """
-    from numerics.solve import fixed_point as solve
-
-    return solve(_theory(surrogate), sigma_m2, sigma_b2, gain)
-
-
-def phase_diagram(
-    surrogate: Theory | Surrogate | str, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
-) -> xr.Dataset:
-    """`fixed_point` on a grid of (sigma_m2, sigma_b2), or of (sigma_m2, gain), as a labelled dataset.
-
-    Raises:
-        ValueError: as `fixed_point`, or for axes without points.
-    """
-    from numerics.phase import phase_diagram as grid
-
-    return grid(_theory(surrogate), sigma_m2, sigma_b2, gain)
-
-
-def certify(surrogate: Theory | Surrogate | str) -> Certificate:
-    """Whether a critical initialisation exists, with a proof by algebra and ball arithmetic."""
-    from numerics.certificates.certify import certify as prove
-
-    return prove(_theory(surrogate))
-
-
-def profile(layer: Layer | Surrogate, depth: int, sigma_m2: float, sigma_b2: float, **first: float) -> Profile:
-    """q, c, T and gradients layer by layer, of a surrogate's layer or of a chain of blocks.
-
-    first: q0, c0 and `typical`, the variance and correlations of the first fields.
-
-    Raises:
-        ValueError: a depth or first field out of range, or open symbols.
-    """
-    from numerics.profile import profile as follow
-    from theory.layer import Layer, layer_of
-
-    return follow(layer if isinstance(layer, Layer) else layer_of(layer), depth, sigma_m2, sigma_b2, **first)
-
-
-def advise(surrogate: Theory | Surrogate | str, depth: int, sigma_b2: float = 0.001) -> Advice:
-    """Whether a depth is trainable, the sigma_m2 to use, and the gain that reaches it where this surrogate does not.
-
-    Raises:
-        ValueError: depth below 1, a single layer, or sigma_b2 out of the domain.
-    """
-    from numerics.advise import advise as advise_initialisation
-
-    return advise_initialisation(_theory(surrogate), depth, sigma_b2)
-
-
-def _theory(surrogate: Theory | Surrogate | str) -> Theory:
-    from theory.derive import Theory
-
-    return surrogate if isinstance(surrogate, Theory) else derive(surrogate)
 
 
 def _backend(name: str) -> Backend:

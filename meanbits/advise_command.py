@@ -7,26 +7,38 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meanbits.options import PARTS, Command, Number, fail, json_option, surrogate_options
+from meanbits.advise_chain import advise_chain
+from meanbits.layer_options import BLOCKS, block_options
+from meanbits.options import PARTS, Command, Number, fail, json_option
 from meanbits.present import json_text, number
 
 if TYPE_CHECKING:
     from numerics.advise import Advice
+    from theory.layer import Layer
     from theory.surrogates import Surrogate
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits advise deterministic --depth 30")
-@surrogate_options
+@block_options
 @click.option("--depth", metavar="L", type=click.IntRange(1, 10**9), required=True, help="Layers to train.")
 @click.option("--sigma-b2", type=Number(low=0), metavar="Y", default=0.001, help="Bias variance, default 0.001.")
 @json_option
-def advise(surrogate: Surrogate, depth: int, sigma_b2: float, as_json: bool) -> None:
+def advise(subject: Surrogate | Layer, depth: int, sigma_b2: float, as_json: bool) -> None:
     """Whether a depth is trainable, and the initialisation to use.
 
     Two inputs can be told apart down to about six depth scales xi_c. The sigma_m2 of largest xi_c is given, a critical
     one where there is one; where that does not reach the depth, the gain of the paper form that does. The options name
-    the surrogate on any command line.
+    the surrogate on any command line. Of a chain of blocks other norms, skips, slopes and scales are tried too.
     """
+    from theory.layer import Layer
+
+    if isinstance(subject, Layer):
+        advise_chain(subject, depth, sigma_b2, _words(BLOCKS), as_json)
+        return
+    _advise_surrogate(subject, depth, sigma_b2, as_json)
+
+
+def _advise_surrogate(surrogate: Surrogate, depth: int, sigma_b2: float, as_json: bool) -> None:
     from numerics.advise import advise as advise_initialisation
     from theory.derive import derive
 
@@ -42,12 +54,12 @@ def advise(surrogate: Surrogate, depth: int, sigma_b2: float, as_json: bool) -> 
         click.echo(f"\ninstead:\n{_told(advice.instead)}")
 
 
-def _words() -> dict[str, str]:
+def _words(more: tuple[tuple[str, str, str], ...] = ()) -> dict[str, str]:
     """The words that gave the surrogate, as they were typed."""
     from theory.compose import DEFAULT
 
     given = click.get_current_context().params
-    names = ["name", *(option.lstrip("-") for option, *_ in PARTS)]
+    names = ["name", *(option.lstrip("-") for option, *_ in (*PARTS, *more))]
     words = {name: given[name] for name in names if given.get(name) is not None}
     return words or {"name": DEFAULT}
 

@@ -3,47 +3,34 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from meanbits.options import Function, Number, fail, surrogate_options
-
-if TYPE_CHECKING:
-    from theory.layer import Layer
-    from theory.surrogates import Surrogate
+from meanbits.options import Function, Number, composed_with_blocks, part_options
 
 BLOCKS = (
-    ("--normalise", "KIND", "batch, rms or layer norm of the field, before the neurons; default none."),
+    ("--normalise", "KIND", "batch, rms or layer norm of the field, before the neurons, or KIND:behind, of what the "
+                            "weights give; none for none."),
     ("--dropout", "P", "share of the neurons that is dropped, default 0."),
     ("--scale", "ALPHA", "weights times ALPHA, default 1."),
-    ("--skip", "A[:B]", "x' = A x + B F(x) around the layer F, B default 1; default none."),
-)
+    ("--skip", "A[:B]", "x' = A x + B F(x) around the layer F, B default 1; none for none."),
+)  # fmt: skip
 
 
 def block_options(command: Function) -> Function:
-    """S and the options of its layer; the command is called with `surrogate` and `blocks`, the options given."""
+    """S and the options of its layer; the command is called with `subject`, a surrogate or a chain of blocks."""
 
-    @surrogate_options
+    @click.argument("name", metavar="[S]", required=False)
+    @part_options
     @functools.wraps(command)
-    def wrapped(**others: Any) -> Any:
-        given = {option.lstrip("-"): others.pop(option.lstrip("-")) for option, *_ in BLOCKS}
-        return command(blocks={name: value for name, value in given.items() if value is not None}, **others)
+    def wrapped(name: str | None, parts: dict[str, str | None], **others: Any) -> Any:
+        blocks = {option.lstrip("-"): others.pop(option.lstrip("-")) for option, *_ in BLOCKS}
+        return command(subject=composed_with_blocks(name, parts | blocks), **others)
 
     for option, metavar, text in reversed(BLOCKS):
         wrapped = click.option(option, metavar=metavar, help=text)(wrapped)
     return wrapped
-
-
-def composed_layer(surrogate: Surrogate, options: dict[str, str]) -> Layer:
-    """The layer, or a refusal that says what does not fit."""
-    from theory.compose_layer import layer_named
-    from theory.errors import SurrogateError
-
-    try:
-        return layer_named(surrogate, **options)
-    except SurrogateError as error:
-        fail(str(error))
 
 
 def point_options(command: Function) -> Function:

@@ -12,20 +12,23 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 if TYPE_CHECKING:
+    from theory.layer import Layer
     from theory.surrogates import Surrogate
 
 Function = Callable[..., Any]
 
 PARTS = (
     ("--weights", "LAW", "binary, ternary:RHO (RHO = P(S != 0), one for all), ternary-free:RHO (one per weight, RHO on "
-                         "average), levels:V1,V2,.. (symmetric), gaussian:V, signs or fixed."),
+                         "average), levels:V1,V2,.. (symmetric), gaussian:V, signs, absmean (latent weights over their "
+                         "mean size, rounded to -1, 0, 1) or fixed."),
     ("--neurons", "KIND", "sign, stochastic, tanh, erf, relu, leaky:A, hardtanh, hardsigmoid, gelu, silu, softplus, "
                           "sin, linear, step[:THETA] (0 or 1), deadzone:DELTA (-1, 0, 1), quantiser:K[:STEP] (K levels "
-                          "from -1 to 1) or expr:EXPR, for example 'expr:max(0, min(1, h))'."),
+                          "from -1 to 1), bits:K (2^K levels from 0 to 1) or expr:EXPR, for example "
+                          "'expr:max(0, min(1, h))'."),
     ("--noise", "LAW", "gaussian:A, logistic:A, uniform:A, laplace:A, cauchy:A, twopoint:A (scale A, default 1), "
                        "student:NU or cdf:EXPR, EXPR a CDF in h: skew, kinks and jumps allowed."),
-    ("--backward", "SLOPE", "the slope that gradients see: exact (default), clip, tanh, triangle, approxsign, identity "
-                            "or expr:EXPR, a function of h."),
+    ("--backward", "SLOPE", "the slope that gradients see: exact (default), clip, tanh, triangle, approxsign, unit, "
+                            "identity or expr:EXPR, a function of h."),
     ("--treatment", "NAME", "marginalise, sample, network or none."),
     ("--form", "NAME", "exact, matched or paper: phi(K hbar/sqrt(Sigma))."),
     ("--phi", "PHI", "phi of form paper: tanh (default), erf or a formula in h."),
@@ -38,7 +41,7 @@ def fail(message: str) -> NoReturn:
     raise click.UsageError(message, click.get_current_context())
 
 
-def fail_about(surrogate: Surrogate, error: ValueError) -> NoReturn:
+def fail_about(surrogate: Surrogate | Layer, error: ValueError) -> NoReturn:
     """Refuse with an error's text, the surrogate in front where it is not named."""
     text = str(error)
     fail(text if surrogate.name in text else f"{surrogate.name}: {text}")
@@ -48,7 +51,7 @@ def surrogate_options(command: Function) -> Function:
     """S and the options that compose one; the command is called with `surrogate`."""
 
     @click.argument("name", metavar="[S]", required=False)
-    @_part_options
+    @part_options
     @functools.wraps(command)
     def wrapped(name: str | None, parts: dict[str, str | None], **others: Any) -> Any:
         return command(surrogate=composed(name, parts), **others)
@@ -60,7 +63,7 @@ def surrogates_options(command: Function) -> Function:
     """Any number of S, and the options that compose each; the command is called with `surrogates`."""
 
     @click.argument("names", metavar="[S]...", nargs=-1)
-    @_part_options
+    @part_options
     @functools.wraps(command)
     def wrapped(names: tuple[str, ...], parts: dict[str, str | None], **others: Any) -> Any:
         chosen = names or ((None,) if any(parts.values()) else ())
@@ -71,9 +74,22 @@ def surrogates_options(command: Function) -> Function:
 
 def composed(name: str | None, parts: dict[str, str | None]) -> Surrogate:
     """The surrogate, or a refusal that says what does not fit."""
+    from theory.surrogates import Surrogate
+
+    found = composed_with_blocks(name, parts)
+    if not isinstance(found, Surrogate):
+        command = click.get_current_context().info_name
+        fail(f"{found.name} is a chain of blocks, and {command} takes surrogates of two, neurons and weights; take it "
+             "to profile, fixed-point, map, critical, phase, derive, emit, advise, simulate or train")  # fmt: skip
+    return found
+
+
+def composed_with_blocks(name: str | None, parts: dict[str, str | None]) -> Surrogate | Layer:
+    """The surrogate or the chain of blocks of these words, or a refusal that says what does not fit."""
     from experiments.declared import DeclarationError, declared
-    from theory.compose import DEFAULT, compose
-    from theory.surrogates import SurrogateError
+    from theory.compose import DEFAULT
+    from theory.compose_layer import compose
+    from theory.errors import SurrogateError
 
     given = [f"--{option}" for option, value in parts.items() if value is not None]
     try:
@@ -88,7 +104,8 @@ def composed(name: str | None, parts: dict[str, str | None]) -> Surrogate:
     return found
 
 
-def _part_options(command: Function) -> Function:
+def part_options(command: Function) -> Function:
+    """The options of a surrogate's parts; the command is called with `parts`."""
     names = [option.lstrip("-") for option, *_ in PARTS]
 
     @functools.wraps(command)

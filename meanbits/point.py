@@ -6,9 +6,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import sympy as sp
 
 from theory.derive import Theory
+from theory.layer import Layer
 from theory.surrogates import Surrogate
+from theory.symbols import sigma_m2
+from theory.weights import Weights
 
 AGREEMENT = 1e-9  # of the correlation map and the gap map, which are derived apart
 
@@ -29,24 +33,35 @@ class Point:
     total: float | None
 
 
-def variance_of_means(surrogate: Surrogate, given: float | None) -> float:
+def variance_of_means(subject: Surrogate | Layer, given: float | None) -> float:
     """sigma_m2 checked against the weights, which may fix it or bound it."""
-    weights = surrogate.weights
+    if isinstance(subject, Surrogate):
+        return _allowed(subject.weights, given)
+    laws = dict.fromkeys(each.weights for each in subject.dense if sp.sympify(each.means).has(sigma_m2))
+    if not laws and any(each.weights.mean_square is None for each in subject.dense):
+        if given is not None:
+            raise InputError(f"--sigma-m2 {given:g}: {subject.name} has weights of settled variances; leave it out")
+        return math.nan
+    allowed = [_allowed(weights, given) for weights in laws or [subject.dense[0].weights]]
+    return allowed[0]
+
+
+def _allowed(weights: Weights, given: float | None) -> float:
     if weights.mean_square is not None:
         fixed = float(weights.mean_square)
         if given not in (None, fixed):
             raise InputError(f"--sigma-m2 {given:g}: {weights.name} have E M^2 = {fixed:g}; leave the option out")
         return fixed
     if given is None:
-        raise InputError(f"--sigma-m2 is missing; give the variance of the weight means, {_range(surrogate)}")
+        raise InputError(f"--sigma-m2 is missing; give the variance of the weight means, {_range(weights)}")
     if weights.mean_limit is not None and given > float(weights.mean_limit) ** 2:
-        raise InputError(f"--sigma-m2 {given:g}: it must be {_range(surrogate)}, since {weights.name} weights have "
+        raise InputError(f"--sigma-m2 {given:g}: it must be {_range(weights)}, since {weights.name} weights have "
                          f"|M| <= {float(weights.mean_limit):g}")  # fmt: skip
     return given
 
 
-def _range(surrogate: Surrogate) -> str:
-    limit = surrogate.weights.mean_limit
+def _range(weights: Weights) -> str:
+    limit = weights.mean_limit
     return ">= 0" if limit is None else f"in [0, {float(limit) ** 2:g}]"
 
 
@@ -71,7 +86,7 @@ def evaluate(
         maps = compile_maps(theory)
     except ValueError as error:
         raise InputError(str(error)) from None
-    exact_gap = _gap(c, gap)
+    exact_gap = gap_of(c, gap)
     T = _total(theory, means, biases, total)
     rest = (means, biases) if T is None else (means, biases, T)
     with np.errstate(all="ignore"):  # what is undefined is refused below
@@ -105,7 +120,8 @@ def _checked(theory: Theory, q: float, point: Point) -> Point:
     return point
 
 
-def _gap(c: float | None, gap: float | None) -> float:
+def gap_of(c: float | None, gap: float | None) -> float:
+    """1 - c, of whichever of the two is given."""
     if gap is None:
         assert c is not None
         return 1 - c

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meanbits.layer_options import block_options, composed_layer, point_options
+from meanbits.layer_options import block_options, point_options
 from meanbits.options import Command, fail, fail_about, json_option
 from meanbits.present import json_text, number, table
 
 if TYPE_CHECKING:
-    from numerics.stream import Settled, StreamLaw
+    from numerics.layer_fixed_points import LayerPoints
+    from numerics.stream import StreamLaw
+    from theory.layer import Layer
     from theory.surrogates import Surrogate
 
+AT_FIXED_POINT = ("q", "c", "T", "chi", "chi_1", "chi_g", "xi_c", "xi_g")
 COLUMNS = ("layer", "q", "c", "T", "gradient")
 
 
@@ -27,7 +30,7 @@ COLUMNS = ("layer", "q", "c", "T", "gradient")
 @point_options
 @json_option
 def profile(
-    surrogate: Surrogate, blocks: dict[str, str], depth: int, sigma_m2: float | None, sigma_b2: float, q0: float,
+    subject: Surrogate | Layer, depth: int, sigma_m2: float | None, sigma_b2: float, q0: float,
     c0: float, as_json: bool,
 ) -> None:  # fmt: skip
     """What a network carries and passes back, layer by layer.
@@ -40,27 +43,28 @@ def profile(
     from meanbits.point import InputError, variance_of_means
     from numerics.profile import profile as follow
     from numerics.stream import settled, stream_law
+    from theory.layer import as_layer
 
-    layer = composed_layer(surrogate, blocks)
     try:
-        means = variance_of_means(surrogate, sigma_m2)
+        layer = as_layer(subject)
+        means = variance_of_means(subject, sigma_m2)
         found = follow(layer, depth, means, sigma_b2, q0=q0, c0=c0)
         end = settled(layer, means, sigma_b2, q0=q0, c0=c0)
         law = None if end is not None else stream_law(layer, means, sigma_b2)
     except InputError as error:
         fail(str(error))
     except ValueError as error:
-        fail_about(surrogate, error)
+        fail_about(subject, error)
     rows = [{"layer": row, **{name: float(getattr(found, name)[row]) for name in COLUMNS[1:]}}
             for row in range(depth + 1)]  # fmt: skip
     if as_json:
-        document: dict[str, Any] = {"surrogate": surrogate.name, "blocks": [block.name for block in layer.blocks],
+        document: dict[str, Any] = {"surrogate": layer.name, "blocks": [block.name for block in layer.blocks],
                                     "sigma_m2": means, "sigma_b2": sigma_b2, "q0": q0, "c0": c0, "layers": rows,
                                     "fixed_point": end and at_fixed_point(end),
                                     "exponents": law and vars(law)}  # fmt: skip
         click.echo(json_text(document))
         return
-    click.echo(f"{surrogate.name}: {', '.join(block.name for block in layer.blocks)}\n")
+    click.echo(f"{layer.name}: {', '.join(block.name for block in layer.blocks)}\n")
     click.echo(table(COLUMNS, [[_cell(row[name]) for name in COLUMNS] for row in rows]))
     click.echo(f"\n{_end(end, law)}")
 
@@ -69,7 +73,7 @@ def _cell(value: float) -> str:
     return str(value) if isinstance(value, int) else "-" if math.isnan(value) else f"{value:.6g}"
 
 
-def _end(end: Settled | None, law: StreamLaw | None) -> str:
+def _end(end: LayerPoints | None, law: StreamLaw | None) -> str:
     if law is not None:
         return str(law)
     if end is None:
@@ -78,6 +82,6 @@ def _end(end: Settled | None, law: StreamLaw | None) -> str:
     return "fixed point  " + ", ".join(f"{name} {number(value)}" for name, value in known.items())
 
 
-def at_fixed_point(end: Settled) -> dict[str, float]:
+def at_fixed_point(end: LayerPoints) -> dict[str, float]:
     """The fixed point of a layer by name, NaN where something is undefined."""
-    return {**vars(end), "xi_c": end.xi_c, "xi_g": end.xi_g}
+    return {name: float(getattr(end, name)) for name in AT_FIXED_POINT}

@@ -7,22 +7,19 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from meanbits.layer_options import composed_layer
 from meanbits.options import fail, fail_about
 from meanbits.present import json_text, progress, table
 
 if TYPE_CHECKING:
-    from theory.surrogates import Surrogate
+    from theory.layer import Layer
 
-TAKEN = ("width", "depth", "realisations", "sigma_m2", "sigma_b2", "overlap", "seed")
-DEPTH, OVERLAP = 10, 0.5
+TAKEN = ("width", "depth", "realisations", "sigma_m2", "sigma_b2", "overlap", "batch", "seed")
+DEPTH, OVERLAP, BATCH = 10, 0.5, 256
 COLUMNS, FORMS = ("mean", "standard_error", "theory", "z"), (".6g", ".1e", ".6g", ".2f")
 MEASURED = {"T": "T", "c": "pair", "gradient": "gradient", "overlap": "overlap"}  # by the name it has when measured
 
 
-def simulate_blocks(
-    ctx: click.Context, surrogate: Surrogate, blocks: dict[str, str], options: dict[str, Any], as_json: bool
-) -> None:
+def simulate_blocks(ctx: click.Context, layer: Layer, options: dict[str, Any], as_json: bool) -> None:
     """Print networks of these blocks beside their profile."""
     from experiments.layer_networks import simulate_layers
     from meanbits.point import InputError, variance_of_means
@@ -30,30 +27,33 @@ def simulate_blocks(
 
     for name in options:
         if name not in TAKEN and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            fail(f"--{name.replace('_', '-')} beside --{next(iter(blocks))}: networks of blocks take "
+            fail(f"--{name.replace('_', '-')} beside {layer.name}: networks of a chain of blocks take "
                  f"{', '.join('--' + each.replace('_', '-') for each in TAKEN)}; leave it out")  # fmt: skip
-    layer, depth = composed_layer(surrogate, blocks), options["depth"] or DEPTH
+    depth = options["depth"] or DEPTH
+    options["batch"] = BATCH if options["batch"] is None else options["batch"]
     c0 = OVERLAP if options["overlap"] is None else options["overlap"]
     try:
-        means = variance_of_means(surrogate, options["sigma_m2"])
+        means = variance_of_means(layer, options["sigma_m2"])
         expected = profile(layer, depth, means, options["sigma_b2"], c0=c0)
         with progress("networks") as tick:
-            found = simulate_layers(layer, depth, means, options["sigma_b2"], width=options["width"], c0=c0,
-                                    networks=options["realisations"], seed=options["seed"], tick=tick)  # fmt: skip
+            found = simulate_layers(
+                layer, depth, means, options["sigma_b2"], width=options["width"], networks=options["realisations"],
+                batch=options["batch"], c0=c0, seed=options["seed"], tick=tick,
+            )  # fmt: skip
     except InputError as error:
         fail(str(error))
     except ValueError as error:
-        fail_about(surrogate, error)
+        fail_about(layer, error)
     names = [name for name in MEASURED if layer.passes_gradient or name in ("T", "c")]
     layers = [{"layer": row} | {name: _cells(found, MEASURED[name], getattr(expected, name), row) for name in names}
               for row in range(depth + 1)]  # fmt: skip
     if as_json:
-        document = {"surrogate": surrogate.name, "blocks": [block.name for block in layer.blocks], "sigma_m2": means,
+        document = {"surrogate": layer.name, "blocks": [block.name for block in layer.blocks], "sigma_m2": means,
                     **{name: options[name] for name in TAKEN if name != "sigma_m2"}, "depth": depth, "overlap": c0,
                     "layers": layers}  # fmt: skip
         click.echo(json_text(document))
         return
-    click.echo(f"{surrogate.name}: {', '.join(block.name for block in layer.blocks)}; gradient and overlap relative to "
+    click.echo(f"{layer.name}: {', '.join(block.name for block in layer.blocks)}; gradient and overlap relative to "
                "the last row\n")  # fmt: skip
     shown = [(name, column, form) for name in names for column, form in zip(COLUMNS, FORMS, strict=True)]
     rows = [

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from experiments.data import ImagePair
     from experiments.measurements import Moments
     from experiments.simulation import Expected, Simulation
+    from theory.layer import Layer
     from theory.surrogates import Surrogate
 
 Z_LIMIT = 4.0
@@ -36,16 +37,20 @@ COLUMNS, FORMS = ("mean", "standard_error", "theory", "z"), (".6g", ".1e", ".6g"
 @simulation_options
 @json_option
 @click.pass_context
-def simulate(ctx: click.Context, surrogate: Surrogate, blocks: dict[str, str], as_json: bool, **options: Any) -> None:
+def simulate(ctx: click.Context, subject: Surrogate | Layer, as_json: bool, **options: Any) -> None:
     """Random networks against theory, layer by layer.
 
     Mean over networks and its standard error, theory, and z, of the field variance q, the correlation c of two inputs
     and the total field variance T. A seed gives the same networks whatever the number of workers and the device. With a
     norm, dropout, scale or skip the network itself is simulated, from Gaussian first fields, and its gradients with it.
     """
-    if blocks:
-        simulate_blocks(ctx, surrogate, blocks, options, as_json)
+    from theory.layer import Layer
+
+    if isinstance(subject, Layer):
+        simulate_blocks(ctx, subject, options, as_json)
         return
+    if options.pop("batch") is not None:
+        fail(f"--batch: {subject.name} has no batch norm; leave it out")
     from experiments.simulation import at_width, finished
 
     names = ("output", "extend", "realisations", "workers", "finite_width")
@@ -56,7 +61,7 @@ def simulate(ctx: click.Context, surrogate: Surrogate, blocks: dict[str, str], a
     try:
         if extended is not None:
             options |= _saved_options(ctx, extended)
-        simulation = _simulation(surrogate, **options)
+        simulation = _simulation(subject, **options)
         before = None if extended is None else finished(simulation, extended)
         workers = _workers(simulation, realisations, workers)
         expected = _expected(simulation)

@@ -27,6 +27,7 @@ OPTIONS = (
     click.option("--overlap", metavar="C", type=Number(-1, 1), help="Overlap of the two inputs, default 0.5."),
     click.option("--dataset", metavar="D", help="Two images instead: digits, mnist or fashion-mnist."),
     click.option("--data-dir", metavar="FOLDER", type=FOLDER, help="Folder of the idx.gz files."),
+    click.option("--batch", metavar="B", type=COUNT, help="Inputs that batch norm is of, default 256."),
     click.option("--network", is_flag=True,
                  help="The stochastic network that S stands for: weights and neurons drawn for every input."),
     click.option("--replicas", is_flag=True, help="Two noise-independent runs of that network: T, r_aa and r_ab."),

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meanbits.layer_options import block_options, composed_layer
-from meanbits.options import Command, Grid, Number, fail, fail_about, json_option, surrogate_options
+from meanbits.chain_commands import critical_of_chain, fixed_point_of_chain, phase_of_chain
+from meanbits.layer_options import block_options
+from meanbits.options import Command, Grid, Number, fail, fail_about, json_option
 from meanbits.present import json_text, notice, number, table
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from meanbits.options import Axis
+    from theory.layer import Layer
     from theory.surrogates import Surrogate
 
 SHOWN = ("q", "T", "r", "c", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c", "chi_g", "xi_g", "phase",
@@ -29,9 +31,7 @@ SHOWN = ("q", "T", "r", "c", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c", "chi_g
 @click.option("--sigma-m2", type=Number(low=0), metavar="X", help="Variance of the weight means.")
 @click.option("--sigma-b2", type=Number(low=0), metavar="Y", required=True, help="Variance of the biases.")
 @json_option
-def fixed_point(
-    surrogate: Surrogate, blocks: dict[str, str], sigma_m2: float | None, sigma_b2: float, as_json: bool
-) -> None:
+def fixed_point(subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: float, as_json: bool) -> None:
     """The stable fixed point of deep networks and its depth scales.
 
     q, the field variance, and c, the correlation of two inputs, after many layers; the slopes of their maps there; the
@@ -40,19 +40,20 @@ def fixed_point(
     """
     from meanbits.point import InputError, variance_of_means
     from numerics.stability import described
+    from theory.layer import Layer
 
+    if isinstance(subject, Layer):
+        fixed_point_of_chain(subject, sigma_m2, sigma_b2, as_json)
+        return
     try:
-        means = variance_of_means(surrogate, sigma_m2)
-        if blocks:
-            _of_blocks(surrogate, blocks, means, sigma_b2, as_json)
-            return
-        found = described(_derived(surrogate), means, sigma_b2)
+        means = variance_of_means(subject, sigma_m2)
+        found = described(_derived(subject), means, sigma_b2)
     except InputError as error:
         fail(str(error))
     except ValueError as error:
-        fail_about(surrogate, error)
+        fail_about(subject, error)
     if as_json:
-        click.echo(json_text({"surrogate": surrogate.name, "sigma_m2": means, "sigma_b2": sigma_b2, **found}))
+        click.echo(json_text({"surrogate": subject.name, "sigma_m2": means, "sigma_b2": sigma_b2, **found}))
         return
     click.echo("\n".join(f"{name:<12} {number(found[name])}" for name in SHOWN))
     for name, law in found["decay"].items():
@@ -67,29 +68,12 @@ def fixed_point(
                    "between them; where a stable one ends, q jumps (a transition of first order)")  # fmt: skip
 
 
-def _of_blocks(surrogate: Surrogate, blocks: dict[str, str], means: float, biases: float, as_json: bool) -> None:
-    """Print the fixed point that layers of blocks come to from q = 1, c = 1/2."""
-    from meanbits.profile_command import at_fixed_point
-    from numerics.stream import settled
-
-    found = settled(composed_layer(surrogate, blocks), means, biases)
-    if found is None:
-        fail(f"{surrogate.name} with --{' --'.join(f'{name} {value}' for name, value in blocks.items())} comes to no "
-             "fixed point; see with meanbits profile how it grows")  # fmt: skip
-    values = at_fixed_point(found)
-    if as_json:
-        click.echo(json_text({"surrogate": surrogate.name, **blocks, "sigma_m2": means, "sigma_b2": biases, **values}))
-        return
-    known = [(name, value) for name, value in values.items() if not math.isnan(value)]
-    click.echo("\n".join(f"{name:<12} {number(value)}" for name, value in known))
-
-
 @click.command(
     cls=Command,
     epilog="\b\nExample: meanbits phase continuous --sigma-m2 0.1:4:200 --sigma-b2 0:1:200 -o phase.png",
 )
-@surrogate_options
-@click.option("--sigma-m2", type=Grid(low=0), metavar="A:B:N", required=True, help="N values from A to B, or one.")
+@block_options
+@click.option("--sigma-m2", type=Grid(low=0), metavar="A:B:N", help="N values from A to B, or one.")
 @click.option("--sigma-b2", type=Grid(low=0), metavar="A:B:N", required=True, help="N values from A to B, or one.")
 @click.option("--gains", type=Grid(low=0, high=1e9), metavar="A:B:N",
               help="Gains instead of a grid of sigma_b2; form paper.")  # fmt: skip
@@ -97,29 +81,44 @@ def _of_blocks(surrogate: Surrogate, blocks: dict[str, str], means: float, biase
               help="FILE.nc for the data, FILE.png or FILE.pdf for a figure with its data beside it.")  # fmt: skip
 @json_option
 def phase(
-    surrogate: Surrogate, sigma_m2: Axis, sigma_b2: Axis, gains: Axis | None, output: Path, as_json: bool
+    subject: Surrogate | Layer, sigma_m2: Axis | None, sigma_b2: Axis, gains: Axis | None, output: Path, as_json: bool
 ) -> None:
     """A phase diagram: the fixed point on a grid of (sigma_m2, sigma_b2), or of (sigma_m2, gain).
 
-    q, c, chi, chi_1, xi_q and xi_c with their axes named, as netCDF.
+    q, c, chi, chi_1, xi_q and xi_c with their axes named, as netCDF; of a chain of blocks chi_g and xi_g too.
     """
+    from theory.layer import Layer
+
+    if gains is not None and isinstance(subject, Layer):
+        fail(f"--gains: {subject.name} is a chain of blocks and has no paper form; leave it out")
+    if sigma_m2 is None and not isinstance(subject, Layer):
+        fail("--sigma-m2 is missing; give A:B:N, N values from A to B, or one")
+
     if gains is not None and sigma_b2.points > 1:
         fail("--gains beside a grid of --sigma-b2; give one value of --sigma-b2")
     data = output.with_suffix(".nc")
     _check_output(output, data)
-    from numerics.phase import phase_diagram
-
-    _check_memory(sigma_m2.points * (sigma_b2 if gains is None else gains).points)
-    along = (sigma_b2.values(), None) if gains is None else (sigma_b2.start, gains.values())
-    try:
-        diagram = phase_diagram(_derived(surrogate), sigma_m2.values(), *along)
-    except ValueError as error:
-        fail_about(surrogate, error)
+    _check_memory((1 if sigma_m2 is None else sigma_m2.points) * (sigma_b2 if gains is None else gains).points)
+    if isinstance(subject, Layer):
+        diagram = phase_of_chain(subject, sigma_m2, sigma_b2)
+    else:
+        assert sigma_m2 is not None
+        diagram = _diagram(subject, sigma_m2, sigma_b2, gains)
     written = _write(diagram, output, data)
     for path in written:
         notice(f"wrote {path}")
     if as_json:
-        click.echo(json_text({"surrogate": surrogate.name, "files": [str(path) for path in written]}))
+        click.echo(json_text({"surrogate": subject.name, "files": [str(path) for path in written]}))
+
+
+def _diagram(surrogate: Surrogate, sigma_m2: Axis, sigma_b2: Axis, gains: Axis | None) -> xr.Dataset:
+    from numerics.phase import phase_diagram
+
+    along = (sigma_b2.values(), None) if gains is None else (sigma_b2.start, gains.values())
+    try:
+        return phase_diagram(_derived(surrogate), sigma_m2.values(), *along)
+    except ValueError as error:
+        fail_about(surrogate, error)
 
 
 def _check_output(output: Path, data: Path) -> None:
@@ -164,14 +163,25 @@ def _derived(surrogate: Surrogate) -> Any:
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits critical deterministic --form paper --gain 1.5")
-@surrogate_options
+@block_options
 @json_option
-def critical(surrogate: Surrogate, as_json: bool) -> None:
+def critical(subject: Surrogate | Layer, as_json: bool) -> None:
     """Whether a critical initialisation exists, with a proof.
 
     It is a (sigma_m2, sigma_b2) within what the weights allow at which c = 1 is a fixed point of slope 1: signals
-    reach any depth. The proof is by algebra and ball arithmetic; the curve is solved along q from 1e-12 to 1e6.
+    reach any depth. The proof is by algebra and ball arithmetic; the curve is solved along q from 1e-12 to 1e6. Of a
+    chain of blocks the points where differences of signals (chi_1 = 1), gradients (chi_g = 1) or both keep their size
+    are found along sigma_b2, and not proven.
     """
+    from theory.layer import Layer
+
+    if isinstance(subject, Layer):
+        critical_of_chain(subject, as_json)
+        return
+    _critical_of_surrogate(subject, as_json)
+
+
+def _critical_of_surrogate(surrogate: Surrogate, as_json: bool) -> None:
     from numerics.certificates.certify import certify
     from numerics.critical import critical_curve, is_feasible
 

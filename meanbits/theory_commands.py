@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meanbits.options import Command, Number, fail, json_option, surrogate_options
+from meanbits.layer_options import block_options
+from meanbits.options import Command, Number, fail, json_option
 from meanbits.present import json_text, notice, number, table
 
 if TYPE_CHECKING:
     from theory.derive import Theory
+    from theory.layer import Layer
+    from theory.layer_theory import LayerTheory
     from theory.surrogates import Surrogate
 
 MARKER = ": derived, not written."
@@ -20,63 +23,85 @@ MARKER = ": derived, not written."
 @click.command(cls=Command, epilog="\b\nExample: meanbits catalogue --json")
 @json_option
 def catalogue(as_json: bool) -> None:
-    """List the surrogates that have a name."""
+    """List the surrogates that have a name, and the chains of blocks."""
     from meanbits.derivation import parts
+    from meanbits.layer_derivation import row_parts
+    from theory.rows import CHAINS
     from theory.surrogates import CATALOGUE
 
-    rows = [parts(surrogate) for surrogate in CATALOGUE]
-    shown = json_text({"surrogates": rows}) if as_json else table(list(rows[0]), [list(row.values()) for row in rows])
-    click.echo(shown)
+    rows, chains = [parts(surrogate) for surrogate in CATALOGUE], [row_parts(row) for row in CHAINS]
+    if as_json:
+        click.echo(json_text({"surrogates": rows, "chains": chains}))
+        return
+    click.echo(table(list(rows[0]), [list(row.values()) for row in rows]))
+    click.echo("\nchains of blocks, whose parts the options change as those of surrogates:\n")
+    named = ("name", "blocks", "reference")
+    click.echo(table(named, [[row[name] for name in named] for row in chains]))
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits derive lrt --noise gaussian:0.5 --steps")
-@surrogate_options
+@block_options
 @click.option("--steps", is_flag=True, help="Every step: its assumption, what was before and after.")
 @click.option("--format", "output_format", type=click.Choice(["text", "latex", "json"]), help="Default: text.")
 @json_option
-def derive(surrogate: Surrogate, steps: bool, output_format: str | None, as_json: bool) -> None:
-    """Derive the theory of a surrogate.
+def derive(subject: Surrogate | Layer, steps: bool, output_format: str | None, as_json: bool) -> None:
+    """Derive the theory of a surrogate, or of a chain of blocks.
 
-    Forward equations, the maps of a layer, their slope chi, the Jacobian and the critical conditions.
+    Forward equations, the maps of a layer, their slope chi, the Jacobian and the critical conditions; of a chain its
+    maps and what it does to gradients, with --steps block by block.
     """
     if as_json and output_format not in (None, "json"):
         fail(f"--format {output_format} and --json exclude each other; drop one of the two")
+    from theory.surrogates import Surrogate
+
+    shape = "json" if as_json else output_format or "text"
+    show = _surrogate_shown if isinstance(subject, Surrogate) else _chain_shown
+    click.echo(show(subject, shape, steps))  # type: ignore[arg-type]
+
+
+def _surrogate_shown(surrogate: Surrogate, shape: str, steps: bool) -> str:
     from experiments.equations import notices
     from meanbits.derivation import as_latex, as_text, document
 
     theory = _derived(surrogate)
-    if as_json or output_format == "json":
-        for text in notices(theory):
-            notice(text)
-        click.echo(json_text(document(theory, steps)))
-    else:
-        click.echo(as_latex(theory, steps) if output_format == "latex" else as_text(theory, steps))
+    if shape != "json":
+        return as_latex(theory, steps) if shape == "latex" else as_text(theory, steps)
+    for text in notices(theory):
+        notice(text)
+    return json_text(document(theory, steps))
+
+
+def _chain_shown(layer: Layer, shape: str, steps: bool) -> str:
+    from meanbits.layer_derivation import as_latex, as_text, document
+    from theory.layer_theory import derive_layer
+
+    theory = derive_layer(layer)
+    if shape != "json":
+        return as_latex(theory, steps) if shape == "latex" else as_text(theory, steps)
+    return json_text(document(theory, steps))
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits emit deterministic --backend torch -o deterministic.py")
-@surrogate_options
+@block_options
 @click.option("--backend", metavar="NAME", default="numpy", help="numpy (default) or torch.")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE, not to stdout.")
 @click.option("--force", is_flag=True, help="Replace FILE even if it is not an emitted module.")
 @json_option
-def emit(surrogate: Surrogate, backend: str, output: Path | None, force: bool, as_json: bool) -> None:
+def emit(subject: Surrogate | Layer, backend: str, output: Path | None, force: bool, as_json: bool) -> None:
     """Write the maps as a standalone module.
 
     It is readable, and needs only NumPy and SciPy, or Torch.
     """
     import meanbits
-    from numerics.emit import omitted_functions
 
     if output is not None:
         _check_output(output, force)
-    theory = _derived(surrogate)
+    theory = meanbits.derive(subject)
     try:
         source = meanbits.emit(theory, backend)
     except ValueError as error:
         fail(f"--backend {backend}: {error}")
-    missing = omitted_functions(theory)
-    if missing:
-        notice(f"left out, since quadrature cannot evaluate them: {', '.join(missing)}")
+    _note_omitted(theory)
     if output is not None:
         from meanbits.files import write_text
 
@@ -87,15 +112,24 @@ def emit(surrogate: Surrogate, backend: str, output: Path | None, force: bool, a
         notice(f"wrote {output}")
     if as_json:
         written = {"source": source} if output is None else {"file": str(output)}
-        click.echo(json_text({"surrogate": surrogate.name, "backend": backend, **written}))
+        click.echo(json_text({"surrogate": subject.name, "backend": backend, **written}))
     elif output is None:
         click.echo(source, nl=False)
+
+
+def _note_omitted(theory: Theory | LayerTheory) -> None:
+    from numerics.emit import omitted_functions
+    from theory.derive import Theory
+
+    missing = omitted_functions(theory) if isinstance(theory, Theory) else ()
+    if missing:
+        notice(f"left out, since quadrature cannot evaluate them: {', '.join(missing)}")
 
 
 @click.command(
     "map", cls=Command, epilog="\b\nExample: meanbits map deterministic --sigma-m2 0.5 --sigma-b2 0 --q 1 --gap 1e-20"
 )
-@surrogate_options
+@block_options
 @click.option("--sigma-m2", type=Number(low=0), metavar="X", help="Variance of the weight means.")
 @click.option("--sigma-b2", type=Number(low=0), metavar="Y", required=True, help="Variance of the biases.")
 @click.option(
@@ -113,9 +147,11 @@ def emit(surrogate: Surrogate, backend: str, output: Path | None, force: bool, a
     metavar="T",
     help="Total field variance of continuous marginalised neurons; default: its fixed point.",
 )
+@click.option("--typical", type=Number(-1, 1), metavar="C",
+              help="Correlation of a typical pair of the batch, for batch norm; default: of deep layers.")  # fmt: skip
 @json_option
-def map_command(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, q: float, c: float | None,
-                gap: float | None, total: float | None, as_json: bool) -> None:  # fmt: skip
+def map_command(subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: float, q: float, c: float | None,
+                gap: float | None, total: float | None, typical: float | None, as_json: bool) -> None:  # fmt: skip
     """Evaluate the maps of one layer.
 
     q, c and the gap 1 - c that come out, the slope chi, and chi_g, what squared gradients grow by. A gap that goes in
@@ -123,18 +159,25 @@ def map_command(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, q
     """
     if c is None and gap is None:
         fail("--c and --gap are both missing; give one of the two, for example --c 0.5")
+    from meanbits.chain_commands import map_of_chain
     from meanbits.point import InputError, evaluate, variance_of_means
+    from theory.layer import Layer
 
+    if isinstance(subject, Layer):
+        map_of_chain(subject, sigma_m2, sigma_b2, q, c, gap, total, typical, as_json)
+        return
+    if typical is not None:
+        fail(f"--typical {typical:g}: without batch norm a layer does not depend on it; leave it out")
     try:
-        means = variance_of_means(surrogate, sigma_m2)
-        point = evaluate(_derived(surrogate), means, sigma_b2, q, c, gap, total)
+        means = variance_of_means(subject, sigma_m2)
+        point = evaluate(_derived(subject), means, sigma_b2, q, c, gap, total)
     except InputError as error:
         fail(str(error))
     results = {"q_out": point.q_out, "c_out": point.c_out, "gap_out": point.gap_out, "chi": point.chi,
                "chi_g": point.chi_g}  # fmt: skip
     inputs = {"sigma_m2": means, "sigma_b2": sigma_b2, "q": q, "total": point.total}
     if as_json:
-        click.echo(json_text({"surrogate": surrogate.name, **inputs, **results}))
+        click.echo(json_text({"surrogate": subject.name, **inputs, **results}))
     else:
         click.echo("\n".join(f"{name:<8} {number(value)}" for name, value in results.items()))
 

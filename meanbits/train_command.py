@@ -33,7 +33,8 @@ TRAIN_OPTIONS = (
     click.option("--optimiser", metavar="O", help="adam (default), sgd, momentum or rmsprop."),
     click.option("--schedule", metavar="NAME", help="Of the learning rate: constant (default), or cosine, to 0."),
     click.option("--seed", metavar="I", type=click.IntRange(min=0), help="Seed, default 0."),
-    click.option("--sigma-m2", metavar="X", type=Number(low=0), required=True, help="Variance of the weight means."),
+    click.option("--sigma-m2", metavar="X", type=Number(low=0),
+                 help="Variance of the weight means, unless the weights settle it."),
     click.option("--sigma-b2", metavar="Y", type=Number(low=0), required=True, help="Variance of the biases."),
     click.option("--law", metavar="LAW", help="Of the means: two-point (default), clipped-gaussian, uniform or beta."),
     click.option("--inputs", metavar="KIND", help="Images as means of bits, means (default), or as numbers, real."),
@@ -95,10 +96,13 @@ def train(ctx: click.Context, **given: Any) -> None:
 
 
 def _settings(given: dict[str, Any]) -> Settings:
-    from experiments.training.settings import Settings
+    from experiments.training.settings import Settings, composed
 
     try:
-        return Settings(**given)
+        settings = Settings(**given)
+        if "sigma_m2" not in given and composed(settings).weights.mean_square is None:
+            fail("--sigma-m2 is missing; give the variance of the weight means")
+        return settings
     except ValueError as error:
         name, _, rest = str(error).partition(" = ")
         fail(f"--{name.replace('_', '-')} {rest}" if name in Settings.__dataclass_fields__ else str(error))

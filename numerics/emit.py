@@ -14,7 +14,7 @@ from numerics.backends import NUMPY, Backend
 from numerics.belief import check_against_definitions
 from numerics.blocks import in_blocks
 from numerics.copying import copied_sources
-from numerics.writer import ModuleWriter, field_symbol
+from numerics.writer import Heading, ModuleWriter, field_symbol
 from theory.derive import Theory
 from theory.difference import as_angles
 from theory.errors import shown
@@ -113,13 +113,13 @@ AT_ONCE = tuple(section for section in SECTIONS if section is not jacobian_secti
 @lru_cache(maxsize=256)
 def emitted_functions(theory: Theory, sections: tuple[Section, ...] = SECTIONS) -> tuple[EmittedFunction, ...]:
     """What a theory offers as functions, or some sections of that, but for those of `omitted_functions`."""
-    return tuple(each for each in _offered(theory, sections) if _is_emittable(each, theory.maps.takes_total))
+    return tuple(each for each in _offered(theory, sections) if is_emittable(each, theory.maps.takes_total))
 
 
 @lru_cache(maxsize=256)
 def omitted_functions(theory: Theory, sections: tuple[Section, ...] = SECTIONS) -> tuple[str, ...]:
     """The names of functions that quadrature cannot evaluate: expectations nested, or with parameters in them."""
-    return tuple(each.name for each in _offered(theory, sections) if not _is_emittable(each, theory.maps.takes_total))
+    return tuple(each.name for each in _offered(theory, sections) if not is_emittable(each, theory.maps.takes_total))
 
 
 def _offered(theory: Theory, sections: tuple[Section, ...]) -> Iterator[EmittedFunction]:
@@ -139,8 +139,12 @@ def emit(theory: Theory, backend: Backend = NUMPY, functions: Sequence[EmittedFu
     Raises:
         ValueError: if the backend lacks a function that they need.
     """
-    offered = functions or emitted_functions(theory)
-    writer = ModuleWriter(backend, theory, frozenset(function.name for function in offered))
+    return module_source(Heading.of(theory), backend, functions or emitted_functions(theory))
+
+
+def module_source(heading: Heading, backend: Backend, offered: Sequence[EmittedFunction]) -> str:
+    """The source of a standalone module with these functions."""
+    writer = ModuleWriter(backend, heading, frozenset(function.name for function in offered))
     bodies = [writer.function(function) for function in offered]
     written = [*writer.integrand_sources(), *bodies]
     body = "\n\n\n".join([*copied_sources(backend.runtime, "\n".join(written)), *written])
@@ -186,14 +190,19 @@ def compile_theory(theory: Theory, backend: Backend = NUMPY) -> CompiledTheory:
 
 def compile_functions(theory: Theory, functions: Sequence[EmittedFunction], backend: Backend) -> SimpleNamespace:
     """Functions of a theory, or of its ratios, as attributes."""
-    source = emit(theory, backend, functions)
+    return compiled(emit(theory, backend, functions), theory.surrogate.name, functions, backend)
+
+
+def compiled(source: str, name: str, functions: Sequence[EmittedFunction], backend: Backend) -> SimpleNamespace:
+    """The functions of a module's source as attributes."""
     module = ModuleType(f"meanbits_{backend.name}")
-    exec(compile(source, f"<{shown(theory.surrogate.name)}, {backend.name}>", "exec"), module.__dict__)
+    exec(compile(source, f"<{shown(name)}, {backend.name}>", "exec"), module.__dict__)
     wrap = in_blocks if backend is NUMPY else lambda function: function
     return SimpleNamespace(**{each.name: wrap(getattr(module, each.name)) for each in functions})
 
 
-def _is_emittable(function: EmittedFunction, takes_total: bool) -> bool:
+def is_emittable(function: EmittedFunction, takes_total: bool) -> bool:
+    """Whether quadrature, or a formula, evaluates a function of its arguments."""
     known = {*function.arguments, *(set() if takes_total else {T})}
     integrands = [node.args[0] for node in function.expression.atoms(GaussianExpectation, OverlapNode)]
     inside = {symbol for integrand in integrands for symbol in integrand.free_symbols}

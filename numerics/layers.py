@@ -21,6 +21,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from numerics.activation import activate, layer_field
 from numerics.field import Field
 from numerics.layer_rule import LayerRule, largest_mean, layer_rule
+from numerics.mean_draws import drawn_values
 from numerics.ranges import consistent, within
 from numerics.state import State
 from theory.compose import compose
@@ -102,8 +103,11 @@ class SurrogateLayer(nn.Module):
         settled = self.rule.surrogate.weights.mean_square
         scale = math.sqrt(sigma_m2 if settled is None else float(settled)) * (self.rule.limit or 1.0)
         scale = min(scale, self.limit)
+        drawn = torch.where(torch.rand_like(self.mean) < 0.5, scale, -scale)
+        if len(self.rule.surrogate.weights.means) > 2:
+            drawn = drawn_values(self.rule.surrogate.weights.means, self.mean.shape)
         with torch.no_grad():
-            self.mean = self._as_mean(torch.where(torch.rand_like(self.mean) < 0.5, scale, -scale).to(self.mean.dtype))
+            self.mean = self._as_mean(drawn.to(self.mean))
             if self.bias is not None:
                 self.bias.normal_(0, math.sqrt(sigma_b2)) if sigma_b2 else self.bias.zero_()
 

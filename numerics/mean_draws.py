@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from numerics.layer_rule import largest_mean
+from theory.law import Law
 from theory.mean_law import mean_law
 
 
@@ -46,6 +48,13 @@ def draw_means_(
         return mean.normal_(0, scale, generator=generator) if law == "clipped-gaussian" else mean.uniform_(
             -scale * math.sqrt(3), scale * math.sqrt(3), generator=generator)  # fmt: skip
     return mean.copy_(_bounded(mean, law, declared.scale_of(sigma_m2, limit), generator).mul_(limit)).clamp_(-top, top)
+
+
+def drawn_values(law: Law, shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
+    """Values of a law, pairs (value, probability); float64."""
+    values, chances = (torch.tensor([float(each) for each in part], dtype=torch.float64)
+                       for part in zip(*law, strict=True))  # fmt: skip
+    return values[torch.multinomial(chances, math.prod(shape), True, generator=generator)].view(*shape)
 
 
 def _bounded(like: Tensor, law: str, scale: float, generator: torch.Generator | None) -> Tensor:

@@ -26,7 +26,8 @@ class NeuronMoments:
         return _maps(neurons).total_map(total, *ALONE)
 
     def fall(self, neurons: Neurons, total: Array, fall: Array) -> Array:
-        return self.square(neurons, total) * _maps(neurons).gap_map(_gap(total, fall), total, *ALONE)
+        given = (np.asarray(each, np.float64) for each in (total, fall))
+        return _fall(neurons, *((each.tobytes(), each.shape) for each in given))
 
     def slope(self, neurons: Neurons, total: Array, fall: Array) -> Array:
         steep = _maps(neurons).chi_at_gap(_gap(total, fall), total, *ALONE)
@@ -39,6 +40,12 @@ class NeuronMoments:
             return Factors(maps.gradient_growth(total, *ALONE), overlap)
         square = np.nan if neurons.jumps else self.slope(neurons, total, np.zeros_like(total))
         return Factors(square, self.slope(neurons, total, fall))
+
+
+@lru_cache(maxsize=16)  # slopes and gradients of a chain follow the flow that its forward pass has followed
+def _fall(neurons: Neurons, *given: tuple[bytes, tuple[int, ...]]) -> Array:
+    total, fall = (np.frombuffer(values).reshape(shape) for values, shape in given)
+    return _maps(neurons).total_map(total, *ALONE) * _maps(neurons).gap_map(_gap(total, fall), total, *ALONE)
 
 
 def _gap(total: Array, fall: Array) -> Array:

@@ -60,7 +60,7 @@ def profile(
         flows.append(flow)
     total = np.array([float(each.total) for each in flows])
     pair, alike = (np.array([each.fall[k] for each in flows]) for k in (0, 1))
-    squares = [growth_of(layer, each) for each in factors]
+    squares = [float(growth_of(layer, each)) for each in factors]
     gradient, overlap = (_cumulated(values) for values in (squares, [each.overlap[0] for each in factors]))
     if not layer.passes_gradient:
         gradient, overlap = (np.full(depth + 1, np.nan) for _ in range(2))
@@ -76,16 +76,23 @@ def coordinates(layer: Layer, total: Array, pair: Array, alike: Array) -> tuple[
         return (total - alike) / alike, (total - pair) / (total - alike)
 
 
-def growth_of(layer: Layer, factors: Factors) -> float:
+def growth_of(layer: Layer, factors: Factors) -> Array:
     """chi_g: of gradients averaged over the noise where the field is integrated out, what two runs have in common."""
-    return float(factors.overlap[1] if layer.is_relative else factors.square)
+    return factors.overlap[1] if layer.is_relative else factors.square
 
 
-def first_flow(layer: Layer, numbers: Layer, q0: float, c0: float, typical: float = 0.0) -> Flow:
-    """The flow of the first fields; `fall` holds that of two inputs, and of two noise-independent runs of one."""
+def first_flow(
+    layer: Layer, numbers: Layer, q0: float, c0: float, typical: float = 0.0, shape: tuple[int, ...] = ()
+) -> Flow:
+    """The flow of the first fields; `fall` holds that of two inputs, and of two noise-independent runs of one.
+
+    shape: of the variances in `numbers`.
+    """
+    one = np.ones(shape)[()]
     if not layer.is_relative:
-        return Flow(np.float64(q0), np.array([q0 * (1 - c0), 0.0]), np.float64(q0 * (1 - typical)))
-    total = np.float64(forward(numbers.blocks, Flow(1.0, np.zeros(2), 1.0), NeuronMoments()).total)
+        return Flow(q0 * one, np.array([q0 * (1 - c0) * one, 0 * one]), q0 * (1 - typical) * one)
+    start = Flow(one, np.zeros((2, *shape)), one)
+    total = one * forward(numbers.blocks, start, NeuronMoments()).total
     quenched = total * q0 / (1 + q0)
     pairs = np.array([total - c0 * quenched, total / (1 + q0)])
     return Flow(total, pairs, total - typical * quenched)

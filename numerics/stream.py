@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from numerics.layer_fixed_points import LARGEST, LayerPoints, layer_fixed_points
 from numerics.neuron_moments import NeuronMoments
-from numerics.profile import coordinates, first_flow, growth_of
-from numerics.solve import depth_scale
-from theory.blocks import Factors, Flow, Skip
-from theory.blocks.chain import backward, forward, slope
+from theory.blocks import Flow, Skip
+from theory.blocks.chain import backward, forward
 from theory.layer import Layer
 
-MOST, SETTLED, VANISHED, GRID = 100_000, 1e-13, 1e-9, 200
-FAR = (1e8, 1e10, 1e12)  # T at which exponents are read off; they are multiples of 1/2 for what neurons are made of
+FAR = (LARGEST, 1e10, 1e12)  # T at which exponents are read off; they are multiples of 1/2 for what neurons are made of
 CLEAR = 2e-3  # of an exponent from such a multiple
-
-
-@dataclass(frozen=True)
-class Settled:
-    """The fixed point that layers come to: q, c, T; chi = dc'/dc there, and chi_g, what squared gradients grow by.
-
-    c is NaN at q = 0 of fields integrated out, where it is a ratio of overlaps that both vanish, by chi a layer.
-    """
-
-    q: float
-    c: float
-    T: float
-    chi: float
-    chi_g: float
-
-    @property
-    def xi_c(self) -> float:
-        """-1/ln chi in layers."""
-        return _scale(self.chi)
-
-    @property
-    def xi_g(self) -> float:
-        """1/ln chi_g in layers: above 0 where gradients grow on their way back, below where they vanish."""
-        return math.inf if math.isinf(_scale(self.chi_g)) else -_scale(self.chi_g)
 
 
 @dataclass(frozen=True)
@@ -65,37 +38,10 @@ class StreamLaw:
         return f"no fixed point: T ~ {self.rate:.4g} l{power}, and over L layers squared gradients {gradients}"
 
 
-def settled(layer: Layer, sigma_m2: float, sigma_b2: float, *, q0: float = 1.0, c0: float = 0.5) -> Settled | None:
+def settled(layer: Layer, sigma_m2: float, sigma_b2: float, *, q0: float = 1.0, c0: float = 0.5) -> LayerPoints | None:
     """The fixed point that fields of (q0, c0) come to within 10^5 layers; None where they come to none."""
-    numbers, of = layer.at(sigma_m2, sigma_b2), NeuronMoments()
-    flow = first_flow(layer, numbers, q0, c0)
-    if _grows(numbers, float(flow.total), of):
-        return None
-    for _ in range(MOST):
-        after = forward(numbers.blocks, flow, of)
-        still = all(np.all(np.abs(b - a) <= SETTLED * np.maximum(np.abs(b), SETTLED * after.total))
-                    for a, b in zip(_values(flow), _values(after), strict=True))  # fmt: skip
-        flow = after
-        if still:
-            return _at(layer, flow, slope(numbers.blocks, flow, of), backward(numbers.blocks, flow, of))
-        if not 0 < after.total < FAR[0]:
-            return None
-    return None
-
-
-def _grows(numbers: Layer, start: float, of: NeuronMoments) -> bool:
-    """Whether T' > T from `start` on."""
-    totals = np.geomspace(start, FAR[0], GRID)
-    after = forward(numbers.blocks, Flow(totals, totals, totals), of).total
-    return bool(np.all(np.broadcast_to(after, totals.shape) > totals))
-
-
-def _at(layer: Layer, flow: Flow, steep: np.ndarray, factors: Factors) -> Settled:
-    total, (pair, alike) = float(flow.total), flow.fall
-    growth = growth_of(layer, factors) if layer.passes_gradient else math.nan
-    vanished = layer.is_relative and total - alike <= VANISHED * total
-    q, c = (0.0, math.nan) if vanished else coordinates(layer, total, pair, alike)
-    return Settled(float(q), float(c), total, float(steep[0]), growth)
+    found = layer_fixed_points(layer, sigma_m2, sigma_b2, q0=q0, c0=c0)
+    return found if found.found else None
 
 
 def stream_law(layer: Layer, sigma_m2: float, sigma_b2: float) -> StreamLaw | None:
@@ -129,11 +75,3 @@ def _power(values: list[float]) -> tuple[float, float] | None:
     if np.max(np.abs(powers - nearest)) > CLEAR:
         return None
     return values[-1] / FAR[-1] ** nearest, nearest
-
-
-def _values(flow: Flow) -> tuple[np.ndarray, ...]:
-    return tuple(np.asarray(each) for each in (flow.total, flow.fall, flow.typical))
-
-
-def _scale(factor: float) -> float:
-    return float(depth_scale(factor))

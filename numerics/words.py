@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from theory.compose import compose
+from theory.compose_layer import BEHIND
+from theory.rows import Row
 from theory.straight_through import SEPARATOR
 from theory.surrogates import CATALOGUE, Surrogate, SurrogateError
 
@@ -22,6 +24,19 @@ def words_of(surrogate: Surrogate) -> Words | None:
         if names(words, surrogate):
             return words
     return None
+
+
+def words_of_row(row: Row) -> dict[str, str] | None:
+    """Words that compose these parts and blocks; None where some part has no name."""
+    words = words_of(row.surrogate)
+    if words is None:
+        return None
+    given = {name: value for name, value in words.items() if value is not None}
+    if row.normalise is not None:
+        given["normalise"] = row.normalise + (f":{BEHIND}" if row.behind else "")
+    numbers = {"dropout": (row.dropout, 0), "scale": (row.scale, 1)}
+    given |= {name: repr(float(value)) for name, (value, usual) in numbers.items() if value != usual}
+    return given | ({} if row.skip is None else {"skip": ":".join(repr(float(each)) for each in row.skip)})
 
 
 def names(words: Words, surrogate: Surrogate) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sympy as sp
@@ -21,7 +22,7 @@ from theory.open_nodes import GaussianDifference, GaussianSlope
 from theory.overlap import AtExtremes
 from theory.pieces import pieces, slope_between_breaks, switches_branches
 from theory.special import BoxApart, BoxProbability, ClipCovariance, ClipDifference, ExpErfc
-from theory.symbols import Sigma, T, c, gap, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, u, v
+from theory.symbols import Sigma, T, c, gap, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, typical, u, v
 from theory.tidy import tidy_rational
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ MEANING = {
     q: "field variance, > 0 (relative to its annealed part where the field is marginalised)",
     c: "correlation of two inputs, in [-1, 1]", gap: "1 - c, in [0, 2]", sigma_m2: "variance of the weight means",
     sigma_b2: "variance of the biases, >= 0", T: "total field variance, > 0", overlap: "replica overlap, in [-1, 1]",
+    typical: "correlation of a typical pair of the batch, in [-1, 1)",
     mu_4: "fourth moment of the weight means", alike: "overlap of equal inputs", unlike: "E x^2 less it",
     fall: "1 less the overlap, relative to that of equal inputs", slope: "slope of the overlap, relative to it too",
     growth: "(1 + q) times the slope in q of the overlap of equal inputs",
@@ -52,22 +54,38 @@ UNKNOWN = "unknown"
 Quadrature = GaussianExpectation | GaussianDifference | GaussianSlope
 
 
+@dataclass(frozen=True)
+class Heading:
+    """What a module says of its subject, and T' where its functions take T from the other arguments."""
+
+    name: str
+    reference: str
+    parts: str
+    total_map: sp.Expr
+
+    @classmethod
+    def of(cls, theory: Theory) -> Heading:
+        """That of a surrogate's theory."""
+        surrogate = theory.surrogate
+        parts = f"Weights {surrogate.weights.name}; neurons {surrogate.neurons.name}; "
+        parts += f"treatment {surrogate.treatment.name}; form {surrogate.form.name}."
+        return cls(surrogate.name, f"{surrogate.reference}.", parts, theory.total_map)
+
+
 class ModuleWriter:
     """Writes the functions of one module, of these names, collecting the integrands they need."""
 
-    def __init__(self, backend: Backend, theory: Theory, names: frozenset[str] = frozenset()) -> None:
-        self.backend, self.theory, self.names = backend, theory, names
+    def __init__(self, backend: Backend, heading: Heading, names: frozenset[str] = frozenset()) -> None:
+        self.backend, self.heading, self.names = backend, heading, names
         self.printer = ArrayPrinter(backend)
         self.integrands: dict[sp.Expr, str] = {}
         self.constants: dict[tuple[object, ...], str] = {}
 
     def header(self, body: str) -> str:
         """The module docstring and the imports the body uses."""
-        surrogate, imports = self.theory.surrogate, used_imports(self.backend.imports, body)
-        parts = f"Weights {surrogate.weights.name}; neurons {surrogate.neurons.name}; "
-        parts += f"treatment {surrogate.treatment.name}; form {surrogate.form.name}."
-        title = f"{quoted(surrogate.name)}: derived, not written. {quoted(surrogate.reference)}."
-        docstring = [f'"""{title}', "", quoted(parts), '"""']
+        heading, imports = self.heading, used_imports(self.backend.imports, body)
+        title = f"{quoted(heading.name)}: derived, not written. {quoted(heading.reference)}".rstrip()
+        docstring = [f'"""{title}', "", quoted(heading.parts), '"""']
         return "\n".join([*docstring, "", FUTURE, "", *imports]).replace("\n\n\n", "\n\n")
 
     def function(self, function: EmittedFunction) -> str:
@@ -82,7 +100,7 @@ class ModuleWriter:
         given = "given = " if slopes else ""
         lines += ['    """', f"    {given}{', '.join(names)}{',' * (len(names) == 1)} = as_arrays({', '.join(names)})"]
         if function.expression.has(T) and T not in function.arguments:
-            lines.append(f"    T = {self.printer.source(self.theory.total_map)}")
+            lines.append(f"    T = {self.printer.source(self.heading.total_map)}")
         if not slopes:
             return "\n".join([*lines, *self._statements(function.expression, names)])
         for symbol, (name, ends) in zip(function.arguments, slopes, strict=False):

@@ -15,7 +15,7 @@ from theory.named_weights import weights_named
 from theory.neurons import Neurons, stochastic
 from theory.noise import LOGISTIC, NOISES, TWO_POINT, NeuronNoise, noise_from_formula, student
 from theory.options import number, pick
-from theory.straight_through import slope_named, straight_through
+from theory.straight_through import SEPARATOR, slope_named, straight_through
 from theory.surrogates import CATALOGUE, EXACT, MATCHED, TREATMENTS, Form, Surrogate, paper_form
 from theory.symbols import h
 
@@ -26,7 +26,7 @@ DEFAULT = "deterministic"
 
 
 def compose(
-    name: str | None = None,
+    name: str | Surrogate | None = None,
     *,
     weights: str | None = None,
     neurons: str | None = None,
@@ -37,14 +37,14 @@ def compose(
     phi: str | None = None,
     gain: str | float | None = None,
 ) -> Surrogate:
-    """The surrogate of a catalogue name, each part given replacing the catalogue's; without a name, of the parts alone.
+    """The surrogate of a catalogue name, each part given replacing its own; without a name, of the parts alone.
 
-    weights: binary, ternary:RHO, ternary-free:RHO, levels:V1,V2,.., gaussian:V, signs, fixed. neurons: sign,
+    weights: binary, ternary:RHO, ternary-free:RHO, levels:V1,V2,.., gaussian:V, signs, absmean, fixed. neurons: sign,
     stochastic, tanh, erf, relu, leaky:A, hardtanh, hardsigmoid, gelu, silu, softplus, sin, linear, step[:THETA],
-    deadzone:DELTA, quantiser:K[:STEP], expr:EXPR. noise: NAME:SCALE, student:NU, twopoint:A or cdf:EXPR, and stochastic
-    neurons with it. backward: the slope that gradients see, exact, clip, tanh, triangle, approxsign, identity or
-    expr:EXPR. treatment: marginalise, sample, network, none. form: exact, matched, paper. phi (tanh, erf or a
-    formula in h) and gain: of form paper, which they imply.
+    deadzone:DELTA, quantiser:K[:STEP], bits:K, expr:EXPR. noise: NAME:SCALE, student:NU, twopoint:A or cdf:EXPR, and
+    stochastic neurons with it. backward: the slope that gradients see, exact, clip, tanh, triangle, approxsign, unit,
+    identity or expr:EXPR; neurons in place of others keep theirs. treatment: marginalise, sample, network, none. form:
+    exact, matched, paper. phi (tanh, erf or a formula in h) and gain: of form paper, which they imply.
 
     Raises:
         SurrogateError: an unknown name (with the nearest), or parts that do not fit together (with the reason).
@@ -54,7 +54,7 @@ def compose(
     >>> compose("continuous", neurons="quantiser:4").neurons.mean
     sign(h)/3 + sign(h - 2/3)/3 + sign(h + 2/3)/3
     """
-    base = pick("surrogate", DEFAULT if name is None else _text("name", name), {item.name: item for item in CATALOGUE})
+    base = name if isinstance(name, Surrogate) else _of_catalogue(DEFAULT if name is None else _text("name", name))
     options = {"weights": weights, "neurons": neurons, "noise": noise, "backward": backward, "treatment": treatment,
                "form": form, "phi": phi}  # fmt: skip
     given = {option: _text(option, value) for option, value in options.items() if value is not None}
@@ -63,9 +63,11 @@ def compose(
         parts["weights"] = _declared("--weights", given["weights"], weights_named)
     if "neurons" in given or "noise" in given:
         parts["neurons"] = _neurons(given.get("neurons"), given.get("noise"))
+    units = cast(Neurons, parts.get("neurons", base.neurons))
     if "backward" in given:
-        units = cast(Neurons, parts.get("neurons", base.neurons))
         parts["neurons"] = _declared("--backward", given["backward"], lambda text: _with_slope(units, text))
+    elif "neurons" in parts and base.neurons.backward is not None:
+        parts["neurons"] = straight_through(units, base.neurons.backward, base.neurons.name.partition(SEPARATOR)[2])
     if "treatment" in given:
         parts["treatment"] = pick("treatment", given["treatment"], {item.name: item for item in TREATMENTS})
     if "form" in given or "phi" in given or gain is not None:
@@ -76,7 +78,11 @@ def compose(
         return base if name is not None else replace(base, name="composed")
     label = [f"{option} {_plain(value)}" for option, value in given.items()]
     label += [] if gain is None else [f"gain {number('--gain', gain)}"]
-    return replace(base, name=f"{'composed' if name is None else name} ({', '.join(label)})", **parts)
+    return replace(base, name=f"{'composed' if name is None else base.name} ({', '.join(label)})", **parts)
+
+
+def _of_catalogue(name: str) -> Surrogate:
+    return pick("surrogate", name, {item.name: item for item in CATALOGUE})
 
 
 def _text(option: str, value: object) -> str:
@@ -115,6 +121,8 @@ def _neurons(name: str | None, noise: str | None) -> Neurons:
 
 def _with_slope(neurons: Neurons, text: str) -> Neurons:
     name, slope = slope_named(text)
+    if neurons.backward is not None:
+        neurons = replace(neurons, name=neurons.name.partition(SEPARATOR)[0], backward=None)
     return neurons if slope is None else straight_through(neurons, slope, name)
 
 

@@ -6,9 +6,10 @@ import itertools
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
-from theory.blocks import Block, Dense, Dropout, Neuron, Normalise, Scale, Skip
+from theory.blocks import Block, Dense, Dropout, Neuron, Normalise, Scale, Skip, Value
 from theory.errors import SurrogateError
 from theory.surrogates import Surrogate, Treatment
 from theory.symbols import sigma_b2, sigma_m2
@@ -19,7 +20,7 @@ class Layer:
     """Blocks in turn, from the field of one layer to that of the next; a network repeats them.
 
     Raises:
-        SurrogateError: no weights or no neurons, or a norm of what a norm has normalised.
+        SurrogateError: no weights or no neurons, a norm of what a norm has normalised, or a slope that none would see.
     """
 
     name: str
@@ -32,6 +33,9 @@ class Layer:
             raise SurrogateError(f"{self.name}: a chain without weights; add a dense block")
         if not any(isinstance(each, Neuron) for each in inside):
             raise SurrogateError(f"{self.name}: a chain without neurons; add a neuron block")
+        if self.treatment.field == "integrated" and any(each.neurons.backward is not None for each in self.units):
+            raise SurrogateError(f"{self.name}: treatment {self.treatment.name} integrates the field out, so that a "
+                                 "backward slope would be ignored; use treatment none, sample or network")  # fmt: skip
         for first, second in itertools.pairwise(inside):
             if isinstance(first, Normalise) and isinstance(second, Normalise):
                 raise SurrogateError(f"{self.name}: {second.name} behind {first.name} has no field to act on; drop one")
@@ -44,12 +48,32 @@ class Layer:
     @property
     def passes_gradient(self) -> bool:
         """Whether gradients see a slope of the neurons, or of their average over the field."""
-        units = [each.neurons for each in flattened(self.blocks) if isinstance(each, Neuron)]
-        seen = all(each.backward is not None or not each.jumps for each in units)
+        seen = all(each.neurons.backward is not None or not each.neurons.jumps for each in self.units)
         return self.is_relative or (seen and self.treatment.field != "integrated")
 
-    def at(self, means: float, biases: float) -> Layer:
-        """The layer with numbers in place of sigma_m2 and sigma_b2.
+    @property
+    def units(self) -> tuple[Neuron, ...]:
+        """Its blocks of neurons, those inside skips too."""
+        return tuple(each for each in flattened(self.blocks) if isinstance(each, Neuron))
+
+    @property
+    def dense(self) -> tuple[Dense, ...]:
+        """Its blocks of weights, those inside skips too."""
+        return tuple(each for each in flattened(self.blocks) if isinstance(each, Dense))
+
+    @property
+    def has_batch_norm(self) -> bool:
+        """Whether it depends on what a typical pair of the batch has in common."""
+        return any(isinstance(each, Normalise) and each.kind == "batch" for each in flattened(self.blocks))
+
+    @property
+    def keeps_alike(self) -> bool:
+        """Whether two equal inputs stay equal: nothing is drawn for each pass."""
+        drawn = any(isinstance(each, Dropout) for each in flattened(self.blocks))
+        return self.is_relative or (self.treatment.field == "sharp" and not drawn)
+
+    def at(self, means: Value, biases: Value) -> Layer:
+        """The layer with numbers, or arrays of them, in place of sigma_m2 and sigma_b2.
 
         Raises:
             SurrogateError: an open symbol that is left.
@@ -61,13 +85,14 @@ def layer_of(
     surrogate: Surrogate,
     *,
     normalise: str | None = None,
+    behind: bool = False,
     dropout: sp.Expr = sp.S.Zero,
     scale: sp.Expr = sp.S.One,
     skip: tuple[sp.Expr, sp.Expr] | None = None,
 ) -> Layer:
     """A surrogate's layer from field to field: (norm,) neurons (, dropout), weights (, scale), and a skip around them.
 
-    skip: (a, b), for h -> a h + b F(h).
+    behind: whether the norm is of what the weights give, scaled, instead. skip: (a, b), for h -> a h + b F(h).
 
     Raises:
         SurrogateError: a surrogate without layers, or whose form approximates them; parts that do not fit together.
@@ -84,14 +109,21 @@ def layer_of(
     weights, treatment = surrogate.weights, surrogate.treatment
     drawn = treatment.propagates == "sample" and weights.is_random
     dense = Dense(weights, weights.variance_of_means, weights.average_second, sigma_b2, drawn)
+    norm = () if normalise is None else (Normalise(normalise),)
     blocks: tuple[Block, ...] = (
-        *(() if normalise is None else (Normalise(normalise),)),
+        *(() if behind else norm),
         Neuron(surrogate.neurons),
         *(() if dropout == 0 else (Dropout(1 - dropout),)),
         dense,
         *(() if scale == 1 else (Scale(scale),)),
+        *(norm if behind else ()),
     )
     return Layer(surrogate.name, blocks if skip is None else (Skip(*skip, blocks),), treatment)
+
+
+def as_layer(subject: Surrogate | Layer) -> Layer:
+    """A chain as it is, and a surrogate's layer."""
+    return subject if isinstance(subject, Layer) else layer_of(subject)
 
 
 def flattened(blocks: tuple[Block, ...]) -> Any:
@@ -99,15 +131,17 @@ def flattened(blocks: tuple[Block, ...]) -> Any:
         yield from flattened(block.blocks) if isinstance(block, Skip) else (block,)
 
 
-def _at(part: Any, values: dict[sp.Symbol, float]) -> Any:
+def _at(part: Any, values: dict[sp.Symbol, Value]) -> Any:
     """A block or a value with numbers in place of expressions; neurons and weights stay as they are."""
     if isinstance(part, tuple):
         return tuple(_at(each, values) for each in part)
     if isinstance(part, sp.Expr):
-        number = part.subs(values)
-        if number.free_symbols:
+        if part.free_symbols - set(values):
             raise SurrogateError(f"{part} is open; give its symbols values")
-        return float(number)
+        taken = {symbol: value for symbol, value in values.items() if part.has(symbol)}
+        if any(np.ndim(value) for value in taken.values()):
+            return sp.lambdify(list(taken), part, "numpy")(*taken.values())
+        return float(part.subs(taken))
     if is_dataclass(part) and type(part).__module__.startswith("theory.blocks"):
         return replace(part, **{each.name: _at(getattr(part, each.name), values) for each in fields(part)})  # type: ignore[type-var]
     return part

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from theory.errors import SurrogateError, shown
 from theory.grammar import canonical, parse
-from theory.neurons import CONTINUOUS, SIGN, Neurons, continuous, dead_zone, leaky_relu, quantiser, step
+from theory.neurons import CONTINUOUS, SIGN, Neurons, bits, continuous, dead_zone, leaky_relu, quantiser, step
 from theory.options import number, pick
 
 PLAIN = {"sign": SIGN, **{neurons.name: neurons for neurons in CONTINUOUS}}
@@ -26,6 +26,7 @@ def neurons_named(text: str) -> Neurons:
         "step": lambda: step(number("--neurons step:THETA, THETA", value or "0")),
         "deadzone": lambda: dead_zone(number("--neurons deadzone:DELTA, DELTA", value)),
         "quantiser": lambda: _quantiser(value),
+        "bits": lambda: bits(_count(value, "bits:2")),
         "leaky": lambda: leaky_relu(number("--neurons leaky:A, A", value)),
         "expr": lambda: continuous(f"expr:{canonical(value)}", parse(value)),
     }
@@ -39,6 +40,10 @@ def neurons_named(text: str) -> Neurons:
 
 def _quantiser(value: str) -> Neurons:
     count, colon, width = value.partition(":")
-    if not (count.isascii() and count.isdecimal() and len(count) <= 4):
-        raise SurrogateError(f"K = {shown(count)!r} is no number of levels; write quantiser:4")
-    return quantiser(int(count), number("--neurons quantiser:K:STEP, STEP", width) if colon else None)
+    return quantiser(_count(count, "quantiser:4"), number("--neurons quantiser:K:STEP, STEP", width) if colon else None)
+
+
+def _count(text: str, example: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 4):
+        raise SurrogateError(f"K = {shown(text)!r} is no whole number; write {example}")
+    return int(text)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from theory.errors import SurrogateError, shown
+from theory.latent_weights import ABSMEAN
 from theory.options import number, pick
 from theory.weights import BINARY, FIXED, FIXED_SIGNS, Weights, gaussian_weights, levels, ternary, ternary_free
 
 DENSITY = "0.5"  # P(S != 0) of ternary weights that give none
-PLAIN = {"binary": BINARY, "fixed": FIXED, "signs": FIXED_SIGNS}
+PLAIN = {"binary": BINARY, "fixed": FIXED, "signs": FIXED_SIGNS, "absmean": ABSMEAN}
 
 
 def weights_named(text: str) -> Weights:

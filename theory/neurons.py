@@ -18,7 +18,7 @@ from theory.symbols import h, u
 from theory.tidy import simplified_almost_everywhere
 
 ROUNDING = 1e-12
-MOST_LEVELS, FEW_VALUES = 64, 3
+MOST_LEVELS, MOST_BITS, FEW_VALUES = 64, 6, 3
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,21 @@ def quantiser(count: int, width: sp.Expr | None = None) -> Neurons:
     thresholds = [(sp.Rational(2 - count, 2) + k) * apart for k in range(count - 1)]
     name = f"quantiser:{count}" if width is None else f"quantiser:{count}:{width}"
     return continuous(name, sp.Add(*(sp.sign(h - each) for each in thresholds)) / (count - 1))
+
+
+def bits(count: int) -> Neurons:
+    """A neuron of so many bits: h clipped to [0, 1] and rounded to multiples of 1/(2^count - 1).
+
+    Zhou et al. 2016, arXiv 1606.06160, eqs. (5), (11).
+
+    Raises:
+        SurrogateError: fewer than 1 bit or more than 6.
+    """
+    if not 1 <= count <= MOST_BITS:
+        raise SurrogateError(f"bits:{count}: give from 1 to {MOST_BITS} bits")
+    last = 2**count - 1
+    thresholds = [sp.Rational(2 * k + 1, 2 * last) for k in range(last)]
+    return continuous(f"bits:{count}", sp.Add(*((1 + sp.sign(h - each)) / 2 for each in thresholds)) / last)
 
 
 SIGN = _binary_neuron("sign", (1 + sp.sign(h)) / 2)

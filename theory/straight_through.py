@@ -22,6 +22,7 @@ SLOPES: dict[str, sp.Expr] = {
     "tanh": 1 - sp.tanh(h) ** 2,
     "triangle": sp.Max(0, 1 - sp.Abs(h)),
     "approxsign": sp.Max(0, 2 - 2 * sp.Abs(h)),  # Liu et al. 2018, Bi-Real Net, eq. (7)
+    "unit": Box(2 * h - 1),  # 1 on [0, 1]: Zhou et al. 2016, DoReFa-Net, eq. (5)
     "identity": sp.S.One,  # Bengio et al. 2013
 }
 
@@ -37,6 +38,8 @@ def straight_through(neurons: Neurons, slope: sp.Expr, name: str | None = None) 
     'sign, backward clip'
     """
     slope = sp.sympify(slope)
+    if slope.free_symbols and h not in slope.free_symbols:
+        raise SurrogateError(f"backward slope {shown(slope)} is no function of h; write it in the field h, or a number")
     if slope == 0:
         raise SurrogateError("backward slope 0 passes no gradient; give one that is not 0 somewhere")
     try:
@@ -48,7 +51,7 @@ def straight_through(neurons: Neurons, slope: sp.Expr, name: str | None = None) 
 
 
 def slope_named(text: str) -> tuple[str, sp.Expr | None]:
-    """Name and slope of an option: exact (none), clip, tanh, triangle, approxsign, identity or expr:EXPR.
+    """Name and slope of an option: exact (none), clip, tanh, triangle, approxsign, unit, identity or expr:EXPR.
 
     Raises:
         SurrogateError: an unknown name, or a formula outside the grammar.

@@ -36,12 +36,13 @@ q = sp.Symbol("q", positive=True)
 c = sp.Symbol("c", real=True)
 gap = sp.Symbol("gap", nonnegative=True)
 overlap = sp.Symbol("r", real=True)
+typical = sp.Symbol("typical", real=True)
 mu_4 = sp.Symbol("mu_4", nonnegative=True)
 
 # What a declaration may not use as names of its own
 RESERVED: tuple[sp.Symbol, ...] = (
     N, mean_weight, mean_state, second_moment_state, h, hbar, Sigma, epsilon, u, v, sigma_m2, sigma_b2, A, B, C, Q,
-    Q_ab, D, T, q, c, gap, overlap, mu_4,
+    Q_ab, D, T, q, c, gap, overlap, typical, mu_4,
 )  # fmt: skip
 
 MEANING: dict[sp.Symbol, str] = {
@@ -61,5 +62,6 @@ MEANING: dict[sp.Symbol, str] = {
     c: "correlation of the fields of two inputs",
     gap: "1 - c, in [0, 2]",
     overlap: "replica overlap of the fields, Q_ab / T",
+    typical: "correlation of the fields of a typical pair of the batch, which batch norm takes away",
     mu_4: "fourth moment of the weight means, E M^4",
 }

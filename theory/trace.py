@@ -18,6 +18,8 @@ class Assumption(StrEnum):
     MATCHED = "matched"
     ANSATZ = "ansatz"
     INDEPENDENT = "independent backward weights"
+    LARGE_BATCH = "large batch, its pairs alike"
+    DECLARED = "as the block is declared"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ class Weights:
 
     law: pairs (value, probability) where it has finitely many values. mean_limit: bounds |M| (None: any).
     largest_square: bounds E M^2 where weights of one M may differ in E S^2, of which `second` is then the average.
-    mean_square: fixes E M^2 where the law itself does.
+    mean_square: fixes E M^2 where the law itself does, and `means`, pairs (value, probability) of M, how it does.
 
     Raises:
         SurrogateError: probabilities that do not sum to 1 or fall below 0, E S != M, E S^2 below M^2 or odd in M.
@@ -30,6 +30,7 @@ class Weights:
     mean_square: sp.Expr | None = None
     largest_square: sp.Expr | None = None
     law: Law = ()
+    means: Law = ()
 
     def __post_init__(self) -> None:
         reason = _weights_objection(self)
@@ -40,6 +41,12 @@ class Weights:
     def of_values(cls, name: str, law: Law, mean_limit: sp.Expr | None, mean_square: sp.Expr | None = None) -> Weights:
         """Weights of finitely many values, pairs (value, probability) given M."""
         return cls(name, law_moment(law, 2), mean_limit, mean_square, law=law)
+
+    @classmethod
+    def of_latent(cls, name: str, means: Law) -> Weights:
+        """Weights that are functions of latent ones: of these values, pairs (value, probability), and no others."""
+        limit = sp.Max(*(value for value, _ in means))
+        return cls(name, mean_weight**2, limit, law_moment(means, 2), law=((mean_weight, sp.S.One),), means=means)
 
     @property
     def is_random(self) -> bool:
@@ -90,6 +97,8 @@ def _weights_objection(weights: Weights) -> str | None:
         return f"the probabilities sum to {law_moment(weights.law, 0)}, not to 1"
     if weights.law and sp.simplify(law_moment(weights.law, 1) - mean_weight) != 0:
         return f"E S = {law_moment(weights.law, 1)}, and it must be the mean M"
+    if weights.means and [sp.simplify(law_moment(weights.means, order)) for order in (0, 1)] != [1, 0]:
+        return "its values must have probabilities that sum to 1, and mean 0"
     if sp.simplify(second - second.subs(mean_weight, -mean_weight)) != 0:
         return f"E S^2 = {second} is odd in M, and the mean field averages it over symmetric means; make it even in M"
     for part in range(17):
@@ -106,7 +115,7 @@ BINARY = Weights.of_values(
     "binary", ((sp.S.One, (1 + mean_weight) / 2), (sp.S.NegativeOne, (1 - mean_weight) / 2)), sp.S.One
 )
 FIXED = Weights.of_values("fixed", ((mean_weight, sp.S.One),), None)
-FIXED_SIGNS = Weights.of_values("fixed signs", ((mean_weight, sp.S.One),), sp.S.One, mean_square=sp.S.One)
+FIXED_SIGNS = Weights.of_latent("fixed signs", ((sp.S.One, sp.S.Half), (sp.S.NegativeOne, sp.S.Half)))
 
 
 def ternary(density: sp.Expr = rho) -> Weights:

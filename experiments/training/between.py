@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from theory.blocks import Block, Dropout, Normalise, Scale, Skip
+from theory.rows import Row
 
 LEAST = 1e-5  # added to variances, as in torch.nn: a unit may be constant over a batch
 Moments = tuple[Tensor, Tensor]  # mean and variance of each unit over a batch, (cells, 1, width)
@@ -15,28 +14,25 @@ Moments = tuple[Tensor, Tensor]  # mean and variance of each unit over a batch, 
 
 @dataclass(frozen=True)
 class Between:
-    """h' = carry h + add scale F(h), F the neurons and weights behind a norm: the chain of `theory.layer.layer_of`."""
+    """h' = carry h + add F(h): the chain of `theory.layer.layer_of`, behind: whether the norm ends F or begins it."""
 
     normalise: str | None = None
+    behind: bool = False
     scale: float = 1.0
     carry: float = 0.0
     add: float = 1.0
 
     @classmethod
-    def of(cls, blocks: Sequence[Block]) -> Between:
-        """What a chain of blocks has between its weights.
+    def of(cls, row: Row) -> Between:
+        """What a row has between its weights.
 
         Raises:
             ValueError: dropout, which trainings do not draw yet.
         """
-        around = blocks[0] if isinstance(blocks[0], Skip) else None
-        inside = blocks if around is None else around.blocks
-        if any(isinstance(each, Dropout) for each in inside):
+        if row.dropout != 0:
             raise ValueError("dropout: trainings do not draw it yet; leave it out")
-        norms = [each.kind for each in inside if isinstance(each, Normalise)]
-        scales = [float(each.factor) for each in inside if isinstance(each, Scale)]
-        skip = (0.0, 1.0) if around is None else (float(around.carry), float(around.add))
-        return cls(norms[0] if norms else None, scales[0] if scales else 1.0, *skip)
+        carry, add = row.skip or (0, 1)
+        return cls(row.normalise, row.behind, float(row.scale), float(carry), float(add))
 
     def moments(self, field: Tensor) -> Moments | None:
         """What batch norm takes of a batch (cells, batch, width); None without it."""
@@ -48,7 +44,7 @@ class Between:
         return self.normalise == "batch"
 
     def normalised(self, field: Tensor, known: Moments | None) -> Tensor:
-        """The field that neurons see; `known` in place of the moments of its own batch."""
+        """What the norm makes of a field; `known` in place of the moments of its own batch."""
         if self.normalise is None:
             return field
         if self.by_batch:
@@ -57,7 +53,12 @@ class Between:
         centred = field if self.normalise == "rms" else field - field.mean(-1, keepdim=True)
         return centred / (centred.square().mean(-1, keepdim=True) + LEAST).sqrt()
 
-    def onward(self, before: Tensor, field: Tensor) -> Tensor:
+    def scaled(self, field: Tensor) -> Tensor:
+        """The field times the scale."""
+        return field if self.scale == 1 else self.scale * field
+
+    def onward(self, before: Tensor, field: Tensor, known: Moments | None = None) -> Tensor:
         """The field of the next layer, of that before and of what the weights make of its states."""
-        after = field if self.scale == 1 else self.scale * field
+        after = self.scaled(field)
+        after = self.normalised(after, known) if self.behind else after
         return after if self.carry == 0 and self.add == 1 else self.carry * before + self.add * after

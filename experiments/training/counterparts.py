@@ -49,9 +49,10 @@ def surrogate_outputs(network: Network, data: Labelled, generators: Sequence[tor
 
 @torch.no_grad()
 def sign_outputs(network: Network, data: Labelled) -> Tensor:
-    """Logits of the network whose weights are the signs of the means and whose neurons are signs, +1 at 0."""
+    """Logits of the network whose weights are the signs of the means, or are rounded as they are, and whose neurons
+    are signs, +1 at 0."""
     weights = [
-        network.means(layer) if network.is_real(layer) else _sign(network.means(layer))
+        network.means(layer) if network.is_real(layer) or network.is_latent else _sign(network.means(layer))
         for layer in range(len(network.weights))
     ]
     return torch.cat([_through(network, weights, part, _sign) for part in data.chunks(len(weights[0]))], 1)
@@ -83,7 +84,7 @@ def _through(network: Network, weights: list[Tensor], state: Tensor, neurons: Ca
     for layer in range(len(weights) - 1):
         state = neurons(network.seen(Field(field, None), layer).mean)
         after = mean_field(state, weights[layer + 1], network.biases[layer + 1])
-        field = after if layer == len(weights) - 2 else network.between.onward(field, after)
+        field = after if layer == len(weights) - 2 else network.onward(field, after, layer + 1)
     return field
 
 

@@ -14,11 +14,11 @@ from experiments.data import ImagePair
 from experiments.propagation import theory_orbit
 from experiments.training.draws import layer_draws
 from experiments.training.network import Network
-from experiments.training.settings import BLOCKS, Settings, composed
+from experiments.training.settings import Settings, row_of_settings
 from numerics.profile import profile
-from theory.compose_layer import layer_named
 from theory.derive import derive
 from theory.layer import Layer
+from theory.rows import Row
 
 POLARISED = 0.9  # of the limit of the means
 Numbers = list[float]
@@ -67,18 +67,17 @@ def theory_orbits(settings: Settings, pairs: Sequence[ImagePair], typical: float
 
     typical: overlap of a typical pair of images, which batch norm removes.
     """
-    theory = derive(composed(settings))
+    row = row_of_settings(settings)
+    theory = derive(row.surrogate)
     if settings.inputs == "real" or theory.surrogate.real_input:
         return {"q": None, "c": None}
-    blocks = {name: getattr(settings, name) for name in BLOCKS if getattr(settings, name) is not None}
     law = {"sigma_m2": settings.sigma_m2, "sigma_b2": settings.sigma_b2}
     try:
-        if not blocks:
+        if row == Row(row.surrogate):
             orbits = [theory_orbit(theory, pair=pair, **law, depth=settings.depth) for pair in pairs]
         else:
-            layer = layer_named(theory.surrogate, **blocks)
             orbits = [
-                _through_blocks(layer, settings, typical, theory_orbit(theory, pair=pair, **law, depth=1))
+                _through_blocks(row.layer, settings, typical, theory_orbit(theory, pair=pair, **law, depth=1))
                 for pair in pairs
             ]
     except ValueError:

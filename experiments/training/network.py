@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -16,10 +16,16 @@ from numerics.activation import activate, layer_field
 from numerics.field import Field, State, mean_field
 from numerics.layer_rule import LayerRule, largest_mean, layer_rule
 from numerics.mean_draws import draw_means_
+from theory.latent_weights import ABSMEAN
 from theory.surrogates import SAMPLE
-from theory.weights import FIXED, FIXED_SIGNS
+from theory.weights import FIXED_SIGNS
 
 CLASSES, PLAIN = 10, Between()
+LATENT = 0.25  # deviation of latent weights: 1 is four of them away
+ROUNDED: dict[str, Callable[[Tensor], Tensor]] = {  # latent weights (cells, out, in), by the name of their law
+    FIXED_SIGNS.name: lambda latent: torch.where(latent < 0, -1.0, 1.0).to(latent.dtype),
+    ABSMEAN.name: lambda latent: (latent / latent.abs().mean((1, 2), keepdim=True)).round().clamp(-1, 1),
+}
 Draws = list["Draw"]
 
 
@@ -36,8 +42,8 @@ class Network:
     """`depth` hidden layers and a readout, for each cell.
 
     parameters: of each layer the means (cells, out, in), or theta where M = limit tanh(theta), and biases (cells, out).
-    gain: (cells, 1, 1), or 1. between: norm, scale and skip. moments: of each hidden layer's field, which batch norm
-    uses in place of those of the batch at hand (`settled_norms`).
+    gain: (cells, 1, 1), or 1. between: norm, scale and skip. moments: of what each hidden layer's norm is of, which
+    batch norm uses in place of those of the batch at hand (`settled_norms`).
     """
 
     settings: Settings
@@ -67,11 +73,17 @@ class Network:
         """Whether a layer's weights are real numbers: those of readout `real`."""
         return self.settings.readout == "real" and layer == len(self.weights) - 1
 
+    @property
+    def is_latent(self) -> bool:
+        """Whether weights are rounded from latent ones, which training moves."""
+        return bool(self.rule.surrogate.weights.means)
+
     def means(self, layer: int) -> Tensor:
-        """M of a layer, (cells, out, in); fixed signs are those of latent weights, which gradients see."""
+        """M of a layer, (cells, out, in), through which gradients see latent weights."""
         weights = self.weights[layer]
-        if self.rule.surrogate.weights == FIXED_SIGNS and not self.is_real(layer):
-            return torch.where(weights.detach() < 0, -1.0, 1.0).to(weights.dtype) + (weights - weights.detach())
+        if self.is_latent and not self.is_real(layer):
+            latent = weights.detach()
+            return ROUNDED[self.rule.surrogate.weights.name](latent) + (weights - latent)
         if self.settings.keep == "tanh" and not self.is_real(layer):
             return self.limit * torch.tanh(weights)
         return weights
@@ -82,21 +94,36 @@ class Network:
 
     def fields(self, images: Tensor, draws: Draws | None = None) -> Iterator[Field]:
         """The field of each hidden layer, and of the readout, (cells, batch, out)."""
-        field = layer_field(self.rule, self.read(images), self.means(0), self.biases[0])
-        for layer in range(self.settings.depth):
+        for field, _ in self.layers(images, draws):
             yield field
+
+    def layers(self, images: Tensor, draws: Draws | None = None) -> Iterator[tuple[Field, Tensor | None]]:
+        """The fields, each with what its norm is of, if it has one."""
+        field = layer_field(self.rule, self.read(images), self.means(0), self.biases[0])
+        normed = None if self.between.behind else field.mean
+        for layer in range(self.settings.depth):
+            yield field, normed
             draw = Draw(None, None) if draws is None else draws[layer]
             seen = self.seen(field, layer)
             state = activate(self.rule, seen, self.gain, draw.noise, draw.uniform)
             if layer + 1 < self.settings.depth:
                 after = layer_field(self.rule, state, self.means(layer + 1), self.biases[layer + 1])
-                field = replace_mean(after, self.between.onward(field.mean, after.mean))
-        yield self._readout(state)
+                field = replace_mean(after, self.onward(field.mean, after.mean, layer + 1))
+                normed = self.between.scaled(after.mean) if self.between.behind else field.mean
+        yield self._readout(state), None
 
     def seen(self, field: Field, layer: int) -> Field:
-        """The field that the neurons of a hidden layer see, behind the norm."""
-        known = self.moments[layer] if self.moments else None
-        return replace_mean(field, self.between.normalised(field.mean, known))
+        """The field that the neurons of a hidden layer see."""
+        if self.between.behind:
+            return field
+        return replace_mean(field, self.between.normalised(field.mean, self._known(layer)))
+
+    def onward(self, before: Tensor, field: Tensor, layer: int) -> Tensor:
+        """The field of a hidden layer, of that before and of what the weights make of its states."""
+        return self.between.onward(before, field, self._known(layer))
+
+    def _known(self, layer: int) -> Moments | None:
+        return self.moments[layer] if self.moments else None
 
     def _readout(self, state: State) -> Field:
         layer, bias = len(self.weights) - 1, self.biases[-1]
@@ -149,9 +176,11 @@ def initialised(cells: Sequence[Settings], features: int, generators: Sequence[t
 
 
 def draw_weights_(mean: Tensor, cell: Settings, rule: LayerRule, generator: torch.Generator) -> None:
-    """Means of the law of the settings; latent weights of fixed signs uniform in [-1, 1]."""
+    """Means of the law of the settings; latent weights Gaussian, well within [-1, 1], or uniform there for signs."""
     if rule.surrogate.weights == FIXED_SIGNS:
         mean.uniform_(-1, 1, generator=generator)
+    elif rule.surrogate.weights.means:
+        mean.normal_(0, LATENT, generator=generator)
     else:
         draw_means_(mean, cell.sigma_m2, cell.law, rule.limit, generator)
 
@@ -173,8 +202,9 @@ def settled_norms(network: Network, images: Tensor) -> Network:
     """The network with the moments that batch norm takes of these images (n, features), for all that it is shown."""
     if not network.between.by_batch:
         return network
-    *fields, _ = network.fields(images.expand(len(network.weights[0]), *images.shape))
-    return replace(network, moments=tuple(network.between.moments(field.mean) for field in fields))
+    *layers, _ = network.layers(images.expand(len(network.weights[0]), *images.shape))
+    moments = (None if normed is None else network.between.moments(normed) for _, normed in layers)
+    return replace(network, moments=tuple(moments))
 
 
 def rule_of(settings: Settings) -> LayerRule:
@@ -185,7 +215,7 @@ def rule_of(settings: Settings) -> LayerRule:
 def network_rule(rule: LayerRule) -> LayerRule:
     """The rule of the stochastic network itself: what a neuron does at a given field."""
     surrogate = rule.surrogate
-    if surrogate.weights == FIXED and not surrogate.neurons.is_random and not surrogate.neurons.is_binary:
+    if not surrogate.weights.is_random and not surrogate.neurons.is_random and not surrogate.neurons.is_binary:
         return rule
     return layer_rule(replace(surrogate, treatment=SAMPLE, form=type(surrogate.form)("exact"), real_input=False))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from experiments.training.between import Between
+    from theory.rows import Row
     from theory.surrogates import Surrogate
 
 OPTIMISERS = ("adam", "sgd", "momentum", "rmsprop")
@@ -16,6 +17,7 @@ SCHEDULES = ("constant", "cosine")
 READOUTS = ("field", "moments", "real")
 INPUTS, KEPT, DTYPES = ("means", "real"), ("project", "tanh"), ("float32", "float64")
 BLOCKS = ("normalise", "scale", "skip")
+SIGMA_M2 = 0.8
 PARTS = ("weights", "neurons", "noise", "backward", "treatment", "form", "phi", "gain")
 POSITIVE = ("depth", "width", "epochs", "batch_size")
 VARIES = ("sigma_m2", "sigma_b2", "gain", "seed")  # what cells of one shape may differ in
@@ -25,15 +27,15 @@ VARIES = ("sigma_m2", "sigma_b2", "gain", "seed")  # what cells of one shape may
 class Settings:
     """One training.
 
-    surrogate, and weights to gain: a surrogate as `meanbits.compose` takes it. normalise, scale, skip: blocks of its
-    layers as `theory.compose_layer` takes them, of treatment none. Weights `signs` are those of latent weights, which
-    gradients see straight through. depth, width: hidden layers and their neurons. sigma_m2, sigma_b2: variances of the
-    means of weights (of law `law`) and of the biases at initialisation. train_size: images to train on (None: all).
-    inputs: images read as "means" of bits or as "real" numbers. readout: "field" (logits are the mean field of a last
-    layer of binary weights), "moments" (the same, narrowed by the field's variance), "real" (its weights are real).
-    keep: how |M| <= 1 is kept, "project" after each step or "tanh". samples: how many stochastic networks are averaged
-    at most. evaluated: training images that accuracies are measured on. schedule: lr is "constant", or falls to 0 by a
-    "cosine".
+    surrogate, and weights to gain: a surrogate or a chain of blocks as `meanbits.compose` takes it. normalise, scale,
+    skip: blocks of its layers, of treatment none. Weights `signs` and `absmean` are rounded from latent weights, which
+    gradients see straight through. sigma_m2: None for what the weights settle, or 0.8. depth, width: hidden layers and
+    their neurons. sigma_m2, sigma_b2: variances of the means of weights (of law `law`) and of the biases at
+    initialisation. train_size: images to train on (None: all). inputs: images read as "means" of bits or as "real"
+    numbers. readout: "field" (logits are the mean field of a last layer of binary weights), "moments" (the same,
+    narrowed by the field's variance), "real" (its weights are real). keep: how |M| <= 1 is kept, "project" after each
+    step or "tanh". samples: how many stochastic networks are averaged at most. evaluated: training images that
+    accuracies are measured on. schedule: lr is "constant", or falls to 0 by a "cosine".
 
     Stamatescu et al. 2020 give Adam, 2e-4, batches of 64 and 10 epochs; the rest is a choice.
 
@@ -57,7 +59,7 @@ class Settings:
     train_size: int | None = None
     depth: int = 3
     width: int = 300
-    sigma_m2: float = 0.8
+    sigma_m2: float = None  # type: ignore[assignment]
     sigma_b2: float = 0.001
     law: str = "two-point"
     inputs: str = "means"
@@ -74,6 +76,9 @@ class Settings:
     schedule: str = "constant"
 
     def __post_init__(self) -> None:
+        if self.sigma_m2 is None:
+            settled = composed(self).weights.mean_square
+            object.__setattr__(self, "sigma_m2", SIGMA_M2 if settled is None else float(settled))
         for name in (*POSITIVE, "evaluated", "samples"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "give a whole number, 1 or more")
         if self.train_size is not None:
@@ -98,7 +103,7 @@ class Settings:
         mean_law(self.law).fourth_moment(self.sigma_m2, math.sqrt(top) if math.isfinite(top) else 1e9)
         settled = surrogate.weights.mean_square
         _require(settled is None or self.sigma_m2 == float(settled), "sigma_m2", self.sigma_m2,
-                 f"{surrogate.weights.name} have E M^2 = {settled}; give that")  # fmt: skip
+                 f"{surrogate.weights.name} have E M^2 = {settled}; give that, or nothing")  # fmt: skip
         _require(not between_of(self).by_batch or self.batch_size > 1, "batch_size", self.batch_size,
                  "batch norm needs at least 2 images")  # fmt: skip
         if not surrogate.passes_gradient:
@@ -130,35 +135,44 @@ def between_of(settings: Settings) -> Between:
         ValueError: unknown blocks, or blocks of a surrogate whose fields have a variance.
     """
     from experiments.training.between import Between
-    from theory.compose_layer import layer_named
 
-    blocks = {name: getattr(settings, name) for name in BLOCKS if getattr(settings, name) is not None}
-    if not blocks:
-        return Between()
-    surrogate = composed(settings)
-    for name, value in blocks.items():
-        _require(surrogate.treatment.field == "sharp", name, value,
-                 f"trainings have it under treatment none, as with fixed weights or signs, and {surrogate.name} has "
-                 f"treatment {surrogate.treatment.name}")  # fmt: skip
-    return Between.of(layer_named(surrogate, **blocks).blocks)
+    row = row_of_settings(settings)
+    between = Between.of(row)
+    given = {name: getattr(settings, name) for name in BLOCKS if getattr(settings, name) is not None}
+    for name, value in given.items() if between != Between() else ():
+        _require(row.surrogate.treatment.field == "sharp", name, value,
+                 f"trainings have it under treatment none, as with fixed weights or signs, and {row.name} has "
+                 f"treatment {row.surrogate.treatment.name}")  # fmt: skip
+    return between
 
 
 def composed(settings: Settings) -> Surrogate:
-    """The surrogate of some settings."""
-    return _composed(settings.surrogate, tuple((name, getattr(settings, name)) for name in PARTS))
+    """The surrogate of some settings: their neurons, weights and treatment."""
+    return row_of_settings(settings).surrogate
+
+
+def row_of_settings(settings: Settings) -> Row:
+    """The surrogate of some settings and the blocks beside it."""
+    return _row(settings.surrogate, tuple((name, getattr(settings, name)) for name in (*PARTS, *BLOCKS)))
 
 
 @lru_cache(maxsize=1024)
-def _composed(name: str, parts: tuple[tuple[str, str | float | None], ...]) -> Surrogate:
+def _row(name: str, options: tuple[tuple[str, str | float | None], ...]) -> Row:
     from experiments.declared import declared
-    from theory.compose import compose
+    from theory.compose_layer import row_of, with_blocks
+    from theory.layer import Layer
+    from theory.rows import Row, row_of_layer
 
     found = declared(name)
     if found is None:
-        return compose(name, **dict(parts))  # pyright: ignore[reportArgumentType]
-    for part, value in parts:
-        _require(value is None, part, value, f"the parts of {name} are settled; drop it, or change them there")
-    return found
+        return row_of(name, **dict(options))
+    for option, value in options:
+        settled = option in PARTS or isinstance(found, Layer)
+        _require(value is None or not settled, option, value,
+                 f"the parts of {name} are settled; drop it, or change them there")  # fmt: skip
+    if isinstance(found, Layer):
+        return row_of_layer(found)
+    return with_blocks(Row(found), **{option: value for option, value in options if option in BLOCKS})
 
 
 def _require(holds: bool, name: str, value: object, remedy: str) -> None:

@@ -2,7 +2,7 @@
 
 from theory.blocks.dense import Dense
 from theory.blocks.dropout import Dropout
-from theory.blocks.flow import Block, Expectations, Factors, Flow
+from theory.blocks.flow import Block, Expectations, Factors, Flow, Value
 from theory.blocks.neuron import Neuron
 from theory.blocks.normalise import Normalise
 from theory.blocks.scale import Scale
@@ -10,4 +10,4 @@ from theory.blocks.skip import Skip
 
 BLOCKS = (Dense, Neuron, Scale, Normalise, Dropout, Skip)
 __all__ = ["BLOCKS", "Block", "Dense", "Dropout", "Expectations", "Factors", "Flow", "Neuron", "Normalise", "Scale",
-           "Skip"]  # fmt: skip
+           "Skip", "Value"]  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from theory.blocks.flow import Expectations, Factors, Flow, Value
+from theory.trace import Assumption
 from theory.weights import Weights
 
 
@@ -21,6 +22,7 @@ class Dense:
     second: Value
     biases: Value
     drawn: bool = False
+    assumes = Assumption.SELF_AVERAGING
 
     @property
     def name(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from theory.blocks.flow import Expectations, Factors, Flow, Value
 from theory.errors import SurrogateError
+from theory.trace import Assumption
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class Dropout:
     """x -> x / keep with probability keep, else 0, drawn afresh for every unit, input and pass."""
 
     keep: Value
+    assumes = Assumption.SELF_AVERAGING
 
     def __post_init__(self) -> None:
         if not 0 < self.keep <= 1:

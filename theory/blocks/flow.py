@@ -69,7 +69,10 @@ class Expectations(Protocol):
 
 
 class Block(Protocol):
-    """A part of a layer. Replicas share its weights and biases, and nothing that is drawn for a pass."""
+    """A part of a layer. Replicas share its weights and biases, and nothing that is drawn for a pass.
+
+    It may say what it `assumes`, a `theory.trace.Assumption`.
+    """
 
     @property
     def name(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from theory.blocks.flow import Expectations, Factors, Flow, Value
 from theory.neurons import Neurons
+from theory.trace import Assumption
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class Neuron:
     """x ~ p(x | h), by m(h) = E[x|h] and s(h) = E[x^2|h]."""
 
     neurons: Neurons
+    assumes = Assumption.CENTRAL_LIMIT
 
     @property
     def name(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from theory.blocks.flow import Expectations, Factors, Flow, Value
 from theory.errors import SurrogateError
+from theory.trace import Assumption
 
 KINDS = ("batch", "rms", "layer")
 
@@ -25,6 +26,11 @@ class Normalise:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise SurrogateError(f"normalise {self.kind!r}: choose {', '.join(KINDS)}")
+
+    @property
+    def assumes(self) -> Assumption:
+        """That statistics are those of the whole batch, or of a wide layer."""
+        return Assumption.LARGE_BATCH if self.kind == "batch" else Assumption.SELF_AVERAGING
 
     @property
     def name(self) -> str:

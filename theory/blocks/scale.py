@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import sympy as sp
+
 from theory.blocks.flow import Expectations, Factors, Flow, Value
 from theory.errors import SurrogateError
+from theory.trace import Assumption
 
 
 @dataclass(frozen=True)
@@ -14,9 +18,11 @@ class Scale:
     """x -> factor x."""
 
     factor: Value
+    assumes = Assumption.EXACT
 
     def __post_init__(self) -> None:
-        if not self.factor > 0:
+        known = self.factor.is_positive is not False if isinstance(self.factor, sp.Expr) else np.all(self.factor > 0)
+        if not known:
             raise SurrogateError(f"scale {self.factor}: it must be positive")
 
     @property

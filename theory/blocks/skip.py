@@ -10,6 +10,7 @@ from theory.blocks.dense import Dense
 from theory.blocks.flow import Block, Expectations, Factors, Flow, Value
 from theory.blocks.neuron import Neuron
 from theory.errors import SurrogateError
+from theory.trace import Assumption
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Skip:
     carry: Value
     add: Value
     blocks: tuple[Block, ...]
+    assumes = Assumption.SELF_AVERAGING
 
     def __post_init__(self) -> None:
         last = next((each for each in reversed(self.blocks) if isinstance(each, Dense | Neuron)), None)

@@ -1,0 +1,89 @@
+"""What advise does with a chain of blocks."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from meanbits.options import fail, fail_about
+from meanbits.present import filled, json_text, table
+
+if TYPE_CHECKING:
+    from numerics.layer_advise import Alternative, LayerAdvice
+    from theory.layer import Layer
+
+SHOWN = 12
+
+
+def advise_chain(layer: Layer, depth: int, sigma_b2: float, words: dict[str, str], as_json: bool) -> None:
+    """Print whether a chain trains at a depth, and what to change where it does not."""
+    from numerics.layer_advise import UNKNOWN, layer_advise
+    from numerics.words import words_of_row
+    from theory.rows import row_of_layer
+
+    try:
+        row = row_of_layer(layer)
+        advice = layer_advise(row, depth, sigma_b2, words if _compose(words) else words_of_row(row))
+    except ValueError as error:
+        fail(str(error)) if str(error).startswith("--") else fail_about(layer, error)
+    if as_json:
+        click.echo(json_text(_document(advice) | {"unknown": list(UNKNOWN)}))
+        return
+    click.echo(f"{layer.name}: {', '.join(block.name for block in layer.blocks)}\n")
+    click.echo(filled(_verdict(advice), "") + "\n")
+    rows = [_row(advice, each) for each in (advice.given, *advice.tried[:SHOWN])]
+    click.echo(table(list(rows[0]), [[str(value) for value in row.values()] for row in rows]))
+    click.echo("\nforward: e-foldings of a small difference in correlation over the depth; backward: of squared "
+               "gradients\n\nnot known:")  # fmt: skip
+    click.echo("\n".join(filled(each, "  ", "  ") for each in UNKNOWN))
+
+
+def _compose(words: dict[str, str]) -> bool:
+    """Whether the words compose the chain, so that others change its parts; those of a declaration do not."""
+    from theory.compose_layer import compose
+    from theory.errors import SurrogateError
+
+    try:
+        compose(**words)
+    except SurrogateError:
+        return False
+    return True
+
+
+def _verdict(advice: LayerAdvice) -> str:
+    found = advice.advised
+    if found is None:
+        return f"depth {advice.depth} does not train, and nothing tried makes it: see the table for the least bad"
+    if found is advice.given:
+        return f"depth {advice.depth} trains as it is" + _at(found)
+    named = advice.options(found)
+    how = " ".join(f"--{option} {value}" for option, value in found.change.items()) if named is None else named
+    return f"depth {advice.depth} does not train as it is; it does with: {how}{_at(found)}"
+
+
+def _at(found: Alternative) -> str:
+    return "" if found.sigma_m2 is None else f", at sigma_m2 = {found.sigma_m2:.6g}"
+
+
+def _row(advice: LayerAdvice, each: Alternative) -> dict[str, Any]:
+    changed = " ".join(f"--{option} {value}" for option, value in each.change.items()) or "(as it is)"
+    means = {} if advice.given.sigma_m2 is None else {"sigma_m2": f"{each.sigma_m2:.6g}"}
+    foldings = {name: "none" if math.isnan(value) else f"{value:.3g}"
+                for name, value in (("forward", each.forward), ("backward", each.backward))}  # fmt: skip
+    return {"change": changed, **means, **foldings, "trains": "yes" if each.trains else "no"}
+
+
+def _document(advice: LayerAdvice) -> dict[str, Any]:
+    def shown(each: Alternative | None) -> dict[str, Any] | None:
+        if each is None:
+            return None
+        return {"options": advice.options(each), "change": each.change, "sigma_m2": each.sigma_m2,
+                "forward": each.forward, "backward": each.backward, "trainable": each.trains}  # fmt: skip
+
+    given, advised = advice.given, advice.advised
+    return {"surrogate": given.layer.name, "depth": advice.depth, "sigma_b2": advice.sigma_b2,
+            "trainable": given.trains, "options": advice.options(given), "sigma_m2": given.sigma_m2,
+            "given": shown(given), "instead": None if advised is given else shown(advised),
+            "tried": [shown(each) for each in advice.tried]}  # fmt: skip

@@ -1,0 +1,120 @@
+"""Questions about a surrogate or a chain of blocks, each answered by the solver for what it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import ArrayLike
+
+    from numerics.advise import Advice
+    from numerics.certificates.proof import Certificate
+    from numerics.layer_advise import LayerAdvice
+    from numerics.layer_fixed_points import LayerPoints
+    from numerics.profile import Profile
+    from numerics.solve import FixedPoint
+    from theory.derive import Theory
+    from theory.layer import Layer
+    from theory.surrogates import Surrogate
+
+    Subject = Theory | Surrogate | Layer | str
+
+
+def fixed_point(
+    surrogate: Subject, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
+) -> FixedPoint | LayerPoints:
+    """The stable fixed point (q, c) at each (sigma_m2, sigma_b2), with its slopes and depth scales; of a chain of
+    blocks, what layers come to, NaN where they come to none.
+
+    gain takes the place of that of a surrogate in paper form. The arguments broadcast.
+
+    Raises:
+        ValueError: a single layer, which has no fixed point, or parameters out of the domain.
+    """
+    from numerics.layer_fixed_points import layer_fixed_points
+    from numerics.solve import fixed_point as solve
+
+    layer = _layer(surrogate, gain)
+    if layer is not None:
+        return layer_fixed_points(layer, sigma_m2, sigma_b2)
+    return solve(_theory(surrogate), sigma_m2, sigma_b2, gain)
+
+
+def phase_diagram(
+    surrogate: Subject, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
+) -> xr.Dataset:
+    """`fixed_point` on a grid of (sigma_m2, sigma_b2), or of (sigma_m2, gain), as a labelled dataset.
+
+    Raises:
+        ValueError: as `fixed_point`, or for axes without points.
+    """
+    from numerics.layer_phase import layer_phase_diagram
+    from numerics.phase import phase_diagram as grid
+
+    layer = _layer(surrogate, gain)
+    if layer is not None:
+        return layer_phase_diagram(layer, sigma_m2, sigma_b2)
+    return grid(_theory(surrogate), sigma_m2, sigma_b2, gain)
+
+
+def certify(surrogate: Subject) -> Certificate:
+    """Whether a critical initialisation exists, with a proof by algebra and ball arithmetic."""
+    from numerics.certificates.certify import certify as prove
+
+    if (layer := _layer(surrogate)) is not None:
+        raise ValueError(f"{layer.name} is a chain of blocks: nothing of it is certified; meanbits critical finds")
+    return prove(_theory(surrogate))
+
+
+def profile(layer: Layer | Surrogate | str, depth: int, sigma_m2: float, sigma_b2: float, **first: float) -> Profile:
+    """q, c, T and gradients layer by layer, of a surrogate's layer or of a chain of blocks, or the name of either.
+
+    first: q0, c0 and `typical`, the variance and correlations of the first fields.
+
+    Raises:
+        ValueError: a depth or first field out of range, or open symbols.
+    """
+    from numerics.profile import profile as follow
+    from theory.compose_layer import compose
+    from theory.layer import as_layer
+
+    subject = compose(layer) if isinstance(layer, str) else layer
+    return follow(as_layer(subject), depth, sigma_m2, sigma_b2, **first)
+
+
+def advise(surrogate: Subject, depth: int, sigma_b2: float = 0.001) -> Advice | LayerAdvice:
+    """Whether a depth is trainable, the sigma_m2 to use, and the gain that reaches it where this surrogate does not; of
+    a chain of blocks, the norm, skip, slope or scale.
+
+    Raises:
+        ValueError: depth below 1, a single layer, or sigma_b2 out of the domain.
+    """
+    from numerics.advise import advise as advise_initialisation
+    from numerics.layer_advise import layer_advise
+    from numerics.words import words_of_row
+    from theory.rows import row_of_layer
+
+    layer = _layer(surrogate)
+    if layer is not None:
+        row = row_of_layer(layer)
+        return layer_advise(row, depth, sigma_b2, words_of_row(row))
+    return advise_initialisation(_theory(surrogate), depth, sigma_b2)
+
+
+def _layer(surrogate: Subject, gain: object = None) -> Layer | None:
+    """The chain of blocks, if that is what it is; it has no gain."""
+    from theory.compose_layer import compose
+    from theory.layer import Layer
+
+    found = compose(surrogate) if isinstance(surrogate, str) else surrogate
+    if isinstance(found, Layer) and gain is not None:
+        raise ValueError(f"{found.name} is a chain of blocks and has no gain; leave it out")
+    return found if isinstance(found, Layer) else None
+
+
+def _theory(surrogate: Subject) -> Theory:
+    from meanbits import derive
+    from theory.derive import Theory
+
+    return surrogate if isinstance(surrogate, Theory) else derive(surrogate)

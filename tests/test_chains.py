@@ -1,0 +1,342 @@
+"""Named chains of blocks, in every command: against simulation, their formulas, and each other."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+import meanbits as mb
+from experiments.layer_networks import simulate_layers
+from experiments.training.cells import train_cell
+from experiments.training.network import ROUNDED
+from experiments.training.settings import Settings
+from meanbits.cli import EXIT_BAD_INPUT, main
+from numerics.layer_advise import layer_advise
+from numerics.layer_critical import layer_criticality
+from numerics.layer_fixed_points import layer_fixed_points
+from numerics.layer_map import layer_map
+from numerics.profile import profile
+from theory.compose_layer import row_of
+from theory.errors import SurrogateError
+from theory.latent_weights import ABSMEAN
+from theory.layer import as_layer
+from theory.rows import CHAINS, Row, row_of_layer
+
+ROWS = pytest.mark.parametrize("row", CHAINS, ids=lambda row: row.name)
+Call = Callable[[str], tuple[int, str, str]]
+BIASES = 0.05
+OWN = """
+import meanbits as mb
+neuron, dense = mb.layer_of(mb.compose("random-binary", backward="clip")).blocks
+TWICE = mb.Layer("twice", (neuron, dense, mb.Normalise("rms"), mb.Neuron(mb.tanh), dense), mb.sharp)
+NORMED = mb.Layer("normed", (mb.Normalise("rms"), neuron, dense), mb.sharp)
+"""
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    """A command line, as exit code, stdout and stderr."""
+
+    def run(line: str) -> tuple[int, str, str]:
+        code = main(line.split())
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def document(text: str) -> dict[str, Any]:
+    return json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON"))
+
+
+def means_of(row: Row) -> float:
+    settled = row.surrogate.weights.mean_square
+    return 1.3 if settled is None else float(settled)
+
+
+def words(row: Row) -> str:
+    """The variances that a command needs."""
+    return ("" if row.surrogate.weights.mean_square is not None else "--sigma-m2 1.3 ") + f"--sigma-b2 {BIASES}"
+
+
+def test_ternary_weights_by_the_mean_size() -> None:
+    """P(0) = erf(1/(2 sqrt pi)) = 0.310, and with the scale E|w| their mean square is 0.439 of the latent one."""
+    zero = next(chance for value, chance in ABSMEAN.means if value == 0)
+    assert float(zero) == pytest.approx(math.erf(0.5 / math.sqrt(math.pi)), rel=1e-14)
+    scale = row_of("bitlinear").scale
+    assert float(scale**2 * ABSMEAN.mean_square) == pytest.approx(2 / math.pi * math.erfc(0.5 / math.sqrt(math.pi)))
+    assert float(scale**2 * ABSMEAN.mean_square) == pytest.approx(0.439, abs=5e-4)
+    latent = torch.randn(1, 1000, 1000, generator=torch.Generator().manual_seed(0))
+    rounded = ROUNDED["absmean"](latent)
+    assert float((rounded == 0).double().mean()) == pytest.approx(float(zero), abs=4e-3)
+
+
+@ROWS
+def test_rows_are_reached_by_name_and_by_their_chain(row: Row) -> None:
+    assert mb.compose(row.name) == row.layer
+    again = row_of_layer(row.layer)
+    assert (again.layer, again.normalise, again.behind) == (row.layer, row.normalise, row.behind)
+    assert "arXiv" in row.surrogate.reference
+
+
+def test_options_replace_parts() -> None:
+    assert row_of("xnor", normalise="none", scale=1).layer.blocks == mb.compose("binaryconnect-ste").blocks
+    assert row_of("bi-real", skip="none", normalise="batch").layer.blocks[0] == mb.Normalise("batch")
+    kept = row_of("quantised-k", neurons="quantiser:16").surrogate.neurons
+    assert kept.name == "quantiser:16, backward clip"
+    assert row_of("quantised-k", backward="exact").surrogate.neurons.backward is None
+    assert row_of("quantised-k", backward="tanh").surrogate.neurons.name == "quantiser:4, backward tanh"
+
+
+def compare(row: Row, width: int, networks: int, depth: int = 3) -> None:
+    expected = profile(row.layer, depth, means_of(row), BIASES)
+    found = simulate_layers(row.layer, depth, means_of(row), BIASES, width=width, networks=networks)
+    for name, values in (("T", expected.T), ("pair", expected.c), ("gradient", expected.gradient)):
+        assert np.abs(found.z(name, values)).max() < 4, name
+    assert np.abs(found.z("overlap", expected.overlap)[:-1]).max() < 4
+
+
+@ROWS
+def test_random_networks(row: Row) -> None:
+    compare(row, width=200, networks=24, depth=2)
+
+
+@pytest.mark.slow
+@ROWS
+def test_wide_networks(row: Row) -> None:
+    compare(row, width=600, networks=48)
+
+
+@ROWS
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_formulas_are_the_maps(row: Row, backend: str) -> None:
+    """The emitted formulas of a chain against its blocks as numbers, two routes from the same declaration."""
+    maps, layer, typical = mb.compile(mb.derive(row.name), backend), row.layer, 0.2
+    for q, c in ((0.6, 0.3), (2.5, 0.9)):
+        given = (q, means_of(row), BIASES, *((typical,) if layer.has_batch_norm else ()))
+        given = given if backend == "numpy" else tuple(torch.tensor(each, dtype=torch.float64) for each in given)
+        at = layer_map(layer, means_of(row), BIASES, q, 1 - c, typical=typical if layer.has_batch_norm else None)
+        c = c if backend == "numpy" else torch.tensor(c, dtype=torch.float64)
+        assert float(maps.variance_map(*given)) == pytest.approx(at.q_out, rel=1e-12)
+        assert float(maps.total_map(*given)) == pytest.approx(at.q_out, rel=1e-12)
+        assert float(maps.correlation_map(c, *given)) == pytest.approx(at.c_out, rel=1e-10)
+        assert float(maps.chi(c, *given)) == pytest.approx(at.chi, rel=1e-9)
+        assert float(maps.gradient_growth(*given)) == pytest.approx(at.chi_g, rel=1e-11)
+        assert maps.gradient_overlap(c, *given) < maps.gradient_growth(*given)
+
+
+@pytest.mark.parametrize("options", [
+    {"name": "deterministic", "normalise": "rms"}, {"name": "deterministic", "dropout": 0.2, "scale": 1.3},
+    {"name": "lrt", "skip": "0.8:0.6"}, {"name": "moment-matching", "neurons": "tanh", "normalise": "batch"},
+], ids=str)  # fmt: skip
+def test_formulas_of_noisy_fields_are_the_maps(options: dict[str, Any]) -> None:
+    layer = as_layer(mb.compose(**options))
+    maps, q, c = mb.compile(mb.derive(layer)), 0.7, 0.4
+    rest = {"typical": 0.1} if layer.has_batch_norm else {}
+    at = layer_map(layer, 0.6, BIASES, q, 1 - c, total=1.1 if layer.is_relative else None, **rest)
+    more = rest | ({"T": 1.1} if layer.is_relative else {})
+    assert float(maps.variance_map(q, 0.6, BIASES, **more)) == pytest.approx(at.q_out, rel=1e-11)
+    assert float(maps.correlation_map(c, q, 0.6, BIASES, **more)) == pytest.approx(at.c_out, rel=1e-10)
+    assert float(maps.chi(c, q, 0.6, BIASES, **more)) == pytest.approx(at.chi, rel=1e-9)
+    assert float(maps.gradient_growth(q, 0.6, BIASES, **more)) == pytest.approx(at.chi_g, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["xnor", "binaryconnect-ste", "quantised-k", "dorefa-like"])
+def test_a_map_at_the_fixed_point_stays(name: str) -> None:
+    row = row_of(name)
+    found = layer_fixed_points(row.layer, means_of(row), BIASES)
+    at = layer_map(row.layer, means_of(row), BIASES, float(found.q), 1 - float(found.c))
+    assert (at.q_out, at.c_out) == pytest.approx((float(found.q), float(found.c)), abs=1e-11)
+    assert (at.chi, at.chi_g) == pytest.approx((float(found.chi), float(found.chi_g)), rel=1e-9)
+
+
+def test_chi_of_a_map_is_its_derivative_and_tiny_gaps_keep_their_digits() -> None:
+    layer, step = as_layer(mb.compose("continuous", normalise="rms", skip="0.6:0.8")), 1e-5
+    at, ahead, behind = (layer_map(layer, 1.2, 0.1, 0.9, 0.5 + each) for each in (0.0, step, -step))
+    assert at.chi == pytest.approx((ahead.gap_out - behind.gap_out) / (2 * step), rel=1e-8)
+    tiny = layer_map(layer, 1.2, 0.1, 0.9, 1e-30)
+    assert tiny.gap_out == pytest.approx(tiny.chi * 1e-30, rel=1e-12)
+
+
+def test_fixed_points_of_a_grid_are_those_of_points() -> None:
+    layer, means, biases = mb.compose("quantised-k"), np.array([0.7, 1.5]), np.array([0.0, 0.1, 0.4])
+    grid = mb.fixed_point(layer, means[:, None], biases)
+    for i, j in np.ndindex(2, 3):
+        alone = layer_fixed_points(layer, means[i], biases[j])
+        assert [grid.q[i, j], grid.c[i, j]] == pytest.approx([float(alone.q), float(alone.c)], abs=1e-10)
+    assert not mb.fixed_point("bi-real", 1.0, 0.0).found
+    assert mb.phase_diagram("quantised-k", means, biases)["xi_g"].values == pytest.approx(grid.xi_g, rel=1e-12)
+
+
+def test_critical_points_forward_backward_and_both() -> None:
+    exact = layer_criticality(as_layer(mb.compose("continuous", neurons="erf", scale=1)))
+    maps = mb.compile(mb.derive("continuous", neurons="erf"))
+    for point in exact.forward:
+        assert float(maps.chi_at_gap(0.0, point.q, point.value, point.sigma_b2)) == pytest.approx(1, abs=1e-9)
+    assert len(exact.forward) > 5
+    assert exact.both == exact.forward
+    signs = layer_criticality(mb.compose("binaryconnect-ste"))
+    assert (signs.parameter, signs.forward, signs.both) == ("scale", (), ())
+    assert "infinite" in str(signs.reason)
+    for point in signs.backward:
+        T = point.value**2 * (1 + point.sigma_b2)
+        assert point.value**2 * math.erf(1 / math.sqrt(2 * T)) == pytest.approx(1, abs=1e-9)
+    assert layer_criticality(mb.compose("xnor")).backward == ()
+    noisy = layer_criticality(as_layer(mb.compose("continuous", neurons="erf", dropout=0.1)))
+    assert "do not stay equal" in str(noisy.reason)
+
+
+def test_where_both_directions_are_critical_is_one_point() -> None:
+    """A slope of its own moves the backward curve across the forward one."""
+    layer = as_layer(mb.compose("continuous", neurons="erf", backward="expr:1.1*exp(-h**2/2)", scale=1))
+    (point,) = layer_criticality(layer).both
+    found = layer_fixed_points(layer, point.value, point.sigma_b2, c0=1.0)
+    assert (float(found.chi_1), float(found.chi_g)) == pytest.approx((1, 1), abs=1e-8)
+
+
+@pytest.mark.parametrize("name", ["xnor", "quantised-k"])
+def test_advised_chains_train_and_their_options_name_them(name: str) -> None:
+    advice = layer_advise(row_of(name), 60, 0.001, {"name": name})
+    best = advice.advised
+    assert best is not None
+    assert not advice.given.trains
+    pasted = advice.options(best).replace(name, "").replace("--", "").split()
+    again = mb.compose(name, **dict(zip(pasted[::2], pasted[1::2], strict=True)))
+    assert again == best.layer
+    means = 1.0 if best.sigma_m2 is None else best.sigma_m2
+    gradient = profile(again, 60, means, 0.001).gradient
+    assert math.log(gradient[0]) == pytest.approx(best.backward, rel=1e-9)
+    assert abs(best.backward) < 6
+
+
+def test_advice_of_a_depth_that_trains_changes_nothing() -> None:
+    advice = layer_advise(row_of("quantised-k"), 5, 0.001)
+    assert advice.advised is advice.given
+    assert advice.tried == ()
+
+
+COMMANDS = ("profile {} --depth 3 {}", "map {} {} --q 0.8 --c 0.4 --typical 0", "derive {} --steps",
+            "simulate {} --width 20 --depth 2 --realisations 2 {}", "emit {}")  # fmt: skip
+
+
+@ROWS
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_takes_every_row(call: Call, row: Row, line: str) -> None:
+    if not row.layer.has_batch_norm:
+        line = line.replace("--typical 0", "")
+    code, out, err = call(f"{line.format(row.name, words(row))} --json")
+    assert code == 0, err
+    named = document(out)["surrogate"]
+    assert (named["name"] if isinstance(named, dict) else named) == row.name
+
+
+def test_the_catalogue_lists_chains(call: Call) -> None:
+    _, out, _ = call("catalogue --json")
+    found = document(out)
+    assert [each["name"] for each in found["chains"]] == [row.name for row in CHAINS]
+    assert len(found["surrogates"]) == len(mb.catalogue()) == 10
+    _, text, _ = call("catalogue")
+    assert all(row.name in text for row in CHAINS)
+
+
+def test_fixed_point_critical_phase_and_advise(call: Call, tmp_path: Path) -> None:
+    _, out, _ = call("fixed-point xnor --sigma-b2 0.05 --json")
+    assert document(out)["chi_g"] == pytest.approx(math.erf(1 / math.sqrt(2)), rel=1e-12)
+    _, out, _ = call("critical binaryconnect-ste --json")
+    found = document(out)
+    assert (found["feasible"], found["certified"], found["parameter"]) == ("none", False, "scale")
+    assert "not certified" in found["statement"]
+    assert found["backward"]
+    target = tmp_path / "phase.png"
+    assert call(f"phase quantised-k --sigma-m2 0.5:2:3 --sigma-b2 0:0.2:2 -o {target}")[0] == 0
+    with xr.open_dataset(target.with_suffix(".nc"), engine="scipy") as saved:
+        assert saved["xi_g"].shape == (3, 2)
+        assert np.all(saved["found"] == 1)
+    _, out, _ = call("advise xnor --depth 20 --json")
+    found = document(out)
+    assert (found["trainable"], found["instead"]["trainable"]) == (False, True)
+    assert len(found["unknown"]) > 2
+
+
+def test_layers_declared_in_a_file(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    for line in ("profile {}:TWICE --depth 2 --sigma-b2 0.1", "derive {}:TWICE", "fixed-point {}:NORMED --sigma-b2 0.1",
+                 "advise {}:NORMED --depth 5"):  # fmt: skip
+        code, _, err = call(line.format(tmp_path / "own.py") + (" --json" if "advise" in line else ""))
+        assert code == 0, err
+    code, _, err = call(f"advise {tmp_path / 'own.py'}:TWICE --depth 5")
+    assert code == EXIT_BAD_INPUT
+    assert "another form" in err
+
+
+BAD = (
+    ("profile xnorr --depth 2 --sigma-b2 0", "did you mean xnor"),
+    ("profile xnor --depth 2 --sigma-b2 0 --sigma-m2 0.5", "leave the option out"),
+    ("profile random-binary --normalise batch:before --depth 2 --sigma-b2 0", "KIND:behind"),
+    ("profile random-binary --dropout 1 --depth 2 --sigma-b2 0", "must lie in [0, 1)"),
+    ("profile deterministic --backward clip --skip 1 --depth 2 --sigma-b2 0", "would be ignored"),
+    ("profile xnor --treatment marginalise --depth 2 --sigma-b2 0", "would be ignored"),
+    ("profile random-binary --backward expr:q --depth 2 --sigma-b2 0", "unknown"),
+    ("simulate xnor --batch 1 --sigma-b2 0", "at least 2 inputs"),
+    ("simulate xnor --network --sigma-b2 0", "leave it out"),
+    ("train xnor --batch-size 1 --sigma-b2 0", "at least 2 images"),
+    ("train quantised-k --sigma-b2 0", "--sigma-m2 is missing"),
+    ("map xnor --sigma-b2 0 --q 1 --c 0.5 --typical 1", "below 1"),
+    ("map quantised-k --sigma-m2 1 --sigma-b2 0 --q 1 --c 0.5 --typical 0", "leave it out"),
+    ("map deterministic --normalise rms --sigma-m2 0.5 --sigma-b2 0 --q 1 --gap 1e-20", "no digits left"),
+    ("map bi-real --sigma-b2 0 --q 1 --c 0.5", "--typical is missing"),
+    ("fixed-point bi-real --sigma-b2 0", "no fixed point"),
+    ("critical bi-real", "no fixed point"),
+    ("phase xnor --gains 0:1:2 --sigma-b2 0 -o x.nc", "no paper form"),
+    ("phase continuous --sigma-b2 0 -o x.nc", "--sigma-m2 is missing"),
+    ("phase xnor --sigma-m2 0.1:1:3 --sigma-b2 0 -o x.nc", "leave the option out"),
+    ("advise xnor --depth 5000", "from 1 to"),
+    ("jacobian xnor --sigma-b2 0", "is a chain of blocks"),
+)
+
+
+@pytest.mark.parametrize(("line", "said"), BAD, ids=[line for line, _ in BAD])
+def test_bad_input_is_refused_in_one_line(call: Call, line: str, said: str) -> None:
+    code, out, err = call(line)
+    assert (code, out) == (EXIT_BAD_INPUT, "")
+    assert err.count("\n") == 1
+    assert said in err
+
+
+def test_a_slope_that_none_would_see_is_refused_in_a_chain_too() -> None:
+    neuron, dense = mb.compose("binaryconnect-ste").blocks
+    with pytest.raises(SurrogateError, match="would be ignored"):
+        mb.Layer("mine", (neuron, dense), mb.marginalise)
+    with pytest.raises(SurrogateError, match="no function of h"):
+        mb.straight_through(mb.sign, mb.symbols.q)
+
+
+@ROWS
+def test_every_row_trains(row: Row) -> None:
+    means = 1.3 if row.surrogate.weights.mean_square is None else None
+    record = train_cell(Settings(surrogate=row.name, depth=2, width=32, epochs=6, train_size=400, sigma_m2=means,
+                                 readout="real", lr=1e-2, samples=1))  # fmt: skip
+    assert record["loss"][-1] < record["loss"][0]
+    assert record["q"]["theory"] is not None
+    assert record["surrogate"]["train_accuracy"] > 0.15
+
+
+def test_a_norm_behind_the_weights_settles_for_evaluation() -> None:
+    """What a network answers to an image does not depend on the others it is shown with."""
+    from experiments.training.draws import streams
+    from experiments.training.network import initialised, settled_norms
+
+    settings = Settings(surrogate="bi-real", depth=3, width=16)
+    network = initialised([settings], 20, streams([settings]).initial)
+    images = torch.rand(50, 20, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    known = settled_norms(network, images)
+    assert torch.allclose(known.logits(images[None]), network.logits(images[None]), atol=1e-5)
+    assert torch.allclose(known.logits(images[None])[:, :5], known.logits(images[None, :5]), atol=1e-5)
