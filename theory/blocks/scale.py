@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from theory.blocks.flow import Expectations, Factors, Flow, Value
@@ -21,8 +20,8 @@ class Scale:
     assumes = Assumption.EXACT
 
     def __post_init__(self) -> None:
-        known = self.factor.is_positive is not False if isinstance(self.factor, sp.Expr) else np.all(self.factor > 0)
-        if not known:
+        positive = self.factor > 0 if not isinstance(self.factor, sp.Expr) else self.factor.is_positive is not False
+        if not (positive if isinstance(positive, bool) else positive.all()):
             raise SurrogateError(f"scale {self.factor}: it must be positive")
 
     @property
