@@ -9,11 +9,11 @@ from pathlib import Path
 
 import sympy as sp
 
-from experiments.equations import latex, legend
-from numerics.emit import compile_theory
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.trace import Step
+from meanbits.experiments.equations import latex, legend
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.trace import Step
 
 PATH = Path(__file__).with_suffix(".md")
 SURROGATE = "deterministic"

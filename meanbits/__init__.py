@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike
 
-    from numerics.advise import Advice
-    from numerics.backends import Backend
-    from numerics.certificates.proof import Certificate
-    from numerics.convolution import BinaryConv2d
-    from numerics.layers import BinaryLinear
-    from numerics.profile import Profile
-    from numerics.sign import Sign
-    from numerics.solve import FixedPoint
-    from theory.compose import compose
-    from theory.derive import Theory
-    from theory.errors import SurrogateError
-    from theory.layer import Layer
-    from theory.neurons import Neurons, continuous
-    from theory.noise import NeuronNoise
-    from theory.surrogates import Form, Surrogate, Treatment, paper_form
-    from theory.weights import Weights, ternary
+    from meanbits.numerics.certificates.proof import Certificate
+    from meanbits.numerics.depth.advise import Advice
+    from meanbits.numerics.depth.profile import Profile
+    from meanbits.numerics.emission.backends import Backend
+    from meanbits.numerics.layers.convolution import BinaryConv2d
+    from meanbits.numerics.layers.linear import BinaryLinear
+    from meanbits.numerics.layers.sign import Sign
+    from meanbits.numerics.solvers.solve import FixedPoint
+    from meanbits.theory.declarations.compose import compose
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.neurons import Neurons, continuous
+    from meanbits.theory.declarations.noise import NeuronNoise
+    from meanbits.theory.declarations.surrogates import Form, Surrogate, Treatment, paper_form
+    from meanbits.theory.declarations.weights import Weights, ternary
+    from meanbits.theory.derive import Theory
+    from meanbits.theory.errors import SurrogateError
 
 __version__ = "0.1.0"
 __all__ = [
@@ -43,49 +43,49 @@ __all__ = [
 ]  # fmt: skip
 
 HOMES = {
-    "BinaryConv2d": "numerics.convolution",
-    "BinaryLinear": "numerics.layers",
-    "Form": "theory.surrogates",
-    "NeuronNoise": "theory.noise",
-    "Neurons": "theory.neurons",
-    "Surrogate": "theory.surrogates",
-    "Sign": "numerics.sign",
-    "SurrogateError": "theory.errors",
-    "Treatment": "theory.surrogates",
-    "Weights": "theory.weights",
-    "compose": "theory.compose",
-    "continuous": "theory.neurons",
-    "dead_zone": "theory.neurons",
-    "gaussian_weights": "theory.weights",
-    "Layer": "theory.layer",
-    "latent": "theory.latent",
-    "layer_of": "theory.layer",
-    "Dense": "theory.blocks",
-    "Dropout": "theory.blocks",
-    "Neuron": "theory.blocks",
-    "Normalise": "theory.blocks",
-    "Scale": "theory.blocks",
-    "Skip": "theory.blocks",
-    "leaky_relu": "theory.neurons",
-    "levels": "theory.weights",
-    "paper_form": "theory.surrogates",
-    "quantiser": "theory.neurons",
-    "step": "theory.neurons",
-    "stochastic": "theory.neurons",
-    "straight_through": "theory.straight_through",
-    "student": "theory.noise",
-    "ternary": "theory.weights",
-    "ternary_free": "theory.weights",
+    "BinaryConv2d": "meanbits.numerics.layers.convolution",
+    "BinaryLinear": "meanbits.numerics.layers.linear",
+    "Form": "meanbits.theory.declarations.surrogates",
+    "NeuronNoise": "meanbits.theory.declarations.noise",
+    "Neurons": "meanbits.theory.declarations.neurons",
+    "Surrogate": "meanbits.theory.declarations.surrogates",
+    "Sign": "meanbits.numerics.layers.sign",
+    "SurrogateError": "meanbits.theory.errors",
+    "Treatment": "meanbits.theory.declarations.surrogates",
+    "Weights": "meanbits.theory.declarations.weights",
+    "compose": "meanbits.theory.declarations.compose",
+    "continuous": "meanbits.theory.declarations.neurons",
+    "dead_zone": "meanbits.theory.declarations.neurons",
+    "gaussian_weights": "meanbits.theory.declarations.weights",
+    "Layer": "meanbits.theory.declarations.layer",
+    "latent": "meanbits.theory.declarations.latent",
+    "layer_of": "meanbits.theory.declarations.layer",
+    "Dense": "meanbits.theory.declarations.blocks",
+    "Dropout": "meanbits.theory.declarations.blocks",
+    "Neuron": "meanbits.theory.declarations.blocks",
+    "Normalise": "meanbits.theory.declarations.blocks",
+    "Scale": "meanbits.theory.declarations.blocks",
+    "Skip": "meanbits.theory.declarations.blocks",
+    "leaky_relu": "meanbits.theory.declarations.neurons",
+    "levels": "meanbits.theory.declarations.weights",
+    "paper_form": "meanbits.theory.declarations.surrogates",
+    "quantiser": "meanbits.theory.declarations.neurons",
+    "step": "meanbits.theory.declarations.neurons",
+    "stochastic": "meanbits.theory.declarations.neurons",
+    "straight_through": "meanbits.theory.declarations.straight_through",
+    "student": "meanbits.theory.declarations.noise",
+    "ternary": "meanbits.theory.declarations.weights",
+    "ternary_free": "meanbits.theory.declarations.weights",
 }
 PARTS = {  # ready parts of a declaration, by the name they have in a module
-    "binary": ("theory.weights", "BINARY"), "fixed": ("theory.weights", "FIXED"),
-    "fixed_signs": ("theory.weights", "FIXED_SIGNS"), "sign": ("theory.neurons", "SIGN"),
-    "marginalise": ("theory.surrogates", "MARGINALISE"), "sample": ("theory.surrogates", "SAMPLE"),
-    "network": ("theory.surrogates", "NETWORK"), "sample_neurons": ("theory.surrogates", "SAMPLE_NEURONS"),
-    "sharp": ("theory.surrogates", "NONE"), "exact": ("theory.surrogates", "EXACT"),
-    "matched": ("theory.surrogates", "MATCHED"), "gaussian": ("theory.noise", "GAUSSIAN"),
-    "logistic": ("theory.noise", "LOGISTIC"), "uniform": ("theory.noise", "UNIFORM"),
-    "laplace": ("theory.noise", "LAPLACE"), "cauchy": ("theory.noise", "CAUCHY"),
+    "binary": ("meanbits.theory.declarations.weights", "BINARY"), "fixed": ("meanbits.theory.declarations.weights", "FIXED"),
+    "fixed_signs": ("meanbits.theory.declarations.weights", "FIXED_SIGNS"), "sign": ("meanbits.theory.declarations.neurons", "SIGN"),
+    "marginalise": ("meanbits.theory.declarations.surrogates", "MARGINALISE"), "sample": ("meanbits.theory.declarations.surrogates", "SAMPLE"),
+    "network": ("meanbits.theory.declarations.surrogates", "NETWORK"), "sample_neurons": ("meanbits.theory.declarations.surrogates", "SAMPLE_NEURONS"),
+    "sharp": ("meanbits.theory.declarations.surrogates", "NONE"), "exact": ("meanbits.theory.declarations.surrogates", "EXACT"),
+    "matched": ("meanbits.theory.declarations.surrogates", "MATCHED"), "gaussian": ("meanbits.theory.declarations.noise", "GAUSSIAN"),
+    "logistic": ("meanbits.theory.declarations.noise", "LOGISTIC"), "uniform": ("meanbits.theory.declarations.noise", "UNIFORM"),
+    "laplace": ("meanbits.theory.declarations.noise", "LAPLACE"), "cauchy": ("meanbits.theory.declarations.noise", "CAUCHY"),
 }  # fmt: skip
 NEURONS = ("tanh", "erf", "relu", "hardtanh", "linear", "gelu", "silu", "softplus", "hardsigmoid", "sin")
 
@@ -94,12 +94,12 @@ def __getattr__(name: str) -> Any:
     if name == "init":
         return import_module("meanbits.init")
     if name == "symbols":
-        return import_module("theory.symbols")
+        return import_module("meanbits.theory.symbols")
     if name in PARTS:
         module, part = PARTS[name]
         return getattr(import_module(module), part)
     if name in NEURONS:
-        return import_module("theory.named_neurons").PLAIN[name]
+        return import_module("meanbits.theory.declarations.named_neurons").PLAIN[name]
     if name not in HOMES:
         raise AttributeError(f"module 'meanbits' has no attribute '{name}'; it has {', '.join(__all__)}")
     return getattr(import_module(HOMES[name]), name)
@@ -111,7 +111,7 @@ def __dir__() -> list[str]:
 
 def catalogue() -> tuple[Surrogate, ...]:
     """The surrogates that have a name."""
-    from theory.surrogates import CATALOGUE
+    from meanbits.theory.declarations.surrogates import CATALOGUE
 
     return CATALOGUE
 
@@ -123,8 +123,8 @@ def derive(surrogate: Surrogate | str | None = None, **options: Any) -> Theory:
         SurrogateError: an unknown name, or parts that do not fit together.
         TypeError: options beside a Surrogate, whose parts are settled.
     """
-    from theory.compose import compose
-    from theory.derive import derive as derive_theory
+    from meanbits.theory.declarations.compose import compose
+    from meanbits.theory.derive import derive as derive_theory
 
     if surrogate is None or isinstance(surrogate, str):
         return derive_theory(compose(surrogate, **options))
@@ -139,7 +139,7 @@ def emit(theory: Theory, backend: str = "numpy") -> str:
     Raises:
         ValueError: an unknown backend, or one that lacks a function of the theory.
     """
-    from numerics.emit import emit as emit_source
+    from meanbits.numerics.emission.emit import emit as emit_source
 
     return emit_source(theory, _backend(backend))
 
@@ -150,9 +150,9 @@ def compile(theory: Theory, backend: str = "numpy") -> SimpleNamespace:
     Raises:
         ValueError: an unknown backend, or one that lacks a function of the theory.
     """
-    from numerics.emit import compile_theory
-    from numerics.refusal import without_nan
-    from theory.surrogates import CATALOGUE
+    from meanbits.numerics.emission.emit import compile_theory
+    from meanbits.numerics.emission.refusal import without_nan
+    from meanbits.theory.declarations.surrogates import CATALOGUE
 
     maps = compile_theory(theory, _backend(backend))
     return maps if theory.surrogate in CATALOGUE or backend != "numpy" else without_nan(maps, theory.surrogate.name)
@@ -168,7 +168,7 @@ def fixed_point(
     Raises:
         ValueError: a single layer, which has no fixed point, or parameters out of the domain.
     """
-    from numerics.solve import fixed_point as solve
+    from meanbits.numerics.solvers.solve import fixed_point as solve
 
     return solve(_theory(surrogate), sigma_m2, sigma_b2, gain)
 
@@ -181,14 +181,14 @@ def phase_diagram(
     Raises:
         ValueError: as `fixed_point`, or for axes without points.
     """
-    from numerics.phase import phase_diagram as grid
+    from meanbits.numerics.solvers.phase import phase_diagram as grid
 
     return grid(_theory(surrogate), sigma_m2, sigma_b2, gain)
 
 
 def certify(surrogate: Theory | Surrogate | str) -> Certificate:
     """Whether a critical initialisation exists, with a proof by algebra and ball arithmetic."""
-    from numerics.certificates.certify import certify as prove
+    from meanbits.numerics.certificates.certify import certify as prove
 
     return prove(_theory(surrogate))
 
@@ -201,8 +201,8 @@ def profile(layer: Layer | Surrogate, depth: int, sigma_m2: float, sigma_b2: flo
     Raises:
         ValueError: a depth or first field out of range, or open symbols.
     """
-    from numerics.profile import profile as follow
-    from theory.layer import Layer, layer_of
+    from meanbits.numerics.depth.profile import profile as follow
+    from meanbits.theory.declarations.layer import Layer, layer_of
 
     return follow(layer if isinstance(layer, Layer) else layer_of(layer), depth, sigma_m2, sigma_b2, **first)
 
@@ -213,20 +213,20 @@ def advise(surrogate: Theory | Surrogate | str, depth: int, sigma_b2: float = 0.
     Raises:
         ValueError: depth below 1, a single layer, or sigma_b2 out of the domain.
     """
-    from numerics.advise import advise as advise_initialisation
+    from meanbits.numerics.depth.advise import advise as advise_initialisation
 
     return advise_initialisation(_theory(surrogate), depth, sigma_b2)
 
 
 def _theory(surrogate: Theory | Surrogate | str) -> Theory:
-    from theory.derive import Theory
+    from meanbits.theory.derive import Theory
 
     return surrogate if isinstance(surrogate, Theory) else derive(surrogate)
 
 
 def _backend(name: str) -> Backend:
-    from numerics.backends import BACKENDS
-    from theory.options import nearest
+    from meanbits.numerics.emission.backends import BACKENDS
+    from meanbits.theory.declarations.options import nearest
 
     known = {backend.name: backend for backend in BACKENDS}
     if name not in known:

@@ -11,8 +11,8 @@ from meanbits.options import PARTS, Command, Number, fail, json_option, surrogat
 from meanbits.present import json_text, number
 
 if TYPE_CHECKING:
-    from numerics.advise import Advice
-    from theory.surrogates import Surrogate
+    from meanbits.numerics.depth.advise import Advice
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits advise deterministic --depth 30")
@@ -27,8 +27,8 @@ def advise(surrogate: Surrogate, depth: int, sigma_b2: float, as_json: bool) -> 
     one where there is one; where that does not reach the depth, the gain of the paper form that does. The options name
     the surrogate on any command line.
     """
-    from numerics.advise import advise as advise_initialisation
-    from theory.derive import derive
+    from meanbits.numerics.depth.advise import advise as advise_initialisation
+    from meanbits.theory.derive import derive
 
     try:
         advice = advise_initialisation(derive(surrogate), depth, sigma_b2, _words())
@@ -44,7 +44,7 @@ def advise(surrogate: Surrogate, depth: int, sigma_b2: float, as_json: bool) -> 
 
 def _words() -> dict[str, str]:
     """The words that gave the surrogate, as they were typed."""
-    from theory.compose import DEFAULT
+    from meanbits.theory.declarations.compose import DEFAULT
 
     given = click.get_current_context().params
     names = ["name", *(option.lstrip("-") for option, *_ in PARTS)]

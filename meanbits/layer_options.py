@@ -10,8 +10,8 @@ import click
 from meanbits.options import Function, Number, fail, surrogate_options
 
 if TYPE_CHECKING:
-    from theory.layer import Layer
-    from theory.surrogates import Surrogate
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 BLOCKS = (
     ("--normalise", "KIND", "batch, rms or layer norm of the field, before the neurons; default none."),
@@ -37,8 +37,8 @@ def block_options(command: Function) -> Function:
 
 def composed_layer(surrogate: Surrogate, options: dict[str, str]) -> Layer:
     """The layer, or a refusal that says what does not fit."""
-    from theory.compose_layer import layer_named
-    from theory.errors import SurrogateError
+    from meanbits.theory.declarations.compose_layer import layer_named
+    from meanbits.theory.errors import SurrogateError
 
     try:
         return layer_named(surrogate, **options)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from theory.surrogates import Surrogate
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 Function = Callable[..., Any]
 
@@ -71,9 +71,9 @@ def surrogates_options(command: Function) -> Function:
 
 def composed(name: str | None, parts: dict[str, str | None]) -> Surrogate:
     """The surrogate, or a refusal that says what does not fit."""
-    from experiments.declared import DeclarationError, declared
-    from theory.compose import DEFAULT, compose
-    from theory.surrogates import SurrogateError
+    from meanbits.experiments.declared import DeclarationError, declared
+    from meanbits.theory.declarations.compose import DEFAULT, compose
+    from meanbits.theory.declarations.surrogates import SurrogateError
 
     given = [f"--{option}" for option, value in parts.items() if value is not None]
     try:

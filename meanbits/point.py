@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theory.derive import Theory
-from theory.surrogates import Surrogate
+from meanbits.theory.declarations.surrogates import Surrogate
+from meanbits.theory.derive import Theory
 
 AGREEMENT = 1e-9  # of the correlation map and the gap map, which are derived apart
 
@@ -63,7 +63,7 @@ def evaluate(
     """The maps at (sigma_m2, sigma_b2, q) and at c, at the gap 1 - c, or at both where they agree."""
 
     from meanbits import compile as compile_maps
-    from numerics.domain import check_maps
+    from meanbits.numerics.solvers.domain import check_maps
 
     require_field(means, biases)
     try:
@@ -86,7 +86,7 @@ def evaluate(
 
 def _growth(theory: Theory, q: float, means: float, biases: float, total: float | None) -> float | None:
     """chi_g, the growth of squared gradients; None where it has no value."""
-    from numerics.gradients import gradient_growth
+    from meanbits.numerics.solvers.gradients import gradient_growth
 
     given = (np.float64(each) for each in (q, means, biases))
     growth = float(gradient_growth(theory, *given, None if total is None else np.float64(total)))
@@ -124,7 +124,7 @@ def _total(theory: Theory, means: float, biases: float, given: float | None) -> 
         raise InputError("--total 0: it must be positive")
     if given is not None:
         return given
-    from numerics.solve import fixed_point
+    from meanbits.numerics.solvers.solve import fixed_point
 
     solved = float(fixed_point(theory, means, biases).T)
     if not 0 < solved < math.inf:

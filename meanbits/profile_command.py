@@ -12,8 +12,8 @@ from meanbits.options import Command, fail, fail_about, json_option
 from meanbits.present import json_text, number, table
 
 if TYPE_CHECKING:
-    from numerics.stream import Settled, StreamLaw
-    from theory.surrogates import Surrogate
+    from meanbits.numerics.depth.stream import Settled, StreamLaw
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 COLUMNS = ("layer", "q", "c", "T", "gradient")
 
@@ -37,9 +37,9 @@ def profile(
     layers lead: the fixed point with its depth scales, or, where a skip leaves none, how the stream and its gradients
     grow with depth.
     """
+    from meanbits.numerics.depth.profile import profile as follow
+    from meanbits.numerics.depth.stream import settled, stream_law
     from meanbits.point import InputError, variance_of_means
-    from numerics.profile import profile as follow
-    from numerics.stream import settled, stream_law
 
     layer = composed_layer(surrogate, blocks)
     try:

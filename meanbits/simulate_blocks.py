@@ -12,7 +12,7 @@ from meanbits.options import fail, fail_about
 from meanbits.present import json_text, progress, table
 
 if TYPE_CHECKING:
-    from theory.surrogates import Surrogate
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 TAKEN = ("width", "depth", "realisations", "sigma_m2", "sigma_b2", "overlap", "seed")
 DEPTH, OVERLAP = 10, 0.5
@@ -24,9 +24,9 @@ def simulate_blocks(
     ctx: click.Context, surrogate: Surrogate, blocks: dict[str, str], options: dict[str, Any], as_json: bool
 ) -> None:
     """Print networks of these blocks beside their profile."""
-    from experiments.layer_networks import simulate_layers
+    from meanbits.experiments.random_networks.layer_networks import simulate_layers
+    from meanbits.numerics.depth.profile import profile
     from meanbits.point import InputError, variance_of_means
-    from numerics.profile import profile
 
     for name in options:
         if name not in TAKEN and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:

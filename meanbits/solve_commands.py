@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from meanbits.options import Axis
-    from theory.surrogates import Surrogate
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 SHOWN = ("q", "T", "r", "c", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c", "chi_g", "xi_g", "phase",
          "error_bound")  # fmt: skip
@@ -38,8 +38,8 @@ def fixed_point(
     depth scales xi_q, xi_c over which inputs are forgotten; chi_g, what squared gradients grow by a layer, and xi_g =
     1/ln chi_g, the layers over which they grow (or, where it is negative, vanish) by e.
     """
+    from meanbits.numerics.solvers.stability import described
     from meanbits.point import InputError, variance_of_means
-    from numerics.stability import described
 
     try:
         means = variance_of_means(surrogate, sigma_m2)
@@ -69,8 +69,8 @@ def fixed_point(
 
 def _of_blocks(surrogate: Surrogate, blocks: dict[str, str], means: float, biases: float, as_json: bool) -> None:
     """Print the fixed point that layers of blocks come to from q = 1, c = 1/2."""
+    from meanbits.numerics.depth.stream import settled
     from meanbits.profile_command import at_fixed_point
-    from numerics.stream import settled
 
     found = settled(composed_layer(surrogate, blocks), means, biases)
     if found is None:
@@ -107,7 +107,7 @@ def phase(
         fail("--gains beside a grid of --sigma-b2; give one value of --sigma-b2")
     data = output.with_suffix(".nc")
     _check_output(output, data)
-    from numerics.phase import phase_diagram
+    from meanbits.numerics.solvers.phase import phase_diagram
 
     _check_memory(sigma_m2.points * (sigma_b2 if gains is None else gains).points)
     along = (sigma_b2.values(), None) if gains is None else (sigma_b2.start, gains.values())
@@ -124,7 +124,7 @@ def phase(
 
 def _check_output(output: Path, data: Path) -> None:
     from meanbits.files import unwritable_file
-    from numerics.datasets import is_ours
+    from meanbits.numerics.datasets import is_ours
 
     if output.suffix not in (".nc", ".png", ".pdf"):
         fail(f"--output {output}: the name must end in .nc, .png or .pdf")
@@ -137,7 +137,7 @@ def _check_output(output: Path, data: Path) -> None:
 
 
 def _check_memory(points: int) -> None:
-    from numerics.phase import BYTES_PER_POINT, available_memory
+    from meanbits.numerics.solvers.phase import BYTES_PER_POINT, available_memory
 
     needed, free = points * BYTES_PER_POINT, available_memory()
     if needed > free:
@@ -147,18 +147,18 @@ def _check_memory(points: int) -> None:
 
 def _write(diagram: xr.Dataset, output: Path, data: Path) -> list[Path]:
     from meanbits import __version__
-    from numerics.datasets import save
+    from meanbits.numerics.datasets import save
 
     written = [save(diagram.assign_attrs(version=__version__), data)]
     if output != data:
-        from paper_figures.phase import draw
+        from meanbits.paper_figures.phase import draw
 
         written.append(draw(diagram, output))
     return written
 
 
 def _derived(surrogate: Surrogate) -> Any:
-    from theory.derive import derive as derive_theory
+    from meanbits.theory.derive import derive as derive_theory
 
     return derive_theory(surrogate)
 
@@ -172,8 +172,8 @@ def critical(surrogate: Surrogate, as_json: bool) -> None:
     It is a (sigma_m2, sigma_b2) within what the weights allow at which c = 1 is a fixed point of slope 1: signals
     reach any depth. The proof is by algebra and ball arithmetic; the curve is solved along q from 1e-12 to 1e6.
     """
-    from numerics.certificates.certify import certify
-    from numerics.critical import critical_curve, is_feasible
+    from meanbits.numerics.certificates.certify import certify
+    from meanbits.numerics.solvers.critical import critical_curve, is_feasible
 
     theory = _derived(surrogate)
     if theory.criticality is None:

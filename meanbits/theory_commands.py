@@ -11,8 +11,8 @@ from meanbits.options import Command, Number, fail, json_option, surrogate_optio
 from meanbits.present import json_text, notice, number, table
 
 if TYPE_CHECKING:
-    from theory.derive import Theory
-    from theory.surrogates import Surrogate
+    from meanbits.theory.declarations.surrogates import Surrogate
+    from meanbits.theory.derive import Theory
 
 MARKER = ": derived, not written."
 
@@ -22,7 +22,7 @@ MARKER = ": derived, not written."
 def catalogue(as_json: bool) -> None:
     """List the surrogates that have a name."""
     from meanbits.derivation import parts
-    from theory.surrogates import CATALOGUE
+    from meanbits.theory.declarations.surrogates import CATALOGUE
 
     rows = [parts(surrogate) for surrogate in CATALOGUE]
     shown = json_text({"surrogates": rows}) if as_json else table(list(rows[0]), [list(row.values()) for row in rows])
@@ -41,8 +41,8 @@ def derive(surrogate: Surrogate, steps: bool, output_format: str | None, as_json
     """
     if as_json and output_format not in (None, "json"):
         fail(f"--format {output_format} and --json exclude each other; drop one of the two")
-    from experiments.equations import notices
     from meanbits.derivation import as_latex, as_text, document
+    from meanbits.experiments.equations import notices
 
     theory = _derived(surrogate)
     if as_json or output_format == "json":
@@ -65,7 +65,7 @@ def emit(surrogate: Surrogate, backend: str, output: Path | None, force: bool, a
     It is readable, and needs only NumPy and SciPy, or Torch.
     """
     import meanbits
-    from numerics.emit import omitted_functions
+    from meanbits.numerics.emission.emit import omitted_functions
 
     if output is not None:
         _check_output(output, force)
@@ -140,7 +140,7 @@ def map_command(surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, q
 
 
 def _derived(surrogate: Surrogate) -> Theory:
-    from theory.derive import derive as derive_theory
+    from meanbits.theory.derive import derive as derive_theory
 
     return derive_theory(surrogate)
 

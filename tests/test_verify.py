@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from experiments import verify as module
-from experiments.checks import CHECKS
-from experiments.subject import Subject, spoiled
-from experiments.verify import CheckResult, verify
-from theory import arbitrary_precision
-from theory.compose import compose
-from theory.surrogates import CATALOGUE, Surrogate
+from meanbits.experiments.verification import verify as module
+from meanbits.experiments.verification.checks import CHECKS
+from meanbits.experiments.verification.subject import Subject, spoiled
+from meanbits.experiments.verification.verify import CheckResult, verify
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
+from meanbits.theory.gaussian import arbitrary_precision
 
 QUICK = ("deterministic", "baldassi", "random-binary")  # `make paper` runs the checks on every row
 ROWS = [pytest.param(row, id=row.name, marks=() if row.name in QUICK else pytest.mark.slow) for row in CATALOGUE]

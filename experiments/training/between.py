@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from theory.blocks import Block, Dropout, Normalise, Scale, Skip
+from meanbits.theory.declarations.blocks import Block, Dropout, Normalise, Scale, Skip
 
 LEAST = 1e-5  # added to variances, as in torch.nn: a unit may be constant over a batch
 Moments = tuple[Tensor, Tensor]  # mean and variance of each unit over a batch, (cells, 1, width)
@@ -15,7 +15,7 @@ Moments = tuple[Tensor, Tensor]  # mean and variance of each unit over a batch, 
 
 @dataclass(frozen=True)
 class Between:
-    """h' = carry h + add scale F(h), F the neurons and weights behind a norm: the chain of `theory.layer.layer_of`."""
+    """h' = carry h + add scale F(h), F the neurons and weights behind a norm: the chain of `declarations.layer.layer_of`."""
 
     normalise: str | None = None
     scale: float = 1.0

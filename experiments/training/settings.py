@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from experiments.training.between import Between
-    from theory.surrogates import Surrogate
+    from meanbits.experiments.training.between import Between
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 OPTIMISERS = ("adam", "sgd", "momentum", "rmsprop")
 SCHEDULES = ("constant", "cosine")
@@ -26,7 +26,7 @@ class Settings:
     """One training.
 
     surrogate, and weights to gain: a surrogate as `meanbits.compose` takes it. normalise, scale, skip: blocks of its
-    layers as `theory.compose_layer` takes them, of treatment none. Weights `signs` are those of latent weights, which
+    layers as `declarations.compose_layer` takes them, of treatment none. Weights `signs` are those of latent weights, which
     gradients see straight through. depth, width: hidden layers and their neurons. sigma_m2, sigma_b2: variances of the
     means of weights (of law `law`) and of the biases at initialisation. train_size: images to train on (None: all).
     inputs: images read as "means" of bits or as "real" numbers. readout: "field" (logits are the mean field of a last
@@ -88,7 +88,7 @@ class Settings:
         self._check_surrogate()
 
     def _check_surrogate(self) -> None:
-        from theory.mean_law import mean_law
+        from meanbits.theory.declarations.mean_law import mean_law
 
         surrogate = composed(self)
         limit = surrogate.weights.mean_limit
@@ -129,8 +129,8 @@ def between_of(settings: Settings) -> Between:
     Raises:
         ValueError: unknown blocks, or blocks of a surrogate whose fields have a variance.
     """
-    from experiments.training.between import Between
-    from theory.compose_layer import layer_named
+    from meanbits.experiments.training.between import Between
+    from meanbits.theory.declarations.compose_layer import layer_named
 
     blocks = {name: getattr(settings, name) for name in BLOCKS if getattr(settings, name) is not None}
     if not blocks:
@@ -150,8 +150,8 @@ def composed(settings: Settings) -> Surrogate:
 
 @lru_cache(maxsize=1024)
 def _composed(name: str, parts: tuple[tuple[str, str | float | None], ...]) -> Surrogate:
-    from experiments.declared import declared
-    from theory.compose import compose
+    from meanbits.experiments.declared import declared
+    from meanbits.theory.declarations.compose import compose
 
     found = declared(name)
     if found is None:
