@@ -62,6 +62,7 @@ HOMES = {
     "layer_of": "meanbits.theory.declarations.layer",
     "Dense": "meanbits.theory.declarations.blocks",
     "Dropout": "meanbits.theory.declarations.blocks",
+    "Factors": "meanbits.theory.declarations.blocks",
     "Neuron": "meanbits.theory.declarations.blocks",
     "Normalise": "meanbits.theory.declarations.blocks",
     "Scale": "meanbits.theory.declarations.blocks",
@@ -70,6 +71,7 @@ HOMES = {
     "levels": "meanbits.theory.declarations.weights",
     "paper_form": "meanbits.theory.declarations.surrogates",
     "quantiser": "meanbits.theory.declarations.neurons",
+    "simulate_layers": "meanbits.experiments.random_networks.layer_networks",
     "step": "meanbits.theory.declarations.neurons",
     "stochastic": "meanbits.theory.declarations.neurons",
     "straight_through": "meanbits.theory.declarations.straight_through",
@@ -77,15 +79,12 @@ HOMES = {
     "ternary": "meanbits.theory.declarations.weights",
     "ternary_free": "meanbits.theory.declarations.weights",
 }
-PARTS = {  # ready parts of a declaration, by the name they have in a module
-    "binary": ("meanbits.theory.declarations.weights", "BINARY"), "fixed": ("meanbits.theory.declarations.weights", "FIXED"),
-    "fixed_signs": ("meanbits.theory.declarations.weights", "FIXED_SIGNS"), "sign": ("meanbits.theory.declarations.neurons", "SIGN"),
-    "marginalise": ("meanbits.theory.declarations.surrogates", "MARGINALISE"), "sample": ("meanbits.theory.declarations.surrogates", "SAMPLE"),
-    "network": ("meanbits.theory.declarations.surrogates", "NETWORK"), "sample_neurons": ("meanbits.theory.declarations.surrogates", "SAMPLE_NEURONS"),
-    "sharp": ("meanbits.theory.declarations.surrogates", "NONE"), "exact": ("meanbits.theory.declarations.surrogates", "EXACT"),
-    "matched": ("meanbits.theory.declarations.surrogates", "MATCHED"), "gaussian": ("meanbits.theory.declarations.noise", "GAUSSIAN"),
-    "logistic": ("meanbits.theory.declarations.noise", "LOGISTIC"), "uniform": ("meanbits.theory.declarations.noise", "UNIFORM"),
-    "laplace": ("meanbits.theory.declarations.noise", "LAPLACE"), "cauchy": ("meanbits.theory.declarations.noise", "CAUCHY"),
+PARTS = {  # ready parts of a declaration: the module that has one, and its name there
+    "binary": "weights.BINARY", "fixed": "weights.FIXED", "fixed_signs": "weights.FIXED_SIGNS", "sign": "neurons.SIGN",
+    "marginalise": "surrogates.MARGINALISE", "sample": "surrogates.SAMPLE", "network": "surrogates.NETWORK",
+    "sample_neurons": "surrogates.SAMPLE_NEURONS", "sharp": "surrogates.NONE", "exact": "surrogates.EXACT",
+    "matched": "surrogates.MATCHED", "gaussian": "noise.GAUSSIAN", "logistic": "noise.LOGISTIC",
+    "uniform": "noise.UNIFORM", "laplace": "noise.LAPLACE", "cauchy": "noise.CAUCHY",
 }  # fmt: skip
 NEURONS = ("tanh", "erf", "relu", "hardtanh", "linear", "gelu", "silu", "softplus", "hardsigmoid", "sin")
 
@@ -96,8 +95,8 @@ def __getattr__(name: str) -> Any:
     if name == "symbols":
         return import_module("meanbits.theory.symbols")
     if name in PARTS:
-        module, part = PARTS[name]
-        return getattr(import_module(module), part)
+        module, part = PARTS[name].split(".")
+        return getattr(import_module(f"meanbits.theory.declarations.{module}"), part)
     if name in NEURONS:
         return import_module("meanbits.theory.declarations.named_neurons").PLAIN[name]
     if name not in HOMES:

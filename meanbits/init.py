@@ -26,7 +26,7 @@ def mean_variance_(
     limit: float | None = 1.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Independent entries of variance sigma_m2, whatever the fan, from a law of `declarations.mean_law` on (-limit, limit).
+    """Independent entries of variance sigma_m2, whatever the fan, from a law of `mean_law` on (-limit, limit).
 
     A law that reaches the limit stops at the number before it: the field of certain bits has no variance.
 

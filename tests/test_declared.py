@@ -66,9 +66,10 @@ def test_an_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
         declared("theirs")
     with pytest.raises(DeclarationError, match=r"entry point gone.*ModuleNotFoundError"):
         declared("gone")
-    monkeypatch.setattr("meanbits.theory.declarations.surrogates.first_of_all", CATALOGUE[0], raising=False)
+    module = "meanbits.theory.declarations.surrogates"
+    monkeypatch.setattr(f"{module}.first_of_all", CATALOGUE[0], raising=False)
     monkeypatch.setattr("meanbits.experiments.declared.entry_points",
-                        lambda group: [EntryPoint("first", "meanbits.theory.declarations.surrogates:first_of_all", group)])  # fmt: skip
+                        lambda group: [EntryPoint("first", f"{module}:first_of_all", group)])  # fmt: skip
     assert declared("first") is CATALOGUE[0]
 
 

@@ -140,14 +140,14 @@ def test_a_field_that_is_kept_has_no_other_correction(surrogate: Surrogate) -> N
 
 
 def test_the_fourth_moment_enters_both_terms() -> None:
-    correction = width_correction(derive(SIGN))
+    correction = width_correction(derive(SIGN).jacobian)
     assert correction is not None
     assert correction.sigma_derivative.closed.diff(mu_4) != 0
     assert correction.fluctuation.closed.diff(mu_4) != 0
-    kept = width_correction(derive(LRT))
+    kept = width_correction(derive(LRT).jacobian)
     assert kept is not None
     assert kept.fluctuation.closed == 0
-    assert width_correction(derive(compose("random-binary"))) is None
+    assert width_correction(derive(compose("random-binary")).jacobian) is None
 
 
 def test_terms_without_a_field_are_undefined_or_zero() -> None:

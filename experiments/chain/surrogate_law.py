@@ -24,7 +24,8 @@ from meanbits.experiments.chain.networks import FloatArray, forward_equations
 from meanbits.numerics.chain.enumeration import states
 from meanbits.numerics.chain.field_law import Layer
 from meanbits.numerics.emission.backends import NUMPY
-from meanbits.numerics.emission.emit import EmittedFunction, compile_functions
+from meanbits.numerics.emission.emit import compile_functions
+from meanbits.numerics.emission.writer import EmittedFunction
 from meanbits.theory.declarations.surrogates import EXACT, MARGINALISE, SAMPLE, Surrogate
 from meanbits.theory.derive import Theory, derive
 from meanbits.theory.symbols import Sigma, hbar
@@ -148,9 +149,9 @@ def known(values: FloatArray, is_real: bool) -> Mixture:
 def log_law(weights: FloatArray, log_down: FloatArray, log_up: FloatArray) -> FloatArray:
     """Log of a mixture of product measures over n neurons, (..., K), (..., K, n), (..., K, n) -> (..., 2^n).
 
-    States in the order of `chain.enumeration`. A single component stays in logarithms; for several the neurons are split
-    in two halves, so that the sum over components is a product of K x 2^(n/2) matrices, and a state whose probability
-    is below the smallest float is summed in logarithms.
+    States in the order of `chain.enumeration`. A single component stays in logarithms; for several the neurons are
+    split in two halves, so that the sum over components is a product of K x 2^(n/2) matrices, and a state whose
+    probability is below the smallest float is summed in logarithms.
     """
     if weights.shape[-1] == 1:
         return (np.log(weights)[..., None] + _log_product(log_down, log_up))[..., 0, :]

@@ -20,7 +20,8 @@ from meanbits.experiments.claims.evidence import (
     theory_of,
 )
 from meanbits.numerics.emission.backends import NUMPY
-from meanbits.numerics.emission.emit import EmittedFunction, compile_functions
+from meanbits.numerics.emission.emit import compile_functions
+from meanbits.numerics.emission.writer import EmittedFunction
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.neurons import SIGN, stochastic
 from meanbits.theory.declarations.noise import GAUSSIAN, LOGISTIC

@@ -15,7 +15,7 @@ Moments = tuple[Tensor, Tensor]  # mean and variance of each unit over a batch, 
 
 @dataclass(frozen=True)
 class Between:
-    """h' = carry h + add scale F(h), F the neurons and weights behind a norm: the chain of `declarations.layer.layer_of`."""
+    """h' = carry h + add scale F(h), F the neurons and weights behind a norm: the chain of `layer.layer_of`."""
 
     normalise: str | None = None
     scale: float = 1.0

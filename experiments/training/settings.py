@@ -26,7 +26,7 @@ class Settings:
     """One training.
 
     surrogate, and weights to gain: a surrogate as `meanbits.compose` takes it. normalise, scale, skip: blocks of its
-    layers as `declarations.compose_layer` takes them, of treatment none. Weights `signs` are those of latent weights, which
+    layers as `compose_layer` takes them, of treatment none. Weights `signs` are those of latent weights, which
     gradients see straight through. depth, width: hidden layers and their neurons. sigma_m2, sigma_b2: variances of the
     means of weights (of law `law`) and of the biases at initialisation. train_size: images to train on (None: all).
     inputs: images read as "means" of bits or as "real" numbers. readout: "field" (logits are the mean field of a last

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, lru_cache
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -14,7 +14,7 @@ from meanbits.numerics.blocks import in_blocks
 from meanbits.numerics.emission.backends import NUMPY, Backend
 from meanbits.numerics.emission.belief import check_against_definitions
 from meanbits.numerics.emission.copying import copied_sources
-from meanbits.numerics.emission.writer import ModuleWriter, field_symbol
+from meanbits.numerics.emission.writer import EmittedFunction, ModuleWriter, field_symbol
 from meanbits.theory.declarations.surrogates import CATALOGUE
 from meanbits.theory.derive import Theory
 from meanbits.theory.errors import shown
@@ -27,16 +27,6 @@ from meanbits.theory.symbols import Sigma, T, c, epsilon, gap, h, hbar, mu_4, ov
 
 VARIANCES = (sigma_m2, sigma_b2)
 JACOBIAN = ("jacobian", "jacobian_sigma_derivative")
-
-
-@dataclass(frozen=True)
-class EmittedFunction:
-    """A function to emit: name, arguments in order, expression, and what it is."""
-
-    name: str
-    arguments: tuple[sp.Symbol, ...]
-    expression: sp.Expr
-    title: str
 
 
 def neuron_section(theory: Theory) -> Iterator[EmittedFunction]:

@@ -1,4 +1,4 @@
-"""`python -m meanbits.numerics.emission.generate`: write the emitted modules of the catalogue to `numerics/emission/generated/`."""
+"""`python -m meanbits.numerics.emission.generate`: write the emitted modules of the catalogue to `generated/`."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import sympy as sp
 
@@ -23,9 +23,6 @@ from meanbits.theory.gaussian.tidy import tidy_rational
 from meanbits.theory.stages.gap import Portion, Scaled, alike, fall, growth, slope, unlike
 from meanbits.theory.stages.overlap import AtExtremes
 from meanbits.theory.symbols import Sigma, T, c, gap, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, u, v
-
-if TYPE_CHECKING:
-    from meanbits.numerics.emission.emit import EmittedFunction
 
 FUTURE = "from __future__ import annotations"
 field_symbol = sp.Symbol("h", real=True)
@@ -49,6 +46,18 @@ SLOPES = {
 }  # fmt: skip
 RANGES = {c: "-1, 1", gap: "0, 2", q: "0, torch.inf", T: "0, torch.inf"}
 UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class EmittedFunction:
+    """A function to emit: name, arguments in order, expression, and what it is."""
+
+    name: str
+    arguments: tuple[sp.Symbol, ...]
+    expression: sp.Expr
+    title: str
+
+
 Quadrature = GaussianExpectation | GaussianDifference | GaussianSlope
 
 

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from meanbits.numerics.blocks import in_blocks, on_all_cores
 from meanbits.numerics.emission.backends import NUMPY
-from meanbits.numerics.emission.emit import VARIANCES, EmittedFunction, compile_functions, compile_theory
+from meanbits.numerics.emission.emit import VARIANCES, compile_functions, compile_theory
+from meanbits.numerics.emission.writer import EmittedFunction
 from meanbits.numerics.solvers.panels import (
     PARTS,
     Array,

@@ -10,8 +10,9 @@ import numpy as np
 import sympy as sp
 
 from meanbits.numerics.emission.backends import NUMPY, Backend
-from meanbits.numerics.emission.emit import EmittedFunction, compile_functions, field_symbol
+from meanbits.numerics.emission.emit import compile_functions, field_symbol
 from meanbits.numerics.emission.error_bounds import NODES, WEIGHTS, Function
+from meanbits.numerics.emission.writer import EmittedFunction
 from meanbits.numerics.solvers.newton import Array
 from meanbits.theory.derive import Theory
 from meanbits.theory.gaussian.arbitrary_precision import kinks_of

@@ -8,7 +8,8 @@ import numpy as np
 import sympy as sp
 
 from meanbits.numerics.emission.backends import NUMPY
-from meanbits.numerics.emission.emit import EmittedFunction, compile_functions
+from meanbits.numerics.emission.emit import compile_functions
+from meanbits.numerics.emission.writer import EmittedFunction
 from meanbits.numerics.solvers.solve import FixedPoint
 from meanbits.numerics.spectra.nested import nested_value
 from meanbits.theory.derive import Theory
@@ -36,7 +37,7 @@ class WidthTerms:
 
 def width_terms(theory: Theory, at: FixedPoint, fourth_moment: float) -> WidthTerms | None:
     """The terms at one fixed point and E M^4, the leading one chi_1; None where the theory has no Jacobian."""
-    found = width_correction(theory)
+    found = width_correction(theory.jacobian)
     if found is None:
         return None
     known = {q: at.q, T: at.T, sigma_m2: at.sigma_m2, sigma_b2: at.sigma_b2}

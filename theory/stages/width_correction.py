@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from meanbits.theory.derive import Theory
 from meanbits.theory.stages.correlation import Maps
 from meanbits.theory.stages.jacobian import Jacobian, neuron_functions, neuron_slopes, over_previous_field, slope_mean
 from meanbits.theory.symbols import D, Q, mean_state, mean_weight, mu_4, second_moment_state
@@ -34,11 +33,11 @@ class WidthCorrection:
     sigma_derivative: Formula
 
 
-def width_correction(theory: Theory) -> WidthCorrection | None:
-    """The terms of a theory; None where its neurons have no derivative, as in `stages.jacobian`."""
-    if theory.jacobian is None:
+def width_correction(jacobian: Jacobian | None) -> WidthCorrection | None:
+    """The terms of a theory with this Jacobian; None where it has none, its neurons being without a derivative."""
+    if jacobian is None:
         return None
-    return WidthCorrection(theory.jacobian.leading, _fluctuation(theory.jacobian), theory.jacobian.sigma_derivative)
+    return WidthCorrection(jacobian.leading, _fluctuation(jacobian), jacobian.sigma_derivative)
 
 
 def _fluctuation(jacobian: Jacobian) -> Formula:
