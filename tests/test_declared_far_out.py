@@ -25,7 +25,8 @@ from meanbits.theory.declarations.weights import FIXED, Weights, ternary
 from meanbits.theory.derive import derive
 from meanbits.theory.functions.evaluate import evaluator
 from meanbits.theory.functions.pieces import cut_at_breaks, pieces
-from meanbits.theory.gaussian.expectation import evaluate_all, pair_expectation
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import pair_expectation
 from meanbits.theory.gaussian.tidy import tidy_slope
 from meanbits.theory.stages.limits import spread_beside
 from meanbits.theory.symbols import c, h, q, u, v

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from meanbits.theory.gaussian.closing import flatten
-from meanbits.theory.gaussian.expectation import GaussianExpectation, evaluate_all, expectation, pair_expectation
+from meanbits.theory.gaussian.closing import evaluate_all, flatten
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
 from meanbits.theory.gaussian.special import Box, HardTanh
 from meanbits.theory.symbols import D, Q, Q_ab, Sigma, c, hbar, q, u, v
 

@@ -26,7 +26,8 @@ from meanbits.numerics.emission.runtime.logistic_numpy import (
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.derive import derive
 from meanbits.theory.gaussian import logistic
-from meanbits.theory.gaussian.expectation import GaussianExpectation, evaluate_all, expectation, pair_expectation
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
 from meanbits.theory.gaussian.logistic import TanhDifference, TanhMean, TanhOverlap, TanhSlopeOverlap
 from meanbits.theory.gaussian.logistic_mixture import FUNCTIONS, scales
 from meanbits.theory.symbols import D, Q, Q_ab, Sigma, c, hbar, q, u

@@ -18,7 +18,8 @@ from meanbits.theory.declarations.neurons import continuous
 from meanbits.theory.declarations.surrogates import NONE, Surrogate
 from meanbits.theory.declarations.weights import FIXED
 from meanbits.theory.derive import derive
-from meanbits.theory.gaussian.expectation import evaluate_all, expectation, pair_expectation
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import expectation, pair_expectation
 from meanbits.theory.gaussian.piecewise import pieces_of
 from meanbits.theory.gaussian.piecewise_overlap import (
     PiecewiseCurvature,

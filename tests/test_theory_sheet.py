@@ -20,7 +20,8 @@ from meanbits.theory.declarations.surrogates import (
 )
 from meanbits.theory.declarations.weights import BINARY, FIXED, Weights, ternary
 from meanbits.theory.derive import Theory, derive
-from meanbits.theory.gaussian.expectation import evaluate_all, expectation, pair_expectation
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import expectation, pair_expectation
 from meanbits.theory.symbols import A, B, C, D, Q, Q_ab, Sigma, T, c, h, hbar, overlap, q, rho, sigma_b2, sigma_m2, u
 
 PHI = sp.Function("phi", real=True)(h)

@@ -22,7 +22,7 @@ from meanbits.theory.declarations.layer import Layer
 from meanbits.theory.declarations.neurons import CONTINUOUS, Neurons
 from meanbits.theory.declarations.surrogates import RELU
 from meanbits.theory.declarations.weights import FIXED
-from meanbits.theory.gaussian.expectation import evaluate_all
+from meanbits.theory.gaussian.closing import evaluate_all
 from meanbits.theory.stages.neuron_moments import SymbolicMoments
 from meanbits.theory.symbols import h, sigma_m2
 

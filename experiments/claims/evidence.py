@@ -19,7 +19,8 @@ from meanbits.theory.declarations.neurons import Neurons, continuous
 from meanbits.theory.declarations.surrogates import EXACT, Form, Surrogate, Treatment
 from meanbits.theory.declarations.weights import BINARY, Weights
 from meanbits.theory.derive import Theory, derive
-from meanbits.theory.gaussian.expectation import GaussianExpectation, evaluate_all, expectation, pair_expectation
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
 from meanbits.theory.symbols import h, u
 
 Options = dict[str, Any]

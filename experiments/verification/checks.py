@@ -15,7 +15,8 @@ from meanbits.experiments.verification.points import random_points
 from meanbits.experiments.verification.subject import MAPS, Subject, few_points, relative_error, value_at
 from meanbits.numerics.emission.belief import SLOPES, VALUES, comparisons
 from meanbits.theory.gaussian.arbitrary_precision import FUNCTIONS
-from meanbits.theory.gaussian.expectation import GaussianExpectation, evaluate_all
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import GaussianExpectation
 from meanbits.theory.stages.correlation import is_relative
 from meanbits.theory.symbols import T, c, overlap, q
 

@@ -17,7 +17,8 @@ from meanbits.numerics.certificates.network_law import NetworkLaw, is_odd, law_s
 from meanbits.numerics.certificates.proof import Certificate, ProofStep, Verdict, check, conclude
 from meanbits.numerics.certificates.signs import POINTWISE, Margin, Margins, negative_almost_everywhere
 from meanbits.theory.derive import Theory
-from meanbits.theory.gaussian.expectation import GaussianExpectation, evaluate_all, expectation
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation
 from meanbits.theory.gaussian.tidy import tidy_slope
 from meanbits.theory.symbols import A, D, Sigma, h, hbar, q, sigma_b2, u
 

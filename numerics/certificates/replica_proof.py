@@ -17,8 +17,8 @@ from meanbits.numerics.certificates.network_law import NetworkLaw, bends, is_aff
 from meanbits.numerics.certificates.proof import Certificate, ProofStep, Verdict, check, conclude
 from meanbits.numerics.certificates.sharp_field import free_sharp_field, linear_neurons, sharp_field
 from meanbits.theory.derive import Theory
-from meanbits.theory.gaussian.closing import flatten_all
-from meanbits.theory.gaussian.expectation import GaussianExpectation, evaluate_all, expectation, pair_expectation
+from meanbits.theory.gaussian.closing import evaluate_all, flatten_all
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
 from meanbits.theory.gaussian.tidy import tidy
 from meanbits.theory.stages.correlation import is_relative
 from meanbits.theory.symbols import T, h, overlap, q, sigma_b2, sigma_m2, u, v

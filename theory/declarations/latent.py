@@ -9,7 +9,8 @@ from meanbits.theory.declarations.neurons import Neurons
 from meanbits.theory.declarations.noise import GAUSSIAN, NeuronNoise
 from meanbits.theory.errors import SurrogateError
 from meanbits.theory.functions.pieces import Pieces, pieces
-from meanbits.theory.gaussian.expectation import GaussianExpectation, evaluate_all, expectation
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation
 from meanbits.theory.symbols import h, u
 
 

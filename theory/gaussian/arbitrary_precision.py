@@ -12,9 +12,9 @@ import sympy as sp
 from flint import arb, ctx
 from sympy.core.evalf import prec_to_dps
 
-from meanbits.theory.gaussian.closing import flatten
-from meanbits.theory.gaussian.expectation import GaussianExpectation, evaluate_all
+from meanbits.theory.gaussian.closing import evaluate_all, flatten
 from meanbits.theory.gaussian.logistic_mixture import FUNCTIONS as LOGISTIC
+from meanbits.theory.gaussian.node import GaussianNode
 from meanbits.theory.gaussian.piecewise_precision import FUNCTIONS as PIECEWISE
 from meanbits.theory.gaussian.special import Box, HardTanh, arc_cosine_kernel, box_probability, clip_covariance
 from meanbits.theory.symbols import u, v
@@ -37,7 +37,7 @@ NODES_A_DIGIT = 0.8
 
 
 @lru_cache(maxsize=1024)
-def integrate(node: GaussianExpectation, prec: int) -> sp.Expr:
+def integrate(node: GaussianNode, prec: int) -> sp.Expr:
     """The value of an expectation without free symbols, to about `prec` bits; the node itself if symbols remain.
 
     Panels end at kinks and jumps, and triple in width away from 0 and from the mean: they resolve the scale of the
@@ -68,12 +68,12 @@ def _function(variables: tuple[sp.Symbol, ...], expression: sp.Expr) -> Callable
     return sp.lambdify(variables, expression, modules=[FUNCTIONS, "mpmath"])
 
 
-def _without_inner(node: GaussianExpectation) -> GaussianExpectation:
+def _without_inner(node: GaussianNode) -> GaussianNode:
     """Inner expectations by their closed forms where they have one, else absorbed by the tower property."""
-    if not node.integrand.has(GaussianExpectation):
+    if not node.integrand.has(GaussianNode):
         return node
     closed = evaluate_all(node.integrand)
-    return flatten(node) if closed.has(GaussianExpectation) else node.func(closed, node.mean, node.covariance)
+    return flatten(node) if closed.has(GaussianNode) else node.func(closed, node.mean, node.covariance)
 
 
 def _number(entry: sp.Expr) -> Number:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import sympy as sp
 
-from meanbits.theory.gaussian.expectation import BOUND, GaussianExpectation, evaluate_all
+from meanbits.theory.gaussian.node import BOUND, GaussianNode
 from meanbits.theory.gaussian.rules import RULES, WHOLE
 from meanbits.theory.gaussian.tidy import MOST_OPERATIONS, simplified_almost_everywhere, tidy, tidy_rational
 from meanbits.theory.symbols import Q, Q_ab, T, c, q, u, v
@@ -21,7 +21,7 @@ MOST_TERMS = 40  # of an integrand that rules are tried on one by one
 
 
 @lru_cache(maxsize=4096)
-def evaluate(node: GaussianExpectation) -> sp.Expr:
+def evaluate(node: GaussianNode) -> sp.Expr:
     """The closed form of an expectation, or the simplest expectation equal to it that no rule closes."""
     node = _marginal(flatten(node))
     closed = close(node)
@@ -43,16 +43,25 @@ def _real_part(closed: sp.Expr) -> sp.Expr | None:
     return sp.collect(total, sorted(total.atoms(sp.exp), key=sp.default_sort_key))
 
 
+def evaluate_all(expression: sp.Expr) -> sp.Expr:
+    """Every outermost expectation of an expression by its closed form where a rule gives one."""
+    if isinstance(expression, GaussianNode):
+        return evaluate(expression)
+    if not expression.has(GaussianNode):
+        return expression
+    return expression.func(*map(evaluate_all, expression.args))
+
+
 def flatten_all(expression: sp.Expr) -> sp.Expr:
     """Every outermost expectation of an expression flattened and normalised, closed by no rule."""
-    if isinstance(expression, GaussianExpectation):
+    if isinstance(expression, GaussianNode):
         return normalise(flatten(expression))
-    if not expression.has(GaussianExpectation):
+    if not expression.has(GaussianNode):
         return expression
     return expression.func(*map(flatten_all, expression.args))
 
 
-def flatten(node: GaussianExpectation) -> GaussianExpectation:
+def flatten(node: GaussianNode) -> GaussianNode:
     """The tower property: independent inner expectations become variables of their own.
 
     E_u prod_k E f_k(mean_k(u) + sqrt(D_k) z_k) is one expectation with covariance D_k added on the diagonal. This is
@@ -65,7 +74,7 @@ def flatten(node: GaussianExpectation) -> GaussianExpectation:
     ]
     replicas = [base for base, power in factors for _ in range(power)]
     node = node.func(simplified_almost_everywhere(node.integrand), node.mean, node.covariance)
-    inner = [replica for replica in replicas if isinstance(replica, GaussianExpectation) and not replica.is_pair]
+    inner = [replica for replica in replicas if isinstance(replica, GaussianNode) and not replica.is_pair]
     if not inner or len(inner) > 2 or sp.Mul(*inner) != node.integrand:
         return node
     slopes = sp.Matrix([[replica.mean[0].diff(variable) for variable in node.variables] for replica in inner])
@@ -81,7 +90,7 @@ def flatten(node: GaussianExpectation) -> GaussianExpectation:
 
 
 @lru_cache(maxsize=4096)
-def normalise(node: GaussianExpectation) -> sp.Expr:
+def normalise(node: GaussianNode) -> sp.Expr:
     """Constants pulled out of an open expectation and scales of u, v moved from the integrand to the covariance."""
     integrand = simplified_almost_everywhere(evaluate_all(node.integrand))
     coefficient, integrand = sp.factor_terms(integrand).as_independent(*BOUND, as_Add=False)
@@ -93,7 +102,7 @@ def normalise(node: GaussianExpectation) -> sp.Expr:
     return tidy_rational(coefficient * factor) * _marginal(node.func(integrand, mean, covariance))
 
 
-def close(node: GaussianExpectation) -> sp.Expr | None:
+def close(node: GaussianNode) -> sp.Expr | None:
     """The closed form, term by term, or None if any term has none."""
     constant, integrand = node.integrand.as_independent(*BOUND, as_Add=False)
     node = node.func(integrand, node.mean, node.covariance)
@@ -121,13 +130,13 @@ def _terms(integrand: sp.Expr) -> int:
     return math.prod(count ** int(power) for count, power in sums)
 
 
-def _close_product(node: GaussianExpectation) -> sp.Expr | None:
+def _close_product(node: GaussianNode) -> sp.Expr | None:
     if node.integrand.is_number:
         return node.integrand
     return next((value for rule in RULES if (value := rule(node, close)) is not None), None)
 
 
-def _cancels(node: GaussianExpectation, closed: sp.Expr) -> bool:
+def _cancels(node: GaussianNode, closed: sp.Expr) -> bool:
     """Whether the terms of a closed form nearly cancel as q -> 0 or q -> infinity: quadrature keeps its digits there.
 
     E (1 - exp(-|u|))^2 is of the order of the variance, and its three terms are of order 1.
@@ -165,7 +174,7 @@ def _as_sum_of_products(integrand: sp.Expr) -> sp.Expr:
     return simplified_almost_everywhere(sp.expand(integrand, power_base=False, power_exp=False, log=False))
 
 
-def _marginal(node: GaussianExpectation) -> GaussianExpectation:
+def _marginal(node: GaussianNode) -> GaussianNode:
     """A pair expectation of one variable alone, or of two that are equal, as an expectation over one."""
     if node.is_pair and len(set(node.covariance)) == 1 and node.mean[0] == node.mean[1]:
         return node.func(node.integrand.subs(v, u), (node.mean[0],), (node.covariance[0],))

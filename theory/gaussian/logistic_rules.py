@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import sympy as sp
 
-from meanbits.theory.gaussian.expectation import BOUND, GaussianExpectation
 from meanbits.theory.gaussian.logistic import (
     TanhCurvatureOverlap,
     TanhMean,
@@ -17,6 +16,7 @@ from meanbits.theory.gaussian.logistic import (
     TanhOverlapGrowth,
     TanhSlopeOverlap,
 )
+from meanbits.theory.gaussian.node import BOUND, GaussianNode
 from meanbits.theory.gaussian.tidy import tidy_rational
 
 t_u, t_v = sp.symbols("t_u t_v", real=True)
@@ -50,7 +50,7 @@ CENTRED: Patterns = (  # of two variables of mean 0 and one variance, or of one:
 )
 
 
-def tanhs(node: GaussianExpectation, _: object) -> sp.Expr | None:
+def tanhs(node: GaussianNode, _: object) -> sp.Expr | None:
     """tanh, its slope, products of two of either, and their derivatives: by the mixture of `gaussian.logistic`."""
     fields = _fields(node)
     if fields is None:
@@ -68,7 +68,7 @@ def tanhs(node: GaussianExpectation, _: object) -> sp.Expr | None:
     return _matched(integrand, CENTRED, law[0, 0], tidy_rational(law[0, -1] / law[0, 0]))
 
 
-def _fields(node: GaussianExpectation) -> list[sp.Expr] | None:
+def _fields(node: GaussianNode) -> list[sp.Expr] | None:
     """The argument of the tanh of each variable; None unless each has one, and that is linear."""
     fields: list[sp.Expr] = []
     for w in node.variables:

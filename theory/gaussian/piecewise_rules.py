@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import sympy as sp
 
-from meanbits.theory.gaussian.expectation import BOUND, GaussianExpectation
+from meanbits.theory.gaussian.node import BOUND, GaussianNode
 from meanbits.theory.gaussian.piecewise import Pieces, pieces_of
 from meanbits.theory.gaussian.piecewise_overlap import PiecewiseMean, PiecewiseOverlap, shape_of
 from meanbits.theory.gaussian.special import Box, HardTanh
@@ -17,7 +17,7 @@ from meanbits.theory.symbols import u, v
 ALREADY_CLOSED = (sp.sign, sp.Heaviside, HardTanh, Box)  # alone: the arcsine law, and the laws of a square
 
 
-def piecewise_linear(node: GaussianExpectation, _: object) -> sp.Expr | None:
+def piecewise_linear(node: GaussianNode, _: object) -> sp.Expr | None:
     """f(u) f(v), both of mean 0 and of one variance, by `PiecewiseOverlap`; F(u) by erfs and exponentials.
 
     Not what older rules close as well: functions of one variable that break at 0 alone, steps there, hard tanh, relu.
@@ -25,7 +25,7 @@ def piecewise_linear(node: GaussianExpectation, _: object) -> sp.Expr | None:
     return _of_pair(node) if node.is_pair else _of_one(node)
 
 
-def _of_pair(node: GaussianExpectation) -> sp.Expr | None:
+def _of_pair(node: GaussianNode) -> sp.Expr | None:
     function = node.integrand.as_independent(v, as_Add=False)[0]
     variance, covariance, other = node.covariance
     if function * function.subs(u, v) != node.integrand or variance != other or any(mean != 0 for mean in node.mean):
@@ -44,7 +44,7 @@ def _is_already_closed(function: sp.Expr) -> bool:
     return isinstance(function, ALREADY_CLOSED) and function.args[0].subs(u, 0) == 0
 
 
-def _of_one(node: GaussianExpectation) -> sp.Expr | None:
+def _of_one(node: GaussianNode) -> sp.Expr | None:
     if isinstance(node.integrand.as_base_exp()[0], HardTanh | Box):
         return None
     found = pieces_of(node.integrand, u)
@@ -139,9 +139,9 @@ def _beyond(change: sp.Expr, t: sp.Expr, side: int, mean: sp.Expr, variance: sp.
 
 
 @lru_cache(maxsize=1024)
-def closed_with_jumps(node: GaussianExpectation) -> sp.Expr | None:
+def closed_with_jumps(node: GaussianNode) -> sp.Expr | None:
     """The closed form of an expectation that Stein and Price would differentiate into delta functions or worse."""
-    if node.has(GaussianExpectation) and node.integrand.has(GaussianExpectation):
+    if node.has(GaussianNode) and node.integrand.has(GaussianNode):
         return None
     constant, rest = node.integrand.as_independent(*BOUND, as_Add=False)
     value = piecewise_linear(node.func(rest, node.mean, node.covariance), None)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import sympy as sp
 
-from meanbits.theory.gaussian.expectation import BOUND, GaussianExpectation
 from meanbits.theory.gaussian.logistic_rules import tanhs
+from meanbits.theory.gaussian.node import BOUND, GaussianNode
 from meanbits.theory.gaussian.piecewise_rules import piecewise_linear
 from meanbits.theory.gaussian.special import (
     ArcCosineKernel,
@@ -26,13 +26,13 @@ from meanbits.theory.gaussian.special import (
 from meanbits.theory.gaussian.tidy import tidy_rational
 from meanbits.theory.symbols import u, v
 
-Close = Callable[[GaussianExpectation], "sp.Expr | None"]
-Rule = Callable[[GaussianExpectation, Close], "sp.Expr | None"]
+Close = Callable[[GaussianNode], "sp.Expr | None"]
+Rule = Callable[[GaussianNode, Close], "sp.Expr | None"]
 
 ENDING = (sp.sign, sp.erf, sp.DiracDelta, HardTanh, Box)
 
 
-def stein(node: GaussianExpectation, close: Close) -> sp.Expr | None:
+def stein(node: GaussianNode, close: Close) -> sp.Expr | None:
     """Stein's lemma, E u f = E[u] E f + sum_j Cov(u, w_j) E d_j f; polynomials alone are Isserlis' theorem.
 
     Only where f is made of functions whose derivatives the other rules close, so that the recursion ends. Two erfs
@@ -55,7 +55,7 @@ def stein(node: GaussianExpectation, close: Close) -> sp.Expr | None:
     return None
 
 
-def tilt(node: GaussianExpectation, close: Close) -> sp.Expr | None:
+def tilt(node: GaussianNode, close: Close) -> sp.Expr | None:
     """exp of a quadratic form shifts and shrinks the Gaussian (complete the square)."""
     for factor in sp.Mul.make_args(node.integrand):
         if isinstance(factor, sp.exp) and factor.args[0].is_polynomial(*node.variables):
@@ -65,7 +65,7 @@ def tilt(node: GaussianExpectation, close: Close) -> sp.Expr | None:
     return None
 
 
-def delta(node: GaussianExpectation, close: Close) -> sp.Expr | None:
+def delta(node: GaussianNode, close: Close) -> sp.Expr | None:
     """A delta function conditions the Gaussian on its root."""
     for factor in sp.Mul.make_args(node.integrand):
         if isinstance(factor, sp.DiracDelta):
@@ -82,7 +82,7 @@ def delta(node: GaussianExpectation, close: Close) -> sp.Expr | None:
     return None
 
 
-def _by_parts(node: GaussianExpectation, factor: sp.Expr, variable: sp.Symbol, close: Close) -> sp.Expr | None:
+def _by_parts(node: GaussianNode, factor: sp.Expr, variable: sp.Symbol, close: Close) -> sp.Expr | None:
     """A derivative of a delta function of one variable: E f' g = E f (g (u - mean)/variance - g')."""
     if node.is_pair:
         return None
@@ -93,7 +93,7 @@ def _by_parts(node: GaussianExpectation, factor: sp.Expr, variable: sp.Symbol, c
     return _times(1 / argument.diff(variable), value)
 
 
-def signs(node: GaussianExpectation, _: Close) -> sp.Expr | None:
+def signs(node: GaussianNode, _: Close) -> sp.Expr | None:
     """sign and erf of affine arguments: erf(mean/sqrt(2 variance)), or the arcsine law for a pair of mean 0.
 
     erf(w) is the mean of sign(sqrt(2) w + z), so an erf is a sign with one more unit of independent variance (Sheppard,
@@ -120,7 +120,7 @@ def signs(node: GaussianExpectation, _: Close) -> sp.Expr | None:
     return 2 / sp.pi * sp.asin(tidy_rational(covariance / sp.sqrt(product)))
 
 
-def clipped(node: GaussianExpectation, close: Close) -> sp.Expr | None:
+def clipped(node: GaussianNode, close: Close) -> sp.Expr | None:
     """Hard tanh and its slope: two by the bivariate normal law of a square (Plackett 1954), one by signs."""
     factors = [factor.as_base_exp() for factor in sp.Mul.make_args(node.integrand)]
     kinds = {type(base) for base, _ in factors}
@@ -137,7 +137,7 @@ def clipped(node: GaussianExpectation, close: Close) -> sp.Expr | None:
     return close(node.func(by_signs.rewrite(sp.sign), node.mean, node.covariance))
 
 
-def _square_probability(node: GaussianExpectation, arguments: list[sp.Expr], kind: type) -> sp.Expr | None:
+def _square_probability(node: GaussianNode, arguments: list[sp.Expr], kind: type) -> sp.Expr | None:
     slopes = sp.Matrix([[argument.diff(w) for w in node.variables] for argument in arguments])
     offsets = [argument.subs(dict.fromkeys(BOUND, 0)) for argument in arguments]
     if slopes.has(*BOUND) or any(entry != 0 for entry in (*node.mean, *offsets)):
@@ -151,7 +151,7 @@ def _square_probability(node: GaussianExpectation, arguments: list[sp.Expr], kin
     return law[0, 0] * ClipCovariance(threshold, correlation)
 
 
-def exponential_tails(node: GaussianExpectation, _: Close) -> sp.Expr | None:
+def exponential_tails(node: GaussianNode, _: Close) -> sp.Expr | None:
     """exp(-|w|) and sign(w) exp(-|w|): complete the square on each half line."""
     tails = [f for f in sp.Mul.make_args(node.integrand) if isinstance(f, sp.exp) and f.has(sp.Abs)]
     if node.is_pair or len(tails) != 1:
@@ -169,7 +169,7 @@ def exponential_tails(node: GaussianExpectation, _: Close) -> sp.Expr | None:
     return half_line(1) + half_line(-1) if rest == 1 else half_line(1) - half_line(-1)
 
 
-def voigt(node: GaussianExpectation, _: Close) -> sp.Expr | None:
+def voigt(node: GaussianNode, _: Close) -> sp.Expr | None:
     """1/(1 + w^2): the Voigt profile, an erfc at mean 0 (Abramowitz & Stegun 7.4.13)."""
     base, power = node.integrand.as_base_exp()
     if node.is_pair or power != -1 or not base.is_polynomial(u):
@@ -183,7 +183,7 @@ def voigt(node: GaussianExpectation, _: Close) -> sp.Expr | None:
     return sp.pi * VoigtProfile(node.mean[0] * sp.sqrt(curvature / offset), sp.sqrt(variance), 1) / offset
 
 
-def arc_cosine(node: GaussianExpectation, _: Close) -> sp.Expr | None:
+def arc_cosine(node: GaussianNode, _: Close) -> sp.Expr | None:
     """relu(u) relu(v), both of mean 0: the arc-cosine kernel of degree 1 (Cho & Saul, NeurIPS 22 (2009), eq. 6)."""
     if not node.is_pair or node.integrand != sp.Max(0, u) * sp.Max(0, v) or any(mean != 0 for mean in node.mean):
         return None
@@ -193,7 +193,7 @@ def arc_cosine(node: GaussianExpectation, _: Close) -> sp.Expr | None:
     return variance * ArcCosineKernel(tidy_rational(1 + covariance / variance))
 
 
-def sines(node: GaussianExpectation, _: Close) -> sp.Expr | None:
+def sines(node: GaussianNode, _: Close) -> sp.Expr | None:
     """sin(a u) sin(b v), or cosines, both of mean 0: exp(-variances/2) sinh(covariance), or cosh, in one exponent."""
     factors = [factor.as_base_exp() for factor in sp.Mul.make_args(node.integrand)]
     kind = sp.sin if node.integrand.has(sp.sin) else sp.cos
@@ -217,7 +217,7 @@ WHOLE: tuple[Rule, ...] = (arc_cosine, sines, tanhs, piecewise_linear)
 RULES: tuple[Rule, ...] = (tilt, delta, stein, signs, clipped, exponential_tails, voigt, tanhs)
 
 
-def _combine(node: GaussianExpectation, pieces: list[tuple[sp.Expr, sp.Expr]], close: Close) -> sp.Expr | None:
+def _combine(node: GaussianNode, pieces: list[tuple[sp.Expr, sp.Expr]], close: Close) -> sp.Expr | None:
     total = sp.S.Zero
     for coefficient, integrand in pieces:
         if coefficient != 0 and integrand != 0:
@@ -236,7 +236,7 @@ def _times(coefficient: sp.Expr, value: sp.Expr | None) -> sp.Expr | None:
     return None if value is None else coefficient * value
 
 
-def _tilted(node: GaussianExpectation, form: sp.Poly, rest: sp.Expr, close: Close) -> sp.Expr | None:
+def _tilted(node: GaussianNode, form: sp.Poly, rest: sp.Expr, close: Close) -> sp.Expr | None:
     variables, mean, covariance = node.variables, sp.Matrix(node.mean), sp.Matrix(node.matrix)
     origin = dict.fromkeys(variables, 0)
     curvature = -sp.hessian(form.as_expr(), variables)
@@ -252,7 +252,7 @@ def _tilted(node: GaussianExpectation, form: sp.Poly, rest: sp.Expr, close: Clos
     return _times(factor, close(node.func(rest, list(new_mean), entries)))
 
 
-def _conditional(node: GaussianExpectation, row: int, root: sp.Expr, rest: sp.Expr) -> GaussianExpectation:
+def _conditional(node: GaussianNode, row: int, root: sp.Expr, rest: sp.Expr) -> GaussianNode:
     """The law of the remaining variable, renamed u, given that variable `row` equals `root`."""
     if not node.is_pair:
         return node.func(rest, node.mean, node.covariance)

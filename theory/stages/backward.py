@@ -12,7 +12,8 @@ import sympy as sp
 
 from meanbits.theory.declarations.neurons import Neurons
 from meanbits.theory.functions.pieces import cut_at_breaks, slope_between_breaks
-from meanbits.theory.gaussian.expectation import evaluate_all, expectation, pair_expectation
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import expectation, pair_expectation
 from meanbits.theory.gaussian.special import Box
 from meanbits.theory.stages.correlation import Maps, is_relative
 from meanbits.theory.symbols import c, h, q, u

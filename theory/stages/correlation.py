@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import sympy as sp
 
 from meanbits.theory.functions.pieces import is_cut
-from meanbits.theory.gaussian.closing import flatten_all
-from meanbits.theory.gaussian.expectation import GaussianExpectation, evaluate_all
+from meanbits.theory.gaussian.closing import evaluate_all, flatten_all
+from meanbits.theory.gaussian.expectation import GaussianExpectation
 from meanbits.theory.gaussian.piecewise_overlap import PiecewiseMean, PiecewiseOverlap
 from meanbits.theory.gaussian.tidy import tidy, tidy_rational
 from meanbits.theory.stages.meanfield import MeanField

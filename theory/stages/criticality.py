@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import sympy as sp
 
 from meanbits.theory.functions.pieces import pieces, slope_between_breaks
-from meanbits.theory.gaussian.closing import flatten_all
-from meanbits.theory.gaussian.expectation import GaussianExpectation, evaluate_all, expectation
+from meanbits.theory.gaussian.closing import evaluate_all, flatten_all
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation
 from meanbits.theory.gaussian.open_nodes import GaussianSlope
 from meanbits.theory.gaussian.tidy import root_of_linear, tidy, tidy_rational
 from meanbits.theory.stages.correlation import Maps, is_relative

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from meanbits.theory.gaussian.expectation import evaluate_all
+from meanbits.theory.gaussian.closing import evaluate_all
 from meanbits.theory.gaussian.tidy import tidy_rational
 from meanbits.theory.stages.correlation import Maps
 from meanbits.theory.stages.gap import alike, unlike, variance_map

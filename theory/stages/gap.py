@@ -7,7 +7,8 @@ from dataclasses import astuple, dataclass, replace
 import sympy as sp
 from sympy.core.evalf import prec_to_dps
 
-from meanbits.theory.gaussian.expectation import GaussianExpectation, evaluate_all, expectation
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation
 from meanbits.theory.stages.correlation import Maps, is_relative
 from meanbits.theory.stages.growth import far_growth, growth_of, steepest
 from meanbits.theory.stages.limits import Ratios, closed_limit, infinite_mean, spread_beside, vanishing_mean

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sympy as sp
 
 from meanbits.theory.functions.pieces import pieces, slope_between_breaks
-from meanbits.theory.gaussian.closing import normalise
-from meanbits.theory.gaussian.expectation import GaussianExpectation, evaluate_all, expectation
+from meanbits.theory.gaussian.closing import evaluate_all, normalise
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation
 from meanbits.theory.gaussian.tidy import tidy_rational
 from meanbits.theory.stages.limits import Ratios, infinite_growth, vanishing_growth
 from meanbits.theory.stages.overlap import AtExtremes, Overlap, parted, slope_at

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import sympy as sp
 
 from meanbits.theory.functions.pieces import is_cut, pieces
-from meanbits.theory.gaussian.expectation import evaluate_all, expectation
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import expectation
 from meanbits.theory.gaussian.special import ExpErfc, VoigtProfile
 from meanbits.theory.gaussian.tidy import tidy_rational, tidy_slope
 from meanbits.theory.stages.correlation import Maps

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import sympy as sp
 
 from meanbits.theory.functions.pieces import cut_at_breaks
-from meanbits.theory.gaussian.expectation import GaussianExpectation, evaluate_all, expectation
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation
 from meanbits.theory.stages.moments import FieldMoments
 from meanbits.theory.symbols import Sigma, epsilon, h, hbar, u
 from meanbits.theory.trace import Assumption, Formula, Step

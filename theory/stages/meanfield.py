@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from meanbits.theory.gaussian.expectation import GaussianExpectation, evaluate_all, expectation, pair_expectation
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
 from meanbits.theory.stages.marginal import Forward
 from meanbits.theory.symbols import (
     A,

@@ -8,7 +8,8 @@ import sympy as sp
 
 from meanbits.theory.declarations.blocks.flow import Factors
 from meanbits.theory.declarations.neurons import Neurons
-from meanbits.theory.gaussian.expectation import evaluate_all, expectation, pair_expectation
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import expectation, pair_expectation
 from meanbits.theory.stages.backward import mean_square, seen_slope
 from meanbits.theory.symbols import h, u
 

@@ -8,9 +8,9 @@ import sympy as sp
 from sympy.core.evalf import prec_to_dps
 
 from meanbits.theory.functions.pieces import is_cut
-from meanbits.theory.gaussian.closing import flatten_all
+from meanbits.theory.gaussian.closing import evaluate_all, flatten_all
 from meanbits.theory.gaussian.difference import difference, in_gap, without_cancellation
-from meanbits.theory.gaussian.expectation import GaussianExpectation, evaluate_all, expectation, pair_expectation
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
 from meanbits.theory.gaussian.open_nodes import GaussianDifference, GaussianSlope
 from meanbits.theory.gaussian.tidy import tidy, tidy_rational
 from meanbits.theory.stages.correlation import Maps, is_relative
