@@ -31,7 +31,7 @@ def open_symbols(*expressions: sp.Expr) -> tuple[sp.Symbol, ...]:
             raise SurrogateError(f"the symbol {shown(name)!r} cannot be a keyword; use letters and digits")
         if name in {each.name for each in RESERVED}:
             raise SurrogateError(
-                f"the symbol {name} is not the theory's own; use meanbits.theory.symbols.{name}, or rename it"
+                f"the symbol {name} is not the theory's own; use meanbits.symbols.{name}, or rename it"
             )
     return tuple(found)
 
