@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from benchmarks.timing import SECONDS, Row, interleaved, progress, timed_row
-from numerics.certificates.certify import certify
-from numerics.critical import critical_curve
-from numerics.emit import compile_theory
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.surrogates import CATALOGUE
+from meanbits.numerics.certificates.certify import certify
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.critical import critical_curve
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import CATALOGUE
+from meanbits.theory.derive import Theory, derive
 
 ROUNDS, ERROR_LIMIT, CERTIFICATE_LIMIT = 3, 1e-14, 10.0
 CURVES = {

@@ -11,9 +11,9 @@ import numpy as np
 from benchmarks.maps import correlation_map_numpy
 from benchmarks.points import SIGMA_B2, SIGMA_M2, FloatArray, arbitrary
 from benchmarks.timing import Row, Timing, interleaved, nanoseconds_a_point, progress, timed_row
-from numerics.emit import compile_theory
-from theory.compose import compose
-from theory.derive import derive
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import derive
 
 GROUP = "erf map, 10^6 arbitrary (q, c)"
 POINTS, ROUNDS, SMALL_GAPS, DIGITS = 10**6, 31, 200, 60

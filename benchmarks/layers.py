@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.timing import MILLISECONDS, SECONDS, Row, Timing, interleaved, progress, timed_row
-from experiments.data import load
-from experiments.sweep.pools import LocalPool, available_cores, local_pool
-from experiments.sweep.trainings import batch_limit
-from experiments.training.cells import images_of
-from experiments.training.draws import streams
-from experiments.training.loop import epochs, started
-from experiments.training.network import initialised
-from experiments.training.settings import Settings
-from numerics.layers import BinaryLinear
+from meanbits.experiments.data import load
+from meanbits.experiments.sweep.pools import LocalPool, available_cores, local_pool
+from meanbits.experiments.sweep.trainings import batch_limit
+from meanbits.experiments.training.cells import images_of
+from meanbits.experiments.training.draws import streams
+from meanbits.experiments.training.loop import epochs, started
+from meanbits.experiments.training.network import initialised
+from meanbits.experiments.training.settings import Settings
+from meanbits.numerics.layers.linear import BinaryLinear
 
 BATCH, SIZE, ROUNDS = 64, 1024, 51
 TIME_LIMIT, MEMORY_LIMIT, BATCH_LEAST = 2.3, 2.5, 3.0

@@ -12,10 +12,10 @@ import torch
 
 from benchmarks.points import SIGMA_B2, SIGMA_M2, FloatArray, arbitrary
 from benchmarks.timing import Row, interleaved, nanoseconds_a_point, points_a_second, progress, timed_row
-from numerics.backends import NUMPY, TORCH, Backend
-from numerics.emit import compile_theory
-from theory.compose import compose
-from theory.derive import derive
+from meanbits.numerics.emission.backends import NUMPY, TORCH, Backend
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import derive
 
 POINTS = 10**6
 ROUNDS = 41

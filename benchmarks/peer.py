@@ -26,11 +26,11 @@ from benchmarks.phase import SIDE, axes
 from benchmarks.points import SIGMA_B2, SIGMA_M2, FloatArray, arbitrary
 from benchmarks.tanh import GAP, exact_maps
 from benchmarks.timing import MILLISECONDS, Row, interleaved, millions_a_second, progress, timed_row
-from numerics.emit import compile_theory
-from numerics.phase import phase_diagram
-from numerics.tables import tabulated
-from theory.compose import compose
-from theory.derive import derive
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.phase import phase_diagram
+from meanbits.numerics.solvers.tables import tabulated
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import derive
 
 VARIABLE, PROGRAM = "MEANBITS_PEER_PYTHON", Path(__file__).with_name("neural_tangents_peer.py")
 NAME, OURS, THROUGH_TABLE = "neural-tangents", "ours", "ours, through a table"

@@ -10,10 +10,10 @@ import numpy as np
 from benchmarks.maps import chi_numpy, correlation_map_numpy
 from benchmarks.points import FloatArray
 from benchmarks.timing import MILLISECONDS, SECONDS, Row, interleaved, progress, timed_row
-from numerics.phase import phase_diagram
-from numerics.tables import tabulated
-from theory.compose import compose
-from theory.derive import Theory, derive
+from meanbits.numerics.solvers.phase import phase_diagram
+from meanbits.numerics.solvers.tables import tabulated
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import Theory, derive
 
 SIDE, LARGE_SIDE, ROUNDS, LARGE_ROUNDS = 200, 1000, 15, 3
 LAYERS = 60

@@ -8,15 +8,15 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.timing import SECONDS, Row, Timing, interleaved, progress, timed_row
-from theory.surrogates import CATALOGUE
+from meanbits.theory.declarations.surrogates import CATALOGUE
 
 DERIVATION_ROUNDS, START_ROUNDS = 3, 7
 DERIVATION_LIMIT, CATALOGUE_LIMIT = 1.0, 10.0
 START_LIMITS = {("--help",): 0.3, ("derive", "deterministic", "--json"): 2.5}
 ONE_DERIVATION = """
 import sys, time
-from theory.compose import compose
-from theory.derive import derive
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import derive
 surrogate = compose(sys.argv[1])
 start = time.perf_counter(), time.process_time()
 derive(surrogate)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from benchmarks.maps import correlation_map_numpy
 from benchmarks.points import SIGMA_B2, SIGMA_M2
 from benchmarks.timing import Row, Unit, interleaved, progress, timed_row
-from numerics.emit import compile_theory
-from theory.compose import compose
-from theory.derive import derive
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import derive
 
 CALLS, ROUNDS, LIMIT = 300, 15, 10.0
 POINT = 0.5, 1.0, SIGMA_M2, SIGMA_B2

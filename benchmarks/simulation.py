@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from benchmarks.timing import SECONDS, Row, Timing, interleaved, progress, timed_row
-from experiments.data import ImagePair
-from experiments.field_sums import groups_of, random_bytes
-from experiments.measurements import in_order
-from experiments.random_networks import generator, simulate
-from experiments.simulation import overlapping_inputs
-from numerics.blocks import CORES
-from theory.compose import compose
+from meanbits.experiments.data import ImagePair
+from meanbits.experiments.random_networks.field_sums import groups_of, random_bytes
+from meanbits.experiments.random_networks.measurements import in_order
+from meanbits.experiments.random_networks.networks import generator, simulate
+from meanbits.experiments.random_networks.simulation import overlapping_inputs
+from meanbits.numerics.blocks import CORES
+from meanbits.theory.declarations.compose import compose
 
 WIDTH, DEPTH, NETWORKS = 1000, 20, 50
 ROUNDS, PART = 3, 10

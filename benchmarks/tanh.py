@@ -10,11 +10,11 @@ import numpy as np
 
 from benchmarks.points import SIGMA_B2, SIGMA_M2, FloatArray, arbitrary
 from benchmarks.timing import Row, interleaved, millions_a_second, progress, timed_row
-from numerics.emit import compile_theory
-from numerics.tables import tabulated
-from theory.compose import compose
-from theory.derive import derive
-from theory.logistic_mixture import tanh_overlap, tanh_slope_overlap
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.tables import tabulated
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import derive
+from meanbits.theory.gaussian.logistic_mixture import tanh_overlap, tanh_slope_overlap
 
 GROUP, ERRORS = "tanh, 10^6 arbitrary (q, c)", "tanh, error against mpmath"
 POINTS, ROUNDS, HAND_POINTS = 10**6, 3, 3000

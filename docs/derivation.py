@@ -9,11 +9,11 @@ from pathlib import Path
 
 import sympy as sp
 
-from experiments.equations import latex, legend
-from numerics.emit import compile_theory
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.trace import Step
+from meanbits.experiments.equations import latex, legend
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.trace import Step
 
 PATH = Path(__file__).with_suffix(".md")
 SURROGATE = "deterministic"
@@ -37,7 +37,7 @@ therefore has no critical initialisation at any $q > 0$. In numbers, from the em
 
 @dataclass(frozen=True)
 class Stage:
-    """A file of theory/, what it does, and the steps it leaves."""
+    """A file of theory/stages/, what it does, and the steps it leaves."""
 
     file: str
     title: str
@@ -90,7 +90,7 @@ def text(theory: Theory) -> str:
     """The whole document."""
     parts, number = [OPENING], 0
     for index, stage in enumerate(stages(theory), start=1):
-        parts += [f"## {index}. {stage.title}", f"`theory/{stage.file}`. {stage.text}"]
+        parts += [f"## {index}. {stage.title}", f"`theory/stages/{stage.file}`. {stage.text}"]
         for step in stage.steps:
             number += 1
             parts.append(_step(number, step))

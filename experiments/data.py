@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.fetch import FetchError, fetched
+from meanbits.experiments.fetch import FetchError, fetched
 
 Images = NDArray[np.float64]
 Labels = NDArray[np.int64]

@@ -18,11 +18,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
-from theory.errors import shown
+from meanbits.theory.errors import shown
 
 if TYPE_CHECKING:
-    from theory.layer import Layer
-    from theory.surrogates import Surrogate
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 PATH = 200  # characters of one that a message shows
 GROUP = "meanbits.surrogates"
@@ -120,8 +120,8 @@ def _first_line(error: BaseException) -> str:
 
 
 def _named(module: ModuleType, source: str, name: str) -> object:
-    from theory.layer import Layer
-    from theory.surrogates import Surrogate
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.surrogates import Surrogate
 
     if name in vars(module):
         return vars(module)[name]
@@ -132,8 +132,8 @@ def _named(module: ModuleType, source: str, name: str) -> object:
 
 
 def _surrogate(text: str, value: object) -> Surrogate | Layer:
-    from theory.layer import Layer
-    from theory.surrogates import Surrogate
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.surrogates import Surrogate
 
     if not isinstance(value, Surrogate | Layer):
         raise DeclarationError(f"{shown(text, PATH)} is of type {type(value).__name__}, not a Surrogate; {EXAMPLE}")

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from theory import symbols
-from theory.criticality import Criticality
-from theory.derive import Theory
-from theory.gaussian import GaussianExpectation
-from theory.jacobian import eta, rest, slope_mean, slope_second, small
-from theory.symbols import MEANING
+from meanbits.theory import symbols
+from meanbits.theory.derive import Theory
+from meanbits.theory.gaussian.expectation import GaussianExpectation
+from meanbits.theory.stages.criticality import Criticality
+from meanbits.theory.stages.jacobian import eta, rest, slope_mean, slope_second, small
+from meanbits.theory.symbols import MEANING
 
 # Braces keep powers apart from the square that is part of the name.
 LATEX_NAMES = {
@@ -194,7 +194,7 @@ def legend(expressions: Iterable[sp.Basic]) -> dict[str, str]:
         said["E[f; u ~ N([m], [s])]"] = "expectation of f over a Gaussian u of mean m and variance s"
     if any(isinstance(node, GaussianExpectation) and node.is_pair for node in nodes):
         said["E[f; u, v ~ N([m, n], [s, k, t])]"] = "the same over a Gaussian pair, k its covariance"
-    special = {type(node) for node in nodes if type(node).__module__ == "theory.special"}
+    special = {type(node) for node in nodes if type(node).__module__ == "meanbits.theory.gaussian.special"}
     return said | {
         node.__name__: SENTENCE_END.split(node.__doc__ or node.__name__)[0] for node in sorted(special, key=str)
     }

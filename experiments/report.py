@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.equations import equations, latex, notes
-from theory.derive import Theory
+from meanbits.experiments.equations import equations, latex, notes
+from meanbits.theory.derive import Theory
 
 if TYPE_CHECKING:
-    from experiments.claims.claim import Settled
-    from experiments.verify import CheckResult
+    from meanbits.experiments.claims.claim import Settled
+    from meanbits.experiments.verification.verify import CheckResult
 
 SURROGATE_HEADER = ("surrogate", "weights", "neurons", "treatment", "form", "derived in", "reference")
 CHECKS = "A check passes if its error (or |z|) is within tolerance and that of a formula made wrong on purpose is not."

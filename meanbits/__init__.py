@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
+    from meanbits.numerics.emission.backends import Backend
+    from meanbits.numerics.layers.convolution import BinaryConv2d
+    from meanbits.numerics.layers.linear import BinaryLinear
+    from meanbits.numerics.layers.sign import Sign
     from meanbits.solving import advise, certify, fixed_point, phase_diagram, profile
-    from numerics.backends import Backend
-    from numerics.convolution import BinaryConv2d
-    from numerics.layers import BinaryLinear
-    from numerics.sign import Sign
-    from theory.compose_layer import compose
-    from theory.derive import Theory
-    from theory.errors import SurrogateError
-    from theory.layer import Layer
-    from theory.layer_theory import LayerTheory
-    from theory.neurons import Neurons, continuous
-    from theory.noise import NeuronNoise
-    from theory.surrogates import Form, Surrogate, Treatment, paper_form
-    from theory.weights import Weights, ternary
+    from meanbits.theory.declarations.compose_layer import compose
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.neurons import Neurons, continuous
+    from meanbits.theory.declarations.noise import NeuronNoise
+    from meanbits.theory.declarations.surrogates import Form, Surrogate, Treatment, paper_form
+    from meanbits.theory.declarations.weights import Weights, ternary
+    from meanbits.theory.derive import Theory
+    from meanbits.theory.errors import SurrogateError
+    from meanbits.theory.stages.layer_theory import LayerTheory
 
 __version__ = "0.1.0"
 __all__ = [
@@ -43,49 +43,48 @@ HOMES = {
     "fixed_point": "meanbits.solving",
     "phase_diagram": "meanbits.solving",
     "profile": "meanbits.solving",
-    "BinaryConv2d": "numerics.convolution",
-    "BinaryLinear": "numerics.layers",
-    "Form": "theory.surrogates",
-    "NeuronNoise": "theory.noise",
-    "Neurons": "theory.neurons",
-    "Surrogate": "theory.surrogates",
-    "Sign": "numerics.sign",
-    "SurrogateError": "theory.errors",
-    "Treatment": "theory.surrogates",
-    "Weights": "theory.weights",
-    "compose": "theory.compose_layer",
-    "continuous": "theory.neurons",
-    "dead_zone": "theory.neurons",
-    "gaussian_weights": "theory.weights",
-    "Layer": "theory.layer",
-    "latent": "theory.latent",
-    "layer_of": "theory.layer",
-    "Dense": "theory.blocks",
-    "Dropout": "theory.blocks",
-    "Neuron": "theory.blocks",
-    "Normalise": "theory.blocks",
-    "Scale": "theory.blocks",
-    "Skip": "theory.blocks",
-    "leaky_relu": "theory.neurons",
-    "levels": "theory.weights",
-    "paper_form": "theory.surrogates",
-    "quantiser": "theory.neurons",
-    "step": "theory.neurons",
-    "stochastic": "theory.neurons",
-    "straight_through": "theory.straight_through",
-    "student": "theory.noise",
-    "ternary": "theory.weights",
-    "ternary_free": "theory.weights",
+    "BinaryConv2d": "meanbits.numerics.layers.convolution",
+    "BinaryLinear": "meanbits.numerics.layers.linear",
+    "Form": "meanbits.theory.declarations.surrogates",
+    "NeuronNoise": "meanbits.theory.declarations.noise",
+    "Neurons": "meanbits.theory.declarations.neurons",
+    "Surrogate": "meanbits.theory.declarations.surrogates",
+    "Sign": "meanbits.numerics.layers.sign",
+    "SurrogateError": "meanbits.theory.errors",
+    "Treatment": "meanbits.theory.declarations.surrogates",
+    "Weights": "meanbits.theory.declarations.weights",
+    "compose": "meanbits.theory.declarations.compose_layer",
+    "continuous": "meanbits.theory.declarations.neurons",
+    "dead_zone": "meanbits.theory.declarations.neurons",
+    "gaussian_weights": "meanbits.theory.declarations.weights",
+    "Layer": "meanbits.theory.declarations.layer",
+    "latent": "meanbits.theory.declarations.latent",
+    "layer_of": "meanbits.theory.declarations.layer",
+    "Dense": "meanbits.theory.declarations.blocks",
+    "Dropout": "meanbits.theory.declarations.blocks",
+    "Factors": "meanbits.theory.declarations.blocks",
+    "Neuron": "meanbits.theory.declarations.blocks",
+    "Normalise": "meanbits.theory.declarations.blocks",
+    "Scale": "meanbits.theory.declarations.blocks",
+    "Skip": "meanbits.theory.declarations.blocks",
+    "leaky_relu": "meanbits.theory.declarations.neurons",
+    "levels": "meanbits.theory.declarations.weights",
+    "paper_form": "meanbits.theory.declarations.surrogates",
+    "quantiser": "meanbits.theory.declarations.neurons",
+    "simulate_layers": "meanbits.experiments.random_networks.layer_networks",
+    "step": "meanbits.theory.declarations.neurons",
+    "stochastic": "meanbits.theory.declarations.neurons",
+    "straight_through": "meanbits.theory.declarations.straight_through",
+    "student": "meanbits.theory.declarations.noise",
+    "ternary": "meanbits.theory.declarations.weights",
+    "ternary_free": "meanbits.theory.declarations.weights",
 }
-PARTS = {  # ready parts of a declaration, by the name they have in a module
-    "binary": ("theory.weights", "BINARY"), "fixed": ("theory.weights", "FIXED"),
-    "fixed_signs": ("theory.weights", "FIXED_SIGNS"), "sign": ("theory.neurons", "SIGN"),
-    "marginalise": ("theory.surrogates", "MARGINALISE"), "sample": ("theory.surrogates", "SAMPLE"),
-    "network": ("theory.surrogates", "NETWORK"), "sample_neurons": ("theory.surrogates", "SAMPLE_NEURONS"),
-    "sharp": ("theory.surrogates", "NONE"), "exact": ("theory.surrogates", "EXACT"),
-    "matched": ("theory.surrogates", "MATCHED"), "gaussian": ("theory.noise", "GAUSSIAN"),
-    "logistic": ("theory.noise", "LOGISTIC"), "uniform": ("theory.noise", "UNIFORM"),
-    "laplace": ("theory.noise", "LAPLACE"), "cauchy": ("theory.noise", "CAUCHY"),
+PARTS = {  # ready parts of a declaration: the module that has one, and its name there
+    "binary": "weights.BINARY", "fixed": "weights.FIXED", "fixed_signs": "weights.FIXED_SIGNS", "sign": "neurons.SIGN",
+    "marginalise": "surrogates.MARGINALISE", "sample": "surrogates.SAMPLE", "network": "surrogates.NETWORK",
+    "sample_neurons": "surrogates.SAMPLE_NEURONS", "sharp": "surrogates.NONE", "exact": "surrogates.EXACT",
+    "matched": "surrogates.MATCHED", "gaussian": "noise.GAUSSIAN", "logistic": "noise.LOGISTIC",
+    "uniform": "noise.UNIFORM", "laplace": "noise.LAPLACE", "cauchy": "noise.CAUCHY",
 }  # fmt: skip
 NEURONS = ("tanh", "erf", "relu", "hardtanh", "linear", "gelu", "silu", "softplus", "hardsigmoid", "sin")
 
@@ -94,12 +93,12 @@ def __getattr__(name: str) -> Any:
     if name == "init":
         return import_module("meanbits.init")
     if name == "symbols":
-        return import_module("theory.symbols")
+        return import_module("meanbits.theory.symbols")
     if name in PARTS:
-        module, part = PARTS[name]
-        return getattr(import_module(module), part)
+        module, part = PARTS[name].split(".")
+        return getattr(import_module(f"meanbits.theory.declarations.{module}"), part)
     if name in NEURONS:
-        return import_module("theory.named_neurons").PLAIN[name]
+        return import_module("meanbits.theory.declarations.named_neurons").PLAIN[name]
     if name not in HOMES:
         raise AttributeError(f"module 'meanbits' has no attribute '{name}'; it has {', '.join(__all__)}")
     return getattr(import_module(HOMES[name]), name)
@@ -111,7 +110,7 @@ def __dir__() -> list[str]:
 
 def catalogue() -> tuple[Surrogate, ...]:
     """The surrogates that have a name."""
-    from theory.surrogates import CATALOGUE
+    from meanbits.theory.declarations.surrogates import CATALOGUE
 
     return CATALOGUE
 
@@ -119,16 +118,16 @@ def catalogue() -> tuple[Surrogate, ...]:
 def derive(surrogate: Surrogate | Layer | str | None = None, **options: Any) -> Any:
     """Derive the theory of a surrogate, a catalogue name, or the options of `compose` with or without a name.
 
-    A `theory.derive.Theory`, or a `theory.layer_theory.LayerTheory` of a chain of blocks.
+    A `theory.derive.Theory`, or a `stages.layer_theory.LayerTheory` of a chain of blocks.
 
     Raises:
         SurrogateError: an unknown name, or parts that do not fit together.
         TypeError: options beside a Surrogate or Layer, whose parts are settled.
     """
-    from theory.compose_layer import compose
-    from theory.derive import derive as derive_theory
-    from theory.layer import Layer
-    from theory.layer_theory import derive_layer
+    from meanbits.theory.declarations.compose_layer import compose
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.derive import derive as derive_theory
+    from meanbits.theory.stages.layer_theory import derive_layer
 
     if surrogate is None or isinstance(surrogate, str):
         surrogate = compose(surrogate, **options)
@@ -143,9 +142,9 @@ def emit(theory: Theory | LayerTheory, backend: str = "numpy") -> str:
     Raises:
         ValueError: an unknown backend, or one that lacks a function of the theory.
     """
-    from numerics.emit import emit as emit_source
-    from numerics.emit_layer import emit_layer
-    from theory.derive import Theory
+    from meanbits.numerics.emission.emit import emit as emit_source
+    from meanbits.numerics.emission.emit_layer import emit_layer
+    from meanbits.theory.derive import Theory
 
     return (emit_source if isinstance(theory, Theory) else emit_layer)(theory, _backend(backend))  # type: ignore[arg-type]
 
@@ -156,11 +155,11 @@ def compile(theory: Theory | LayerTheory, backend: str = "numpy") -> SimpleNames
     Raises:
         ValueError: an unknown backend, or one that lacks a function of the theory.
     """
-    from numerics.emit import compile_theory
-    from numerics.emit_layer import compile_layer
-    from numerics.refusal import without_nan
-    from theory.derive import Theory
-    from theory.surrogates import CATALOGUE
+    from meanbits.numerics.emission.emit import compile_theory
+    from meanbits.numerics.emission.emit_layer import compile_layer
+    from meanbits.numerics.emission.refusal import without_nan
+    from meanbits.theory.declarations.surrogates import CATALOGUE
+    from meanbits.theory.derive import Theory
 
     if not isinstance(theory, Theory):
         return compile_layer(theory, _backend(backend))
@@ -169,8 +168,8 @@ def compile(theory: Theory | LayerTheory, backend: str = "numpy") -> SimpleNames
 
 
 def _backend(name: str) -> Backend:
-    from numerics.backends import BACKENDS
-    from theory.options import nearest
+    from meanbits.numerics.emission.backends import BACKENDS
+    from meanbits.theory.declarations.options import nearest
 
     known = {backend.name: backend for backend in BACKENDS}
     if name not in known:

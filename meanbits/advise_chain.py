@@ -11,17 +11,17 @@ from meanbits.options import fail, fail_about
 from meanbits.present import filled, json_text, table
 
 if TYPE_CHECKING:
-    from numerics.layer_advise import Alternative, LayerAdvice
-    from theory.layer import Layer
+    from meanbits.numerics.depth.layer_advise import Alternative, LayerAdvice
+    from meanbits.theory.declarations.layer import Layer
 
 SHOWN = 12
 
 
 def advise_chain(layer: Layer, depth: int, sigma_b2: float, words: dict[str, str], as_json: bool) -> None:
     """Print whether a chain trains at a depth, and what to change where it does not."""
-    from numerics.layer_advise import UNKNOWN, layer_advise
-    from numerics.words import words_of_row
-    from theory.rows import row_of_layer
+    from meanbits.numerics.depth.layer_advise import UNKNOWN, layer_advise
+    from meanbits.theory.declarations.rows import row_of_layer
+    from meanbits.theory.declarations.words import words_of_row
 
     try:
         row = row_of_layer(layer)
@@ -42,8 +42,8 @@ def advise_chain(layer: Layer, depth: int, sigma_b2: float, words: dict[str, str
 
 def _compose(words: dict[str, str]) -> bool:
     """Whether the words compose the chain, so that others change its parts; those of a declaration do not."""
-    from theory.compose_layer import compose
-    from theory.errors import SurrogateError
+    from meanbits.theory.declarations.compose_layer import compose
+    from meanbits.theory.errors import SurrogateError
 
     try:
         compose(**words)

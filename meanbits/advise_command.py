@@ -13,9 +13,9 @@ from meanbits.options import PARTS, Command, Number, fail, json_option
 from meanbits.present import json_text, number
 
 if TYPE_CHECKING:
-    from numerics.advise import Advice
-    from theory.layer import Layer
-    from theory.surrogates import Surrogate
+    from meanbits.numerics.depth.advise import Advice
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits advise deterministic --depth 30")
@@ -30,7 +30,7 @@ def advise(subject: Surrogate | Layer, depth: int, sigma_b2: float, as_json: boo
     one where there is one; where that does not reach the depth, the gain of the paper form that does. The options name
     the surrogate on any command line. Of a chain of blocks other norms, skips, slopes and scales are tried too.
     """
-    from theory.layer import Layer
+    from meanbits.theory.declarations.layer import Layer
 
     if isinstance(subject, Layer):
         advise_chain(subject, depth, sigma_b2, _words(BLOCKS), as_json)
@@ -39,8 +39,8 @@ def advise(subject: Surrogate | Layer, depth: int, sigma_b2: float, as_json: boo
 
 
 def _advise_surrogate(surrogate: Surrogate, depth: int, sigma_b2: float, as_json: bool) -> None:
-    from numerics.advise import advise as advise_initialisation
-    from theory.derive import derive
+    from meanbits.numerics.depth.advise import advise as advise_initialisation
+    from meanbits.theory.derive import derive
 
     try:
         advice = advise_initialisation(derive(surrogate), depth, sigma_b2, _words())
@@ -56,7 +56,7 @@ def _advise_surrogate(surrogate: Surrogate, depth: int, sigma_b2: float, as_json
 
 def _words(more: tuple[tuple[str, str, str], ...] = ()) -> dict[str, str]:
     """The words that gave the surrogate, as they were typed."""
-    from theory.compose import DEFAULT
+    from meanbits.theory.declarations.compose import DEFAULT
 
     given = click.get_current_context().params
     names = ["name", *(option.lstrip("-") for option, *_ in (*PARTS, *more))]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from meanbits.options import Axis
-    from theory.layer import Layer
+    from meanbits.theory.declarations.layer import Layer
 
 
 CURVES = {"forward": "chi_1 = 1", "backward": "chi_g = 1", "both": "both are 1"}
@@ -38,8 +38,8 @@ def named(layer: Layer) -> dict[str, Any]:
 def map_of_chain(layer: Layer, sigma_m2: float | None, sigma_b2: float, q: float, c: float | None, gap: float | None,
                  total: float | None, typical: float | None, as_json: bool) -> None:  # fmt: skip
     """Print the maps of one layer at a point."""
+    from meanbits.numerics.depth.layer_map import layer_map
     from meanbits.point import InputError, gap_of
-    from numerics.layer_map import layer_map
 
     means = means_of(layer, sigma_m2)
     if q == 0:
@@ -60,8 +60,8 @@ def map_of_chain(layer: Layer, sigma_m2: float | None, sigma_b2: float, q: float
 
 def fixed_point_of_chain(layer: Layer, sigma_m2: float | None, sigma_b2: float, as_json: bool) -> None:
     """Print the fixed point that layers come to from q = 1, c = 1/2."""
+    from meanbits.numerics.depth.stream import settled
     from meanbits.profile_command import at_fixed_point
-    from numerics.stream import settled
 
     means = means_of(layer, sigma_m2)
     try:
@@ -81,8 +81,8 @@ def fixed_point_of_chain(layer: Layer, sigma_m2: float | None, sigma_b2: float, 
 
 def phase_of_chain(layer: Layer, sigma_m2: Axis | None, sigma_b2: Axis) -> xr.Dataset:
     """The phase diagram of a chain, or a refusal."""
-    from numerics.layer_fixed_points import MANY
-    from numerics.layer_phase import layer_phase_diagram
+    from meanbits.numerics.depth.layer_fixed_points import MANY
+    from meanbits.numerics.depth.layer_phase import layer_phase_diagram
 
     ends = (None, None) if sigma_m2 is None else (sigma_m2.start, sigma_m2.stop)
     means = [means_of(layer, end) for end in ends]
@@ -98,7 +98,7 @@ def phase_of_chain(layer: Layer, sigma_m2: Axis | None, sigma_b2: Axis) -> xr.Da
 
 def critical_of_chain(layer: Layer, as_json: bool) -> None:
     """Print where a chain is critical forward, backward and both ways."""
-    from numerics.layer_critical import layer_criticality
+    from meanbits.numerics.depth.layer_critical import layer_criticality
 
     try:
         found = layer_criticality(layer)

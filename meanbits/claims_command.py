@@ -12,7 +12,7 @@ from meanbits.options import Command, fail, json_option
 from meanbits.present import filled, json_text, progress
 
 if TYPE_CHECKING:
-    from experiments.claims.claim import Evidence, Settled
+    from meanbits.experiments.claims.claim import Evidence, Settled
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits claims crit.deterministic crit.depth-bound")
@@ -23,7 +23,7 @@ def claims(ids: tuple[str, ...], as_json: bool) -> None:
 
     Without ID, all of them. A verdict is holds, holds with a correction, or fails; the evidence stands below it.
     """
-    from experiments.claims.catalogue import chosen, settle
+    from meanbits.experiments.claims.catalogue import chosen, settle
 
     try:
         asked = chosen(ids)
@@ -46,7 +46,7 @@ def claims(ids: tuple[str, ...], as_json: bool) -> None:
 
 def _tally(outcomes: Sequence[Settled]) -> str:
     """How many claims got which verdict."""
-    from experiments.claims.claim import CORRECTED, FAILS, HOLDS
+    from meanbits.experiments.claims.claim import CORRECTED, FAILS, HOLDS
 
     counts = Counter(outcome.verdict for outcome in outcomes)
     return f"{len(outcomes)} claims; " + ", ".join(

@@ -6,11 +6,11 @@ from typing import Any
 
 import sympy as sp
 
-from experiments.equations import Equation, equations, latex, legend, notes, notices
+from meanbits.experiments.equations import Equation, equations, latex, legend, notes, notices
 from meanbits.present import wrapped
-from theory.derive import Theory
-from theory.surrogates import Surrogate
-from theory.trace import Step
+from meanbits.theory.declarations.surrogates import Surrogate
+from meanbits.theory.derive import Theory
+from meanbits.theory.trace import Step
 
 FORWARD = ("field_mean", "field_variance", "field", "mean", "second_moment")
 JACOBIAN = {"jacobian": "leading", "jacobian_sigma_derivative": "sigma_derivative"}

@@ -13,7 +13,7 @@ from meanbits.present import json_text, progress, table
 if TYPE_CHECKING:
     import xarray as xr
 
-    from theory.surrogates import Surrogate
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 EXACT_COLUMNS = {"kl": "KL/neuron", "marginals": "by marginals", "dependence": "by dependence",
                  "mean_square_error": "rms of means"}  # fmt: skip
@@ -55,13 +55,13 @@ def distance(
     means. Above, networks and surrogates are sampled: errors of means, and overlaps of two runs of one input. Without
     S, all surrogates of the sign network and of the one with logistic noise.
     """
-    from experiments.chain_distance import averaged, exact_distance
-    from experiments.chain_networks import ChainSetting
-    from experiments.companions import companions
-    from experiments.sampled_chain import sampled_distance
+    from meanbits.experiments.chain.companions import companions
+    from meanbits.experiments.chain.distance import averaged, exact_distance
+    from meanbits.experiments.chain.networks import ChainSetting
+    from meanbits.experiments.chain.sampled import sampled_distance
+    from meanbits.numerics.chain.enumeration import MAX_NEURONS
     from meanbits.point import variance_of_means
-    from numerics.chain import MAX_NEURONS
-    from theory.compose import compose
+    from meanbits.theory.declarations.compose import compose
 
     compared = surrogates or (*companions(compose("deterministic")), *companions(compose("lrt")))
     try:

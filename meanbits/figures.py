@@ -17,8 +17,8 @@ from meanbits.options import fail
 if TYPE_CHECKING:
     import xarray as xr
 
-    from experiments.report import Figure
-    from theory.surrogates import Surrogate
+    from meanbits.experiments.report import Figure
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 Tick = Callable[[int, int], None]
 
@@ -43,7 +43,7 @@ class Settings:
             fail(f"--output {folder}: {reason}")
         if not images:
             return cls(preset, None, None, seed, folder)
-        from experiments.data import DataError, load
+        from meanbits.experiments.data import DataError, load
 
         chosen = dataset or ("digits" if data_dir is None else "mnist")
         if chosen == "digits" and data_dir is not None:
@@ -85,18 +85,18 @@ class FigureKind:
 
     def measure(self, surrogate: Surrogate | None, settings: Settings, tick: Tick) -> xr.Dataset:
         """Its data, labelled, with the settings as attributes. ValueError for a surrogate that it cannot show."""
-        from theory.compose import compose
+        from meanbits.theory.declarations.compose import compose
 
         if surrogate is None and self.surrogate is not None:
             surrogate = compose(**self.surrogate)
         images = {"images": settings.dataset, "data_dir": settings.data_dir} if self.images else {}
-        module = import_module(f"experiments.figures.{self.measured_in}")
+        module = import_module(f"meanbits.experiments.figures.{self.measured_in}")
         measured = module.measure(surrogate, settings.preset, settings.seed, tick, **images)
         return measured.assign_attrs(figure=self.id)
 
     def draw(self, dataset: xr.Dataset, folder: Path) -> list[Path]:
         """Draw a dataset that `measure` gave, as PDF and PNG; both appear when both are drawn."""
-        module = import_module(f"paper_figures.{self.drawn_in}")
+        module = import_module(f"meanbits.paper_figures.{self.drawn_in}")
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder, prefix=f".{self.file_name}-") as drafts:
             drawn = {path: folder / f"{self.file_name}{path.suffix}" for path in module.draw(dataset, Path(drafts))}
@@ -106,12 +106,12 @@ class FigureKind:
 
     def caption(self, dataset: xr.Dataset) -> str:
         """What is seen, settings included."""
-        return import_module(f"paper_figures.{self.drawn_in}").caption(dataset)
+        return import_module(f"meanbits.paper_figures.{self.drawn_in}").caption(dataset)
 
     def made(self, surrogate: Surrogate | None, settings: Settings, tick: Tick) -> Figure:
         """Measure and draw; the data are saved before, so that they survive a drawing that fails."""
-        from experiments.report import Figure
-        from numerics.datasets import is_ours, save
+        from meanbits.experiments.report import Figure
+        from meanbits.numerics.datasets import is_ours, save
 
         data = settings.folder / f"{self.file_name}.nc"
         if data.exists() and not is_ours(data):
@@ -155,7 +155,7 @@ FIGURES: MappingProxyType[str, FigureKind] = MappingProxyType({kind.id: kind for
 
 def figure_kind(name: str) -> FigureKind:
     """The figure of this id; an unknown one is refused with the nearest."""
-    from theory.options import nearest
+    from meanbits.theory.declarations.options import nearest
 
     if name not in FIGURES:
         fail(f"unknown figure '{name}'{nearest(name, FIGURES)}")

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from numerics.mean_draws import draw_means_
-from theory.surrogates import Surrogate
+from meanbits.numerics.layers.mean_draws import draw_means_
+from meanbits.theory.declarations.surrogates import Surrogate
 
 
 def mean_variance_(
@@ -26,7 +26,7 @@ def mean_variance_(
     limit: float | None = 1.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Independent entries of variance sigma_m2, whatever the fan, from a law of `theory.mean_law` on (-limit, limit).
+    """Independent entries of variance sigma_m2, whatever the fan, from a law of `mean_law` on (-limit, limit).
 
     A law that reaches the limit stops at the number before it: the field of certain bits has no variance.
 
@@ -62,9 +62,9 @@ def critical_(
     >>> float(weight.var() * 75)  # doctest: +ELLIPSIS
     1.0...
     """
-    from numerics.advise import advise
-    from theory.compose import compose
-    from theory.derive import derive
+    from meanbits.numerics.depth.advise import advise
+    from meanbits.theory.declarations.compose import compose
+    from meanbits.theory.derive import derive
 
     found = surrogate if isinstance(surrogate, Surrogate) else compose(surrogate, **options)
     share = _share(mean, found, parametrisation, fan)

@@ -12,9 +12,9 @@ from meanbits.options import Command, Number, fail, json_option, surrogate_optio
 from meanbits.present import filled, json_text, number
 
 if TYPE_CHECKING:
-    from numerics.solve import FixedPoint
-    from theory.derive import Theory
-    from theory.surrogates import Surrogate
+    from meanbits.numerics.solvers.solve import FixedPoint
+    from meanbits.theory.declarations.surrogates import Surrogate
+    from meanbits.theory.derive import Theory
 
 AGREEMENT = 1e-8  # of the mean squared slope with chi_1
 LARGEST_LOG = 700.0
@@ -63,10 +63,10 @@ def jacobian(
 
 def _described(surrogate: Surrogate, means: float, biases: float, law: str, width: int, depth: int) -> dict[str, Any]:
     """Everything at one point; None throughout where there is no Jacobian."""
-    from numerics.gradients import gradient_scales
-    from numerics.isometry import dynamical_isometry
-    from numerics.solve import fixed_point
-    from theory.derive import derive
+    from meanbits.numerics.solvers.gradients import gradient_scales
+    from meanbits.numerics.solvers.solve import fixed_point
+    from meanbits.numerics.spectra.isometry import dynamical_isometry
+    from meanbits.theory.derive import derive
 
     theory = derive(surrogate)
     fourth = _fourth_moment(surrogate, law, means)
@@ -86,7 +86,7 @@ def _described(surrogate: Surrogate, means: float, biases: float, law: str, widt
 
 def _fourth_moment(surrogate: Surrogate, law: str, means: float) -> float | None:
     """E M^4; None where the weights have no limit and so no such law."""
-    from theory.mean_law import mean_law
+    from meanbits.theory.declarations.mean_law import mean_law
 
     try:
         chosen = mean_law(law)
@@ -97,7 +97,7 @@ def _fourth_moment(surrogate: Surrogate, law: str, means: float) -> float | None
 
 
 def _mean_squared(theory: Theory, found: FixedPoint, fourth: float | None, width: int) -> dict[str, float]:
-    from numerics.width_terms import width_terms
+    from meanbits.numerics.spectra.width_terms import width_terms
 
     unbounded = 0.0 if fourth is None else fourth  # fixed weights have no Sigma, and no term in E M^4
     terms = width_terms(theory, found, unbounded)
@@ -108,10 +108,10 @@ def _mean_squared(theory: Theory, found: FixedPoint, fourth: float | None, width
 
 def _spectrum(theory: Theory, found: FixedPoint, depth: int) -> dict[str, float | None]:
     """Moments at a depth, and the largest singular value: None where J is 0 or the spectrum is not resolved."""
-    from numerics.isometry import variance_per_layer
-    from numerics.slope_law import slope_law
-    from numerics.spectrum import spectrum
-    from theory.free_probability import INDEPENDENT
+    from meanbits.numerics.spectra.isometry import variance_per_layer
+    from meanbits.numerics.spectra.slope_law import slope_law
+    from meanbits.numerics.spectra.spectrum import spectrum
+    from meanbits.theory.stages.free_probability import INDEPENDENT
 
     law, means = slope_law(theory, float(found.q), float(found.T)), float(found.sigma_m2)
     factor = means * law.moment(1)

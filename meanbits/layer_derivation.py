@@ -6,12 +6,12 @@ from typing import Any
 
 import sympy as sp
 
-from experiments.equations import latex, legend
 from meanbits.derivation import escaped, plain
+from meanbits.experiments.equations import latex, legend
 from meanbits.present import wrapped
-from theory.layer_theory import LayerTheory
-from theory.rows import Row
-from theory.trace import Step
+from meanbits.theory.declarations.rows import Row
+from meanbits.theory.stages.layer_theory import LayerTheory
+from meanbits.theory.trace import Step
 
 TITLES = {
     "total_map": ("total map", "T'", "T'"),

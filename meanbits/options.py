@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from theory.layer import Layer
-    from theory.surrogates import Surrogate
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 Function = Callable[..., Any]
 
@@ -74,7 +74,7 @@ def surrogates_options(command: Function) -> Function:
 
 def composed(name: str | None, parts: dict[str, str | None]) -> Surrogate:
     """The surrogate, or a refusal that says what does not fit."""
-    from theory.surrogates import Surrogate
+    from meanbits.theory.declarations.surrogates import Surrogate
 
     found = composed_with_blocks(name, parts)
     if not isinstance(found, Surrogate):
@@ -86,10 +86,10 @@ def composed(name: str | None, parts: dict[str, str | None]) -> Surrogate:
 
 def composed_with_blocks(name: str | None, parts: dict[str, str | None]) -> Surrogate | Layer:
     """The surrogate or the chain of blocks of these words, or a refusal that says what does not fit."""
-    from experiments.declared import DeclarationError, declared
-    from theory.compose import DEFAULT
-    from theory.compose_layer import compose
-    from theory.errors import SurrogateError
+    from meanbits.experiments.declared import DeclarationError, declared
+    from meanbits.theory.declarations.compose import DEFAULT
+    from meanbits.theory.declarations.compose_layer import compose
+    from meanbits.theory.errors import SurrogateError
 
     given = [f"--{option}" for option, value in parts.items() if value is not None]
     try:

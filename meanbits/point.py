@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
-from theory.derive import Theory
-from theory.layer import Layer
-from theory.surrogates import Surrogate
-from theory.symbols import sigma_m2
-from theory.weights import Weights
+from meanbits.theory.declarations.layer import Layer
+from meanbits.theory.declarations.surrogates import Surrogate
+from meanbits.theory.declarations.weights import Weights
+from meanbits.theory.derive import Theory
+from meanbits.theory.symbols import sigma_m2
 
 AGREEMENT = 1e-9  # of the correlation map and the gap map, which are derived apart
 
@@ -78,7 +78,7 @@ def evaluate(
     """The maps at (sigma_m2, sigma_b2, q) and at c, at the gap 1 - c, or at both where they agree."""
 
     from meanbits import compile as compile_maps
-    from numerics.domain import check_maps
+    from meanbits.numerics.solvers.domain import check_maps
 
     require_field(means, biases)
     try:
@@ -101,7 +101,7 @@ def evaluate(
 
 def _growth(theory: Theory, q: float, means: float, biases: float, total: float | None) -> float | None:
     """chi_g, the growth of squared gradients; None where it has no value."""
-    from numerics.gradients import gradient_growth
+    from meanbits.numerics.solvers.gradients import gradient_growth
 
     given = (np.float64(each) for each in (q, means, biases))
     growth = float(gradient_growth(theory, *given, None if total is None else np.float64(total)))
@@ -140,7 +140,7 @@ def _total(theory: Theory, means: float, biases: float, given: float | None) -> 
         raise InputError("--total 0: it must be positive")
     if given is not None:
         return given
-    from numerics.solve import fixed_point
+    from meanbits.numerics.solvers.solve import fixed_point
 
     solved = float(fixed_point(theory, means, biases).T)
     if not 0 < solved < math.inf:

@@ -12,10 +12,10 @@ from meanbits.options import Command, fail, fail_about, json_option
 from meanbits.present import json_text, number, table
 
 if TYPE_CHECKING:
-    from numerics.layer_fixed_points import LayerPoints
-    from numerics.stream import StreamLaw
-    from theory.layer import Layer
-    from theory.surrogates import Surrogate
+    from meanbits.numerics.depth.layer_fixed_points import LayerPoints
+    from meanbits.numerics.depth.stream import StreamLaw
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 AT_FIXED_POINT = ("q", "c", "T", "chi", "chi_1", "chi_g", "xi_c", "xi_g")
 COLUMNS = ("layer", "q", "c", "T", "gradient")
@@ -40,10 +40,10 @@ def profile(
     layers lead: the fixed point with its depth scales, or, where a skip leaves none, how the stream and its gradients
     grow with depth.
     """
+    from meanbits.numerics.depth.profile import profile as follow
+    from meanbits.numerics.depth.stream import settled, stream_law
     from meanbits.point import InputError, variance_of_means
-    from numerics.profile import profile as follow
-    from numerics.stream import settled, stream_law
-    from theory.layer import as_layer
+    from meanbits.theory.declarations.layer import as_layer
 
     try:
         layer = as_layer(subject)

@@ -14,10 +14,10 @@ from meanbits.options import Command, fail, json_option, run_options, surrogates
 from meanbits.present import json_text, notice, progress, table_line
 
 if TYPE_CHECKING:
-    from experiments.claims.claim import Settled
-    from experiments.report import Derivation, Figure
-    from experiments.verify import CheckResult
-    from theory.surrogates import Surrogate
+    from meanbits.experiments.claims.claim import Settled
+    from meanbits.experiments.report import Derivation, Figure
+    from meanbits.experiments.verification.verify import CheckResult
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 SMOKE = "smoke"
 WIDTHS = (68, 18, 16, 8, 4)
@@ -34,7 +34,7 @@ def verify(ctx: click.Context, surrogates: tuple[Surrogate, ...], everything: bo
 
     Without S, the deterministic surrogate. The exit code is 1 if a check fails.
     """
-    from theory.surrogates import CATALOGUE
+    from meanbits.theory.declarations.surrogates import CATALOGUE
 
     if everything and surrogates:
         fail("--all and a surrogate exclude each other; give one of the two")
@@ -115,9 +115,9 @@ def paper(ctx: click.Context, as_json: bool, **options: Any) -> None:
     Every surrogate of the catalogue is derived and verified, and every figure drawn; those that train networks only at
     preset smoke, since they take ten minutes at quick and days at paper. The exit code is 1 if a check fails.
     """
-    from experiments.report import report
+    from meanbits.experiments.report import report
     from meanbits.files import write_text
-    from theory.surrogates import CATALOGUE
+    from meanbits.theory.declarations.surrogates import CATALOGUE
 
     start, settings = time.perf_counter(), Settings.checked(**options)
     derivations = _derivations(CATALOGUE)
@@ -156,14 +156,14 @@ def _versions() -> dict[str, str]:
 
 
 def _default() -> Surrogate:
-    from theory.compose import DEFAULT, compose
+    from meanbits.theory.declarations.compose import DEFAULT, compose
 
     return compose(DEFAULT)
 
 
 def _derivations(surrogates: Sequence[Surrogate]) -> list[Derivation]:
-    from experiments.report import Derivation
-    from theory.derive import derive
+    from meanbits.experiments.report import Derivation
+    from meanbits.theory.derive import derive
 
     derivations = []
     for surrogate in surrogates:
@@ -175,7 +175,7 @@ def _derivations(surrogates: Sequence[Surrogate]) -> list[Derivation]:
 
 
 def _claims() -> tuple[Settled, ...]:
-    from experiments.claims.catalogue import settle
+    from meanbits.experiments.claims.catalogue import settle
 
     return settle(on_result=lambda outcome: notice(f"claim {outcome.claim.id}: {outcome.verdict}"))
 
@@ -183,7 +183,7 @@ def _claims() -> tuple[Settled, ...]:
 def _checks(
     surrogates: Sequence[Surrogate], on_result: Callable[[CheckResult], None] | None = None
 ) -> tuple[CheckResult, ...]:
-    from experiments.verify import verify as verify_surrogates
+    from meanbits.experiments.verification.verify import verify as verify_surrogates
 
     return verify_surrogates(surrogates, on_result)
 

@@ -11,7 +11,7 @@ from meanbits.options import fail, fail_about
 from meanbits.present import json_text, progress, table
 
 if TYPE_CHECKING:
-    from theory.layer import Layer
+    from meanbits.theory.declarations.layer import Layer
 
 TAKEN = ("width", "depth", "realisations", "sigma_m2", "sigma_b2", "overlap", "batch", "seed")
 DEPTH, OVERLAP, BATCH = 10, 0.5, 256
@@ -21,9 +21,9 @@ MEASURED = {"T": "T", "c": "pair", "gradient": "gradient", "overlap": "overlap"}
 
 def simulate_blocks(ctx: click.Context, layer: Layer, options: dict[str, Any], as_json: bool) -> None:
     """Print networks of these blocks beside their profile."""
-    from experiments.layer_networks import simulate_layers
+    from meanbits.experiments.random_networks.layer_networks import simulate_layers
+    from meanbits.numerics.depth.profile import profile
     from meanbits.point import InputError, variance_of_means
-    from numerics.profile import profile
 
     for name in options:
         if name not in TAKEN and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:

@@ -17,11 +17,11 @@ from meanbits.simulation_options import simulation_options
 if TYPE_CHECKING:
     import xarray as xr
 
-    from experiments.data import ImagePair
-    from experiments.measurements import Moments
-    from experiments.simulation import Expected, Simulation
-    from theory.layer import Layer
-    from theory.surrogates import Surrogate
+    from meanbits.experiments.data import ImagePair
+    from meanbits.experiments.random_networks.measurements import Moments
+    from meanbits.experiments.random_networks.simulation import Expected, Simulation
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 Z_LIMIT = 4.0
 OVERLAP, DEPTH = 0.5, 10
@@ -44,14 +44,14 @@ def simulate(ctx: click.Context, subject: Surrogate | Layer, as_json: bool, **op
     and the total field variance T. A seed gives the same networks whatever the number of workers and the device. With a
     norm, dropout, scale or skip the network itself is simulated, from Gaussian first fields, and its gradients with it.
     """
-    from theory.layer import Layer
+    from meanbits.theory.declarations.layer import Layer
 
     if isinstance(subject, Layer):
         simulate_blocks(ctx, subject, options, as_json)
         return
     if options.pop("batch") is not None:
         fail(f"--batch: {subject.name} has no batch norm; leave it out")
-    from experiments.simulation import at_width, finished
+    from meanbits.experiments.random_networks.simulation import at_width, finished
 
     names = ("output", "extend", "realisations", "workers", "finite_width")
     output, extended, realisations, workers, finite_width = (options.pop(name) for name in names)
@@ -77,7 +77,7 @@ def simulate(ctx: click.Context, subject: Surrogate | Layer, as_json: bool, **op
 
 def _check_output(path: Path) -> None:
     from meanbits.files import unwritable_file
-    from numerics.datasets import is_ours
+    from meanbits.numerics.datasets import is_ours
 
     reason = unwritable_file(path) if path.suffix == ".nc" else "the name must end in .nc"
     if reason is None and path.exists() and not is_ours(path):
@@ -88,7 +88,7 @@ def _check_output(path: Path) -> None:
 
 def _saved_options(ctx: click.Context, path: Path) -> dict[str, Any]:
     """The options of a saved run that the command line does not give."""
-    from experiments.simulation import saved_run
+    from meanbits.experiments.random_networks.simulation import saved_run
 
     saved = saved_run(path).attrs
     inputs = {"overlap": float(saved["overlap"])} if saved["inputs"] == "overlap" else {"dataset": saved["inputs"]}
@@ -114,8 +114,8 @@ def _simulation(
     device: str,
     seed: int,
 ) -> Simulation:
-    from experiments.devices import device_of
-    from experiments.simulation import Simulation
+    from meanbits.experiments.random_networks.devices import device_of
+    from meanbits.experiments.random_networks.simulation import Simulation
     from meanbits.point import require_field
 
     if network and replicas:
@@ -137,7 +137,7 @@ def _simulation(
 
 def _variance_of_means(surrogate: Surrogate, given: float | None, law: str) -> float:
     from meanbits.point import variance_of_means
-    from theory.mean_law import mean_law
+    from meanbits.theory.declarations.mean_law import mean_law
 
     if surrogate.weights.mean_square is not None or given is not None:
         return variance_of_means(surrogate, given)
@@ -149,8 +149,8 @@ def _inputs(
     width: int, overlap: float | None, dataset: str | None, data_dir: Path | None
 ) -> tuple[ImagePair, str, float | None]:
     """The pair of inputs, what it is called, and the overlap that it was made of."""
-    from experiments.data import image_pairs, load
-    from experiments.simulation import even, overlapping_inputs
+    from meanbits.experiments.data import image_pairs, load
+    from meanbits.experiments.random_networks.simulation import even, overlapping_inputs
 
     if dataset is not None:
         return image_pairs(load(dataset, data_dir))[1], dataset, None
@@ -159,17 +159,17 @@ def _inputs(
 
 
 def _check_memory(width: int, depth: int, workers: int) -> None:
-    from experiments.memory import require_memory
-    from numerics.phase import available_memory
+    from meanbits.experiments.random_networks.memory import require_memory
+    from meanbits.numerics.solvers.phase import available_memory
 
     require_memory(width, depth, workers, available_memory())
 
 
 def _workers(simulation: Simulation, realisations: int, given: int | None) -> int:
     """As many as given, or as there are cores and memory for."""
-    from experiments.memory import bytes_needed
-    from numerics.blocks import CORES
-    from numerics.phase import available_memory
+    from meanbits.experiments.random_networks.memory import bytes_needed
+    from meanbits.numerics.blocks import CORES
+    from meanbits.numerics.solvers.phase import available_memory
 
     width, depth, most = simulation.width, simulation.depth, min(CORES, realisations)
     fitting = [k for k in range(1, most + 1) if bytes_needed(width, depth, k) <= available_memory()]
@@ -180,7 +180,7 @@ def _workers(simulation: Simulation, realisations: int, given: int | None) -> in
 
 def _expected(simulation: Simulation) -> Expected | None:
     """The theory; where it has no maps, a notice says so."""
-    from experiments.simulation import Expected
+    from meanbits.experiments.random_networks.simulation import Expected
 
     try:
         return Expected(simulation.theory)
@@ -207,8 +207,8 @@ def _run(
 
 
 def _save(simulation: Simulation, moments: Moments, expected: Expected | None, path: Path | None) -> None:
-    from experiments.simulation import result
-    from numerics.datasets import save
+    from meanbits.experiments.random_networks.simulation import result
+    from meanbits.numerics.datasets import save
 
     if path is None:
         return
@@ -222,7 +222,7 @@ def _report(
 ) -> None:  # fmt: skip
     import numpy as np
 
-    from experiments.simulation import result
+    from meanbits.experiments.random_networks.simulation import result
 
     found = result(simulation, moments, expected)
     largest = float(np.nanmax(np.abs(found.z), initial=0))

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from meanbits.options import Axis
-    from theory.layer import Layer
-    from theory.surrogates import Surrogate
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 SHOWN = ("q", "T", "r", "c", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c", "chi_g", "xi_g", "phase",
          "error_bound")  # fmt: skip
@@ -38,9 +38,9 @@ def fixed_point(subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: fl
     depth scales xi_q, xi_c over which inputs are forgotten; chi_g, what squared gradients grow by a layer, and xi_g =
     1/ln chi_g, the layers over which they grow (or, where it is negative, vanish) by e.
     """
+    from meanbits.numerics.solvers.stability import described
     from meanbits.point import InputError, variance_of_means
-    from numerics.stability import described
-    from theory.layer import Layer
+    from meanbits.theory.declarations.layer import Layer
 
     if isinstance(subject, Layer):
         fixed_point_of_chain(subject, sigma_m2, sigma_b2, as_json)
@@ -87,7 +87,7 @@ def phase(
 
     q, c, chi, chi_1, xi_q and xi_c with their axes named, as netCDF; of a chain of blocks chi_g and xi_g too.
     """
-    from theory.layer import Layer
+    from meanbits.theory.declarations.layer import Layer
 
     if gains is not None and isinstance(subject, Layer):
         fail(f"--gains: {subject.name} is a chain of blocks and has no paper form; leave it out")
@@ -112,7 +112,7 @@ def phase(
 
 
 def _diagram(surrogate: Surrogate, sigma_m2: Axis, sigma_b2: Axis, gains: Axis | None) -> xr.Dataset:
-    from numerics.phase import phase_diagram
+    from meanbits.numerics.solvers.phase import phase_diagram
 
     along = (sigma_b2.values(), None) if gains is None else (sigma_b2.start, gains.values())
     try:
@@ -123,7 +123,7 @@ def _diagram(surrogate: Surrogate, sigma_m2: Axis, sigma_b2: Axis, gains: Axis |
 
 def _check_output(output: Path, data: Path) -> None:
     from meanbits.files import unwritable_file
-    from numerics.datasets import is_ours
+    from meanbits.numerics.datasets import is_ours
 
     if output.suffix not in (".nc", ".png", ".pdf"):
         fail(f"--output {output}: the name must end in .nc, .png or .pdf")
@@ -136,7 +136,7 @@ def _check_output(output: Path, data: Path) -> None:
 
 
 def _check_memory(points: int) -> None:
-    from numerics.phase import BYTES_PER_POINT, available_memory
+    from meanbits.numerics.solvers.phase import BYTES_PER_POINT, available_memory
 
     needed, free = points * BYTES_PER_POINT, available_memory()
     if needed > free:
@@ -146,18 +146,18 @@ def _check_memory(points: int) -> None:
 
 def _write(diagram: xr.Dataset, output: Path, data: Path) -> list[Path]:
     from meanbits import __version__
-    from numerics.datasets import save
+    from meanbits.numerics.datasets import save
 
     written = [save(diagram.assign_attrs(version=__version__), data)]
     if output != data:
-        from paper_figures.phase import draw
+        from meanbits.paper_figures.phase import draw
 
         written.append(draw(diagram, output))
     return written
 
 
 def _derived(surrogate: Surrogate) -> Any:
-    from theory.derive import derive as derive_theory
+    from meanbits.theory.derive import derive as derive_theory
 
     return derive_theory(surrogate)
 
@@ -173,7 +173,7 @@ def critical(subject: Surrogate | Layer, as_json: bool) -> None:
     chain of blocks the points where differences of signals (chi_1 = 1), gradients (chi_g = 1) or both keep their size
     are found along sigma_b2, and not proven.
     """
-    from theory.layer import Layer
+    from meanbits.theory.declarations.layer import Layer
 
     if isinstance(subject, Layer):
         critical_of_chain(subject, as_json)
@@ -182,8 +182,8 @@ def critical(subject: Surrogate | Layer, as_json: bool) -> None:
 
 
 def _critical_of_surrogate(surrogate: Surrogate, as_json: bool) -> None:
-    from numerics.certificates.certify import certify
-    from numerics.critical import critical_curve, is_feasible
+    from meanbits.numerics.certificates.certify import certify
+    from meanbits.numerics.solvers.critical import critical_curve, is_feasible
 
     theory = _derived(surrogate)
     if theory.criticality is None:

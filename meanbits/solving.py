@@ -8,15 +8,15 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike
 
-    from numerics.advise import Advice
-    from numerics.certificates.proof import Certificate
-    from numerics.layer_advise import LayerAdvice
-    from numerics.layer_fixed_points import LayerPoints
-    from numerics.profile import Profile
-    from numerics.solve import FixedPoint
-    from theory.derive import Theory
-    from theory.layer import Layer
-    from theory.surrogates import Surrogate
+    from meanbits.numerics.certificates.proof import Certificate
+    from meanbits.numerics.depth.advise import Advice
+    from meanbits.numerics.depth.layer_advise import LayerAdvice
+    from meanbits.numerics.depth.layer_fixed_points import LayerPoints
+    from meanbits.numerics.depth.profile import Profile
+    from meanbits.numerics.solvers.solve import FixedPoint
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.surrogates import Surrogate
+    from meanbits.theory.derive import Theory
 
     Subject = Theory | Surrogate | Layer | str
 
@@ -32,8 +32,8 @@ def fixed_point(
     Raises:
         ValueError: a single layer, which has no fixed point, or parameters out of the domain.
     """
-    from numerics.layer_fixed_points import layer_fixed_points
-    from numerics.solve import fixed_point as solve
+    from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points
+    from meanbits.numerics.solvers.solve import fixed_point as solve
 
     layer = _layer(surrogate, gain)
     if layer is not None:
@@ -49,8 +49,8 @@ def phase_diagram(
     Raises:
         ValueError: as `fixed_point`, or for axes without points.
     """
-    from numerics.layer_phase import layer_phase_diagram
-    from numerics.phase import phase_diagram as grid
+    from meanbits.numerics.depth.layer_phase import layer_phase_diagram
+    from meanbits.numerics.solvers.phase import phase_diagram as grid
 
     layer = _layer(surrogate, gain)
     if layer is not None:
@@ -60,7 +60,7 @@ def phase_diagram(
 
 def certify(surrogate: Subject) -> Certificate:
     """Whether a critical initialisation exists, with a proof by algebra and ball arithmetic."""
-    from numerics.certificates.certify import certify as prove
+    from meanbits.numerics.certificates.certify import certify as prove
 
     if (layer := _layer(surrogate)) is not None:
         raise ValueError(f"{layer.name} is a chain of blocks: nothing of it is certified; meanbits critical finds")
@@ -75,9 +75,9 @@ def profile(layer: Layer | Surrogate | str, depth: int, sigma_m2: float, sigma_b
     Raises:
         ValueError: a depth or first field out of range, or open symbols.
     """
-    from numerics.profile import profile as follow
-    from theory.compose_layer import compose
-    from theory.layer import as_layer
+    from meanbits.numerics.depth.profile import profile as follow
+    from meanbits.theory.declarations.compose_layer import compose
+    from meanbits.theory.declarations.layer import as_layer
 
     subject = compose(layer) if isinstance(layer, str) else layer
     return follow(as_layer(subject), depth, sigma_m2, sigma_b2, **first)
@@ -90,10 +90,10 @@ def advise(surrogate: Subject, depth: int, sigma_b2: float = 0.001) -> Advice | 
     Raises:
         ValueError: depth below 1, a single layer, or sigma_b2 out of the domain.
     """
-    from numerics.advise import advise as advise_initialisation
-    from numerics.layer_advise import layer_advise
-    from numerics.words import words_of_row
-    from theory.rows import row_of_layer
+    from meanbits.numerics.depth.advise import advise as advise_initialisation
+    from meanbits.numerics.depth.layer_advise import layer_advise
+    from meanbits.theory.declarations.rows import row_of_layer
+    from meanbits.theory.declarations.words import words_of_row
 
     layer = _layer(surrogate)
     if layer is not None:
@@ -104,8 +104,8 @@ def advise(surrogate: Subject, depth: int, sigma_b2: float = 0.001) -> Advice | 
 
 def _layer(surrogate: Subject, gain: object = None) -> Layer | None:
     """The chain of blocks, if that is what it is; it has no gain."""
-    from theory.compose_layer import compose
-    from theory.layer import Layer
+    from meanbits.theory.declarations.compose_layer import compose
+    from meanbits.theory.declarations.layer import Layer
 
     found = compose(surrogate) if isinstance(surrogate, str) else surrogate
     if isinstance(found, Layer) and gain is not None:
@@ -115,6 +115,6 @@ def _layer(surrogate: Subject, gain: object = None) -> Layer | None:
 
 def _theory(surrogate: Subject) -> Theory:
     from meanbits import derive
-    from theory.derive import Theory
+    from meanbits.theory.derive import Theory
 
     return surrogate if isinstance(surrogate, Theory) else derive(surrogate)

@@ -15,9 +15,9 @@ from meanbits.options import FOLDER, Command, Number, fail, json_option
 from meanbits.present import json_text, notice
 
 if TYPE_CHECKING:
-    from experiments.sweep.grid import Grid
-    from experiments.sweep.ledger import Row
-    from experiments.sweep.pools import Pool
+    from meanbits.experiments.sweep.grid import Grid
+    from meanbits.experiments.sweep.ledger import Row
+    from meanbits.experiments.sweep.pools import Pool
 
 EPILOG = """\b
 A grid, for example:
@@ -58,10 +58,10 @@ def sweep(file: Path, ledger: Path | None, output: Path | None, as_json: bool, *
     the rest. Cells that share shapes train together as one computation. A cell whose loss is not finite is recorded
     as failed with the reason. At the end the ledger is written out as netCDF.
     """
-    from experiments.sweep.ledger import opened
-    from experiments.sweep.results import results
-    from experiments.sweep.trainings import DIMENSIONS
-    from numerics.datasets import save
+    from meanbits.experiments.sweep.ledger import opened
+    from meanbits.experiments.sweep.results import results
+    from meanbits.experiments.sweep.trainings import DIMENSIONS
+    from meanbits.numerics.datasets import save
 
     grid = _grid(file)
     output = output or Path("output") / f"{file.stem}.nc"
@@ -78,8 +78,8 @@ def sweep(file: Path, ledger: Path | None, output: Path | None, as_json: bool, *
 
 
 def _grid(file: Path) -> Grid:
-    from experiments.sweep.grid import GridError
-    from experiments.sweep.trainings import shipped, shipped_names, training_grid
+    from meanbits.experiments.sweep.grid import GridError
+    from meanbits.experiments.sweep.trainings import shipped, shipped_names, training_grid
 
     path = file if file.is_file() else shipped(str(file))
     if path is None:
@@ -94,12 +94,12 @@ def _grid(file: Path) -> Grid:
 
 def _check(grid: Grid, ledger: Path, output: Path, data_dir: Path | None, device: str, **options: Any) -> None:
     """Refuse, before anything is written, what would fail later."""
-    from experiments.data import DataError
-    from experiments.devices import device_of
-    from experiments.sweep.ledger import LedgerError, check
-    from experiments.sweep.trainings import check_data
+    from meanbits.experiments.data import DataError
+    from meanbits.experiments.random_networks.devices import device_of
+    from meanbits.experiments.sweep.ledger import LedgerError, check
+    from meanbits.experiments.sweep.trainings import check_data
     from meanbits.files import unwritable_file
-    from numerics.datasets import is_ours
+    from meanbits.numerics.datasets import is_ours
 
     if options["retry_failed"] and not options["resume"]:
         fail("--retry-failed goes on with a ledger that exists; give --resume as well")
@@ -127,7 +127,7 @@ def _check(grid: Grid, ledger: Path, output: Path, data_dir: Path | None, device
 def _pool(
     workers: int | None, scheduler: str | None, timeout: float, device: str, **_: Any
 ) -> AbstractContextManager[Pool]:
-    from experiments.sweep.pools import available_cores, cluster_pool, local_pool
+    from meanbits.experiments.sweep.pools import available_cores, cluster_pool, local_pool
 
     if scheduler is not None:
         return cluster_pool(scheduler, timeout)
@@ -144,8 +144,8 @@ def _train(
     device: str,
     **_: Any,
 ) -> None:
-    from experiments.sweep.run import run
-    from experiments.sweep.trainings import batch_limit, trainer
+    from meanbits.experiments.sweep.run import run
+    from meanbits.experiments.sweep.trainings import batch_limit, trainer
 
     folder = None if data_dir is None else data_dir.absolute()
     with _bar(len(grid.cells)) as tick:

@@ -12,10 +12,10 @@ from meanbits.options import Command, Number, fail, json_option
 from meanbits.present import json_text, notice, number, table
 
 if TYPE_CHECKING:
-    from theory.derive import Theory
-    from theory.layer import Layer
-    from theory.layer_theory import LayerTheory
-    from theory.surrogates import Surrogate
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.surrogates import Surrogate
+    from meanbits.theory.derive import Theory
+    from meanbits.theory.stages.layer_theory import LayerTheory
 
 MARKER = ": derived, not written."
 
@@ -26,8 +26,8 @@ def catalogue(as_json: bool) -> None:
     """List the surrogates that have a name, and the chains of blocks."""
     from meanbits.derivation import parts
     from meanbits.layer_derivation import row_parts
-    from theory.rows import CHAINS
-    from theory.surrogates import CATALOGUE
+    from meanbits.theory.declarations.rows import CHAINS
+    from meanbits.theory.declarations.surrogates import CATALOGUE
 
     rows, chains = [parts(surrogate) for surrogate in CATALOGUE], [row_parts(row) for row in CHAINS]
     if as_json:
@@ -52,7 +52,7 @@ def derive(subject: Surrogate | Layer, steps: bool, output_format: str | None, a
     """
     if as_json and output_format not in (None, "json"):
         fail(f"--format {output_format} and --json exclude each other; drop one of the two")
-    from theory.surrogates import Surrogate
+    from meanbits.theory.declarations.surrogates import Surrogate
 
     shape = "json" if as_json else output_format or "text"
     show = _surrogate_shown if isinstance(subject, Surrogate) else _chain_shown
@@ -60,8 +60,8 @@ def derive(subject: Surrogate | Layer, steps: bool, output_format: str | None, a
 
 
 def _surrogate_shown(surrogate: Surrogate, shape: str, steps: bool) -> str:
-    from experiments.equations import notices
     from meanbits.derivation import as_latex, as_text, document
+    from meanbits.experiments.equations import notices
 
     theory = _derived(surrogate)
     if shape != "json":
@@ -73,7 +73,7 @@ def _surrogate_shown(surrogate: Surrogate, shape: str, steps: bool) -> str:
 
 def _chain_shown(layer: Layer, shape: str, steps: bool) -> str:
     from meanbits.layer_derivation import as_latex, as_text, document
-    from theory.layer_theory import derive_layer
+    from meanbits.theory.stages.layer_theory import derive_layer
 
     theory = derive_layer(layer)
     if shape != "json":
@@ -118,8 +118,8 @@ def emit(subject: Surrogate | Layer, backend: str, output: Path | None, force: b
 
 
 def _note_omitted(theory: Theory | LayerTheory) -> None:
-    from numerics.emit import omitted_functions
-    from theory.derive import Theory
+    from meanbits.numerics.emission.emit import omitted_functions
+    from meanbits.theory.derive import Theory
 
     missing = omitted_functions(theory) if isinstance(theory, Theory) else ()
     if missing:
@@ -161,7 +161,7 @@ def map_command(subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: fl
         fail("--c and --gap are both missing; give one of the two, for example --c 0.5")
     from meanbits.chain_commands import map_of_chain
     from meanbits.point import InputError, evaluate, variance_of_means
-    from theory.layer import Layer
+    from meanbits.theory.declarations.layer import Layer
 
     if isinstance(subject, Layer):
         map_of_chain(subject, sigma_m2, sigma_b2, q, c, gap, total, typical, as_json)
@@ -183,7 +183,7 @@ def map_command(subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: fl
 
 
 def _derived(surrogate: Surrogate) -> Theory:
-    from theory.derive import derive as derive_theory
+    from meanbits.theory.derive import derive as derive_theory
 
     return derive_theory(surrogate)
 

@@ -16,8 +16,8 @@ from meanbits.options import FOLDER, PARTS, Command, Number, fail, json_option
 from meanbits.present import json_text, notice, number, progress, table
 
 if TYPE_CHECKING:
-    from experiments.training.loop import Training
-    from experiments.training.settings import Settings
+    from meanbits.experiments.training.loop import Training
+    from meanbits.experiments.training.settings import Settings
 
 Function = Callable[..., Any]
 WHOLE = click.IntRange(min=1)
@@ -96,7 +96,7 @@ def train(ctx: click.Context, **given: Any) -> None:
 
 
 def _settings(given: dict[str, Any]) -> Settings:
-    from experiments.training.settings import Settings, composed
+    from meanbits.experiments.training.settings import Settings, composed
 
     try:
         settings = Settings(**given)
@@ -109,7 +109,7 @@ def _settings(given: dict[str, Any]) -> Settings:
 
 
 def _check_files(running: dict[str, Any]) -> None:
-    from experiments.devices import device_of
+    from meanbits.experiments.random_networks.devices import device_of
     from meanbits.files import unwritable_file, unwritable_folder
 
     checkpoint, logs = running["checkpoint"], running["log_dir"]
@@ -138,8 +138,8 @@ def _trained(
     resume: bool,
     log_dir: Path | None,
 ) -> dict[str, Any]:
-    from experiments.training.cells import train_cell
-    from experiments.training.checkpoint import restore, save
+    from meanbits.experiments.training.cells import train_cell
+    from meanbits.experiments.training.checkpoint import restore, save
 
     _use_threads(settings, threads)
     with ExitStack() as stack:
@@ -147,7 +147,7 @@ def _trained(
         if checkpoint is not None:
             after.append(lambda training: save(training, settings, checkpoint))
         if log_dir is not None:
-            from experiments.training.logs import tensorboard
+            from meanbits.experiments.training.logs import tensorboard
 
             after.append(stack.enter_context(tensorboard(log_dir)))
         on_start = (lambda training: restore(training, settings, checkpoint)) if resume and checkpoint else None

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
-from paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, MARKERS, figure, provenance, save, tag
+from meanbits.paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, MARKERS, figure, provenance, save, tag
 
 ROW_HEIGHT, LEGEND_HEIGHT = 1.75, 0.55  # inches
 AXES = (("width", "width $N$"), ("sigma_m2", r"$\sigma_m^2$"), ("layer", r"layer $\ell$"))
@@ -24,7 +24,7 @@ FloatArray = NDArray[np.float64]
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
-    """Draw `experiments.figures.chain_distance`'s dataset as chain_distance.pdf and .png in `folder`; their paths.
+    """Draw `figures.chain_distance`'s dataset as chain_distance.pdf and .png in `folder`; their paths.
 
     A row of panels for each stochastic network, a colour for what is done with it. Lines: divergence a neuron, dashed
     its part from the marginals. Errors of the means: arrows are bounds where sampling noise hides the error.

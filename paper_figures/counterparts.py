@@ -7,14 +7,14 @@ from pathlib import Path
 import xarray as xr
 from matplotlib.axes import Axes
 
-from paper_figures.accuracy_maps import CHANCE, FACTOR, training_words
-from paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, MARKERS, figure, provenance, save, tag
+from meanbits.paper_figures.accuracy_maps import CHANCE, FACTOR, training_words
+from meanbits.paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, MARKERS, figure, provenance, save, tag
 
 ROWS = {"train": "training accuracy", "test": "test accuracy"}
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
-    """Draw `experiments.figures.counterparts`'s dataset as counterparts.pdf and .png in `folder`; their paths."""
+    """Draw `figures.counterparts`'s dataset as counterparts.pdf and .png in `folder`; their paths."""
     with figure(DOUBLE_COLUMN, 3.9) as drawn:
         panels = drawn.subplots(len(ROWS), dataset.sizes["depth"], sharex=True, sharey=True, squeeze=False)
         letters = iter("abcdefghijklmnop")

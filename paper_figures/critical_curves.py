@@ -11,7 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from paper_figures.style import COLOURS, COLUMN, DOUBLE_COLUMN, FEASIBLE, figure, noise_name, provenance, save, tag
+from meanbits.paper_figures.style import (
+    COLOURS,
+    COLUMN,
+    DOUBLE_COLUMN,
+    FEASIBLE,
+    figure,
+    noise_name,
+    provenance,
+    save,
+    tag,
+)
 
 TITLES = {
     "paper": "paper form",
@@ -23,7 +33,7 @@ TALLEST = 1.25
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
-    """Draw `experiments.figures.critical_curves`'s dataset as critical_curves.pdf and .png in `folder`; their paths.
+    """Draw `figures.critical_curves`'s dataset as critical_curves.pdf and .png in `folder`; their paths.
 
     A dot marks where a curve starts, q -> 0, a circle where it ends; the shaded part of the plane is what
     binary weights allow.

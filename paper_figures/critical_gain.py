@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from paper_figures.style import COLOURS, DOUBLE_COLUMN, FEASIBLE, figure, provenance, save, tag
+from meanbits.paper_figures.style import COLOURS, DOUBLE_COLUMN, FEASIBLE, figure, provenance, save, tag
 
 TALLEST = 1.25
 LOWEST, HIGHEST = 1e-3, 1e3  # sigma_b2
@@ -18,7 +18,7 @@ LEAST, MOST = 0.7, 2.3  # gains
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
-    """Draw `experiments.figures.critical_gain`'s dataset as critical_gain.pdf and .png in `folder`; their paths."""
+    """Draw `figures.critical_gain`'s dataset as critical_gain.pdf and .png in `folder`; their paths."""
     with figure(DOUBLE_COLUMN, 2.6) as drawn:
         curves, gains, ends = drawn.subplots(1, 3, width_ratios=(1, 1.1, 1))
         _curves(curves, dataset)

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.lines import Line2D
 
-from paper_figures.accuracy_maps import (
+from meanbits.paper_figures.accuracy_maps import (
     DOTTED,
     FACTOR,
     accuracy_map,
@@ -21,13 +21,13 @@ from paper_figures.accuracy_maps import (
     scale_line,
     training_words,
 )
-from paper_figures.style import COLOURS, DOUBLE_COLUMN, figure, provenance, save
+from meanbits.paper_figures.style import COLOURS, DOUBLE_COLUMN, figure, provenance, save
 
 BLUE, DASHED = COLOURS[0], (0, (4, 1.5))
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
-    """Draw `experiments.figures.depth_gain`'s dataset as depth_gain.pdf and .png in `folder`; their paths."""
+    """Draw `figures.depth_gain`'s dataset as depth_gain.pdf and .png in `folder`; their paths."""
     with figure(DOUBLE_COLUMN, 2.6) as drawn:
         axes = drawn.subplots()
         mesh = accuracy_map(axes, over_seeds(dataset.surrogate_train_accuracy), "gain")

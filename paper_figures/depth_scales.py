@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from paper_figures.style import COLOURS, COLUMN, DOUBLE_COLUMN, figure, provenance, save, tag
+from meanbits.paper_figures.style import COLOURS, COLUMN, DOUBLE_COLUMN, figure, provenance, save, tag
 
 ROWS = {"xi_c": r"$\xi_c$ (layers)", "xi_q": r"$\xi_q$ (layers)"}
 LOWEST, HIGHEST = 0.08, 300.0  # layers
@@ -18,7 +18,7 @@ DASHES = ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1)))
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
-    """Draw `experiments.figures.depth_scales`'s dataset as depth_scales.pdf and .png in `folder`; their paths.
+    """Draw `figures.depth_scales`'s dataset as depth_scales.pdf and .png in `folder`; their paths.
 
     Infinite depth scales are triangles at the upper edge.
     """

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, MARKERS, figure, provenance, save, tag
+from meanbits.paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, MARKERS, figure, provenance, save, tag
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
-    """Draw `experiments.propagation.figure_1`'s dataset as figure_1.pdf and figure_1.png in `folder`; their paths.
+    """Draw `random_networks.propagation.figure_1`'s dataset as figure_1.pdf and figure_1.png in `folder`; their paths.
 
     Lines are theory; markers are means over random networks with one standard deviation. Colour is sigma_m^2. In (a)
     the marker is sigma_b^2, for one image pair; (b) and (c) have the smallest sigma_b^2, (b) with one line a pair.

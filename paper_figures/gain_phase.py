@@ -9,13 +9,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 
-from paper_figures.style import DOUBLE_COLUMN, figure, provenance, save, tag
+from meanbits.paper_figures.style import DOUBLE_COLUMN, figure, provenance, save, tag
 
 SHALLOWEST, DEEPEST = 0.3, 100.0  # layers: beyond is the first or the last colour
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
-    """Draw `experiments.figures.gain_phase`'s dataset as gain_phase.pdf and .png in `folder`; their paths."""
+    """Draw `figures.gain_phase`'s dataset as gain_phase.pdf and .png in `folder`; their paths."""
     with figure(DOUBLE_COLUMN, 2.4) as drawn:
         panels = drawn.subplots(1, dataset.sizes["sigma_b2"], sharex=True, sharey=True, squeeze=False)[0]
         for letter, axes, biases in zip("abcdef", panels, dataset.sigma_b2.values, strict=False):

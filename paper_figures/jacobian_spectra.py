@@ -9,14 +9,14 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, MARKERS, figure, provenance, save, tag
+from meanbits.paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, MARKERS, figure, provenance, save, tag
 
 SHOWN = (-4.0, 1.0)  # log10 s
 GROWTH = (0.05, 300.0)  # relative variance
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
-    """Draw the dataset of `experiments.figures.jacobian_spectra` as jacobian_spectra.pdf and .png; their paths."""
+    """Draw the dataset of `figures.jacobian_spectra` as jacobian_spectra.pdf and .png; their paths."""
     with figure(DOUBLE_COLUMN, 2.5) as drawn:
         *densities, growth = drawn.subplots(1, 3, width_ratios=(1.15, 1.15, 1))
         top = 1.08 * max(float(dataset.theory.max()), float(dataset.simulated.max()))

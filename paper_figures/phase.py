@@ -9,7 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import xarray as xr
 
-from paper_figures.style import figure, write
+from meanbits.paper_figures.style import figure, write
 
 LABELS = {"sigma_m2": r"$\sigma_m^2$", "sigma_b2": r"$\sigma_b^2$", "gain": r"gain $\kappa$"}
 DEEPEST = 100.0  # layers; deeper is the last colour

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, figure, noise_name, provenance, save, tag
+from meanbits.paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, figure, noise_name, provenance, save, tag
 
 # The treatments coincide, so their markers are nested: each is seen inside the one before.
 NESTED = (("o", 2.2, True), ("D", 4.0, False), ("o", 7.5, False))
@@ -20,7 +20,7 @@ SMALLER = 0.7  # in the last panel, where they are dense
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
-    """Draw `experiments.figures.replica_collapse`'s dataset as replica_collapse.pdf and .png; their paths."""
+    """Draw `figures.replica_collapse`'s dataset as replica_collapse.pdf and .png; their paths."""
     networks = [str(name) for name in dataset.network.values]
     with figure(DOUBLE_COLUMN, 2.7) as drawn:
         panels = drawn.subplots(1, len(networks) + 1)

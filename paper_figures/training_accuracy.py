@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from paper_figures.accuracy_maps import (
+from meanbits.paper_figures.accuracy_maps import (
     DOTTED,
     FACTOR,
     accuracy_map,
@@ -21,11 +21,11 @@ from paper_figures.accuracy_maps import (
     surrogate_title,
     training_words,
 )
-from paper_figures.style import DOUBLE_COLUMN, figure, provenance, save, tag
+from meanbits.paper_figures.style import DOUBLE_COLUMN, figure, provenance, save, tag
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
-    """Draw `experiments.figures.training_accuracy`'s dataset as training_accuracy.pdf and .png; their paths."""
+    """Draw `figures.training_accuracy`'s dataset as training_accuracy.pdf and .png; their paths."""
     with figure(DOUBLE_COLUMN, 2.8) as drawn:
         panels = drawn.subplots(1, dataset.sizes["surrogate"], sharex=True, sharey=True, squeeze=False)[0]
         meshes = []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import fetch
+from meanbits.experiments import fetch
 
 NOWHERE = "http://127.0.0.1:9/"  # the discard port: refused at once
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from scipy import special, stats
 from scipy.stats import qmc
 
-from theory.errors import SurrogateError
-from theory.neurons import Neurons, continuous
-from theory.noise import NOISES, TWO_POINT, student
-from theory.special import HardTanh
-from theory.surrogates import MARGINALISE, NETWORK, NONE, SAMPLE, Surrogate
-from theory.symbols import h, mean_weight
-from theory.weights import BINARY, FIXED, Weights, gaussian_weights, ternary
+from meanbits.theory.declarations.neurons import Neurons, continuous
+from meanbits.theory.declarations.noise import NOISES, TWO_POINT, student
+from meanbits.theory.declarations.surrogates import MARGINALISE, NETWORK, NONE, SAMPLE, Surrogate
+from meanbits.theory.declarations.weights import BINARY, FIXED, Weights, gaussian_weights, ternary
+from meanbits.theory.errors import SurrogateError
+from meanbits.theory.gaussian.special import HardTanh
+from meanbits.theory.symbols import h, mean_weight
 
 POINTS = 2**17
 FUNCTIONS: tuple[Callable[[sp.Expr], sp.Expr], ...] = (

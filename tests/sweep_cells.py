@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.sweep.grid import read_grid
-from experiments.sweep.ledger import opened
-from experiments.sweep.pools import local_pool
-from experiments.sweep.run import Failure, Trainer, run
+from meanbits.experiments.sweep.grid import read_grid
+from meanbits.experiments.sweep.ledger import opened
+from meanbits.experiments.sweep.pools import local_pool
+from meanbits.experiments.sweep.run import Failure, Trainer, run
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from meanbits.cli import main
-from numerics.advise import SCALES, advise
-from numerics.certificates.certify import certify
-from numerics.search import first_reached, largest
-from numerics.solve import fixed_point
-from numerics.words import names, words_of
-from theory.compose import compose
-from theory.derive import derive
-from theory.surrogates import CATALOGUE, Surrogate
+from meanbits.numerics.certificates.certify import certify
+from meanbits.numerics.depth.advise import SCALES, advise
+from meanbits.numerics.solvers.search import first_reached, largest
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
+from meanbits.theory.declarations.words import names, words_of
+from meanbits.theory.derive import derive
 
 SIGMA_B2 = 0.001
 DEEP = 10_000

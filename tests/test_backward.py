@@ -12,17 +12,17 @@ import torch
 from scipy import integrate, stats
 
 import meanbits as mb
-from numerics.belief import UnbelievedError, check_against_definitions
-from numerics.emit import compile_theory
-from numerics.gradients import gradient_scales
-from theory.compose import compose
-from theory.derive import derive
-from theory.errors import SurrogateError
-from theory.neurons import CONTINUOUS, SIGN
-from theory.straight_through import SLOPES, straight_through
-from theory.surrogates import CATALOGUE, NONE, Surrogate
-from theory.symbols import h
-from theory.weights import FIXED
+from meanbits.numerics.emission.belief import UnbelievedError, check_against_definitions
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.gradients import gradient_scales
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.neurons import CONTINUOUS, SIGN
+from meanbits.theory.declarations.straight_through import SLOPES, straight_through
+from meanbits.theory.declarations.surrogates import CATALOGUE, NONE, Surrogate
+from meanbits.theory.declarations.weights import FIXED
+from meanbits.theory.derive import derive
+from meanbits.theory.errors import SurrogateError
+from meanbits.theory.symbols import h
 
 PLAIN = {
     "clip": lambda x: (np.abs(x) < 1) * 1.0,

@@ -15,10 +15,10 @@ from benchmarks.points import SIGMA_B2, SIGMA_M2, arbitrary
 from benchmarks.table import MACHINE, as_markdown
 from benchmarks.tanh import CHI, GAP, exact_maps, gap_map_by_hand
 from benchmarks.timing import MILLISECONDS, Row, Timing, interleaved, millions_a_second, timed_row
-from numerics.emit import compile_theory
-from numerics.phase import phase_diagram
-from theory.compose import compose
-from theory.derive import derive
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.phase import phase_diagram
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import derive
 
 
 def test_every_group_can_be_measured() -> None:

@@ -11,20 +11,20 @@ import sympy as sp
 import torch
 
 import meanbits as mb
-from experiments.layer_networks import Draw, simulate_layers
-from numerics.emit import compile_theory
-from numerics.neuron_moments import NeuronMoments
-from numerics.profile import first_flow, profile
-from numerics.solve import fixed_point
-from numerics.stream import settled, stream_law
-from theory.blocks import Dense, Dropout, Flow, Neuron, Normalise, Scale, Skip
-from theory.blocks.chain import backward, forward, slope
-from theory.compose import compose
-from theory.compose_layer import layer_named
-from theory.derive import derive
-from theory.errors import SurrogateError
-from theory.layer import Layer, layer_of
-from theory.surrogates import CATALOGUE, NONE, Surrogate
+from meanbits.experiments.random_networks.layer_networks import Draw, simulate_layers
+from meanbits.numerics.depth.neuron_moments import NeuronMoments
+from meanbits.numerics.depth.profile import first_flow, profile
+from meanbits.numerics.depth.stream import settled, stream_law
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.theory.declarations.blocks import Dense, Dropout, Flow, Neuron, Normalise, Scale, Skip
+from meanbits.theory.declarations.blocks.chain import backward, forward, slope
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.compose_layer import layer_named
+from meanbits.theory.declarations.layer import Layer, layer_of
+from meanbits.theory.declarations.surrogates import CATALOGUE, NONE, Surrogate
+from meanbits.theory.derive import derive
+from meanbits.theory.errors import SurrogateError
 
 DEEP = [each for each in CATALOGUE if not each.real_input]
 ROWS = pytest.mark.parametrize("surrogate", DEEP, ids=lambda each: each.name)

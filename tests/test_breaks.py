@@ -9,13 +9,13 @@ import mpmath
 import pytest
 import sympy as sp
 
-from theory.breaks import branches, breaks_of
-from theory.errors import FormulaError
-from theory.intervals import range_of
-from theory.points import sign_between, value_at
-from theory.roots import roots_in
-from theory.special import Box, HardTanh
-from theory.symbols import h
+from meanbits.theory.errors import FormulaError
+from meanbits.theory.functions.breaks import branches, breaks_of
+from meanbits.theory.functions.intervals import range_of
+from meanbits.theory.functions.points import sign_between, value_at
+from meanbits.theory.functions.roots import roots_in
+from meanbits.theory.gaussian.special import Box, HardTanh
+from meanbits.theory.symbols import h
 
 HALF = sp.Rational(1, 2)
 beta = sp.Symbol("beta", positive=True)

@@ -12,13 +12,13 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special
 
-from numerics.backends import BACKENDS, Backend
-from numerics.copying import copied_sources
-from numerics.expectations import expectation, pair_expectation
-from numerics.mesh import MeshError, mesh
-from numerics.runtime import broken_torch
-from numerics.runtime.broken_numpy import broken_difference, broken_mean, broken_pair, broken_slope
-from numerics.runtime.gaussian_numpy import gaussian_pair
+from meanbits.numerics.emission.backends import BACKENDS, Backend
+from meanbits.numerics.emission.copying import copied_sources
+from meanbits.numerics.emission.expectations import expectation, pair_expectation
+from meanbits.numerics.emission.mesh import MeshError, mesh
+from meanbits.numerics.emission.runtime import broken_torch
+from meanbits.numerics.emission.runtime.broken_numpy import broken_difference, broken_mean, broken_pair, broken_slope
+from meanbits.numerics.emission.runtime.gaussian_numpy import gaussian_pair
 
 LEVELS = np.arange(-7, 8) / 4
 
@@ -542,7 +542,7 @@ def test_standalone_copies(backend: Backend):
     text = "broken_mean, broken_pair, broken_slope, broken_difference"
     sources = copied_sources(backend.runtime, text)
     exec("\n".join(["from __future__ import annotations", *backend.imports, *sources]), copy.__dict__)
-    assert "numerics." not in "\n".join(sources).replace("from numerics.mesh", "")
+    assert "meanbits." not in "\n".join(sources).replace("from meanbits.numerics.emission.mesh", "")
     f, slope = (case.f, case.slope) if backend.name == "numpy" else TORCH["clip"]
     assert_allclose(float(copy.broken_mean(f, 0.2, 0.5, case.edges)), broken_mean(case.f, 0.2, 0.5, case.edges), 1e-13)
     for name, law in (("broken_slope", (0.5, 0.3)), ("broken_difference", (0.5, 0.1, 0.3))):

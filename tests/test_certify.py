@@ -12,26 +12,26 @@ import pytest
 import sympy as sp
 from flint import arb, ctx
 
-from numerics.certificates.balls import UnprovedError, ball, outward, program
-from numerics.certificates.branches import Branches, branches, gaussian_mean, is_continuous, jumps, x
-from numerics.certificates.certify import certify, smallest_gain
-from numerics.certificates.form_proof import form_margins
-from numerics.certificates.mean_signs import negative_in_mean
-from numerics.certificates.network_law import bends, is_affine, is_odd
-from numerics.certificates.proof import Certificate, check
-from numerics.certificates.replica_proof import convexity_steps
-from numerics.certificates.sharp_field import bracket, squares
-from numerics.certificates.signs import bisect_negative, negative_almost_everywhere
-from numerics.certificates.tails import tail_range, tail_sign
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.gaussian import GaussianExpectation
-from theory.neurons import SIGN, continuous
-from theory.special import HardTanh
-from theory.surrogates import CATALOGUE, MARGINALISE, SAMPLE, Surrogate
-from theory.symbols import T, h, hbar, q, sigma_b2, sigma_m2
-from theory.trace import Formula
-from theory.weights import BINARY
+from meanbits.numerics.certificates.balls import UnprovedError, ball, outward, program
+from meanbits.numerics.certificates.branches import Branches, branches, gaussian_mean, is_continuous, jumps, x
+from meanbits.numerics.certificates.certify import certify, smallest_gain
+from meanbits.numerics.certificates.form_proof import form_margins
+from meanbits.numerics.certificates.mean_signs import negative_in_mean
+from meanbits.numerics.certificates.network_law import bends, is_affine, is_odd
+from meanbits.numerics.certificates.proof import Certificate, check
+from meanbits.numerics.certificates.replica_proof import convexity_steps
+from meanbits.numerics.certificates.sharp_field import bracket, squares
+from meanbits.numerics.certificates.signs import bisect_negative, negative_almost_everywhere
+from meanbits.numerics.certificates.tails import tail_range, tail_sign
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.neurons import SIGN, continuous
+from meanbits.theory.declarations.surrogates import CATALOGUE, MARGINALISE, SAMPLE, Surrogate
+from meanbits.theory.declarations.weights import BINARY
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.gaussian.expectation import GaussianExpectation
+from meanbits.theory.gaussian.special import HardTanh
+from meanbits.theory.symbols import T, h, hbar, q, sigma_b2, sigma_m2
+from meanbits.theory.trace import Formula
 
 TANH, ERF = sp.tanh(h), sp.erf(h / sp.sqrt(2))
 RESIDUAL = 1e-8  # a bracket of the critical T is 2^-34 wide, relatively

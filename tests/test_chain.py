@@ -10,8 +10,24 @@ import numpy as np
 import pytest
 from scipy import integrate, special
 
-from numerics.chain import field_moments, first_layer, initial, propagate, state_means, states, transition
-from numerics.field_law import FloatArray, Layer, WeightKind, field_law, lattice_law, marginal, real_field_law
+from meanbits.numerics.chain.enumeration import (
+    field_moments,
+    first_layer,
+    initial,
+    propagate,
+    state_means,
+    states,
+    transition,
+)
+from meanbits.numerics.chain.field_law import (
+    FloatArray,
+    Layer,
+    WeightKind,
+    field_law,
+    lattice_law,
+    marginal,
+    real_field_law,
+)
 
 KINDS: tuple[WeightKind, ...] = ("binary", "ternary", "fixed")
 Phi = Callable[[FloatArray], FloatArray]

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 from scipy import special
 
-from experiments.chain_distance import averaged, chain_laws, exact_distance, surrogate_laws
-from experiments.chain_networks import ChainSetting, FloatArray, StochasticNetwork, random_network
-from experiments.companions import companions
-from experiments.divergence import divergence, jackknife, total_correlation
-from experiments.figures.chain_distance import measure
-from experiments.sampled_chain import network_runs, sampled_distance, surrogate_runs
-from experiments.stochastic_layers import StochasticLayer
-from experiments.surrogate_law import SurrogateLaw
 from meanbits.cli import EXIT_BAD_INPUT, main
-from numerics.chain import state_means, states, transition
-from paper_figures.chain_distance import caption, draw
-from theory.compose import compose
-from theory.surrogates import NETWORK, Surrogate
+from meanbits.experiments.chain.companions import companions
+from meanbits.experiments.chain.distance import averaged, chain_laws, exact_distance, surrogate_laws
+from meanbits.experiments.chain.divergence import divergence, jackknife, total_correlation
+from meanbits.experiments.chain.networks import ChainSetting, FloatArray, StochasticNetwork, random_network
+from meanbits.experiments.chain.sampled import network_runs, sampled_distance, surrogate_runs
+from meanbits.experiments.chain.stochastic_layers import StochasticLayer
+from meanbits.experiments.chain.surrogate_law import SurrogateLaw
+from meanbits.experiments.figures.chain_distance import measure
+from meanbits.numerics.chain.enumeration import state_means, states, transition
+from meanbits.paper_figures.chain_distance import caption, draw
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import NETWORK, Surrogate
 
 ROUNDING = 1e-12  # sums of 2^8 cancelling terms
 SIGN, LOGISTIC = companions(compose("deterministic")), companions(compose("lrt"))

@@ -14,21 +14,21 @@ import torch
 import xarray as xr
 
 import meanbits as mb
-from experiments.layer_networks import simulate_layers
-from experiments.training.cells import train_cell
-from experiments.training.network import ROUNDED
-from experiments.training.settings import Settings
 from meanbits.cli import EXIT_BAD_INPUT, main
-from numerics.layer_advise import layer_advise
-from numerics.layer_critical import layer_criticality
-from numerics.layer_fixed_points import layer_fixed_points
-from numerics.layer_map import layer_map
-from numerics.profile import profile
-from theory.compose_layer import row_of
-from theory.errors import SurrogateError
-from theory.latent_weights import ABSMEAN
-from theory.layer import as_layer
-from theory.rows import CHAINS, Row, row_of_layer
+from meanbits.experiments.random_networks.layer_networks import simulate_layers
+from meanbits.experiments.training.cells import train_cell
+from meanbits.experiments.training.network import ROUNDED
+from meanbits.experiments.training.settings import Settings
+from meanbits.numerics.depth.layer_advise import layer_advise
+from meanbits.numerics.depth.layer_critical import layer_criticality
+from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points
+from meanbits.numerics.depth.layer_map import layer_map
+from meanbits.numerics.depth.profile import profile
+from meanbits.theory.declarations.compose_layer import row_of
+from meanbits.theory.declarations.latent_weights import ABSMEAN
+from meanbits.theory.declarations.layer import as_layer
+from meanbits.theory.declarations.rows import CHAINS, Row, row_of_layer
+from meanbits.theory.errors import SurrogateError
 
 ROWS = pytest.mark.parametrize("row", CHAINS, ids=lambda row: row.name)
 Call = Callable[[str], tuple[int, str, str]]
@@ -331,8 +331,8 @@ def test_every_row_trains(row: Row) -> None:
 
 def test_a_norm_behind_the_weights_settles_for_evaluation() -> None:
     """What a network answers to an image does not depend on the others it is shown with."""
-    from experiments.training.draws import streams
-    from experiments.training.network import initialised, settled_norms
+    from meanbits.experiments.training.draws import streams
+    from meanbits.experiments.training.network import initialised, settled_norms
 
     settings = Settings(surrogate="bi-real", depth=3, width=16)
     network = initialised([settings], 20, streams([settings]).initial)

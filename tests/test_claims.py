@@ -14,12 +14,23 @@ import pytest
 from scipy import integrate, optimize
 from scipy.stats import norm
 
-from experiments.claims import curve_claims, edge_claims
-from experiments.claims.catalogue import CLAIMS, chosen, settle
-from experiments.claims.claim import CORRECTED, FAILS, HOLDS, Check, Claim, Evidence, Settled, either, formula, settled
-from experiments.claims.evidence import PAPER, derived, theory_of
 from meanbits.cli import main
-from theory.symbols import q
+from meanbits.experiments.claims import curve_claims, edge_claims
+from meanbits.experiments.claims.catalogue import CLAIMS, chosen, settle
+from meanbits.experiments.claims.claim import (
+    CORRECTED,
+    FAILS,
+    HOLDS,
+    Check,
+    Claim,
+    Evidence,
+    Settled,
+    either,
+    formula,
+    settled,
+)
+from meanbits.experiments.claims.evidence import PAPER, derived, theory_of
+from meanbits.theory.symbols import q
 
 # What differs from "holds". The verdicts themselves come from the checks; this notices when one changes.
 NOT_AS_STATED = {

@@ -15,12 +15,12 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 import meanbits
-from experiments.claims.catalogue import chosen, settle
-from experiments.data import IDX_FILES
-from experiments.report import Figure
 from meanbits.cli import cli, main
+from meanbits.experiments.claims.catalogue import chosen, settle
+from meanbits.experiments.data import IDX_FILES
+from meanbits.experiments.report import Figure
 from meanbits.figures import Settings, Tick
-from theory.surrogates import CATALOGUE, Surrogate
+from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
 
 ROOT = Path(__file__).parents[1]
 NAMES = [surrogate.name for surrogate in CATALOGUE]
@@ -316,8 +316,8 @@ def test_emit_replaces_only_its_own_files(run: Run, tmp_path: Path) -> None:
 
 
 def fake_verify(passed: bool) -> ModuleType:
-    """experiments.verify with one check that passes and one that does as told."""
-    module = ModuleType("experiments.verify")
+    """meanbits.experiments.verification.verify with one check that passes and one that does as told."""
+    module = ModuleType("meanbits.experiments.verification.verify")
     same = {"check": "same", "expected": "0", "got": "0", "error": 0.0, "z": None, "tolerance": 1e-14}
     told = same | {"check": "told", "error": math.inf, "z": math.nan}
 
@@ -334,7 +334,7 @@ def fake_verify(passed: bool) -> ModuleType:
 
 @pytest.mark.parametrize("passed", [True, False])
 def test_verify_exits_by_its_checks(run: Run, monkeypatch: pytest.MonkeyPatch, passed: bool) -> None:
-    monkeypatch.setitem(sys.modules, "experiments.verify", fake_verify(passed))
+    monkeypatch.setitem(sys.modules, "meanbits.experiments.verification.verify", fake_verify(passed))
     result = run("verify lrt soudry --json")
     document = parsed(result.out)
     assert (result.code, document["passed"]) == (0 if passed else 1, passed)
@@ -355,9 +355,9 @@ def test_paper_writes_one_report(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_
         tick(1, 1)
         return Figure("Figure 1", f"{surrogate}, {settings.dataset}.", (settings.folder / "figure_1.png",))
 
-    monkeypatch.setitem(sys.modules, "experiments.verify", fake_verify(passed))
+    monkeypatch.setitem(sys.modules, "meanbits.experiments.verification.verify", fake_verify(passed))
     few = chosen(["eq.chi", "crit.deterministic"])
-    monkeypatch.setattr("experiments.claims.catalogue.settle", lambda on_result: settle(few, on_result))
+    monkeypatch.setattr("meanbits.experiments.claims.catalogue.settle", lambda on_result: settle(few, on_result))
     monkeypatch.setattr("meanbits.run_commands.FIGURES", {"1": SimpleNamespace(id="1", trains=False, made=made)})
     result = run("paper --preset smoke -o results --json")
     verdict = "all 20 checks passed" if passed else "10 of 20 checks failed"
@@ -444,7 +444,7 @@ def test_ctrl_c_is_quiet(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("theory.derive.derive", interrupted)
+    monkeypatch.setattr("meanbits.theory.derive.derive", interrupted)
     result = run("derive")
     assert (result.code, result.out, result.err) == (130, "", "")
 
@@ -453,7 +453,7 @@ def test_unexpected_errors_are_one_line_and_not_swallowed(run: Run, monkeypatch:
     def broken(*_: object) -> None:
         raise RuntimeError("a defect\nof two lines")
 
-    monkeypatch.setattr("theory.derive.derive", broken)
+    monkeypatch.setattr("meanbits.theory.derive.derive", broken)
     result = run("derive")
     assert (result.code, result.out) == (3, "")
     assert result.err == ("meanbits failed on this input: RuntimeError: a defect; please report it with the command\n")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from theory.compose import compose
-from theory.grammar import FormulaError, parse
-from theory.noise import NOISES, NeuronNoise
-from theory.surrogates import CATALOGUE, SurrogateError
-from theory.symbols import h
-from theory.weights import BINARY, FIXED, ternary
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.grammar import FormulaError, parse
+from meanbits.theory.declarations.noise import NOISES, NeuronNoise
+from meanbits.theory.declarations.surrogates import CATALOGUE, SurrogateError
+from meanbits.theory.declarations.weights import BINARY, FIXED, ternary
+from meanbits.theory.symbols import h
 
 
 @pytest.mark.parametrize("surrogate", CATALOGUE, ids=lambda surrogate: surrogate.name)

@@ -4,8 +4,8 @@ import ast
 
 import pytest
 
-from numerics.backends import BACKENDS, NUMPY, TORCH, Backend
-from numerics.copying import copied_sources, used_imports
+from meanbits.numerics.emission.backends import BACKENDS, NUMPY, TORCH, Backend
+from meanbits.numerics.emission.copying import copied_sources, used_imports
 
 
 def defined(sources: list[str]) -> list[str]:

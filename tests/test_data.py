@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import fetch
-from experiments.data import IDX_FILES, PUBLISHED_SHA256, DataError, Dataset, image_pairs, load
+from meanbits.experiments import fetch
+from meanbits.experiments.data import IDX_FILES, PUBLISHED_SHA256, DataError, Dataset, image_pairs, load
 
 BESIDE_PROJECT = Path(__file__).parents[2] / "shared" / "data"
 PUBLISHED = Path(os.environ.get("MEANBITS_DATA") or BESIDE_PROJECT)

@@ -12,18 +12,18 @@ from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 
 import meanbits as mb
-from numerics.belief import UnbelievedError, check_against_definitions
-from numerics.emit import compile_theory
-from numerics.solve import fixed_point
-from theory.compose import compose
-from theory.derive import derive
-from theory.errors import SurrogateError
-from theory.neurons import CONTINUOUS, Neurons, continuous, step
-from theory.noise import NeuronNoise, student
-from theory.special import HardTanh
-from theory.surrogates import MARGINALISE, NONE, SAMPLE, Form, Surrogate, Treatment, paper_form
-from theory.symbols import h, mean_weight
-from theory.weights import BINARY, FIXED, Weights, levels, ternary_free
+from meanbits.numerics.emission.belief import UnbelievedError, check_against_definitions
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.neurons import CONTINUOUS, Neurons, continuous, step
+from meanbits.theory.declarations.noise import NeuronNoise, student
+from meanbits.theory.declarations.surrogates import MARGINALISE, NONE, SAMPLE, Form, Surrogate, Treatment, paper_form
+from meanbits.theory.declarations.weights import BINARY, FIXED, Weights, levels, ternary_free
+from meanbits.theory.derive import derive
+from meanbits.theory.errors import SurrogateError
+from meanbits.theory.gaussian.special import HardTanh
+from meanbits.theory.symbols import h, mean_weight
 
 NAMED = {neurons.name: neurons for neurons in CONTINUOUS}
 QUARTER = sp.Rational(1, 4)

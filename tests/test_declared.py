@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from experiments.declared import DeclarationError, declared
 from meanbits.cli import main
-from theory.surrogates import CATALOGUE
+from meanbits.experiments.declared import DeclarationError, declared
+from meanbits.theory.declarations.surrogates import CATALOGUE
 
 SOURCE = """
 from dataclasses import replace
-from theory.surrogates import CATALOGUE
+from meanbits.theory.declarations.surrogates import CATALOGUE
 from helpers import label
 
 print("noise on standard output")
@@ -29,11 +29,14 @@ BROKEN = {
     "deep.py": ("def f(): return f()\nf()\n", "deep.py, line 2: RecursionError"),
     "null.py": ("x = 1\x00\n", "null.py.*: (ValueError|SyntaxError)"),
     "refused.py": (
-        "from theory.compose import compose\nX = compose('deterministic', weights='ternary:2')\n",
+        "from meanbits.theory.declarations.compose import compose\nX = compose('deterministic', weights='ternary:2')\n",
         "refused.py, line 2: SurrogateError",
     ),
     "empty.py": ("", "empty.py has no MINE; its surrogates: none"),
-    "typo.py": ("from theory.surrogates import CATALOGUE\nMINES = CATALOGUE[0]\n", r"did you mean MINES\?"),
+    "typo.py": (
+        "from meanbits.theory.declarations.surrogates import CATALOGUE\nMINES = CATALOGUE[0]\n",
+        r"did you mean MINES\?",
+    ),
     "number.py": ("MINE = 3\n", "number.py:MINE is of type int, not a Surrogate; write FILE.py:NAME"),
 }
 
@@ -56,16 +59,17 @@ def test_a_file_and_a_module(folder: Path) -> None:
 
 
 def test_an_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint("theirs", "theory.noise:LOGISTIC", "meanbits.surrogates")
+    point = EntryPoint("theirs", "meanbits.theory.declarations.noise:LOGISTIC", "meanbits.surrogates")
     broken = EntryPoint("gone", "no_such_module_at_all:X", "meanbits.surrogates")
-    monkeypatch.setattr("experiments.declared.entry_points", lambda group: [point, broken])
+    monkeypatch.setattr("meanbits.experiments.declared.entry_points", lambda group: [point, broken])
     with pytest.raises(DeclarationError, match="theirs is of type NeuronNoise, not a Surrogate"):
         declared("theirs")
     with pytest.raises(DeclarationError, match=r"entry point gone.*ModuleNotFoundError"):
         declared("gone")
-    monkeypatch.setattr("theory.surrogates.first_of_all", CATALOGUE[0], raising=False)
-    monkeypatch.setattr("experiments.declared.entry_points",
-                        lambda group: [EntryPoint("first", "theory.surrogates:first_of_all", group)])  # fmt: skip
+    module = "meanbits.theory.declarations.surrogates"
+    monkeypatch.setattr(f"{module}.first_of_all", CATALOGUE[0], raising=False)
+    monkeypatch.setattr("meanbits.experiments.declared.entry_points",
+                        lambda group: [EntryPoint("first", f"{module}:first_of_all", group)])  # fmt: skip
     assert declared("first") is CATALOGUE[0]
 
 
@@ -87,8 +91,8 @@ def test_faults_of_a_file_are_one_line(tmp_path: Path, name: str) -> None:
         ("tests.py", "names no surrogate"),
         ("no_such_module_at_all:MINE", "module no_such_module_at_all: ModuleNotFoundError"),
         ("../x:MINE", "is no module"),
-        ("theory.surrogates:NETWERK", "theory.surrogates has no NETWERK"),
-        ("theory.surrogates:NETWORK", "of type Treatment, not a Surrogate"),
+        ("meanbits.theory.declarations.surrogates:NETWERK", "meanbits.theory.declarations.surrogates has no NETWERK"),
+        ("meanbits.theory.declarations.surrogates:NETWORK", "of type Treatment, not a Surrogate"),
     ],
 )
 def test_what_is_not_there_is_said(text: str, message: str) -> None:

@@ -12,16 +12,16 @@ import pytest
 import sympy as sp
 from flint import arb, ctx
 
-from numerics.emit import compile_theory
-from numerics.runtime.smoothing_numpy import near_rule
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.emission.runtime.smoothing_numpy import near_rule
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.named_weights import weights_named
+from meanbits.theory.declarations.neurons import Neurons, continuous
+from meanbits.theory.declarations.surrogates import MARGINALISE, NONE, SAMPLE, Surrogate
+from meanbits.theory.declarations.weights import BINARY, FIXED, Weights
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.symbols import h
 from tests.fields import ARB, LONG, Curve, Fields, Real, steps, to_arb, to_long
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.named_weights import weights_named
-from theory.neurons import Neurons, continuous
-from theory.surrogates import MARGINALISE, NONE, SAMPLE, Surrogate
-from theory.symbols import h
-from theory.weights import BINARY, FIXED, Weights
 
 CLOSED, BY_QUADRATURE = 1e-13, 1e-11
 VARIANCES = (1e-8, 1e-4, 1e-2, 0.3, 1.0, 5.0, 100.0, 1e4)

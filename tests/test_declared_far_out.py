@@ -13,28 +13,29 @@ import sympy as sp
 import torch
 from scipy.integrate import quad
 
-from numerics import definition, expectations
-from numerics.backends import NUMPY, TORCH, ArrayPrinter, Backend
-from numerics.emit import compile_theory
-from numerics.newton import descended_fixed_point, positive_fixed_point
-from numerics.routes import compiled, edges_of
-from numerics.runtime import piecewise_torch
-from numerics.runtime.broken_pairs_numpy import needed_reach
-from numerics.runtime.piecewise_numpy import piecewise_mean
-from numerics.scan import scanned_fixed_points
-from numerics.solve import fixed_point
-from theory.compose import compose
-from theory.derive import derive
-from theory.evaluate import evaluator
-from theory.gaussian import GaussianExpectation, evaluate_all, expectation, pair_expectation
-from theory.law import law_moment
-from theory.limits import small_overlap, spread_beside
-from theory.neurons import Neurons, continuous
-from theory.pieces import cut_at_breaks, pieces
-from theory.surrogates import NETWORK, NONE, SAMPLE, Surrogate, Treatment
-from theory.symbols import Sigma, c, h, hbar, q, u, v
-from theory.tidy import tidy_slope
-from theory.weights import FIXED, Weights, ternary
+from meanbits.numerics.emission import definition, expectations
+from meanbits.numerics.emission.backends import NUMPY, TORCH, ArrayPrinter, Backend
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.emission.routes import compiled, edges_of
+from meanbits.numerics.emission.runtime import piecewise_torch
+from meanbits.numerics.emission.runtime.broken_pairs_numpy import needed_reach
+from meanbits.numerics.emission.runtime.piecewise_numpy import piecewise_mean
+from meanbits.numerics.solvers.newton import descended_fixed_point, positive_fixed_point
+from meanbits.numerics.solvers.scan import scanned_fixed_points
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.law import law_moment
+from meanbits.theory.declarations.neurons import Neurons, continuous
+from meanbits.theory.declarations.surrogates import NETWORK, NONE, SAMPLE, Surrogate, Treatment
+from meanbits.theory.declarations.weights import FIXED, Weights, ternary
+from meanbits.theory.derive import derive
+from meanbits.theory.functions.evaluate import evaluator
+from meanbits.theory.functions.pieces import cut_at_breaks, pieces
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
+from meanbits.theory.gaussian.tidy import tidy_slope
+from meanbits.theory.stages.limits import small_overlap, spread_beside
+from meanbits.theory.symbols import Sigma, c, h, hbar, q, u, v
 
 HALF = sp.Rational(1, 2)
 

@@ -8,13 +8,13 @@ import mpmath
 import pytest
 import sympy as sp
 
-from theory.domain import check_growth, check_real
-from theory.errors import FormulaError
-from theory.grammar import parse
-from theory.magnitude import magnitude
-from theory.neurons import CONTINUOUS
-from theory.noise import NOISES
-from theory.symbols import h
+from meanbits.theory.declarations.grammar import parse
+from meanbits.theory.declarations.neurons import CONTINUOUS
+from meanbits.theory.declarations.noise import NOISES
+from meanbits.theory.errors import FormulaError
+from meanbits.theory.functions.domain import check_growth, check_real
+from meanbits.theory.functions.magnitude import magnitude
+from meanbits.theory.symbols import h
 
 GOOD = (
     "tanh(h)", "gelu(h)", "silu(h)", "softplus(h)", "softsign(h)", "(1 + h/sqrt(1 + h**2))/2", "sqrt(abs(h))",

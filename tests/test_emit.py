@@ -11,15 +11,15 @@ import sympy as sp
 import torch
 
 import meanbits
-from experiments.points import random_points
-from numerics.backends import BACKENDS, NUMPY, TORCH, ArrayPrinter, Backend
-from numerics.emit import compile_theory, emit, emitted_functions
-from numerics.writer import separated
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.gaussian import GaussianExpectation
-from theory.surrogates import CATALOGUE, Surrogate
-from theory.symbols import T, c, q, sigma_b2, sigma_m2, u, v
+from meanbits.experiments.verification.points import random_points
+from meanbits.numerics.emission.backends import BACKENDS, NUMPY, TORCH, ArrayPrinter, Backend
+from meanbits.numerics.emission.emit import compile_theory, emit, emitted_functions
+from meanbits.numerics.emission.writer import separated
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.gaussian.expectation import GaussianExpectation
+from meanbits.theory.symbols import T, c, q, sigma_b2, sigma_m2, u, v
 
 OPEN = compose(phi="h/sqrt(1 + h**2)")  # left to quadrature, as no row of the catalogue is
 ROWS = pytest.mark.parametrize("surrogate", [*CATALOGUE, OPEN], ids=lambda surrogate: surrogate.name)

@@ -7,13 +7,13 @@ from flint import acb, arb, ctx
 from numpy.testing import assert_allclose
 from scipy import special
 
-from numerics.error_bounds import integrate, logarithmic_sums
-from numerics.expectations import difference, expectation, pair_expectation, rule_error
-from numerics.runtime.gaussian_numpy import gaussian_pair
-from theory.gaussian import expectation as mean_node
-from theory.gaussian import pair_expectation as pair_node
-from theory.special import HardTanh
-from theory.symbols import u as field
+from meanbits.numerics.emission.error_bounds import integrate, logarithmic_sums
+from meanbits.numerics.emission.expectations import difference, expectation, pair_expectation, rule_error
+from meanbits.numerics.emission.runtime.gaussian_numpy import gaussian_pair
+from meanbits.theory.gaussian.expectation import expectation as mean_node
+from meanbits.theory.gaussian.expectation import pair_expectation as pair_node
+from meanbits.theory.gaussian.special import HardTanh
+from meanbits.theory.symbols import u as field
 
 PRECISION = 240
 

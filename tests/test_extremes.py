@@ -10,16 +10,16 @@ import pytest
 import torch
 from scipy.optimize import brentq
 
-from numerics.backends import NUMPY, TORCH
-from numerics.critical import critical_curve
-from numerics.emit import compile_theory
-from numerics.solve import fixed_point
-from numerics.stability import all_variances, described
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.logistic_mixture import FUNCTIONS as LOGISTIC
-from theory.surrogates import CATALOGUE, Surrogate
-from theory.symbols import q, sigma_m2
+from meanbits.numerics.emission.backends import NUMPY, TORCH
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.critical import critical_curve
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.numerics.solvers.stability import all_variances, described
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.gaussian.logistic_mixture import FUNCTIONS as LOGISTIC
+from meanbits.theory.symbols import q, sigma_m2
 
 COMPOSED = (
     *(compose("continuous", neurons=name) for name in ("erf", "relu", "hardtanh", "linear")),

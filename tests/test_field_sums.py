@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.devices import PROCESSOR, Device, device_of, torch_device
-from experiments.field_sums import (
+from meanbits.experiments.random_networks.devices import PROCESSOR, Device, device_of, torch_device
+from meanbits.experiments.random_networks.field_sums import (
     BLOCK,
     biased_octets,
     blocks,
@@ -21,9 +21,9 @@ from experiments.field_sums import (
     signs_of,
     weighted_rows,
 )
-from experiments.measurements import Measurement, Moments, in_order, student_z
-from experiments.weight_means import WeightMeans
-from theory.mean_law import MEAN_LAWS, MeanLaw, mean_law
+from meanbits.experiments.random_networks.measurements import Measurement, Moments, in_order, student_z
+from meanbits.experiments.random_networks.weight_means import WeightMeans
+from meanbits.theory.declarations.mean_law import MEAN_LAWS, MeanLaw, mean_law
 
 LIMIT = 4
 RARE = 1e-4  # two-sided tail beyond four standard errors, about

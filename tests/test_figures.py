@@ -9,15 +9,15 @@ import pytest
 import sympy as sp
 import xarray as xr
 
-from experiments.figures import critical_curves, critical_gain, depth_scales, gain_phase, labels
-from experiments.figures.critical_curves import critical_points
 from meanbits.cli import main
+from meanbits.experiments.figures import critical_curves, critical_gain, depth_scales, gain_phase, labels
+from meanbits.experiments.figures.critical_curves import critical_points
 from meanbits.figures import FIGURES, FigureKind, Settings
-from numerics.critical import critical_curve
-from numerics.solve import fixed_point
-from theory.compose import compose
-from theory.derive import derive
-from theory.symbols import q
+from meanbits.numerics.solvers.critical import critical_curve
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import derive
+from meanbits.theory.symbols import q
 
 SLOW = {"1", "1-lrt", "1-lrt-continuous", "2", "3", "depth-gain", "4", "replicas", "gain", "spectra", "distance"}
 EACH = [pytest.param(kind, id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name, kind in FIGURES.items()]
@@ -74,7 +74,7 @@ def test_data_survive_a_drawing_that_fails(tmp_path: Path, monkeypatch: pytest.M
     def broken(*_: object) -> None:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr("paper_figures.depth_scales.draw", broken)
+    monkeypatch.setattr("meanbits.paper_figures.depth_scales.draw", broken)
     with pytest.raises(RuntimeError, match="a defect"):
         FIGURES["5"].made(None, Settings("smoke", None, None, 0, tmp_path), silent)
     assert [path.name for path in tmp_path.iterdir()] == ["figure_5.nc"]
@@ -104,7 +104,7 @@ def test_critical_points_of_the_sign_are_those_of_algebra() -> None:
 @pytest.mark.parametrize("options", [{"noise": "logistic:0.5"}, {"noise": "logistic:0.5", "form": "matched"}])
 def test_critical_points_solve_the_conditions(options: dict[str, str]) -> None:
     """q is a fixed point and chi_1 = 1, by the maps themselves; the exact forms leave the feasible part."""
-    from numerics.emit import compile_theory
+    from meanbits.numerics.emission.emit import compile_theory
 
     theory, variances = derive(compose("deterministic", **options)), np.logspace(-3, 3, 7)
     means, biases = critical_points(theory, variances)

@@ -14,16 +14,22 @@ from scipy import integrate
 from scipy.optimize import brentq
 
 from meanbits.cli import main
-from numerics.emit import compile_theory
-from numerics.newton import positive_fixed_point
-from numerics.scan import FixedPoints, NoFixedPointError, scanned_fixed_points
-from numerics.settle import put_back, settled
-from numerics.shape import LOG_X, _falls_and_rises, _is_inelastic, total_crosses_once, variance_crosses_once
-from numerics.solve import fixed_point
-from numerics.stability import all_variances, described
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.surrogates import CATALOGUE
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.newton import positive_fixed_point
+from meanbits.numerics.solvers.scan import FixedPoints, NoFixedPointError, scanned_fixed_points
+from meanbits.numerics.solvers.settle import put_back, settled
+from meanbits.numerics.solvers.shape import (
+    LOG_X,
+    _falls_and_rises,
+    _is_inelastic,
+    total_crosses_once,
+    variance_crosses_once,
+)
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.numerics.solvers.stability import all_variances, described
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import CATALOGUE
+from meanbits.theory.derive import Theory, derive
 
 P = "sign(h)*(1-exp(-abs(h)))"
 S_SHAPED = "(tanh(h)+9*tanh(h)**3)/10"

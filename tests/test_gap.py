@@ -8,16 +8,16 @@ import pytest
 import sympy as sp
 import torch
 
-from numerics.backends import NUMPY, TORCH
-from numerics.emit import compile_theory
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.difference import as_angles, difference
-from theory.gaussian import GaussianExpectation
-from theory.overlap import AtExtremes
-from theory.special import ArcCosineKernel
-from theory.surrogates import CATALOGUE, Surrogate
-from theory.symbols import T, c, overlap, q, sigma_b2, sigma_m2
+from meanbits.numerics.emission.backends import NUMPY, TORCH
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.gaussian.difference import as_angles, difference
+from meanbits.theory.gaussian.expectation import GaussianExpectation
+from meanbits.theory.gaussian.special import ArcCosineKernel
+from meanbits.theory.stages.overlap import AtExtremes
+from meanbits.theory.symbols import T, c, overlap, q, sigma_b2, sigma_m2
 
 COMPOSED = (
     compose("deterministic", form="paper", phi="erf", gain=1.5),

@@ -9,12 +9,12 @@ import torch
 from numpy.testing import assert_allclose
 from scipy import special
 
-from numerics.copying import copied_sources
-from numerics.expectations import difference
-from numerics.runtime import gap_torch
-from numerics.runtime.gap_numpy import gaussian_difference, gaussian_slope
-from numerics.runtime.gaussian_numpy import gaussian_pair
-from numerics.runtime.slopes_torch import slope_of
+from meanbits.numerics.emission.copying import copied_sources
+from meanbits.numerics.emission.expectations import difference
+from meanbits.numerics.emission.runtime import gap_torch
+from meanbits.numerics.emission.runtime.gap_numpy import gaussian_difference, gaussian_slope
+from meanbits.numerics.emission.runtime.gaussian_numpy import gaussian_pair
+from meanbits.numerics.emission.runtime.slopes_torch import slope_of
 
 
 def relu(u):

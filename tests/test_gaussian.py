@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from theory.gaussian import GaussianExpectation, evaluate_all, expectation, pair_expectation
-from theory.gaussian_closing import flatten
-from theory.special import Box, HardTanh
-from theory.symbols import D, Q, Q_ab, Sigma, c, hbar, q, u, v
+from meanbits.theory.gaussian.closing import evaluate_all, flatten
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
+from meanbits.theory.gaussian.special import Box, HardTanh
+from meanbits.theory.symbols import D, Q, Q_ab, Sigma, c, hbar, q, u, v
 
 RELU = sp.Max(0, u)
 LEAKY = sp.Max(u / 10, u)

@@ -1,4 +1,4 @@
-"""What is generated and committed: the modules of `numerics/generated/`, and `docs/derivation.md`."""
+"""What is generated and committed: the modules of `numerics/emission/generated/`, and `docs/derivation.md`."""
 
 import ast
 import os
@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from numerics.generate import FOLDER, generate, generated_files
-from theory.compose import compose
-from theory.derive import derive
-from theory.surrogates import CATALOGUE
+from meanbits.numerics.emission.generate import FOLDER, generate, generated_files
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import CATALOGUE
+from meanbits.theory.derive import derive
 
 ROOT = Path(__file__).parent.parent
-REMEDY = "run `python -m numerics.generate`"
+REMEDY = "run `python -m meanbits.numerics.emission.generate`"
 STANDARD = {"__future__", "collections.abc", "functools", "math", "typing"}
 LIBRARIES = {"numpy": {"numpy", "scipy"}, "torch": {"torch"}}
 ABSENT = {"numpy": {"torch", "sympy"}, "torch": {"scipy"}}
@@ -70,12 +70,12 @@ def test_runs_alone(backend):
 
 EMIT = """
 import hashlib, sys
-from numerics.backends import NUMPY
-from numerics.emit import emit
-from theory.compose import compose
-from theory.derive import derive
-from numerics.generate import modules_of
-from theory.surrogates import CATALOGUE
+from meanbits.numerics.emission.backends import NUMPY
+from meanbits.numerics.emission.emit import emit
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import derive
+from meanbits.numerics.emission.generate import modules_of
+from meanbits.theory.declarations.surrogates import CATALOGUE
 for name in sys.argv[1:]:
     surrogate = next(surrogate for surrogate in CATALOGUE if surrogate.name == name)
     for file, text in modules_of(surrogate):

@@ -10,11 +10,11 @@ import mpmath
 import pytest
 import sympy as sp
 
-from theory.bounds import MAX_SIZE
-from theory.errors import FormulaError, quoted, shown
-from theory.grammar import FUNCTIONS, HELPERS, canonical, evaluator, parse
-from theory.special import Box, HardTanh
-from theory.symbols import h
+from meanbits.theory.declarations.bounds import MAX_SIZE
+from meanbits.theory.declarations.grammar import FUNCTIONS, HELPERS, canonical, evaluator, parse
+from meanbits.theory.errors import FormulaError, quoted, shown
+from meanbits.theory.gaussian.special import Box, HardTanh
+from meanbits.theory.symbols import h
 
 REFERENCE = {
     "abs": mpmath.fabs, "atan": mpmath.atan, "cos": mpmath.cos, "cosh": mpmath.cosh, "erf": mpmath.erf,

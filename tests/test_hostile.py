@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from meanbits.cli import main
-from numerics.backends import BACKENDS, NUMPY, Backend
-from numerics.emit import compile_functions, emit, emitted_functions
-from numerics.writer import identifier
-from theory.derive import Theory, derive
-from theory.surrogates import CATALOGUE
+from meanbits.numerics.emission.backends import BACKENDS, NUMPY, Backend
+from meanbits.numerics.emission.emit import compile_functions, emit, emitted_functions
+from meanbits.numerics.emission.writer import identifier
+from meanbits.theory.declarations.surrogates import CATALOGUE
+from meanbits.theory.derive import Theory, derive
 
 DETERMINISTIC = next(surrogate for surrogate in CATALOGUE if surrogate.name == "deterministic")
 PAYLOAD = "raise SystemExit"

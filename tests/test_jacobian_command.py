@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from meanbits.cli import EXIT_BAD_INPUT, main
-from theory.surrogates import CATALOGUE
+from meanbits.theory.declarations.surrogates import CATALOGUE
 
 
 def document(line: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

@@ -9,20 +9,20 @@ import pytest
 import sympy as sp
 from scipy import integrate, linalg, special
 
-from experiments.figures.jacobian_spectra import measure
-from experiments.jacobians import JacobianNetwork, singular_values
-from numerics.emit import compile_theory
-from numerics.isometry import dynamical_isometry, variance_per_layer
-from numerics.slope_law import SlopeLaw, compile_slopes, slope_law
-from numerics.solve import fixed_point
-from numerics.spectrum import Spectrum, spectrum
-from paper_figures.jacobian_spectra import caption, draw
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.free_probability import INDEPENDENT, ORTHOGONAL, depth, depth_moments, mu_1, mu_2, w
-from theory.mean_law import mean_law
-from theory.surrogates import CATALOGUE, Surrogate
-from theory.symbols import sigma_m2
+from meanbits.experiments.figures.jacobian_spectra import measure
+from meanbits.experiments.random_networks.jacobians import JacobianNetwork, singular_values
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.numerics.spectra.isometry import dynamical_isometry, variance_per_layer
+from meanbits.numerics.spectra.slope_law import SlopeLaw, compile_slopes, slope_law
+from meanbits.numerics.spectra.spectrum import Spectrum, spectrum
+from meanbits.paper_figures.jacobian_spectra import caption, draw
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.mean_law import mean_law
+from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.stages.free_probability import INDEPENDENT, ORTHOGONAL, depth, depth_moments, mu_1, mu_2, w
+from meanbits.theory.symbols import sigma_m2
 
 WITHOUT = ("baldassi", "peters-welling", "random-binary", "stochastic-binary")
 PAPER = compose("deterministic", phi="tanh", gain="1.5")

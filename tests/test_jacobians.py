@@ -9,18 +9,24 @@ import pytest
 import torch
 from scipy import special
 
-from experiments.jacobians import Fields, JacobianNetwork, MeanSquares, mean_squares, singular_values
-from numerics.backends import TORCH
-from numerics.emit import compile_theory
-from numerics.gradients import gradient_depth_scale, gradient_scales
-from numerics.solve import depth_scale, fixed_point
-from numerics.width_terms import width_terms
-from theory.compose import compose
-from theory.derive import derive
-from theory.mean_law import MEAN_LAWS, MeanLaw, mean_law
-from theory.surrogates import CATALOGUE, Surrogate
-from theory.symbols import mu_4
-from theory.width_correction import width_correction
+from meanbits.experiments.random_networks.jacobians import (
+    Fields,
+    JacobianNetwork,
+    MeanSquares,
+    mean_squares,
+    singular_values,
+)
+from meanbits.numerics.emission.backends import TORCH
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.gradients import gradient_depth_scale, gradient_scales
+from meanbits.numerics.solvers.solve import depth_scale, fixed_point
+from meanbits.numerics.spectra.width_terms import width_terms
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.mean_law import MEAN_LAWS, MeanLaw, mean_law
+from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
+from meanbits.theory.derive import derive
+from meanbits.theory.stages.width_correction import width_correction
+from meanbits.theory.symbols import mu_4
 
 PAPER = compose("deterministic", phi="tanh", gain="1.5")
 SIGN, LRT = compose("deterministic"), compose("lrt", noise="gaussian:0.5")
@@ -134,14 +140,14 @@ def test_a_field_that_is_kept_has_no_other_correction(surrogate: Surrogate) -> N
 
 
 def test_the_fourth_moment_enters_both_terms() -> None:
-    correction = width_correction(derive(SIGN))
+    correction = width_correction(derive(SIGN).jacobian)
     assert correction is not None
     assert correction.sigma_derivative.closed.diff(mu_4) != 0
     assert correction.fluctuation.closed.diff(mu_4) != 0
-    kept = width_correction(derive(LRT))
+    kept = width_correction(derive(LRT).jacobian)
     assert kept is not None
     assert kept.fluctuation.closed == 0
-    assert width_correction(derive(compose("random-binary"))) is None
+    assert width_correction(derive(compose("random-binary")).jacobian) is None
 
 
 def test_terms_without_a_field_are_undefined_or_zero() -> None:

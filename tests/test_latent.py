@@ -10,14 +10,14 @@ import sympy as sp
 from scipy import integrate, stats
 
 import meanbits as mb
-from theory.errors import SurrogateError
-from theory.latent import latent
-from theory.neurons import stochastic
-from theory.noise import GAUSSIAN, LAPLACE, LOGISTIC, NeuronNoise
-from theory.special import HardTanh
-from theory.surrogates import SAMPLE, Surrogate
-from theory.symbols import h
-from theory.weights import FIXED
+from meanbits.theory.declarations.latent import latent
+from meanbits.theory.declarations.neurons import stochastic
+from meanbits.theory.declarations.noise import GAUSSIAN, LAPLACE, LOGISTIC, NeuronNoise
+from meanbits.theory.declarations.surrogates import SAMPLE, Surrogate
+from meanbits.theory.declarations.weights import FIXED
+from meanbits.theory.errors import SurrogateError
+from meanbits.theory.gaussian.special import HardTanh
+from meanbits.theory.symbols import h
 
 DENSITIES = {GAUSSIAN: stats.norm.pdf, LOGISTIC: stats.logistic.pdf, LAPLACE: stats.laplace.pdf}
 STAIRS = sp.sign(h - 1) / 2 + (1 + sp.sign(h + sp.Rational(1, 2))) / 2

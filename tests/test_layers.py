@@ -15,18 +15,18 @@ import torch
 from torch import Tensor
 
 import meanbits as mb
-from numerics.activation import drawn_signs
-from numerics.backends import TORCH
-from numerics.convolution import BinaryConv2d
-from numerics.emit import compile_functions, emitted_functions
-from numerics.layer_rule import largest_mean
-from numerics.layers import BinaryLinear, project_
-from numerics.state import State
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.mean_law import MEAN_LAWS
-from theory.surrogates import CATALOGUE, Surrogate
-from theory.symbols import mean_state, mean_weight, second_moment_state
+from meanbits.numerics.emission.backends import TORCH
+from meanbits.numerics.emission.emit import compile_functions, emitted_functions
+from meanbits.numerics.layers.activation import drawn_signs
+from meanbits.numerics.layers.convolution import BinaryConv2d
+from meanbits.numerics.layers.layer_rule import largest_mean
+from meanbits.numerics.layers.linear import BinaryLinear, project_
+from meanbits.numerics.layers.state import State
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.mean_law import MEAN_LAWS
+from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.symbols import mean_state, mean_weight, second_moment_state
 
 OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     *((surrogate.name, {}) for surrogate in CATALOGUE),

@@ -12,8 +12,8 @@ import sympy as sp
 import torch
 from numpy.testing import assert_allclose
 
-from numerics.runtime import logistic_numpy, logistic_torch
-from numerics.runtime.logistic_numpy import (
+from meanbits.numerics.emission.runtime import logistic_numpy, logistic_torch
+from meanbits.numerics.emission.runtime.logistic_numpy import (
     mixture_pairs,
     tanh_curvature_overlap,
     tanh_difference,
@@ -23,13 +23,14 @@ from numerics.runtime.logistic_numpy import (
     tanh_slope_growth,
     tanh_slope_overlap,
 )
-from theory import logistic
-from theory.compose import compose
-from theory.derive import derive
-from theory.gaussian import GaussianExpectation, evaluate_all, expectation, pair_expectation
-from theory.logistic import TanhDifference, TanhMean, TanhOverlap, TanhSlopeOverlap
-from theory.logistic_mixture import FUNCTIONS, scales
-from theory.symbols import D, Q, Q_ab, Sigma, c, hbar, q, u
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import derive
+from meanbits.theory.gaussian import logistic
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
+from meanbits.theory.gaussian.logistic import TanhDifference, TanhMean, TanhOverlap, TanhSlopeOverlap
+from meanbits.theory.gaussian.logistic_mixture import FUNCTIONS, scales
+from meanbits.theory.symbols import D, Q, Q_ab, Sigma, c, hbar, q, u
 
 VARIANCES = 10.0 ** np.arange(-12, 13)
 EXACT = 4e-15  # measured: 2.3e-15 for overlaps, 1e-15 for slopes and differences

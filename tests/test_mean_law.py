@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from theory.mean_law import MEAN_LAWS, MeanLaw, mean_law, scale
-from theory.symbols import mean_weight
+from meanbits.theory.declarations.mean_law import MEAN_LAWS, MeanLaw, mean_law, scale
+from meanbits.theory.symbols import mean_weight
 
 LAWS = pytest.mark.parametrize("law", MEAN_LAWS, ids=lambda law: law.name)
 

@@ -10,15 +10,18 @@ import torch
 from flint import acb, arb, ctx
 from numpy.testing import assert_allclose
 
-from numerics.backends import NUMPY, TORCH
-from numerics.emit import compile_theory
-from numerics.runtime import piecewise_numpy as on_numpy
-from numerics.runtime import piecewise_torch as on_torch
-from theory.derive import derive
-from theory.gaussian import evaluate_all, expectation, pair_expectation
-from theory.neurons import continuous
-from theory.piecewise import pieces_of
-from theory.piecewise_overlap import (
+from meanbits.numerics.emission.backends import NUMPY, TORCH
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.emission.runtime import piecewise_numpy as on_numpy
+from meanbits.numerics.emission.runtime import piecewise_torch as on_torch
+from meanbits.theory.declarations.neurons import continuous
+from meanbits.theory.declarations.surrogates import NONE, Surrogate
+from meanbits.theory.declarations.weights import FIXED
+from meanbits.theory.derive import derive
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import expectation, pair_expectation
+from meanbits.theory.gaussian.piecewise import pieces_of
+from meanbits.theory.gaussian.piecewise_overlap import (
     PiecewiseCurvature,
     PiecewiseDifference,
     PiecewiseGrowth,
@@ -27,10 +30,8 @@ from theory.piecewise_overlap import (
     PiecewiseSlopeGrowth,
     shape_of,
 )
-from theory.special import ArcCosineKernel, Box, ClipCovariance, HardTanh
-from theory.surrogates import NONE, Surrogate
-from theory.symbols import Q, Q_ab, Sigma, hbar, q, u
-from theory.weights import FIXED
+from meanbits.theory.gaussian.special import ArcCosineKernel, Box, ClipCovariance, HardTanh
+from meanbits.theory.symbols import Q, Q_ab, Sigma, hbar, q, u
 
 EXACT = 1e-14  # a few ulp: sums of positive terms
 HALF, THIRD = sp.Rational(1, 2), sp.Rational(1, 3)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from numerics.belief import UnbelievedError
-from numerics.emit import compile_theory
-from numerics.solve import fixed_point
+from meanbits.numerics.emission.belief import UnbelievedError
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.theory.declarations.surrogates import Surrogate
+from meanbits.theory.derive import derive
+from meanbits.theory.errors import SurrogateError
 from tests.random_declarations import POINTS, Reference, surrogates
-from theory.derive import derive
-from theory.errors import SurrogateError
-from theory.surrogates import Surrogate
 
 ROUGH = 30 / math.sqrt(POINTS)  # of sums over quasi-random points of functions that jump, relative to their sizes
 SEARCH = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from experiments.data import ImagePair, image_pairs, load
-from experiments.field_sums import fair_octets, signs_of
-from experiments.measurements import Measurement
-from experiments.propagation import PRESETS, figure_1, theory_orbit
-from experiments.random_layers import State, random_network
-from experiments.random_networks import LayerStatistics, one_layer, simulate
-from numerics.datasets import save
-from paper_figures.figure_1 import draw
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.surrogates import CATALOGUE, Surrogate
-from theory.trace import Formula
-from theory.weights import ternary
+from meanbits.experiments.data import ImagePair, image_pairs, load
+from meanbits.experiments.random_networks.field_sums import fair_octets, signs_of
+from meanbits.experiments.random_networks.layers import State, random_network
+from meanbits.experiments.random_networks.measurements import Measurement
+from meanbits.experiments.random_networks.networks import LayerStatistics, one_layer, simulate
+from meanbits.experiments.random_networks.propagation import PRESETS, figure_1, theory_orbit
+from meanbits.numerics.datasets import save
+from meanbits.paper_figures.figure_1 import draw
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
+from meanbits.theory.declarations.weights import ternary
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.trace import Formula
 
 # One false alarm in 16,000 independent comparisons: z is a normal quantile, and 60 layers times (q, c) depend on each
 # other. The bias of finite width, a few percent of 1/N, is a tenth of the standard error at this size.

@@ -7,7 +7,7 @@ import torch
 from numpy.testing import assert_allclose
 from scipy import special
 
-from numerics.runtime import (
+from meanbits.numerics.emission.runtime import (
     clipped_numpy,
     clipped_torch,
     elementwise_torch,
@@ -16,9 +16,9 @@ from numerics.runtime import (
     quadrature_numpy,
     quadrature_torch,
 )
-from numerics.runtime.clipped_numpy import box_apart, box_probability, clip_covariance
-from numerics.runtime.elementwise_numpy import exp_erfc
-from numerics.runtime.gaussian_numpy import gaussian_mean, gaussian_pair
+from meanbits.numerics.emission.runtime.clipped_numpy import box_apart, box_probability, clip_covariance
+from meanbits.numerics.emission.runtime.elementwise_numpy import exp_erfc
+from meanbits.numerics.emission.runtime.gaussian_numpy import gaussian_mean, gaussian_pair
 
 VARIANCES = 10.0 ** np.arange(-12, 7, 2)
 CORRELATIONS = np.array([0, 1e-10, 1e-3, 0.3, -0.7, 0.95, -0.9999, 1 - 1e-9, 1e-12 - 1, 1, -1])

@@ -14,19 +14,27 @@ import pytest
 import xarray as xr
 
 import meanbits.simulate_command
-from experiments.devices import torch_device
-from experiments.measurements import Moments
-from experiments.memory import bytes_needed, require_memory
-from experiments.random_layers import stochastic_network
-from experiments.random_networks import replicas
-from experiments.simulation import KINDS, Expected, Simulation, at_width, finished, overlapping_inputs, result
 from meanbits.cli import EXIT_BAD_INPUT, EXIT_INTERRUPTED, main
-from numerics.datasets import save
-from numerics.emit import compile_theory
-from theory.compose import compose
-from theory.derive import derive
-from theory.mean_law import MEAN_LAWS
-from theory.surrogates import CATALOGUE, NETWORK, Surrogate
+from meanbits.experiments.random_networks.devices import torch_device
+from meanbits.experiments.random_networks.layers import stochastic_network
+from meanbits.experiments.random_networks.measurements import Moments
+from meanbits.experiments.random_networks.memory import bytes_needed, require_memory
+from meanbits.experiments.random_networks.networks import replicas
+from meanbits.experiments.random_networks.simulation import (
+    KINDS,
+    Expected,
+    Simulation,
+    at_width,
+    finished,
+    overlapping_inputs,
+    result,
+)
+from meanbits.numerics.datasets import save
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.mean_law import MEAN_LAWS
+from meanbits.theory.declarations.surrogates import CATALOGUE, NETWORK, Surrogate
+from meanbits.theory.derive import derive
 
 LIMIT = 4  # as in test_random_networks: layers and quantities depend on each other
 Call = Callable[[str], tuple[int, str, str]]

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from numerics.blocks import BLOCK, in_blocks
-from numerics.datasets import is_ours, save
-from numerics.emit import compile_theory
-from numerics.newton import descended_fixed_point, positive_fixed_point
-from numerics.phase import phase_diagram
-from numerics.solve import depth_scale, error_bound, fixed_point
-from numerics.stability import all_variances, described
-from theory.compose import compose
-from theory.decay import gap_decay, variance_decay
-from theory.derive import Theory, derive
-from theory.surrogates import CATALOGUE, Surrogate
+from meanbits.numerics.blocks import BLOCK, in_blocks
+from meanbits.numerics.datasets import is_ours, save
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.newton import descended_fixed_point, positive_fixed_point
+from meanbits.numerics.solvers.phase import phase_diagram
+from meanbits.numerics.solvers.solve import depth_scale, error_bound, fixed_point
+from meanbits.numerics.solvers.stability import all_variances, described
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.stages.decay import gap_decay, variance_decay
 
 ERF = compose("continuous", neurons="erf")
 PAPER = compose("deterministic", form="paper", phi="erf", gain=1.5)

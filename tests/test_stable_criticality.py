@@ -12,21 +12,21 @@ from flint import arb
 from scipy import integrate
 
 from meanbits.cli import main
-from numerics.certificates.branches import branches
-from numerics.certificates.certify import certify
-from numerics.certificates.form_proof import _form_neuron
-from numerics.certificates.form_search import critical_point, variance_slope
-from numerics.certificates.network_law import network_law
-from numerics.certificates.proof import Verdict, check, conclude
-from numerics.certificates.variance_stability import critical_slope
-from numerics.critical import CriticalPoint, critical_curve, is_feasible
-from numerics.emit import compile_theory
-from numerics.nested import nested_value
-from numerics.solve import fixed_point
-from theory.compose import compose
-from theory.derive import derive
-from theory.gaussian import GaussianExpectation, expectation
-from theory.symbols import h, u
+from meanbits.numerics.certificates.branches import branches
+from meanbits.numerics.certificates.certify import certify
+from meanbits.numerics.certificates.form_proof import _form_neuron
+from meanbits.numerics.certificates.form_search import critical_point, variance_slope
+from meanbits.numerics.certificates.network_law import network_law
+from meanbits.numerics.certificates.proof import Verdict, check, conclude
+from meanbits.numerics.certificates.variance_stability import critical_slope
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.critical import CriticalPoint, critical_curve, is_feasible
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.numerics.spectra.nested import nested_value
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import derive
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation
+from meanbits.theory.symbols import h, u
 
 S_SHAPED = "(tanh(h)+9*tanh(h)**3)/10"
 

@@ -18,12 +18,12 @@ import pytest
 import xarray as xr
 from sweep_cells import TRAINER, Toy, record
 
-from experiments.sweep.grid import Cell, Grid, GridError, read_grid
-from experiments.sweep.ledger import DONE, FAILED, LedgerError, Outcome, Row, opened, stored
-from experiments.sweep.pools import LocalPool, local_pool
-from experiments.sweep.results import results
-from experiments.sweep.run import Trainer, batches, run
-from numerics.datasets import save
+from meanbits.experiments.sweep.grid import Cell, Grid, GridError, read_grid
+from meanbits.experiments.sweep.ledger import DONE, FAILED, LedgerError, Outcome, Row, opened, stored
+from meanbits.experiments.sweep.pools import LocalPool, local_pool
+from meanbits.experiments.sweep.results import results
+from meanbits.experiments.sweep.run import Trainer, batches, run
+from meanbits.numerics.datasets import save
 
 ROOT = Path(__file__).parents[1]
 TEXT = "depth = [2, 1, 3]\nsigma_m2 = { start = 0, stop = 0.9, count = 4 }\n"

@@ -16,10 +16,10 @@ import pytest
 import xarray as xr
 from sweep_cells import train_settings
 
-from experiments.sweep.ledger import opened, stored
-from experiments.sweep.run import Trainer
-from experiments.sweep.trainings import GRIDS, shipped, shipped_names, training_grid
 from meanbits.cli import EXIT_BAD_INPUT, main
+from meanbits.experiments.sweep.ledger import opened, stored
+from meanbits.experiments.sweep.run import Trainer
+from meanbits.experiments.sweep.trainings import GRIDS, shipped, shipped_names, training_grid
 
 ROOT = Path(__file__).parents[1]
 GRID = 'surrogate = ["deterministic --form paper", "lrt"]\ndepth = [1, 2]\nsigma_m2 = [0.2, 0.8]\nepochs = 3\n'
@@ -46,7 +46,7 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tm
 def toys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings that take no time."""
     trainer = Trainer(train_settings, shape=lambda settings: settings.shape)
-    monkeypatch.setattr("experiments.sweep.trainings.trainer", lambda *_: trainer)
+    monkeypatch.setattr("meanbits.experiments.sweep.trainings.trainer", lambda *_: trainer)
 
 
 # Grids

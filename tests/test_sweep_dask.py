@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from sweep_cells import TRAINER, Toy, record
 
-from experiments.sweep.grid import read_grid
-from experiments.sweep.ledger import opened, stored
-from experiments.sweep.pools import PoolError, cluster_pool
-from experiments.sweep.run import run
+from meanbits.experiments.sweep.grid import read_grid
+from meanbits.experiments.sweep.ledger import opened, stored
+from meanbits.experiments.sweep.pools import PoolError, cluster_pool
+from meanbits.experiments.sweep.run import run
 
 ROOT = Path(__file__).parents[1]
 TEXT = "depth = [1, 2, 3, 4]\nsigma_m2 = { start = 0, stop = 0.9, count = 6 }\nseconds = 0.2"

@@ -6,14 +6,14 @@ import mpmath
 import numpy as np
 import pytest
 
-from numerics import solve
-from numerics.blocks import BLOCK
-from numerics.emit import compile_theory
-from numerics.solve import fixed_point
-from numerics.tables import is_costly, tabulated
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.logistic_mixture import tanh_difference, tanh_overlap, tanh_slope_overlap
+from meanbits.numerics.blocks import BLOCK
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers import solve
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.numerics.solvers.tables import is_costly, tabulated
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.gaussian.logistic_mixture import tanh_difference, tanh_overlap, tanh_slope_overlap
 
 TANH = derive(compose("continuous"))
 PAPER = derive(compose("deterministic", form="paper", phi="tanh", gain=3))

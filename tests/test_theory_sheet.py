@@ -5,14 +5,24 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.gaussian import evaluate_all, expectation, pair_expectation
-from theory.neurons import Neurons, continuous, stochastic
-from theory.noise import LOGISTIC, NOISES, NeuronNoise
-from theory.surrogates import CATALOGUE, MARGINALISE, NETWORK, NONE, SAMPLE, Surrogate, Treatment, paper_form
-from theory.symbols import A, B, C, D, Q, Q_ab, Sigma, T, c, h, hbar, overlap, q, rho, sigma_b2, sigma_m2, u
-from theory.weights import BINARY, FIXED, Weights, ternary
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.neurons import Neurons, continuous, stochastic
+from meanbits.theory.declarations.noise import LOGISTIC, NOISES, NeuronNoise
+from meanbits.theory.declarations.surrogates import (
+    CATALOGUE,
+    MARGINALISE,
+    NETWORK,
+    NONE,
+    SAMPLE,
+    Surrogate,
+    Treatment,
+    paper_form,
+)
+from meanbits.theory.declarations.weights import BINARY, FIXED, Weights, ternary
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import expectation, pair_expectation
+from meanbits.theory.symbols import A, B, C, D, Q, Q_ab, Sigma, T, c, h, hbar, overlap, q, rho, sigma_b2, sigma_m2, u
 
 PHI = sp.Function("phi", real=True)(h)
 GAIN = sp.Symbol("kappa", positive=True)

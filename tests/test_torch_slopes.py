@@ -12,14 +12,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from numerics.backends import TORCH
-from numerics.emit import compile_theory, emitted_functions
-from numerics.runtime.elementwise_torch import arc_cosine_difference, arc_cosine_kernel, erf, portion, scaled
-from numerics.runtime.gap_torch import gaussian_difference, gaussian_slope
+from meanbits.numerics.emission.backends import TORCH
+from meanbits.numerics.emission.emit import compile_theory, emitted_functions
+from meanbits.numerics.emission.runtime.elementwise_torch import (
+    arc_cosine_difference,
+    arc_cosine_kernel,
+    erf,
+    portion,
+    scaled,
+)
+from meanbits.numerics.emission.runtime.gap_torch import gaussian_difference, gaussian_slope
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
+from meanbits.theory.derive import derive
 from tests.test_extremes import COMPOSED, means_of
-from theory.compose import compose
-from theory.derive import derive
-from theory.surrogates import CATALOGUE, Surrogate
 
 LONG = ("moment-matching (neurons erf)", "moment-matching (neurons hardtanh)")  # to derive
 ROWS = pytest.mark.parametrize("surrogate", [

@@ -11,19 +11,25 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.data import image_pairs, load
-from experiments.training import checkpoint
-from experiments.training.cells import train_cell, train_cells_batched
-from experiments.training.checkpoint import CheckpointError
-from experiments.training.counterparts import Labelled, accuracy, sampled_outputs, sign_outputs, surrogate_outputs
-from experiments.training.draws import layer_draws, streams
-from experiments.training.logs import tensorboard
-from experiments.training.loop import NonFiniteLossError, Training, epochs, started
-from experiments.training.measures import field_orbits, mean_statistics, theory_orbits
-from experiments.training.network import Network, initialised
-from experiments.training.settings import OPTIMISERS, READOUTS, Settings, composed
 from meanbits.cli import main
-from numerics.layers import BinaryLinear
+from meanbits.experiments.data import image_pairs, load
+from meanbits.experiments.training import checkpoint
+from meanbits.experiments.training.cells import train_cell, train_cells_batched
+from meanbits.experiments.training.checkpoint import CheckpointError
+from meanbits.experiments.training.counterparts import (
+    Labelled,
+    accuracy,
+    sampled_outputs,
+    sign_outputs,
+    surrogate_outputs,
+)
+from meanbits.experiments.training.draws import layer_draws, streams
+from meanbits.experiments.training.logs import tensorboard
+from meanbits.experiments.training.loop import NonFiniteLossError, Training, epochs, started
+from meanbits.experiments.training.measures import field_orbits, mean_statistics, theory_orbits
+from meanbits.experiments.training.network import Network, initialised
+from meanbits.experiments.training.settings import OPTIMISERS, READOUTS, Settings, composed
+from meanbits.numerics.layers.linear import BinaryLinear
 
 SMALL = Settings(train_size=200, width=24, depth=2, epochs=2, batch_size=50, lr=3e-3, samples=3, sigma_b2=0.01)
 KINDS = ("deterministic", "soudry", "lrt", "shayer", "peters-welling", "moment-matching", "stochastic-binary")

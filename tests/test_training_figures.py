@@ -7,14 +7,21 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from experiments.figures import counterparts, depth_gain, training_accuracy
-from experiments.figures.trained_grid import ACCURACY, CHANCE, chosen_grid, fitted, scales
-from experiments.trainable_depth import ALL_TRAIN, CROSSED, NONE_TRAINS, Constant, constant, trainable_depth
+from meanbits.experiments.figures import counterparts, depth_gain, training_accuracy
+from meanbits.experiments.figures.trained_grid import ACCURACY, CHANCE, chosen_grid, fitted, scales
+from meanbits.experiments.training.trainable_depth import (
+    ALL_TRAIN,
+    CROSSED,
+    NONE_TRAINS,
+    Constant,
+    constant,
+    trainable_depth,
+)
 from meanbits.figures import FIGURES, Settings
-from numerics.solve import fixed_point
-from paper_figures.accuracy_maps import edges
-from theory.compose import compose
-from theory.derive import derive
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.paper_figures.accuracy_maps import edges
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import derive
 
 DEPTHS = np.geomspace(3, 200, 16)
 TRAINED = ("2", "3", "depth-gain")

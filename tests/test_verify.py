@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from experiments import verify as module
-from experiments.checks import CHECKS
-from experiments.subject import Subject, spoiled
-from experiments.verify import CheckResult, verify
-from theory import arbitrary_precision
-from theory.compose import compose
-from theory.surrogates import CATALOGUE, Surrogate
+from meanbits.experiments.verification import verify as module
+from meanbits.experiments.verification.checks import CHECKS
+from meanbits.experiments.verification.subject import Subject, spoiled
+from meanbits.experiments.verification.verify import CheckResult, verify
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
+from meanbits.theory.gaussian import expectation
 
 QUICK = ("deterministic", "baldassi", "random-binary")  # `make paper` runs the checks on every row
 ROWS = [pytest.param(row, id=row.name, marks=() if row.name in QUICK else pytest.mark.slow) for row in CATALOGUE]
@@ -59,7 +59,7 @@ def test_a_map_left_open_collapses_by_algebra_alone(monkeypatch: pytest.MonkeyPa
     subject = Subject.of(compose("lrt", noise="cauchy"))
     check = next(check for check in CHECKS if check.name == "replica collapse")
     assert check.measure(spoiled(subject, check.spoil)) > check.tolerance
-    monkeypatch.setattr(arbitrary_precision, "integrate", lambda *_: pytest.fail("integrated"))
+    monkeypatch.setattr(expectation, "integrate", lambda *_: pytest.fail("integrated"))
     assert check.measure(subject) == 0
 
 

@@ -8,18 +8,18 @@ from types import ModuleType
 
 import sympy as sp
 
-from theory import symbols
-from theory.backward import Backward, backward
-from theory.correlation import Maps, correlation_maps
-from theory.criticality import Criticality, critical_conditions
-from theory.gap import GapMaps, gap_maps
-from theory.jacobian import Jacobian, jacobian
-from theory.kernel import markov_kernel
-from theory.marginal import Forward, forward_equations
-from theory.meanfield import MeanField, mean_field
-from theory.moments import FieldMoments, field_moments
-from theory.surrogates import Surrogate
-from theory.trace import Step
+from meanbits.theory import symbols
+from meanbits.theory.declarations.surrogates import Surrogate
+from meanbits.theory.stages.backward import Backward, backward
+from meanbits.theory.stages.correlation import Maps, correlation_maps
+from meanbits.theory.stages.criticality import Criticality, critical_conditions
+from meanbits.theory.stages.gap import GapMaps, gap_maps
+from meanbits.theory.stages.jacobian import Jacobian, jacobian
+from meanbits.theory.stages.kernel import markov_kernel
+from meanbits.theory.stages.marginal import Forward, forward_equations
+from meanbits.theory.stages.meanfield import MeanField, mean_field
+from meanbits.theory.stages.moments import FieldMoments, field_moments
+from meanbits.theory.trace import Step
 
 SHOWN = 160  # characters of an expression in a repr
 
@@ -119,7 +119,7 @@ def _short(text: str) -> str:
 def derive(surrogate: Surrogate) -> Theory:
     """Derive the theory of a surrogate.
 
-    >>> from theory.surrogates import CATALOGUE
+    >>> from meanbits.theory.declarations.surrogates import CATALOGUE
     >>> lrt = next(surrogate for surrogate in CATALOGUE if surrogate.name == "lrt")
     >>> derive(lrt).variance_map
     sigma_b2 + 1

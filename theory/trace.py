@@ -34,7 +34,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Formula:
-    """An expression as defined (expectations unevaluated) and as closed by the rules of `theory.gaussian_rules`."""
+    """An expression as defined (expectations unevaluated) and as closed by the rules of `gaussian.rules`."""
 
     definition: sp.Expr
     closed: sp.Expr

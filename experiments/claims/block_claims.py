@@ -9,22 +9,22 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from experiments.claims.claim import Check, Claim, Evidence, either, formula
-from experiments.claims.evidence import PHI, REAL, Z_LIMIT, compared, derived, moment, sheet
-from experiments.layer_networks import Measured, simulate_layers
-from numerics.profile import profile
-from numerics.stream import stream_law
-from theory.blocks import Dense, Flow, Neuron, Normalise
-from theory.blocks.chain import backward, forward
-from theory.blocks.moments import SymbolicMoments
-from theory.compose import compose
-from theory.compose_layer import layer_named
-from theory.gaussian import evaluate_all
-from theory.layer import Layer
-from theory.neurons import CONTINUOUS, Neurons
-from theory.surrogates import RELU
-from theory.symbols import h, sigma_m2
-from theory.weights import FIXED
+from meanbits.experiments.claims.claim import Check, Claim, Evidence, either, formula
+from meanbits.experiments.claims.evidence import PHI, REAL, Z_LIMIT, compared, derived, moment, sheet
+from meanbits.experiments.random_networks.layer_networks import Measured, simulate_layers
+from meanbits.numerics.depth.profile import profile
+from meanbits.numerics.depth.stream import stream_law
+from meanbits.theory.declarations.blocks import Dense, Flow, Neuron, Normalise
+from meanbits.theory.declarations.blocks.chain import backward, forward
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.compose_layer import layer_named
+from meanbits.theory.declarations.layer import Layer
+from meanbits.theory.declarations.neurons import CONTINUOUS, Neurons
+from meanbits.theory.declarations.surrogates import RELU
+from meanbits.theory.declarations.weights import FIXED
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.stages.neuron_moments import SymbolicMoments
+from meanbits.theory.symbols import h, sigma_m2
 
 WIDTH, BATCH, NETWORKS, DEPTH, SEED = 400, 256, 12, 4, 3
 DEGREE = 5

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from experiments.claims.block_claims import BLOCK_CLAIMS
-from experiments.claims.claim import Claim, Settled, settled
-from experiments.claims.critical_claims import CRITICAL_CLAIMS
-from experiments.claims.curve_claims import CURVE_CLAIMS
-from experiments.claims.depth_claims import DEPTH_CLAIMS
-from experiments.claims.edge_claims import EDGE_CLAIMS
-from experiments.claims.field_claims import FIELD_CLAIMS
-from experiments.claims.lrt_claims import LRT_CLAIMS
-from experiments.claims.map_claims import MAP_CLAIMS
-from experiments.claims.neuron_claims import NEURON_CLAIMS
-from experiments.claims.replica_claims import REPLICA_CLAIMS
-from theory.options import nearest
+from meanbits.experiments.claims.block_claims import BLOCK_CLAIMS
+from meanbits.experiments.claims.claim import Claim, Settled, settled
+from meanbits.experiments.claims.critical_claims import CRITICAL_CLAIMS
+from meanbits.experiments.claims.curve_claims import CURVE_CLAIMS
+from meanbits.experiments.claims.depth_claims import DEPTH_CLAIMS
+from meanbits.experiments.claims.edge_claims import EDGE_CLAIMS
+from meanbits.experiments.claims.field_claims import FIELD_CLAIMS
+from meanbits.experiments.claims.lrt_claims import LRT_CLAIMS
+from meanbits.experiments.claims.map_claims import MAP_CLAIMS
+from meanbits.experiments.claims.neuron_claims import NEURON_CLAIMS
+from meanbits.experiments.claims.replica_claims import REPLICA_CLAIMS
+from meanbits.theory.declarations.options import nearest
 
 CLAIMS: tuple[Claim, ...] = (
     *FIELD_CLAIMS,

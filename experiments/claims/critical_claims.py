@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.claims.claim import Claim, Evidence, either, formula
-from experiments.claims.evidence import (
+from meanbits.experiments.claims.claim import Claim, Evidence, either, formula
+from meanbits.experiments.claims.evidence import (
     BIT,
     PAPER,
     Options,
@@ -20,10 +20,10 @@ from experiments.claims.evidence import (
     theory_in_phi,
     theory_of,
 )
-from experiments.claims.map_claims import slope_diverges
-from numerics.solve import fixed_point
-from theory.surrogates import NETWORK, SAMPLE
-from theory.symbols import overlap, sigma_b2, sigma_m2
+from meanbits.experiments.claims.map_claims import slope_diverges
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.theory.declarations.surrogates import NETWORK, SAMPLE
+from meanbits.theory.symbols import overlap, sigma_b2, sigma_m2
 
 SOURCE = f"{PAPER}; {sheet(4)}"
 SIGN: Options = {"name": "deterministic"}

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from experiments.claims.claim import Claim, Evidence, either, formula
-from experiments.claims.critical_claims import SIGN, paper_form
-from experiments.claims.evidence import (
+from meanbits.experiments.claims.claim import Claim, Evidence, either, formula
+from meanbits.experiments.claims.critical_claims import SIGN, paper_form
+from meanbits.experiments.claims.evidence import (
     PHI,
     Options,
     certified,
@@ -21,17 +21,17 @@ from experiments.claims.evidence import (
     theory_in_phi,
     theory_of,
 )
-from experiments.claims.map_claims import in_paper_form
-from experiments.claims.neuron_claims import ALPHA
-from numerics.critical import CriticalPoint, critical_curve
-from theory.compose import PAPER_PHI
-from theory.gaussian import GaussianExpectation
-from theory.grammar import parse
-from theory.neurons import stochastic
-from theory.noise import GAUSSIAN
-from theory.special import HardTanh
-from theory.surrogates import MARGINALISE
-from theory.symbols import T, h, q, u
+from meanbits.experiments.claims.map_claims import in_paper_form
+from meanbits.experiments.claims.neuron_claims import ALPHA
+from meanbits.numerics.solvers.critical import CriticalPoint, critical_curve
+from meanbits.theory.declarations.compose import PAPER_PHI
+from meanbits.theory.declarations.grammar import parse
+from meanbits.theory.declarations.neurons import stochastic
+from meanbits.theory.declarations.noise import GAUSSIAN
+from meanbits.theory.declarations.surrogates import MARGINALISE
+from meanbits.theory.gaussian.expectation import GaussianExpectation
+from meanbits.theory.gaussian.special import HardTanh
+from meanbits.theory.symbols import T, h, q, u
 
 FUNCTIONS = PAPER_PHI | {text: parse(text) for text in ("h/sqrt(1 + h**2)", "2*atan(pi*h/2)/pi")}
 SMALLEST = dict(zip(FUNCTIONS, (sp.S.One, sp.sqrt(sp.pi / 2), sp.S.One, sp.S.One), strict=True))
@@ -82,7 +82,7 @@ def _curve_of_the_sign(factor: Any) -> Evidence:
 
 
 def _smallest_gain(phi: str, factor: Any) -> Evidence:
-    from numerics.certificates.certify import smallest_gain
+    from meanbits.numerics.certificates.certify import smallest_gain
 
     found, claimed = smallest_gain(FUNCTIONS[phi]), factor * SMALLEST[phi]
     exact = found.exact is not None and sp.simplify(found.exact - claimed) == 0
@@ -92,7 +92,7 @@ def _smallest_gain(phi: str, factor: Any) -> Evidence:
 
 
 def _smallest_gain_in_digits(phi: sp.Expr, value: float, factor: Any) -> Evidence:
-    from numerics.certificates.certify import smallest_gain
+    from meanbits.numerics.certificates.certify import smallest_gain
 
     found, claimed = smallest_gain(phi), value * float(factor)
     numbers = {"none below": found.lower, "attained at": found.upper, "claimed": claimed}

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from experiments.claims.claim import Claim, Evidence, either, formula
-from experiments.claims.critical_claims import LRT_TANH, NOISES, SIGN, paper_form
-from experiments.claims.evidence import Options, by_z, compared, derived, networks, printed, sheet, theory_of
-from experiments.claims.map_claims import LRT_BITS
-from experiments.random_networks import Measurement
-from numerics.critical import critical_curve
-from numerics.emit import compile_theory
-from numerics.solve import fixed_point
-from theory.compose import compose
-from theory.decay import gap_decay
-from theory.derive import Theory
-from theory.symbols import T, overlap, q, sigma_b2, sigma_m2
+from meanbits.experiments.claims.claim import Claim, Evidence, either, formula
+from meanbits.experiments.claims.critical_claims import LRT_TANH, NOISES, SIGN, paper_form
+from meanbits.experiments.claims.evidence import Options, by_z, compared, derived, networks, printed, sheet, theory_of
+from meanbits.experiments.claims.map_claims import LRT_BITS
+from meanbits.experiments.random_networks.networks import Measurement
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.critical import critical_curve
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.derive import Theory
+from meanbits.theory.stages.decay import gap_decay
+from meanbits.theory.symbols import T, overlap, q, sigma_b2, sigma_m2
 
 BOUND = float(1 / np.log(np.pi / 2))
 BIASES = np.array([0.0, 1e-6, 1e-3, 0.05, 0.5, 5.0, 500.0])

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from experiments.claims.claim import Claim, Evidence, either, formula
-from experiments.claims.evidence import PHI, compared, derived, moment, printed, theory_of
-from experiments.claims.map_claims import PAPER_TANH, at_fixed_point, in_paper_form
-from numerics.emit import compile_theory
-from numerics.solve import fixed_point
-from theory.symbols import c, h, q, sigma_b2, sigma_m2
+from meanbits.experiments.claims.claim import Claim, Evidence, either, formula
+from meanbits.experiments.claims.evidence import PHI, compared, derived, moment, printed, theory_of
+from meanbits.experiments.claims.map_claims import PAPER_TANH, at_fixed_point, in_paper_form
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.theory.symbols import c, h, q, sigma_b2, sigma_m2
 
 STEP, STEP_ERROR = 1e-4, 1e-6  # of central differences: their error is of the order STEP^2
 PRINTED, DERIVED = -1, 1  # the power of 1 + q* before the bracket of equation 17

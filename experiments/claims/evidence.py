@@ -9,18 +9,19 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from experiments.claims.claim import Evidence
-from experiments.data import ImagePair
-from experiments.measurements import Array
-from experiments.propagation import theory_orbit
-from experiments.random_networks import LayerStatistics, simulate
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.gaussian import GaussianExpectation, evaluate_all, expectation, pair_expectation
-from theory.neurons import Neurons, continuous
-from theory.surrogates import EXACT, Form, Surrogate, Treatment
-from theory.symbols import h, u
-from theory.weights import BINARY, Weights
+from meanbits.experiments.claims.claim import Evidence
+from meanbits.experiments.data import ImagePair
+from meanbits.experiments.random_networks.measurements import Array
+from meanbits.experiments.random_networks.networks import LayerStatistics, simulate
+from meanbits.experiments.random_networks.propagation import theory_orbit
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.neurons import Neurons, continuous
+from meanbits.theory.declarations.surrogates import EXACT, Form, Surrogate, Treatment
+from meanbits.theory.declarations.weights import BINARY, Weights
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
+from meanbits.theory.symbols import h, u
 
 Options = dict[str, Any]
 
@@ -99,7 +100,7 @@ def derived(what: str, pairs: Iterable[tuple[sp.Expr, sp.Expr]]) -> Evidence:
 
 def certified(feasible: str, surrogates: Iterable[Options]) -> Evidence:
     """Certificates that all say whether a critical initialisation exists: attained, limit or none."""
-    from numerics.certificates.certify import certify
+    from meanbits.numerics.certificates.certify import certify
 
     theories = [theory_of(options) for options in surrogates]
     found = [certify(theory) for theory in theories]

@@ -7,16 +7,27 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from experiments.chain_checks import ChainSubject, field_moment_error
-from experiments.claims.claim import Claim, Evidence, either, formula
-from experiments.claims.evidence import PAPER, REAL, Z_LIMIT, derived, neuron_mean, sheet, theory_in_phi, theory_of
-from numerics.backends import NUMPY
-from numerics.emit import EmittedFunction, compile_functions
-from theory.compose import compose
-from theory.neurons import SIGN, stochastic
-from theory.noise import GAUSSIAN, LOGISTIC
-from theory.surrogates import MARGINALISE, MATCHED
-from theory.symbols import (
+from meanbits.experiments.chain.checks import ChainSubject, field_moment_error
+from meanbits.experiments.claims.claim import Claim, Evidence, either, formula
+from meanbits.experiments.claims.evidence import (
+    PAPER,
+    REAL,
+    Z_LIMIT,
+    derived,
+    neuron_mean,
+    sheet,
+    theory_in_phi,
+    theory_of,
+)
+from meanbits.numerics.emission.backends import NUMPY
+from meanbits.numerics.emission.emit import compile_functions
+from meanbits.numerics.emission.writer import EmittedFunction
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.neurons import SIGN, stochastic
+from meanbits.theory.declarations.noise import GAUSSIAN, LOGISTIC
+from meanbits.theory.declarations.surrogates import MARGINALISE, MATCHED
+from meanbits.theory.declarations.weights import BINARY, ternary
+from meanbits.theory.symbols import (
     A,
     B,
     C,
@@ -36,7 +47,6 @@ from theory.symbols import (
     sigma_b2,
     sigma_m2,
 )
-from theory.weights import BINARY, ternary
 
 ALPHA = sp.Symbol("alpha", positive=True)
 SPREAD, ROWS, SIZES = 0.3, 20_000, (100, 400, 1600)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from experiments.claims.claim import Claim, Evidence, either, formula
-from experiments.claims.critical_claims import LRT_ERF, LRT_TANH, with_noises
-from experiments.claims.evidence import (
+from meanbits.experiments.claims.claim import Claim, Evidence, either, formula
+from meanbits.experiments.claims.critical_claims import LRT_ERF, LRT_TANH, with_noises
+from meanbits.experiments.claims.evidence import (
     BIT,
     PHI,
     REAL,
@@ -27,14 +27,14 @@ from experiments.claims.evidence import (
     theory_in_phi,
     theory_of,
 )
-from experiments.claims.map_claims import LRT_BITS, SOURCE
-from experiments.claims.neuron_claims import ALPHA
-from numerics.solve import fixed_point
-from theory.compose import compose
-from theory.neurons import stochastic
-from theory.noise import GAUSSIAN
-from theory.surrogates import SAMPLE
-from theory.symbols import c, h, q, sigma_b2, sigma_m2
+from meanbits.experiments.claims.map_claims import LRT_BITS, SOURCE
+from meanbits.experiments.claims.neuron_claims import ALPHA
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.neurons import stochastic
+from meanbits.theory.declarations.noise import GAUSSIAN
+from meanbits.theory.declarations.surrogates import SAMPLE
+from meanbits.theory.symbols import c, h, q, sigma_b2, sigma_m2
 
 LRT_SIGN: Options = {"name": "lrt", "neurons": "sign"}
 SHARP, SOFT = ({"name": "lrt", "noise": noise} for noise in ("gaussian:0.1", "gaussian:1"))

@@ -7,8 +7,8 @@ from typing import Any
 
 import sympy as sp
 
-from experiments.claims.claim import Claim, Evidence, either, formula
-from experiments.claims.evidence import (
+from meanbits.experiments.claims.claim import Claim, Evidence, either, formula
+from meanbits.experiments.claims.evidence import (
     PAPER,
     PHI,
     derived,
@@ -20,10 +20,10 @@ from experiments.claims.evidence import (
     theory_in_phi,
     theory_of,
 )
-from theory.derive import Theory
-from theory.neurons import SIGN
-from theory.surrogates import MARGINALISE, paper_form
-from theory.symbols import c, h, mu_4, q, sigma_b2, sigma_m2
+from meanbits.theory.declarations.neurons import SIGN
+from meanbits.theory.declarations.surrogates import MARGINALISE, paper_form
+from meanbits.theory.derive import Theory
+from meanbits.theory.symbols import c, h, mu_4, q, sigma_b2, sigma_m2
 
 SOURCE = f"{PAPER}; {sheet(3)}"
 PAPER_TANH = {"name": "deterministic", "phi": "tanh", "gain": 1}

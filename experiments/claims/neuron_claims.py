@@ -10,8 +10,8 @@ import sympy as sp
 from numpy.polynomial.hermite_e import hermeval
 from scipy.optimize import brentq
 
-from experiments.claims.claim import Claim, Evidence, either, formula
-from experiments.claims.evidence import (
+from meanbits.experiments.claims.claim import Claim, Evidence, either, formula
+from meanbits.experiments.claims.evidence import (
     BIT,
     compared,
     derived,
@@ -21,15 +21,15 @@ from experiments.claims.evidence import (
     theory_in_phi,
     theory_of,
 )
-from numerics.chain import field_moments, initial
-from numerics.emit import compile_theory
-from numerics.field_law import Layer
-from numerics.solve import fixed_point
-from theory.compose import compose
-from theory.neurons import SIGN, stochastic
-from theory.noise import GAUSSIAN
-from theory.surrogates import MARGINALISE, SAMPLE
-from theory.symbols import (
+from meanbits.numerics.chain.enumeration import field_moments, initial
+from meanbits.numerics.chain.field_law import Layer
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.neurons import SIGN, stochastic
+from meanbits.theory.declarations.noise import GAUSSIAN
+from meanbits.theory.declarations.surrogates import MARGINALISE, SAMPLE
+from meanbits.theory.symbols import (
     B,
     Sigma,
     T,

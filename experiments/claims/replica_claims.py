@@ -9,8 +9,8 @@ import numpy as np
 import sympy as sp
 from scipy import special
 
-from experiments.claims.claim import Claim, Evidence, either, formula
-from experiments.claims.evidence import (
+from meanbits.experiments.claims.claim import Claim, Evidence, either, formula
+from meanbits.experiments.claims.evidence import (
     BIT,
     DEPTH,
     PHI,
@@ -26,14 +26,14 @@ from experiments.claims.evidence import (
     theory_of,
     two_inputs,
 )
-from experiments.claims.map_claims import PAPER_TANH
-from experiments.measurements import Array, Measurement
-from numerics.emit import compile_theory
-from theory.compose import compose
-from theory.noise import NOISES
-from theory.surrogates import MARGINALISE, NETWORK, SAMPLE, SAMPLE_NEURONS
-from theory.symbols import T, c, h, overlap, q, rho, sigma_b2, sigma_m2
-from theory.weights import BINARY, ternary
+from meanbits.experiments.claims.map_claims import PAPER_TANH
+from meanbits.experiments.random_networks.measurements import Array, Measurement
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.noise import NOISES
+from meanbits.theory.declarations.surrogates import MARGINALISE, NETWORK, SAMPLE, SAMPLE_NEURONS
+from meanbits.theory.declarations.weights import BINARY, ternary
+from meanbits.theory.symbols import T, c, h, overlap, q, rho, sigma_b2, sigma_m2
 
 EXACT_TREATMENTS = (MARGINALISE, SAMPLE, NETWORK)
 MEANS, BIASES = 0.9, 0.3  # large enough for overlaps that stand out of the noise of a network

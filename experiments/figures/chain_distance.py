@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
-from experiments.chain_distance import averaged, exact_distance
-from experiments.chain_networks import ChainSetting, network_name
-from experiments.companions import companions
-from experiments.figures.labels import Tick, labelled, sized
-from experiments.sampled_chain import sampled_distance
-from theory.compose import compose
-from theory.surrogates import Surrogate
+from meanbits.experiments.chain.companions import companions
+from meanbits.experiments.chain.distance import averaged, exact_distance
+from meanbits.experiments.chain.networks import ChainSetting, network_name
+from meanbits.experiments.chain.sampled import sampled_distance
+from meanbits.experiments.figures.labels import Tick, labelled, sized
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import Surrogate
 
 DIVERGENCES = ("kl", "marginals", "dependence", "total_correlation")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from experiments.figures.labels import Tick
-from experiments.figures.trained_grid import refuse, scales, trained
-from theory.surrogates import Surrogate
+from meanbits.experiments.figures.labels import Tick
+from meanbits.experiments.figures.trained_grid import refuse, scales, trained
+from meanbits.theory.declarations.surrogates import Surrogate
 
 KEPT = ("surrogate_", "sign_", "sampled_", "polarised_", "loss")
 

@@ -13,14 +13,14 @@ import sympy as sp
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from experiments.figures.labels import Tick, labelled, sized
-from numerics.emit import compile_theory
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.neurons import SIGN, Neurons, stochastic
-from theory.noise import NOISES, NeuronNoise
-from theory.surrogates import EXACT, MATCHED, Form, Surrogate, paper_form
-from theory.symbols import h
+from meanbits.experiments.figures.labels import Tick, labelled, sized
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.neurons import SIGN, Neurons, stochastic
+from meanbits.theory.declarations.noise import NOISES, NeuronNoise
+from meanbits.theory.declarations.surrogates import EXACT, MATCHED, Form, Surrogate, paper_form
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.symbols import h
 
 Array = NDArray[np.float64]
 

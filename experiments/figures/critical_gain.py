@@ -13,15 +13,15 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import optimize
 
-from experiments.figures.critical_curves import ROUNDING, critical_points
-from experiments.figures.labels import Tick, labelled, sized
-from numerics.certificates.balls import UnprovedError
-from numerics.certificates.certify import SmallestGain, smallest_gain
-from theory.compose import PAPER_PHI, compose
-from theory.derive import Theory, derive
-from theory.grammar import parse
-from theory.neurons import CONTINUOUS
-from theory.surrogates import Surrogate, paper_form
+from meanbits.experiments.figures.critical_curves import ROUNDING, critical_points
+from meanbits.experiments.figures.labels import Tick, labelled, sized
+from meanbits.numerics.certificates.balls import UnprovedError
+from meanbits.numerics.certificates.certify import SmallestGain, smallest_gain
+from meanbits.theory.declarations.compose import PAPER_PHI, compose
+from meanbits.theory.declarations.grammar import parse
+from meanbits.theory.declarations.neurons import CONTINUOUS
+from meanbits.theory.declarations.surrogates import Surrogate, paper_form
+from meanbits.theory.derive import Theory, derive
 
 Array = NDArray[np.float64]
 

@@ -11,11 +11,11 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import brentq
 
-from experiments.figures.labels import Tick
-from experiments.figures.trained_grid import fitted, refuse, scales, trained
-from experiments.sweep.grid import Grid
-from numerics.solve import depth_scale
-from theory.surrogates import Surrogate
+from meanbits.experiments.figures.labels import Tick
+from meanbits.experiments.figures.trained_grid import fitted, refuse, scales, trained
+from meanbits.experiments.sweep.grid import Grid
+from meanbits.numerics.solvers.solve import depth_scale
+from meanbits.theory.declarations.surrogates import Surrogate
 
 KEPT = ("surrogate_", "sign_", "sampled_1_", "loss")
 POINTS = 241

@@ -12,13 +12,13 @@ import sympy as sp
 import xarray as xr
 from numpy.typing import NDArray
 
-from experiments.figures.labels import Tick, labelled, sized
-from numerics.solve import fixed_point
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.gaussian import GaussianExpectation
-from theory.surrogates import Surrogate
-from theory.symbols import T, overlap, sigma_b2, sigma_m2
+from meanbits.experiments.figures.labels import Tick, labelled, sized
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import Surrogate
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.gaussian.expectation import GaussianExpectation
+from meanbits.theory.symbols import T, overlap, sigma_b2, sigma_m2
 
 POINTS = {"smoke": 26, "quick": 201, "paper": 801}
 BIASES = (0.0, 1e-3, 1e-2, 1e-1)

@@ -9,11 +9,11 @@ import numpy as np
 import sympy as sp
 import xarray as xr
 
-from experiments.figures.critical_curves import critical_points
-from experiments.figures.labels import Tick, labelled, sized
-from numerics.phase import phase_diagram
-from theory.derive import derive
-from theory.surrogates import Surrogate
+from meanbits.experiments.figures.critical_curves import critical_points
+from meanbits.experiments.figures.labels import Tick, labelled, sized
+from meanbits.numerics.solvers.phase import phase_diagram
+from meanbits.theory.declarations.surrogates import Surrogate
+from meanbits.theory.derive import derive
 
 POINTS = {"smoke": 25, "quick": 121, "paper": 401}  # along each axis
 BIASES = (1e-4, 1e-2, 1e-1)

@@ -8,16 +8,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from experiments.figures.labels import Tick, labelled, sized
-from experiments.jacobians import JacobianNetwork, singular_values
-from numerics.critical import critical_curve, is_feasible
-from numerics.isometry import variance_per_layer
-from numerics.spectrum import spectrum
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.free_probability import INDEPENDENT, ORTHOGONAL
-from theory.mean_law import mean_law
-from theory.surrogates import Surrogate
+from meanbits.experiments.figures.labels import Tick, labelled, sized
+from meanbits.experiments.random_networks.jacobians import JacobianNetwork, singular_values
+from meanbits.numerics.solvers.critical import critical_curve, is_feasible
+from meanbits.numerics.spectra.isometry import variance_per_layer
+from meanbits.numerics.spectra.spectrum import spectrum
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.mean_law import mean_law
+from meanbits.theory.declarations.surrogates import Surrogate
+from meanbits.theory.derive import Theory, derive
+from meanbits.theory.stages.free_probability import INDEPENDENT, ORTHOGONAL
 
 Array = NDArray[np.float64]
 

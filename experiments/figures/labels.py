@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import xarray as xr
 
-from experiments.propagation import VERSION
+from meanbits.experiments.random_networks.propagation import VERSION
 
 Tick = Callable[[int, int], object]  # (done, total)
 Size = TypeVar("Size")

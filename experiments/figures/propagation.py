@@ -6,15 +6,15 @@ from pathlib import Path
 
 import xarray as xr
 
-from experiments.figures.labels import Tick, sized
-from experiments.propagation import PRESETS, figure_1
-from theory.surrogates import Surrogate
+from meanbits.experiments.figures.labels import Tick, sized
+from meanbits.experiments.random_networks.propagation import PRESETS, figure_1
+from meanbits.theory.declarations.surrogates import Surrogate
 
 
 def measure(
     surrogate: Surrogate, preset: str, seed: int, tick: Tick, images: str = "digits", data_dir: Path | None = None
 ) -> xr.Dataset:
-    """The dataset of `experiments.propagation.figure_1`, of pairs of images of a data set.
+    """The dataset of `random_networks.propagation.figure_1`, of pairs of images of a data set.
 
     Raises:
         ValueError: an unknown preset, or a surrogate without fixed point or that cannot be simulated.

@@ -12,15 +12,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from experiments.data import ImagePair
-from experiments.figures.labels import Tick, labelled, sized
-from experiments.orbits import replica_orbit
-from experiments.propagation import Dynamics
-from experiments.random_networks import Replicas, replicas
-from numerics.emit import compile_theory
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.surrogates import EXACT, MARGINALISE, SAMPLE, Surrogate
+from meanbits.experiments.data import ImagePair
+from meanbits.experiments.figures.labels import Tick, labelled, sized
+from meanbits.experiments.random_networks.networks import Replicas, replicas
+from meanbits.experiments.random_networks.orbits import replica_orbit
+from meanbits.experiments.random_networks.propagation import Dynamics
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import EXACT, MARGINALISE, SAMPLE, Surrogate
+from meanbits.theory.derive import Theory, derive
 
 Array = NDArray[np.float64]
 

@@ -15,21 +15,21 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from experiments.data import load
-from experiments.figures.labels import Tick, labelled, sized
-from experiments.propagation import VERSION
-from experiments.sweep.grid import Cell, Grid
-from experiments.sweep.ledger import opened
-from experiments.sweep.pools import Pool, available_cores, local_pool
-from experiments.sweep.results import results
-from experiments.sweep.run import run
-from experiments.sweep.trainings import DIMENSIONS, batch_limit, shipped, trainer, training_grid
-from experiments.trainable_depth import constant, trainable_depth
-from experiments.training.network import CLASSES
-from experiments.training.settings import composed
-from numerics.solve import FixedPoint, fixed_point
-from theory.derive import derive
-from theory.surrogates import Surrogate
+from meanbits.experiments.data import load
+from meanbits.experiments.figures.labels import Tick, labelled, sized
+from meanbits.experiments.random_networks.propagation import VERSION
+from meanbits.experiments.sweep.grid import Cell, Grid
+from meanbits.experiments.sweep.ledger import opened
+from meanbits.experiments.sweep.pools import Pool, available_cores, local_pool
+from meanbits.experiments.sweep.results import results
+from meanbits.experiments.sweep.run import run
+from meanbits.experiments.sweep.trainings import DIMENSIONS, batch_limit, shipped, trainer, training_grid
+from meanbits.experiments.training.network import CLASSES
+from meanbits.experiments.training.settings import composed
+from meanbits.experiments.training.trainable_depth import constant, trainable_depth
+from meanbits.numerics.solvers.solve import FixedPoint, fixed_point
+from meanbits.theory.declarations.surrogates import Surrogate
+from meanbits.theory.derive import derive
 
 CHANCE = 1 / CLASSES
 FACTOR = 6  # of xi_c, in the paper's figure 2

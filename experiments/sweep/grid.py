@@ -112,7 +112,7 @@ def _distinct(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
 
 def _choices(key: str, value: Any, known: Mapping[str, Any]) -> tuple[Scalar, ...]:
     if key not in known:
-        from theory.options import nearest  # here, since SymPy is slow to import and workers do without
+        from meanbits.theory.declarations.options import nearest  # here: SymPy is slow to import, workers do without it
 
         raise GridError(f"{key} is no setting of a training{nearest(key, known)}")
     values = _spaced(key, value) if isinstance(value, dict) else value if isinstance(value, list) else [value]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.sweep.grid import Cell, Grid
+from meanbits.experiments.sweep.grid import Cell, Grid
 
 APPLICATION_ID = 0x6D656269  # "mebi", which marks an SQLite file as ours
 DONE, FAILED = "done", "failed"

@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from experiments.sweep.grid import Grid, Scalar
-from experiments.sweep.ledger import DONE, FAILED, Row
+from meanbits.experiments.sweep.grid import Grid, Scalar
+from meanbits.experiments.sweep.ledger import DONE, FAILED, Row
 
 STATUS = {None: 0, DONE: 1, FAILED: 2}
 Numbers = NDArray[np.float64]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from experiments.sweep.grid import Cell, Grid
-from experiments.sweep.ledger import DONE, FAILED, Ledger, Outcome
-from experiments.sweep.pools import Pool, PoolError
+from meanbits.experiments.sweep.grid import Cell, Grid
+from meanbits.experiments.sweep.ledger import DONE, FAILED, Ledger, Outcome
+from meanbits.experiments.sweep.pools import Pool, PoolError
 
 Record = dict[str, Any]
 Train = Callable[[Sequence[Any]], "Sequence[Record | Failure]"]

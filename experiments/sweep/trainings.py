@@ -9,10 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from experiments.sweep.grid import Grid, read_grid
-from experiments.sweep.run import Failure, Record, Trainer
-from experiments.training.settings import PARTS, Settings
-from theory.options import nearest
+from meanbits.experiments.sweep.grid import Grid, read_grid
+from meanbits.experiments.sweep.run import Failure, Record, Trainer
+from meanbits.experiments.training.settings import PARTS, Settings
+from meanbits.theory.declarations.options import nearest
 
 GRIDS = Path(__file__).parents[1] / "grids"
 # Of the lists in a record, by the first part of its name. `weight_layer` counts the readout, as the last.
@@ -70,7 +70,7 @@ def check_data(grid: Grid, data_dir: Path | None) -> None:
     Raises:
         DataError: it is unknown, missing or damaged, or smaller than a train_size.
     """
-    from experiments.data import DataError, load
+    from meanbits.experiments.data import DataError, load
 
     largest: dict[str, int] = {}
     for cell in grid.cells:
@@ -95,7 +95,7 @@ def batch_limit(device: str) -> int:
 
 def _train(data_dir: Path | None, device: str, cells: Sequence[Settings]) -> list[Record | Failure]:
     """In a worker, which alone needs Torch."""
-    from experiments.training.cells import train_cells_batched
+    from meanbits.experiments.training.cells import train_cells_batched
 
     found = train_cells_batched(cells, data_dir, device)
     return [Failure(str(record)) if isinstance(record, Exception) else record for record in found]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from theory.rows import Row
+from meanbits.theory.declarations.rows import Row
 
 LEAST = 1e-5  # added to variances, as in torch.nn: a unit may be constant over a batch
 Moments = tuple[Tensor, Tensor]  # mean and variance of each unit over a batch, (cells, 1, width)
@@ -14,7 +14,7 @@ Moments = tuple[Tensor, Tensor]  # mean and variance of each unit over a batch, 
 
 @dataclass(frozen=True)
 class Between:
-    """h' = carry h + add F(h): the chain of `theory.layer.layer_of`, behind: whether the norm ends F or begins it."""
+    """h' = carry h + add F(h): the chain of `layer.layer_of`, behind: whether the norm ends F or begins it."""
 
     normalise: str | None = None
     behind: bool = False

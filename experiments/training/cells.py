@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from experiments.data import Dataset, ImagePair, image_pairs, load
-from experiments.training.counterparts import (
+from meanbits.experiments.data import Dataset, ImagePair, image_pairs, load
+from meanbits.experiments.training.counterparts import (
     Labelled,
     accuracy,
     sampled_outputs,
     sign_outputs,
     surrogate_outputs,
 )
-from experiments.training.draws import streams
-from experiments.training.loop import NonFiniteLossError, Training, epochs, started
-from experiments.training.measures import field_orbits, mean_statistics, theory_orbits, typical_overlap
-from experiments.training.network import initialised, moved, settled_norms
-from experiments.training.settings import Settings
+from meanbits.experiments.training.draws import streams
+from meanbits.experiments.training.loop import NonFiniteLossError, Training, epochs, started
+from meanbits.experiments.training.measures import field_orbits, mean_statistics, theory_orbits, typical_overlap
+from meanbits.experiments.training.network import initialised, moved, settled_norms
+from meanbits.experiments.training.settings import Settings
 
 Record = dict[str, Any]
 OnEpoch = Callable[[Training], None]

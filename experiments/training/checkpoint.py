@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from experiments.training.loop import Training
-from experiments.training.settings import Settings
+from meanbits.experiments.training.loop import Training
+from meanbits.experiments.training.settings import Settings
 
 FORMAT = "meanbits checkpoint 1"
 

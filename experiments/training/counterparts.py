@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from experiments.training.draws import layer_draws
-from experiments.training.network import Network, network_rule
-from numerics.activation import drawn_signs
-from numerics.field import Field, mean_field
-from numerics.layer_rule import LayerRule
+from meanbits.experiments.training.draws import layer_draws
+from meanbits.experiments.training.network import Network, network_rule
+from meanbits.numerics.layers.activation import drawn_signs
+from meanbits.numerics.layers.field import Field, mean_field
+from meanbits.numerics.layers.layer_rule import LayerRule
 
 CHUNK = 1000  # images at a time
 SAMPLES = (1, 5, 100)

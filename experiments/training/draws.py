@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from experiments.training.network import Draw, Draws
-from experiments.training.settings import Settings
-from numerics.layer_rule import LayerRule
+from meanbits.experiments.training.network import Draw, Draws
+from meanbits.experiments.training.settings import Settings
+from meanbits.numerics.layers.layer_rule import LayerRule
 
 STREAMS = ("initial", "order", "noise", "binary")
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from experiments.training.loop import Training
-from experiments.training.measures import mean_statistics
+from meanbits.experiments.training.loop import Training
+from meanbits.experiments.training.measures import mean_statistics
 
 
 @contextmanager

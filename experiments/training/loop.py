@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from experiments.training.draws import Streams, layer_draws, orders
-from experiments.training.network import Network
-from experiments.training.settings import Settings
+from meanbits.experiments.training.draws import Streams, layer_draws, orders
+from meanbits.experiments.training.network import Network
+from meanbits.experiments.training.settings import Settings
 
 MOMENTUM = 0.9
 

@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from experiments.data import ImagePair
-from experiments.propagation import theory_orbit
-from experiments.training.draws import layer_draws
-from experiments.training.network import Network
-from experiments.training.settings import Settings, row_of_settings
-from numerics.profile import profile
-from theory.derive import derive
-from theory.layer import Layer
-from theory.rows import Row
+from meanbits.experiments.data import ImagePair
+from meanbits.experiments.random_networks.propagation import theory_orbit
+from meanbits.experiments.training.draws import layer_draws
+from meanbits.experiments.training.network import Network
+from meanbits.experiments.training.settings import Settings, row_of_settings
+from meanbits.numerics.depth.profile import profile
+from meanbits.theory.declarations.layer import Layer
+from meanbits.theory.declarations.rows import Row
+from meanbits.theory.derive import derive
 
 POLARISED = 0.9  # of the limit of the means
 Numbers = list[float]

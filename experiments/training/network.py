@@ -10,15 +10,15 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from experiments.training.between import Between, Moments
-from experiments.training.settings import Settings, between_of, composed
-from numerics.activation import activate, layer_field
-from numerics.field import Field, State, mean_field
-from numerics.layer_rule import LayerRule, largest_mean, layer_rule
-from numerics.mean_draws import draw_means_
-from theory.latent_weights import ABSMEAN
-from theory.surrogates import SAMPLE
-from theory.weights import FIXED_SIGNS
+from meanbits.experiments.training.between import Between, Moments
+from meanbits.experiments.training.settings import Settings, between_of, composed
+from meanbits.numerics.layers.activation import activate, layer_field
+from meanbits.numerics.layers.field import Field, State, mean_field
+from meanbits.numerics.layers.layer_rule import LayerRule, largest_mean, layer_rule
+from meanbits.numerics.layers.mean_draws import draw_means_
+from meanbits.theory.declarations.latent_weights import ABSMEAN
+from meanbits.theory.declarations.surrogates import SAMPLE
+from meanbits.theory.declarations.weights import FIXED_SIGNS
 
 CLASSES, PLAIN = 10, Between()
 LATENT = 0.25  # deviation of latent weights: 1 is four of them away

@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from experiments.training.between import Between
-    from theory.rows import Row
-    from theory.surrogates import Surrogate
+    from meanbits.experiments.training.between import Between
+    from meanbits.theory.declarations.rows import Row
+    from meanbits.theory.declarations.surrogates import Surrogate
 
 OPTIMISERS = ("adam", "sgd", "momentum", "rmsprop")
 SCHEDULES = ("constant", "cosine")
@@ -93,7 +93,7 @@ class Settings:
         self._check_surrogate()
 
     def _check_surrogate(self) -> None:
-        from theory.mean_law import mean_law
+        from meanbits.theory.declarations.mean_law import mean_law
 
         surrogate = composed(self)
         limit = surrogate.weights.mean_limit
@@ -134,7 +134,7 @@ def between_of(settings: Settings) -> Between:
     Raises:
         ValueError: unknown blocks, or blocks of a surrogate whose fields have a variance.
     """
-    from experiments.training.between import Between
+    from meanbits.experiments.training.between import Between
 
     row = row_of_settings(settings)
     between = Between.of(row)
@@ -158,10 +158,10 @@ def row_of_settings(settings: Settings) -> Row:
 
 @lru_cache(maxsize=1024)
 def _row(name: str, options: tuple[tuple[str, str | float | None], ...]) -> Row:
-    from experiments.declared import declared
-    from theory.compose_layer import row_of, with_blocks
-    from theory.layer import Layer
-    from theory.rows import Row, row_of_layer
+    from meanbits.experiments.declared import declared
+    from meanbits.theory.declarations.compose_layer import row_of, with_blocks
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.rows import Row, row_of_layer
 
     found = declared(name)
     if found is None:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import sympy as sp
 from flint import acb, arb, fmpq
 
-from theory.special import ExpErfc
+from meanbits.theory.gaussian.special import ExpErfc
 
 Ball: TypeAlias = Any  # arb or acb
 Environment = Mapping[sp.Symbol, Ball]

@@ -12,10 +12,10 @@ from itertools import pairwise
 import sympy as sp
 from flint import acb, arb, ctx
 
-from numerics.certificates.balls import Ball, UnprovedError, ball, integral, outward, program
-from numerics.certificates.tails import tail_bound
-from theory.special import Box, HardTanh
-from theory.symbols import h
+from meanbits.numerics.certificates.balls import Ball, UnprovedError, ball, integral, outward, program
+from meanbits.numerics.certificates.tails import tail_bound
+from meanbits.theory.gaussian.special import Box, HardTanh
+from meanbits.theory.symbols import h
 
 x = sp.Symbol("x", positive=True)
 KINKED = (sp.sign, sp.Abs, sp.Heaviside, sp.Max, HardTanh, Box)

@@ -1,8 +1,8 @@
 """Whether a surrogate has a critical initialisation, with proof; and the smallest gain at which one appears.
 
 Critical: 0 <= sigma_m2 <= the limit of the weights and sigma_b2 >= 0 with c = 1 a fixed point of the correlation map at
-the fixed point of q, and chi_1 = 1. Exact treatments: `numerics.certificates.replica_proof`. Paper form and matched:
-`numerics.certificates.form_proof`.
+the fixed point of q, and chi_1 = 1. Exact treatments: `certificates.replica_proof`. Paper form and matched:
+`certificates.form_proof`.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from fractions import Fraction
 import sympy as sp
 from flint import arb, ctx
 
-from numerics.certificates.balls import PRECISIONS, UnprovedError, ball, outward
-from numerics.certificates.branches import Branches, branches, gaussian_mean, x
-from numerics.certificates.form_proof import form_certificate
-from numerics.certificates.form_search import SEARCH_BITS, largest
-from numerics.certificates.network_law import is_odd
-from numerics.certificates.proof import Certificate, Verdict, check, conclude
-from numerics.certificates.replica_proof import replica_certificate
-from numerics.certificates.sharp_field import squares
-from theory.compose import compose
-from theory.derive import Theory, derive
-from theory.surrogates import paper_form
+from meanbits.numerics.certificates.balls import PRECISIONS, UnprovedError, ball, outward
+from meanbits.numerics.certificates.branches import Branches, branches, gaussian_mean, x
+from meanbits.numerics.certificates.form_proof import form_certificate
+from meanbits.numerics.certificates.form_search import SEARCH_BITS, largest
+from meanbits.numerics.certificates.network_law import is_odd
+from meanbits.numerics.certificates.proof import Certificate, Verdict, check, conclude
+from meanbits.numerics.certificates.replica_proof import replica_certificate
+from meanbits.numerics.certificates.sharp_field import squares
+from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.surrogates import paper_form
+from meanbits.theory.derive import Theory, derive
 
 TOLERANCES = tuple(Fraction(1, 10**digits) for digits in (6, 5, 4, 3, 2))
 EXPONENTS = tuple(float(exponent) for exponent in range(-12, 13))
@@ -97,7 +97,7 @@ def smallest_gain(phi: sp.Expr) -> SmallestGain:
     Raises:
         UnprovedError: if phi is not odd, so that sigma_b2 >= 0 is a condition of its own, or has unbounded moments.
 
-    >>> from theory.symbols import h
+    >>> from meanbits.theory.symbols import h
     >>> smallest_gain(sp.tanh(h)).exact
     1
     """

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import sympy as sp
 
-from numerics.certificates.balls import ball
-from numerics.certificates.branches import Branches, branches, is_continuous, jumps, x
-from numerics.certificates.form_search import FormNeuron, Hints, find_critical_point, refine_critical_point
-from numerics.certificates.mean_signs import IN_MEAN, negative_in_mean
-from numerics.certificates.network_law import NetworkLaw, is_odd, law_steps, network_law
-from numerics.certificates.proof import Certificate, ProofStep, Verdict, check, conclude
-from numerics.certificates.signs import POINTWISE, Margin, Margins, negative_almost_everywhere
-from theory.derive import Theory
-from theory.gaussian import GaussianExpectation, evaluate_all, expectation
-from theory.symbols import A, D, Sigma, h, hbar, q, sigma_b2, u
-from theory.tidy import tidy_slope
+from meanbits.numerics.certificates.balls import ball
+from meanbits.numerics.certificates.branches import Branches, branches, is_continuous, jumps, x
+from meanbits.numerics.certificates.form_search import FormNeuron, Hints, find_critical_point, refine_critical_point
+from meanbits.numerics.certificates.mean_signs import IN_MEAN, negative_in_mean
+from meanbits.numerics.certificates.network_law import NetworkLaw, is_odd, law_steps, network_law
+from meanbits.numerics.certificates.proof import Certificate, ProofStep, Verdict, check, conclude
+from meanbits.numerics.certificates.signs import POINTWISE, Margin, Margins, negative_almost_everywhere
+from meanbits.theory.derive import Theory
+from meanbits.theory.gaussian.closing import evaluate_all
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation
+from meanbits.theory.gaussian.tidy import tidy_slope
+from meanbits.theory.symbols import A, D, Sigma, h, hbar, q, sigma_b2, u
 
 
 def form_certificate(theory: Theory, hints: Hints = ()) -> Certificate:

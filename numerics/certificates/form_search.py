@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import sympy as sp
 from flint import arb, ctx
 
-from numerics.certificates.balls import PRECISIONS, ball, hull
-from numerics.certificates.branches import Branches, branches, gaussian_mean
-from numerics.certificates.network_law import NetworkLaw
-from numerics.certificates.proof import Enclosures, ProofStep, check
-from numerics.certificates.sharp_field import REFINEMENTS, bracket, crosses, squares
-from numerics.certificates.signs import Margins, vanishes
-from numerics.certificates.variance_stability import critical_slope, stable_step
-from theory.symbols import Sigma
+from meanbits.numerics.certificates.balls import PRECISIONS, ball, hull
+from meanbits.numerics.certificates.branches import Branches, branches, gaussian_mean
+from meanbits.numerics.certificates.network_law import NetworkLaw
+from meanbits.numerics.certificates.proof import Enclosures, ProofStep, check
+from meanbits.numerics.certificates.sharp_field import REFINEMENTS, bracket, crosses, squares
+from meanbits.numerics.certificates.signs import Margins, vanishes
+from meanbits.numerics.certificates.variance_stability import critical_slope, stable_step
+from meanbits.theory.symbols import Sigma
 
 NEAR, FAR = range(-2, 4), (*range(-14, -2), *range(4, 13))
 SEARCH_BITS, SEARCH_REFINEMENTS = 40, 8

@@ -9,9 +9,9 @@ from itertools import pairwise
 import sympy as sp
 from flint import acb, arb, ctx
 
-from numerics.certificates.balls import Ball, UnprovedError, ball, exact, hull, integral, outward, program
-from numerics.certificates.branches import Branch, tail_moment, x
-from numerics.certificates.signs import (
+from meanbits.numerics.certificates.balls import Ball, UnprovedError, ball, exact, hull, integral, outward, program
+from meanbits.numerics.certificates.branches import Branch, tail_moment, x
+from meanbits.numerics.certificates.signs import (
     CUTS,
     HALVINGS,
     MAX_ORDER,
@@ -22,7 +22,7 @@ from numerics.certificates.signs import (
     tail_cut,
     vanishes,
 )
-from numerics.certificates.tails import INFINITY, tail_bound
+from meanbits.numerics.certificates.tails import INFINITY, tail_bound
 
 IN_MEAN = "bisection in the variance"
 MEAN_BITS = 48

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from numerics.certificates.balls import UnprovedError, ball
-from numerics.certificates.branches import Branches, branches, is_continuous, x
-from numerics.certificates.proof import ProofStep, check
-from numerics.certificates.signs import Margin, negative_almost_everywhere
-from theory.derive import Theory
-from theory.law import law_moment
-from theory.neurons import Neurons
-from theory.symbols import h, mean_weight
-from theory.weights import Weights
+from meanbits.numerics.certificates.balls import UnprovedError, ball
+from meanbits.numerics.certificates.branches import Branches, branches, is_continuous, x
+from meanbits.numerics.certificates.proof import ProofStep, check
+from meanbits.numerics.certificates.signs import Margin, negative_almost_everywhere
+from meanbits.theory.declarations.law import law_moment
+from meanbits.theory.declarations.neurons import Neurons
+from meanbits.theory.declarations.weights import Weights
+from meanbits.theory.derive import Theory
+from meanbits.theory.symbols import h, mean_weight
 
 
 @dataclass(frozen=True)

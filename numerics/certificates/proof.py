@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flint import arb
 
-from numerics.certificates.balls import UnprovedError, outward
+from meanbits.numerics.certificates.balls import UnprovedError, outward
 
 Box = dict[str, tuple[float, float]]
 Enclosures = dict[str, arb]

@@ -11,17 +11,17 @@ from functools import lru_cache
 
 import sympy as sp
 
-from numerics.certificates.balls import ball
-from numerics.certificates.branches import branches, jumps, x
-from numerics.certificates.network_law import NetworkLaw, bends, is_affine, law_steps, network_law
-from numerics.certificates.proof import Certificate, ProofStep, Verdict, check, conclude
-from numerics.certificates.sharp_field import free_sharp_field, linear_neurons, sharp_field
-from theory.correlation import is_relative
-from theory.derive import Theory
-from theory.gaussian import GaussianExpectation, evaluate_all, expectation, pair_expectation
-from theory.gaussian_closing import flatten_all
-from theory.symbols import T, h, overlap, q, sigma_b2, sigma_m2, u, v
-from theory.tidy import tidy
+from meanbits.numerics.certificates.balls import ball
+from meanbits.numerics.certificates.branches import branches, jumps, x
+from meanbits.numerics.certificates.network_law import NetworkLaw, bends, is_affine, law_steps, network_law
+from meanbits.numerics.certificates.proof import Certificate, ProofStep, Verdict, check, conclude
+from meanbits.numerics.certificates.sharp_field import free_sharp_field, linear_neurons, sharp_field
+from meanbits.theory.derive import Theory
+from meanbits.theory.gaussian.closing import evaluate_all, flatten_all
+from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
+from meanbits.theory.gaussian.tidy import tidy
+from meanbits.theory.stages.correlation import is_relative
+from meanbits.theory.symbols import T, h, overlap, q, sigma_b2, sigma_m2, u, v
 
 METHOD = "convexity of the replica map"
 SHOWN = 4

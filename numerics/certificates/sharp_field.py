@@ -11,16 +11,16 @@ from itertools import pairwise
 import sympy as sp
 from flint import arb
 
-from numerics.certificates.balls import Ball, ball, exact, hull
-from numerics.certificates.branches import Branches, gaussian_mean, is_continuous, jumps, x
-from numerics.certificates.mean_signs import IN_MEAN, negative_in_mean
-from numerics.certificates.network_law import NetworkLaw, is_odd
-from numerics.certificates.proof import Enclosures, Verdict, check
-from numerics.certificates.signs import POINTWISE, Margin, Margins, negative_almost_everywhere
-from numerics.certificates.variance_stability import critical_slope, is_stable, stable_step
-from theory.correlation import is_relative
-from theory.derive import Theory
-from theory.symbols import h
+from meanbits.numerics.certificates.balls import Ball, ball, exact, hull
+from meanbits.numerics.certificates.branches import Branches, gaussian_mean, is_continuous, jumps, x
+from meanbits.numerics.certificates.mean_signs import IN_MEAN, negative_in_mean
+from meanbits.numerics.certificates.network_law import NetworkLaw, is_odd
+from meanbits.numerics.certificates.proof import Enclosures, Verdict, check
+from meanbits.numerics.certificates.signs import POINTWISE, Margin, Margins, negative_almost_everywhere
+from meanbits.numerics.certificates.variance_stability import critical_slope, is_stable, stable_step
+from meanbits.theory.derive import Theory
+from meanbits.theory.stages.correlation import is_relative
+from meanbits.theory.symbols import h
 
 EXPONENTS = range(-20, 21)
 REFINEMENTS = 34

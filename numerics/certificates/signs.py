@@ -13,9 +13,9 @@ from functools import lru_cache
 import sympy as sp
 from flint import arb
 
-from numerics.certificates.balls import Ball, UnprovedError, ball, exact, hull, outward, program
-from numerics.certificates.branches import Branch, x
-from numerics.certificates.tails import tail_range, tail_sign
+from meanbits.numerics.certificates.balls import Ball, UnprovedError, ball, exact, hull, outward, program
+from meanbits.numerics.certificates.branches import Branch, x
+from meanbits.numerics.certificates.tails import tail_range, tail_sign
 
 POINTWISE = "pointwise bound"
 CUTS = (4.0, 8.0, 16.0, 32.0, 64.0)

@@ -9,7 +9,7 @@ from functools import lru_cache
 import sympy as sp
 from flint import arb
 
-from numerics.certificates.balls import UnprovedError, ball, hull
+from meanbits.numerics.certificates.balls import UnprovedError, ball, hull
 
 Range = tuple[arb, arb]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from flint import arb
 
-from numerics.certificates.balls import UnprovedError
-from numerics.certificates.branches import Branches, gaussian_mean, x
-from numerics.certificates.proof import ProofStep, check
+from meanbits.numerics.certificates.balls import UnprovedError
+from meanbits.numerics.certificates.branches import Branches, gaussian_mean, x
+from meanbits.numerics.certificates.proof import ProofStep, check
 
 HOW = "Stein's lemma, and Gaussian integrals by balls"
 

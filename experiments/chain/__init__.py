@@ -1,0 +1,1 @@
+"""How far surrogates are from the stochastic network they stand for."""

@@ -1,0 +1,1 @@
+"""Random networks and their Jacobians, simulated beside the theory."""

@@ -1,0 +1,1 @@
+"""Checks of a derived theory, each shown a wrong formula."""

@@ -1,0 +1,117 @@
+"""Verify a theory: symbols, arbitrary precision, exact chain, random networks; each check is shown a wrong formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from meanbits.experiments.chain.checks import ChainSubject, applies, field_moment_error, marginal_order, rate_noises
+from meanbits.experiments.data import ImagePair, image_pairs, load
+from meanbits.experiments.random_networks.networks import LayerStatistics, simulate
+from meanbits.experiments.random_networks.propagation import theory_orbit
+from meanbits.experiments.verification.checks import CHECKS
+from meanbits.experiments.verification.subject import Subject, spoiled
+from meanbits.theory.declarations.noise import NeuronNoise
+from meanbits.theory.declarations.surrogates import Surrogate
+from meanbits.theory.derive import derive
+
+ROUNDING = 1e-13  # sums of ten terms of order one, and probabilities over 2^10 states
+ORDER_TOLERANCE = 0.01  # second order of the Edgeworth expansion over N = 129 .. 513
+Z_LIMIT = 4.0
+WIDTH, DEPTH, REALISATIONS, SEED = 600, 5, 48, 7
+MEAN_SPREAD, SIGMA_B2 = 0.6, 0.05  # sigma_m2 as a part of what the weights allow, sigma_b2
+WRONG_FACTOR = 1.1
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check of one surrogate.
+
+    error is the measured distance between expected and got (None where z measures it instead, in standard errors).
+    wrong_error is the same measure of a deliberately wrong formula: the check passes only if it rejects that.
+    """
+
+    surrogate: str
+    check: str
+    expected: str
+    got: str
+    error: float | None
+    z: float | None
+    tolerance: float
+    wrong_error: float
+    passed: bool
+
+
+def verify(
+    surrogates: Sequence[Surrogate], on_result: Callable[[CheckResult], None] | None = None
+) -> tuple[CheckResult, ...]:
+    """Run every check that applies to each surrogate; `on_result` sees each result as it comes."""
+    results = []
+    for surrogate in surrogates:
+        for result in _checks(surrogate):
+            results.append(result)
+            if on_result is not None:
+                on_result(result)
+    return tuple(results)
+
+
+def _checks(surrogate: Surrogate) -> Iterator[CheckResult]:
+    subject = Subject.of(surrogate)
+    for check in CHECKS:
+        if check.applies(subject):
+            error, wrong = check.measure(subject), check.measure(spoiled(subject, check.spoil))
+            got = f"{error:.1e} apart"
+            yield _result(surrogate, check.name, f"equal to {check.tolerance:.0e}", got, error, wrong, check.tolerance)
+    if applies(surrogate):
+        yield from _chain_checks(surrogate)
+    yield from _network_checks(surrogate)
+
+
+def _chain_checks(surrogate: Surrogate) -> Iterator[CheckResult]:
+    subject = ChainSubject.of(surrogate)
+    error, wrong = field_moment_error(subject), field_moment_error(subject.wrong())
+    yield _result(surrogate, "exact chain: field mean and variance", "equal to rounding", f"{error:.1e} apart", error,
+                  wrong, ROUNDING)  # fmt: skip
+    for noise in rate_noises(surrogate):
+        yield _rate_check(surrogate, noise)
+
+
+def _rate_check(surrogate: Surrogate, noise: NeuronNoise | None) -> CheckResult:
+    subject = ChainSubject.of(surrogate, noise)
+    error, wrong = marginal_order(subject), marginal_order(subject.wrong())
+    neurons = surrogate.neurons.name if noise is None else f"{noise.name} noise"
+    name = f"exact chain: marginals' error falls as 1/N, {neurons}"
+    return _result(surrogate, name, "order -1", f"{error:.1e} off", error, wrong, ORDER_TOLERANCE)
+
+
+def _network_checks(surrogate: Surrogate) -> Iterator[CheckResult]:
+    theory, depth = derive(surrogate), 1 if surrogate.real_input else DEPTH
+    weights = surrogate.weights
+    sigma_m2 = MEAN_SPREAD * float(weights.mean_limit or 1) ** 2 if weights.mean_square is None else 1.0
+    measured = _networks(surrogate, depth, sigma_m2)
+    expected = theory_orbit(theory, pair=_pair(), depth=depth, sigma_m2=sigma_m2, sigma_b2=SIGMA_B2)
+    for name, statistic, orbit in zip("qc", (measured.q, measured.c), expected, strict=True):
+        z, wrong = (float(np.abs(statistic.z(values)).max()) for values in (orbit, orbit * WRONG_FACTOR))
+        check, got = f"random networks: {name} of {depth} layers", f"|z| <= {z:.2f}"
+        yield CheckResult(surrogate.name, check, "theory", got, None, z, Z_LIMIT, wrong, z < Z_LIMIT < wrong)
+
+
+@lru_cache(maxsize=64)
+def _networks(surrogate: Surrogate, depth: int, sigma_m2: float) -> LayerStatistics:
+    return simulate(surrogate, width=WIDTH, depth=depth, realisations=REALISATIONS, sigma_m2=sigma_m2,
+                    sigma_b2=SIGMA_B2, pair=_pair(), seed=SEED)  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _pair() -> ImagePair:
+    return image_pairs(load("digits"), count=3, seed=0)[1]
+
+
+def _result(
+    surrogate: Surrogate, name: str, expected: str, got: str, error: float, wrong: float, tolerance: float
+) -> CheckResult:
+    passed = error <= tolerance < wrong
+    return CheckResult(surrogate.name, name, expected, got, error, None, tolerance, wrong, passed)

@@ -1,0 +1,1 @@
+"""The stochastic binary network, exactly."""

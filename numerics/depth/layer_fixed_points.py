@@ -1,0 +1,139 @@
+"""The fixed points that repeated layers of blocks come to, at many variances at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from meanbits.numerics.depth.neuron_moments import NeuronMoments
+from meanbits.numerics.depth.profile import Array, coordinates, first_flow, growth_of
+from meanbits.numerics.solvers.solve import depth_scale
+from meanbits.theory.declarations.blocks import Flow
+from meanbits.theory.declarations.blocks.chain import backward, forward, slope
+from meanbits.theory.declarations.layer import Layer
+
+MOST, MANY = 100_000, 10_000  # layers that one point, or each of a grid, is followed through
+SETTLED, VANISHED, GRID = 1e-13, 1e-9, 200
+SMALLEST = 1e-30  # of T, below which a field counts as vanishing
+LARGEST = 1e8  # of T, beyond which a field counts as growing without bound
+OF = NeuronMoments()
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPoints:
+    """Of each (sigma_m2, sigma_b2): q, c, T; chi = dc'/dc there, chi_1 at c = 1; chi_g, the growth of gradients.
+
+    Arrays of one shape. typical: correlation of a typical pair of the batch. found: whether layers come to a fixed
+    point; elsewhere all is NaN. c is NaN too at q = 0 of fields integrated out, where it is a ratio of overlaps that
+    both vanish, by chi a layer, and chi_g where gradients see no slope.
+    """
+
+    q: Array
+    c: Array
+    T: Array
+    typical: Array
+    chi: Array
+    chi_1: Array
+    chi_g: Array
+    found: Array
+
+    @property
+    def xi_c(self) -> Array:
+        """-1/ln chi in layers."""
+        return depth_scale(self.chi)
+
+    @property
+    def xi_g(self) -> Array:
+        """1/ln chi_g in layers: above 0 where gradients grow on their way back, below where they vanish."""
+        scale = depth_scale(self.chi_g)
+        return np.where(np.isinf(scale), np.inf, -scale)[()]
+
+
+def layer_fixed_points(
+    layer: Layer, sigma_m2: ArrayLike, sigma_b2: ArrayLike, *, q0: float = 1.0, c0: float = 0.5, most: int = MOST
+) -> LayerPoints:
+    """The fixed points that fields of (q0, c0) come to within so many layers; the variances broadcast.
+
+    A typical pair of the first batch has correlation 0, or c0 where nothing depends on it.
+    """
+    means, biases = np.broadcast_arrays(*(np.asarray(each, np.float64) for each in (sigma_m2, sigma_b2)))
+    shape, means, biases = means.shape, means.ravel(), biases.ravel()
+    values = np.full((7, means.size), np.nan)
+    for index, flow in _settled(layer, means, biases, (q0, c0), most):
+        values[:, index] = _described(layer, layer.at(means[index], biases[index]), flow)
+    found = ~np.isnan(values[0])
+    return LayerPoints(*(each.reshape(shape)[()] for each in (*values, found)))
+
+
+def _settled(
+    layer: Layer, means: Array, biases: Array, first: tuple[float, float], most: int
+) -> Iterator[tuple[Array, Flow]]:
+    """Points and their flow, as they settle."""
+    numbers = layer.at(means, biases)
+    flow = first_flow(layer, numbers, *first, 0.0 if layer.has_batch_norm else first[1], means.shape)
+    index = np.flatnonzero(~_grow(numbers, flow.total))
+    flow, done, layers = _part(flow, index), 0, 8
+    while index.size and done < most:
+        numbers = layer.at(means[index], biases[index])
+        earlier = before = flow
+        for _ in range(layers):
+            earlier, before, flow = before, flow, forward(numbers.blocks, flow, OF)
+        still = np.all([np.abs(b - a) <= SETTLED * np.maximum(np.abs(b), SETTLED * flow.total)
+                        for a, b in zip(_rows(before), _rows(flow), strict=True)], 0)  # fmt: skip
+        if still.any():
+            yield index[still], _part(flow, still)
+        going = ~still & (flow.total > SMALLEST) & (flow.total < LARGEST)
+        flow = _leapt(numbers, earlier, before, flow)
+        index, flow, done, layers = index[going], _part(flow, going), done + layers, min(2 * layers, 1024)
+
+
+def _leapt(numbers: Layer, first: Flow, second: Flow, third: Flow) -> Flow:
+    """A flow nearer to where three in turn lead, by Aitken's rule for T, correlations kept; the third where none is."""
+    step, last = second.total - first.total, third.total - second.total
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = last / step
+        ahead = np.where((ratio > 0) & (ratio < 1), last * ratio / (1 - ratio), 0.0)
+    leap = third.scaled(np.clip(1 + ahead / third.total, 0.5, 2.0))
+    nearer = np.abs(forward(numbers.blocks, leap, OF).total - leap.total) < np.abs(last)
+    return Flow(*(np.where(nearer, new, old) for new, old in zip(_fields(leap), _fields(third), strict=True)))
+
+
+def _fields(flow: Flow) -> tuple[Array, Array, Array]:
+    return flow.total, flow.fall, flow.typical
+
+
+def _rows(flow: Flow) -> list[Array]:
+    shape = np.shape(flow.total)
+    return [np.broadcast_to(each, shape) for each in (flow.total, *flow.fall, flow.typical)]
+
+
+def _part(flow: Flow, chosen: Array) -> Flow:
+    total, pair, alike, typical = (each[chosen] for each in _rows(flow))
+    return Flow(total, np.stack([pair, alike]), typical)
+
+
+def _grow(numbers: Layer, start: Array) -> Array:
+    """Whether T' > T from each start on."""
+    totals = np.geomspace(start, LARGEST, GRID)
+    after = forward(numbers.blocks, Flow(totals, totals, totals), OF).total
+    return np.all(np.broadcast_to(after, totals.shape) > totals, 0)
+
+
+def _described(layer: Layer, numbers: Layer, flow: Flow) -> Array:
+    """q, c, T, typical, chi, chi_1 and chi_g at settled flows."""
+    total, (pair, alike) = flow.total, flow.fall
+    q, c = coordinates(layer, total, pair, alike)
+    steep = slope(numbers.blocks, flow, OF)[0]
+    equal = alike if layer.is_relative else np.zeros_like(total)
+    chi_1 = slope(numbers.blocks, Flow(total, equal, flow.typical), OF)
+    growth = growth_of(layer, backward(numbers.blocks, flow, OF)) if layer.passes_gradient else np.nan
+    with np.errstate(divide="ignore", invalid="ignore"):
+        typical = (total - flow.typical) / (total - alike if layer.is_relative else total)
+    if layer.is_relative:
+        vanished = total - alike <= VANISHED * total
+        q, c = np.where(vanished, 0.0, q), np.where(vanished, np.nan, c)
+        typical = np.where(vanished, 0.0, typical)
+    return np.stack(np.broadcast_arrays(q, c, total, typical, steep, chi_1, growth))

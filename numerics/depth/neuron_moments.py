@@ -1,0 +1,59 @@
+"""Gaussian expectations of neurons as numbers, from the functions emitted for a layer of them behind fixed weights."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.theory.declarations.blocks import Factors
+from meanbits.theory.declarations.neurons import Neurons
+from meanbits.theory.declarations.surrogates import NONE, SAMPLE, Surrogate
+from meanbits.theory.declarations.weights import FIXED
+from meanbits.theory.derive import derive
+
+ALONE = (1.0, 0.0)  # sigma_m2 and sigma_b2 of a layer that adds nothing to its neurons
+Array = Any
+
+
+class NeuronMoments:
+    """`declarations.blocks.Expectations` on arrays, which broadcast; gradients of neurons that only jump are NaN."""
+
+    def square(self, neurons: Neurons, total: Array) -> Array:
+        return _maps(neurons).total_map(total, *ALONE)
+
+    def fall(self, neurons: Neurons, total: Array, fall: Array) -> Array:
+        given = (np.asarray(each, np.float64) for each in (total, fall))
+        return _fall(neurons, *((each.tobytes(), each.shape) for each in given))
+
+    def slope(self, neurons: Neurons, total: Array, fall: Array) -> Array:
+        steep = _maps(neurons).chi_at_gap(_gap(total, fall), total, *ALONE)
+        return steep * self.square(neurons, total) / total
+
+    def gradients(self, neurons: Neurons, total: Array, fall: Array) -> Factors:
+        maps = _maps(neurons)
+        if neurons.backward is not None:
+            overlap = maps.gradient_overlap(1 - _gap(total, fall), total, *ALONE)
+            return Factors(maps.gradient_growth(total, *ALONE), overlap)
+        square = np.nan if neurons.jumps else self.slope(neurons, total, np.zeros_like(total))
+        return Factors(square, self.slope(neurons, total, fall))
+
+
+@lru_cache(maxsize=16)  # slopes and gradients of a chain follow the flow that its forward pass has followed
+def _fall(neurons: Neurons, *given: tuple[bytes, tuple[int, ...]]) -> Array:
+    total, fall = (np.frombuffer(values).reshape(shape) for values, shape in given)
+    return _maps(neurons).total_map(total, *ALONE) * _maps(neurons).gap_map(_gap(total, fall), total, *ALONE)
+
+
+def _gap(total: Array, fall: Array) -> Array:
+    """1 - c, in [0, 2] whatever rounding left."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.clip(np.nan_to_num(fall / total), 0.0, 2.0)
+
+
+@lru_cache(maxsize=64)
+def _maps(neurons: Neurons) -> SimpleNamespace:
+    return compile_theory(derive(Surrogate(neurons.name, FIXED, neurons, SAMPLE if neurons.is_random else NONE, "")))

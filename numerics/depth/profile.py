@@ -1,0 +1,112 @@
+"""What a network of repeated layers carries and passes back, layer by layer (theory.md, section 10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from meanbits.numerics.depth.neuron_moments import NeuronMoments
+from meanbits.theory.declarations.blocks import Factors, Flow
+from meanbits.theory.declarations.blocks.chain import backward, forward
+from meanbits.theory.declarations.layer import Layer
+
+MOST_LAYERS = 100_000
+Array = Any
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """Arrays (depth + 1,): row l after l layers, row 0 the first field.
+
+    q: field variance, relative to its annealed part where the field is integrated out; c: correlation of the fields of
+    two inputs; T: total field variance; gradient: mean square of the gradient with respect to the field, and overlap
+    that of two inputs' gradients, relative to the last row; NaN where gradients see no slope.
+    """
+
+    q: np.ndarray
+    c: np.ndarray
+    T: np.ndarray
+    gradient: np.ndarray
+    overlap: np.ndarray
+
+
+def profile(
+    layer: Layer,
+    depth: int,
+    sigma_m2: float,
+    sigma_b2: float,
+    *,
+    q0: float = 1.0,
+    c0: float = 0.5,
+    typical: float = 0.0,
+) -> Profile:
+    """The profile of `depth` layers, whose first fields have variance q0 and, of two inputs, correlation c0.
+
+    Where the field is integrated out q0 is relative to its annealed part, and T starts as for states +-1. typical: the
+    correlation of the first fields of a typical pair of the batch, which batch norm removes.
+
+    Raises:
+        ValueError: a depth, q0 or c0 out of range.
+    """
+    _check(depth, q0, c0)
+    numbers, of = layer.at(sigma_m2, sigma_b2), NeuronMoments()
+    flow = first_flow(layer, numbers, q0, c0, typical)
+    flows, factors = [flow], []
+    for _ in range(depth):
+        factors.append(backward(numbers.blocks, flow, of))
+        flow = forward(numbers.blocks, flow, of)
+        flows.append(flow)
+    total = np.array([float(each.total) for each in flows])
+    pair, alike = (np.array([each.fall[k] for each in flows]) for k in (0, 1))
+    squares = [float(growth_of(layer, each)) for each in factors]
+    gradient, overlap = (_cumulated(values) for values in (squares, [each.overlap[0] for each in factors]))
+    if not layer.passes_gradient:
+        gradient, overlap = (np.full(depth + 1, np.nan) for _ in range(2))
+    q, c = coordinates(layer, total, pair, alike)
+    return Profile(q, c, total, gradient, overlap)
+
+
+def coordinates(layer: Layer, total: Array, pair: Array, alike: Array) -> tuple[Array, Array]:
+    """q and c of fields of this total, which two inputs and two runs of one input fall short of by `pair`, `alike`."""
+    if not layer.is_relative:
+        return total, 1 - pair / total
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (total - alike) / alike, (total - pair) / (total - alike)
+
+
+def growth_of(layer: Layer, factors: Factors) -> Array:
+    """chi_g: of gradients averaged over the noise where the field is integrated out, what two runs have in common."""
+    return factors.overlap[1] if layer.is_relative else factors.square
+
+
+def first_flow(
+    layer: Layer, numbers: Layer, q0: float, c0: float, typical: float = 0.0, shape: tuple[int, ...] = ()
+) -> Flow:
+    """The flow of the first fields; `fall` holds that of two inputs, and of two noise-independent runs of one.
+
+    shape: of the variances in `numbers`.
+    """
+    one = np.ones(shape)[()]
+    if not layer.is_relative:
+        return Flow(q0 * one, np.array([q0 * (1 - c0) * one, 0 * one]), q0 * (1 - typical) * one)
+    start = Flow(one, np.zeros((2, *shape)), one)
+    total = one * forward(numbers.blocks, start, NeuronMoments()).total
+    quenched = total * q0 / (1 + q0)
+    pairs = np.array([total - c0 * quenched, total / (1 + q0)])
+    return Flow(total, pairs, total - typical * quenched)
+
+
+def _cumulated(factors: list[float]) -> np.ndarray:
+    """Products from each row to the last."""
+    return np.append(np.cumprod(factors[::-1])[::-1], 1.0)
+
+
+def _check(depth: int, q0: float, c0: float) -> None:
+    if not 1 <= depth <= MOST_LAYERS:
+        raise ValueError(f"depth {depth}: give from 1 to {MOST_LAYERS} layers")
+    if not 0 < q0 < np.inf:
+        raise ValueError(f"q0 {q0:g}: give a positive number")
+    if not -1 <= c0 <= 1:
+        raise ValueError(f"c0 {c0:g}: a correlation lies in [-1, 1]")

@@ -1,0 +1,1 @@
+"""Theory to source text, run, checked against its definition, and written to `generated/`."""

@@ -1,0 +1,245 @@
+"""A backend is a printer and its conventions: how SymPy expressions become NumPy or Torch source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+from sympy.printing.precedence import PRECEDENCE, precedence
+from sympy.printing.str import StrPrinter
+
+from meanbits.theory.gaussian.tidy import bells
+
+COMMON = {
+    "ArcCosineDifference": "arc_cosine_difference",
+    "ArcCosineKernel": "arc_cosine_kernel",
+    "BoxApart": "box_apart",
+    "BoxProbability": "box_probability",
+    "ClipCovariance": "clip_covariance",
+    "ClipDifference": "clip_difference",
+    "DampedSinh": "damped_sinh",
+    "ExpErfc": "exp_erfc",
+    "PiecewiseCurvature": "piecewise_curvature",
+    "PiecewiseDifference": "piecewise_difference",
+    "PiecewiseGrowth": "piecewise_growth",
+    "PiecewiseMean": "piecewise_mean",
+    "PiecewiseOverlap": "piecewise_overlap",
+    "PiecewiseSlope": "piecewise_slope",
+    "PiecewiseSlopeGrowth": "piecewise_slope_growth",
+    "Portion": "portion",
+    "Quotient": "quotient",
+    "Scaled": "scaled",
+    "Spike": "spike",
+    "TanhCurvatureOverlap": "tanh_curvature_overlap",
+    "TanhDifference": "tanh_difference",
+    "TanhMean": "tanh_mean",
+    "TanhOverlap": "tanh_overlap",
+    "TanhOverlapGrowth": "tanh_overlap_growth",
+    "TanhSlopeGrowth": "tanh_slope_growth",
+    "TanhSlopeOverlap": "tanh_slope_overlap",
+}
+NUMPY_FUNCTIONS = COMMON | {
+    "Abs": "np.abs", "asin": "np.arcsin", "atan": "np.arctan", "atan2": "np.arctan2", "cos": "np.cos",
+    "cosh": "np.cosh", "exp": "np.exp", "erf": "special.erf", "erfc": "special.erfc", "log": "np.log",
+    "sign": "np.sign", "sin": "np.sin", "sinh": "np.sinh", "tanh": "np.tanh", "HardTanh": "hard_tanh", "Box": "box",
+    "Max": "np.maximum", "Softplus": "softplus",
+}  # fmt: skip
+TORCH_FUNCTIONS = COMMON | {
+    "Abs": "torch.abs", "asin": "torch.asin", "atan": "torch.atan", "atan2": "torch.atan2", "cos": "torch.cos",
+    "cosh": "torch.cosh", "exp": "torch.exp", "erf": "erf", "erfc": "torch.erfc", "log": "torch.log",
+    "sign": "torch.sign", "sin": "torch.sin", "sinh": "torch.sinh", "tanh": "torch.tanh", "HardTanh": "hard_tanh",
+    "Box": "box", "Max": "maximum", "Softplus": "softplus",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Backend:
+    """Names and conventions of an array library.
+
+    functions: SymPy function name -> source name. module: the name of the library in source. imports: the lines an
+    emitted module may need. runtime: the modules whose definitions it may copy, in that order; together they are one
+    namespace.
+    """
+
+    name: str
+    functions: dict[str, str]
+    module: str
+    imports: tuple[str, ...]
+    array_type: str
+    argument_type: str
+    runtime: tuple[str, ...]
+
+
+NUMPY = Backend(
+    name="numpy",
+    functions=NUMPY_FUNCTIONS,
+    module="np",
+    imports=(
+        "from collections.abc import Callable, Iterator",
+        "from functools import cache",
+        "from typing import Any",
+        "",
+        "import numpy as np",
+        "from numpy.typing import ArrayLike, NDArray",
+        "from scipy import special",
+    ),
+    array_type="NDArray[np.float64]",
+    argument_type="ArrayLike",
+    runtime=(
+        "elementwise_numpy",
+        "quadrature_numpy",
+        "gaussian_numpy",
+        "gap_numpy",
+        "smoothing_numpy",
+        "broken_pairs_numpy",
+        "far_numpy",
+        "broken_numpy",
+        "clipped_numpy",
+        "logistic_numpy",
+        "shapes",
+        "strips_numpy",
+        "rises_numpy",
+        "piecewise_numpy",
+    ),
+)
+TORCH = Backend(
+    name="torch",
+    functions=TORCH_FUNCTIONS,
+    module="torch",
+    imports=(
+        "import math",
+        "from collections.abc import Callable, Iterator",
+        "from functools import cache",
+        "from typing import Any, cast",
+        "",
+        "import torch",
+        "from torch import Tensor",
+    ),
+    array_type="Tensor",
+    argument_type="Tensor | float",
+    runtime=(
+        "elementwise_torch",
+        "slopes_torch",
+        "quadrature_torch",
+        "gaussian_torch",
+        "gap_torch",
+        "smoothing_torch",
+        "broken_pairs_torch",
+        "broken_torch",
+        "clipped_torch",
+        "logistic_torch",
+        "shapes",
+        "strips_torch",
+        "rises_torch",
+        "piecewise_torch",
+    ),
+)
+BACKENDS: tuple[Backend, ...] = (NUMPY, TORCH)
+INTEGERS = 2**53  # larger ones are no float64, and arrays take them for objects
+
+
+class ArrayPrinter(StrPrinter):
+    """SymPy to array source: constants folded to 17 digits, roots and integer powers plain, one name per function."""
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__({"order": "none"})
+        self.backend = backend
+
+    def source(self, expression: sp.Expr) -> str:
+        """The source of an expression without expectations."""
+        return self.doprint(fold_constants(expression))
+
+    def _print_Function(self, expr: sp.Function) -> str:
+        name = self.backend.functions.get(type(expr).__name__)
+        if name is None:
+            raise ValueError(
+                f"{self.backend.name} has no {type(expr).__name__}; add it to numerics/emission/backends.py"
+            )
+        return f"{name}({', '.join(self._print(argument) for argument in expr.args)})"
+
+    def _print_Infinity(self, expr: sp.Expr) -> str:
+        return f"{self.backend.module}.inf"
+
+    def _print_NegativeInfinity(self, expr: sp.Expr) -> str:
+        return f"-{self.backend.module}.inf"
+
+    def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
+        constant, rest = expr.as_coeff_Add()
+        factor, core = rest.as_coeff_Mul()
+        if factor == -constant and isinstance(core, sp.exp):  # e^x - 1 keeps its digits near x = 0
+            return f"{self._times(factor)}{self.backend.module}.expm1({self._print(core.args[0])})"
+        if found := bells(expr):  # 1 - tanh^2 far out
+            terms = (f"{self._times(each)}sech_squared({self._print(at)})" for each, at in found)
+            return " + ".join(terms).replace("+ -", "- ")
+        return super()._print_Add(expr, order)
+
+    def _times(self, factor: sp.Expr) -> str:
+        return {1: "", -1: "-"}.get(factor, f"{self._print(factor)} * ")
+
+    def _print_NaN(self, expr: sp.Expr) -> str:
+        return "no_limit()"
+
+    def _print_AtExtremes(self, expr: sp.Function) -> str:
+        value, at, *limits = map(self._print, expr.args)
+        return f"at_extremes({value}, {at}, {', '.join(f'lambda: {limit}' for limit in limits)})"
+
+    def _print_UnevaluatedExpr(self, expr: sp.UnevaluatedExpr) -> str:
+        return f"({self._print(expr.args[0])})"
+
+    _print_Max = _print_Abs = _print_sign = _print_Function  # noqa: N815 (the names SymPy looks up)
+
+    def _print_Pow(self, expr: sp.Pow) -> str:
+        base, exponent = expr.as_base_exp()
+        if exponent == sp.Rational(1, 2):
+            return f"{self.backend.module}.sqrt({self._print(base)})"
+        if exponent.is_negative:
+            return f"1 / {self.parenthesize(base**-exponent, PRECEDENCE['Mul'])}"
+        if exponent == 2 and base.is_Symbol:
+            return f"{self._print(base)} * {self._print(base)}"
+        return f"{self.parenthesize(base, PRECEDENCE['Pow'])} ** {self.parenthesize(exponent, PRECEDENCE['Pow'])}"
+
+    def _print_Rational(self, expr: sp.Rational) -> str:
+        return repr(float(expr))
+
+    def _print_Integer(self, expr: sp.Integer) -> str:
+        return str(expr.p) if abs(expr.p) < INTEGERS else repr(float(expr))
+
+    def _print_Float(self, expr: sp.Float) -> str:
+        return repr(float(expr))
+
+    def _print_Mul(self, expr: sp.Mul) -> str:
+        return _print_fraction(self, expr)
+
+    def parenthesize(self, item: sp.Expr, level: int, strict: bool = False) -> str:
+        weak = item.is_Pow and item.exp == 2 and item.base.is_Symbol
+        inner = PRECEDENCE["Mul"] if weak else precedence(item)
+        text = self._print(item)
+        return f"({text})" if inner < level or (not strict and inner <= level) else text
+
+
+def _print_fraction(printer: ArrayPrinter, expr: sp.Mul) -> str:
+    """A product as numerator / denominator, a leading minus in front."""
+    sign = "-" if expr.could_extract_minus_sign() else ""
+    numerator, denominator = sp.fraction(-expr if sign else expr, exact=True)
+
+    def product(side: sp.Expr) -> str:
+        return " * ".join(printer.parenthesize(f, PRECEDENCE["Mul"], strict=True) for f in side.as_ordered_factors())
+
+    if denominator == 1:
+        return sign + product(numerator)
+    below = product(denominator)
+    return f"{sign}{product(numerator)} / " + (f"({below})" if denominator.is_Mul else printer.parenthesize(
+        denominator, PRECEDENCE["Mul"]))  # fmt: skip
+
+
+def fold_constants(expression: sp.Expr) -> sp.Expr:
+    """Irrational constants, and the products they stand in, as floats of 17 digits."""
+    if expression.is_number and not expression.is_Rational:
+        return sp.Float(expression.doit().evalf(30), 17)
+    if expression.is_Atom:
+        return expression
+    if expression.is_Mul:
+        numbers, rest = expression.as_independent(*expression.free_symbols, as_Add=False)
+        if not numbers.is_Rational:
+            return sp.Float(numbers.doit().evalf(30), 17) * fold_constants(rest)
+    return expression.func(*map(fold_constants, expression.args))

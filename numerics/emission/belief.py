@@ -1,0 +1,117 @@
+"""A declaration is verified before it is believed: its emitted maps against their definitions, by another route.
+
+The definitions are integrals over the field of E[x|h] and E[x^2|h] as declared, by adaptive panels with the declared
+breaks (`emission.definition`); nothing derived enters but the breaks. Slopes are compared with differences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+from meanbits.numerics.emission.definition import Definition
+from meanbits.theory.derive import Theory
+from meanbits.theory.errors import SurrogateError
+from meanbits.theory.functions.probes import at_some_value
+from meanbits.theory.symbols import sigma_m2
+
+VALUES, SLOPES = 1e-9, 1e-6  # relative: what the reference is sure of, and what differences of it are
+STEP, ROUNDING = 2.0**-8, 1e-14  # of differences, fourth order; relative, of what they are taken of
+STATES = ((0.37, 0.6, 0.8), (2.6, -0.45, 3.1))  # q, c and, where it is free, T
+
+
+class UnbelievedError(SurrogateError):
+    """An emitted function that is not what its definition says."""
+
+
+def check_against_definitions(theory: Theory, maps: SimpleNamespace) -> None:
+    """Compare every emitted map of a theory with its definition at a few points.
+
+    Raises:
+        UnbelievedError: a difference beyond what the reference leaves open, naming the function and both values.
+        SurrogateError: neurons that change so seldom that maps and definitions overflow alike, or too fast for both.
+    """
+    for each in comparisons(theory, maps):
+        point = ", ".join(f"{value:.6g}" for value in each.arguments)
+        if np.isnan(each.expected) and each.doubt == np.inf:
+            raise SurrogateError(f"{theory.surrogate.name}: {each.name}({point}) is beyond floats: at such fields its "
+                                 "neurons hardly ever change; scale the field inside them up")  # fmt: skip
+        if np.isnan(each.got):
+            raise SurrogateError(f"{theory.surrogate.name}: {each.name}({point}) is beyond its quadrature: at such "
+                                 "fields its neurons vary too fast; scale the field inside them down")  # fmt: skip
+        if not each.error <= each.tolerance:
+            raise UnbelievedError(f"{theory.surrogate.name}: {each.name}({point}) is {each.got:.12g}, and "
+                                  f"{each.expected:.12g} by its definition, so none of its maps is given; please "
+                                  "report this")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An emitted function at a point beside its definition; what that is sure of, relative, and what rounding is."""
+
+    name: str
+    arguments: tuple[float, ...]
+    got: float
+    expected: float
+    tolerance: float
+    doubt: float
+
+    @property
+    def error(self) -> float:
+        """Relative to the expected value, or to 1e-3 where that is smaller; NaN where the function is."""
+        if self.got == self.expected:
+            return 0.0
+        return float(np.maximum(abs(self.got - self.expected) - self.doubt, 0)) / max(abs(self.expected), 1e-3)
+
+
+def comparisons(theory: Theory, maps: SimpleNamespace) -> Iterator[Comparison]:
+    """Every emitted map at a few points beside its definition; none for a single layer."""
+    if theory.surrogate.real_input:
+        return
+    known = {symbol.name: float(at_some_value(symbol)) for symbol in theory.surrogate.parameters}
+    for name, arguments, *expected in _expected(theory, Definition.of(theory)):
+        if hasattr(maps, name):
+            got = float(getattr(maps, name)(*arguments, **known))
+            yield Comparison(name, arguments, got, *expected)
+
+
+def _expected(theory: Theory, layer: Definition) -> Iterator[tuple[str, tuple[float, ...], float, float, float]]:
+    """Name, arguments, value by definition, relative tolerance of every map, and what rounding leaves of the value."""
+    rest = (layer.sigma_m2, layer.sigma_b2)
+    for q, c, free in STATES:
+        field = (c, q) if theory.forward.field is None else (c,)
+        mean, second = layer.neuron(c, q if len(field) == 2 else 0.0)
+        yield "mean", field, mean, VALUES, 0.0
+        yield "second_moment", field, second, VALUES, 0.0
+        T = free if layer.free_total else layer.total(1.0)
+        extra = (free,) if layer.free_total else ()
+        yield "total_map", (free, *rest), layer.total(free), VALUES, 0.0
+        yield "total_slope", (free, *rest), *_slope(layer.total, free)
+        yield "variance_map", (q, *rest, *extra), layer.variance_map(q, T), VALUES, 0.0
+        yield "variance_slope", (q, *rest, *extra), *_slope(lambda x, T=T: layer.variance_map(x, T), q)
+        after = layer.correlation_map(c, q, T)
+        slope, part, doubt = _slope(lambda x, q=q, T=T: layer.correlation_map(x, q, T), c)
+        yield "correlation_map", (c, q, *rest, *extra), after, VALUES, 0.0
+        yield "gap_map", (1 - c, q, *rest, *extra), 1 - after, VALUES, 0.0
+        yield "chi", (c, q, *rest, *extra), slope, part, doubt
+        yield "chi_at_gap", (1 - c, q, *rest, *extra), slope, part, doubt
+        if theory.backward is not None and layer.slope is not None:
+            weight = layer.rho if theory.backward.weight != sigma_m2 else layer.sigma_m2
+            yield "gradient_growth", (q, *rest), layer.gradients(q, 1.0, weight), VALUES, 0.0
+            yield "gradient_overlap", (c, q, *rest), layer.gradients(q, c, layer.sigma_m2), VALUES, 0.0
+        elif theory.backward is not None:  # by Price's theorem
+            yield "gradient_overlap", (c, q, *rest), slope * layer.variance_map(q, T) / q, part, doubt
+        if theory.maps.replica_map is not None:
+            value = layer.covariance(free, c) / layer.total(free)
+            yield "replica_map", (c, free, *rest), value, VALUES, 0.0
+
+
+def _slope(function: Callable[[float], float], at: float) -> tuple[float, float, float]:
+    """The derivative by central differences of fourth order, its tolerance, and what rounding leaves of it."""
+    step = STEP * max(abs(at), 0.5)
+    values = {k: function(at + k * step) for k in (-2, -1, 1, 2)}
+    inner, outer = (values[k] - values[-k] for k in (1, 2))
+    return (8 * inner - outer) / (12 * step), SLOPES, ROUNDING * max(map(abs, values.values())) / step

@@ -1,0 +1,201 @@
+"""Theory to source text: standalone, readable NumPy or Torch modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, lru_cache
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import sympy as sp
+
+from meanbits.numerics.blocks import in_blocks
+from meanbits.numerics.emission.backends import NUMPY, Backend
+from meanbits.numerics.emission.belief import check_against_definitions
+from meanbits.numerics.emission.copying import copied_sources
+from meanbits.numerics.emission.writer import EmittedFunction, Heading, ModuleWriter, field_symbol
+from meanbits.theory.declarations.surrogates import CATALOGUE
+from meanbits.theory.derive import Theory
+from meanbits.theory.errors import shown
+from meanbits.theory.functions.pieces import cut_at_breaks
+from meanbits.theory.gaussian.difference import as_angles
+from meanbits.theory.gaussian.expectation import GaussianExpectation
+from meanbits.theory.gaussian.open_nodes import OverlapNode
+from meanbits.theory.stages.jacobian import has_jacobian
+from meanbits.theory.symbols import Sigma, T, c, epsilon, gap, h, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, u, v
+
+VARIANCES = (sigma_m2, sigma_b2)
+JACOBIAN = ("jacobian", "jacobian_sigma_derivative")
+
+
+def neuron_section(theory: Theory) -> Iterator[EmittedFunction]:
+    forward = theory.forward
+    sharp = {Sigma: 0, epsilon: 0, hbar: field_symbol} if forward.field is not None else {}
+    inputs = (hbar, Sigma) if forward.field is None else (field_symbol,)
+    mean, square = (moment.closed.subs(sharp, simultaneous=True) for moment in (forward.mean, forward.second_moment))
+    yield EmittedFunction("mean", inputs, mean, "mean of a neuron, E x")
+    yield EmittedFunction("second_moment", inputs, square, "second moment, E x^2")
+    declared = theory.surrogate.neurons.backward
+    if declared is not None:
+        slope = cut_at_breaks(declared).subs(h, field_symbol)
+        yield EmittedFunction("slope", (field_symbol,), slope, "slope that gradients see, g")
+
+
+def maps_section(theory: Theory) -> Iterator[EmittedFunction]:
+    maps, rest = theory.maps, (*VARIANCES, *_total(theory))
+    total, slope = "total field variance of the next layer, T'", "slope of the correlation map, chi = dc'/dc"
+    yield EmittedFunction("total_map", (T, *VARIANCES), _closest(theory, "total_map"), total)
+    yield EmittedFunction("total_slope", (T, *VARIANCES), _closest(theory, "total_slope"), "slope of it, dT'/dT")
+    yield EmittedFunction("variance_map", (q, *rest), _closest(theory, "variance_map"), "variance map, q'")
+    yield EmittedFunction("variance_slope", (q, *rest), _closest(theory, "variance_slope"), "slope of it, dq'/dq")
+    yield EmittedFunction("correlation_map", (c, q, *rest), theory.correlation_map, "correlation map, c'")
+    chi = theory.gap.chi.subs(gap, 1 - c) if theory.gap and theory.chi.has(GaussianExpectation) else theory.chi
+    yield EmittedFunction("chi", (c, q, *rest), chi, slope)
+    if theory.gap is not None:
+        title = "correlation map in the gap, 1 - c', exact to rounding as gap -> 0; q may be 0 or infinite"
+        yield EmittedFunction("gap_map", (gap, q, *rest), theory.gap.gap_map, title)
+        yield EmittedFunction("chi_at_gap", (gap, q, *rest), theory.gap.chi, f"{slope}, in terms of the gap")
+    if maps.replica_map is not None:
+        yield EmittedFunction("replica_map", (overlap, T, *VARIANCES), maps.replica_map.closed, "replica map, g(r)")
+
+
+def _closest(theory: Theory, name: str) -> sp.Expr:
+    """A map of the variances with its limits and without cancellation, where the gap maps have it."""
+    return getattr(theory.maps, name).closed if theory.gap is None else getattr(theory.gap, name)
+
+
+def jacobian_section(theory: Theory) -> Iterator[EmittedFunction]:
+    if theory.jacobian is not None:
+        leading, derivative = theory.jacobian.leading.closed, theory.jacobian.sigma_derivative.closed
+        title = "mean squared singular value of the layer Jacobian"
+        yield EmittedFunction(JACOBIAN[0], (q, *VARIANCES, *_total(theory)), leading, title)
+        title, arguments = "what the derivative of Sigma adds to it, times 1/N", (q, *VARIANCES, mu_4, *_total(theory))
+        yield EmittedFunction(JACOBIAN[1], arguments, derivative, title)
+
+
+def backward_section(theory: Theory) -> Iterator[EmittedFunction]:
+    found = theory.backward
+    if found is None:
+        return
+    title = "factor a layer of the overlap of the gradients of two inputs"
+    yield EmittedFunction("gradient_growth", (q, *VARIANCES), found.growth.closed, "growth of squared gradients, chi_g")
+    yield EmittedFunction("gradient_overlap", (c, q, *VARIANCES), found.overlap.closed, title)
+
+
+def _total(theory: Theory) -> tuple[sp.Symbol, ...]:
+    """T, where it does not follow from the other arguments."""
+    return (T,) if theory.maps.takes_total else ()
+
+
+def curve_section(theory: Theory) -> Iterator[EmittedFunction]:
+    critical = theory.criticality
+    if critical is not None and critical.curve is not None and critical.curve_constraint == 0:
+        for name, value in zip(("sigma_m2", "sigma_b2"), critical.curve, strict=True):
+            yield EmittedFunction(f"critical_{name}", (q,), value, f"{name} along the critical curve")
+
+
+Section = Callable[[Theory], Iterator[EmittedFunction]]
+SECTIONS: tuple[Section, ...] = (neuron_section, maps_section, jacobian_section, backward_section, curve_section)
+AT_ONCE = tuple(section for section in SECTIONS if section is not jacobian_section)
+
+
+@lru_cache(maxsize=256)
+def emitted_functions(theory: Theory, sections: tuple[Section, ...] = SECTIONS) -> tuple[EmittedFunction, ...]:
+    """What a theory offers as functions, or some sections of that, but for those of `omitted_functions`."""
+    return tuple(each for each in _offered(theory, sections) if is_emittable(each, theory.maps.takes_total))
+
+
+@lru_cache(maxsize=256)
+def omitted_functions(theory: Theory, sections: tuple[Section, ...] = SECTIONS) -> tuple[str, ...]:
+    """The names of functions that quadrature cannot evaluate: expectations nested, or with parameters in them."""
+    return tuple(each.name for each in _offered(theory, sections) if not is_emittable(each, theory.maps.takes_total))
+
+
+def _offered(theory: Theory, sections: tuple[Section, ...]) -> Iterator[EmittedFunction]:
+    return (function for section in sections for function in _functions(theory, section))
+
+
+@lru_cache(maxsize=1024)
+def _functions(theory: Theory, section: Section) -> tuple[EmittedFunction, ...]:
+    parameters = theory.surrogate.parameters
+    return tuple(replace(each, arguments=(*each.arguments, *parameters), expression=as_angles(each.expression))
+                 for each in section(theory))  # fmt: skip
+
+
+def emit(theory: Theory, backend: Backend = NUMPY, functions: Sequence[EmittedFunction] | None = None) -> str:
+    """The source of a standalone module with functions of a theory, by default those of `emitted_functions`.
+
+    Raises:
+        ValueError: if the backend lacks a function that they need.
+    """
+    return module_source(Heading.of(theory), backend, functions or emitted_functions(theory))
+
+
+def module_source(heading: Heading, backend: Backend, offered: Sequence[EmittedFunction]) -> str:
+    """The source of a standalone module with these functions."""
+    writer = ModuleWriter(backend, heading, frozenset(function.name for function in offered))
+    bodies = [writer.function(function) for function in offered]
+    written = [*writer.integrand_sources(), *bodies]
+    body = "\n\n\n".join([*copied_sources(backend.runtime, "\n".join(written)), *written])
+    return f"{writer.header(body)}\n\n\n{body}\n"
+
+
+class CompiledTheory(SimpleNamespace):
+    """The emitted functions of a theory as attributes; those that `later` holds are made when first asked for."""
+
+    later: Mapping[str, Callable[[], Any]]
+
+    def __getattr__(self, name: str) -> Any:
+        make = vars(self).get("later", {}).get(name)
+        if make is None:
+            raise AttributeError(f"no emitted {name}")
+        vars(self)[name] = make()
+        return vars(self)[name]
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.later})
+
+
+@lru_cache(maxsize=128)
+def compile_theory(theory: Theory, backend: Backend = NUMPY) -> CompiledTheory:
+    """The emitted functions of a theory as attributes; `source` holds their text.
+
+    Outside the catalogue they are compared with their definitions first (`emission.belief`). The Jacobian, which takes
+    longest to derive, and the text are left until asked for.
+
+    Raises:
+        SurrogateError: a function that no quadrature resolves, or one that is not what its definition says.
+    """
+    at_once = compile_functions(theory, emitted_functions(theory, AT_ONCE), backend)
+    jacobian = cache(lambda: compile_functions(theory, emitted_functions(theory, (jacobian_section,)), backend))
+    names = JACOBIAN if has_jacobian(theory.maps) else ()
+    later: dict[str, Callable[[], Any]] = {name: lambda name=name: getattr(jacobian(), name) for name in names}
+    later["source"] = lambda: emit(theory, backend)
+    maps = CompiledTheory(**vars(at_once), later=later)
+    if theory.surrogate not in CATALOGUE:
+        check_against_definitions(theory, maps)
+    return maps
+
+
+def compile_functions(theory: Theory, functions: Sequence[EmittedFunction], backend: Backend) -> SimpleNamespace:
+    """Functions of a theory, or of its ratios, as attributes."""
+    return compiled(emit(theory, backend, functions), theory.surrogate.name, functions, backend)
+
+
+def compiled(source: str, name: str, functions: Sequence[EmittedFunction], backend: Backend) -> SimpleNamespace:
+    """The functions of a module's source as attributes."""
+    module = ModuleType(f"meanbits_{backend.name}")
+    exec(compile(source, f"<{shown(name)}, {backend.name}>", "exec"), module.__dict__)
+    wrap = in_blocks if backend is NUMPY else lambda function: function
+    return SimpleNamespace(**{each.name: wrap(getattr(module, each.name)) for each in functions})
+
+
+def is_emittable(function: EmittedFunction, takes_total: bool) -> bool:
+    """Whether quadrature, or a formula, evaluates a function of its arguments."""
+    known = {*function.arguments, *(set() if takes_total else {T})}
+    integrands = [node.args[0] for node in function.expression.atoms(GaussianExpectation, OverlapNode)]
+    inside = {symbol for integrand in integrands for symbol in integrand.free_symbols}
+    nested = any(integrand.has(GaussianExpectation, sp.DiracDelta) for integrand in integrands)
+    closed = not function.expression.has(sp.DiracDelta) and function.expression != sp.nan
+    return closed and function.expression.free_symbols <= known and inside <= {u, v} and not nested

@@ -1,0 +1,61 @@
+"""`python -m meanbits.numerics.emission.generate`: write the emitted modules of the catalogue to `generated/`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from meanbits.numerics.emission.backends import BACKENDS
+from meanbits.numerics.emission.emit import emit
+from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
+from meanbits.theory.derive import derive
+
+FOLDER = Path(__file__).parent / "generated"
+DOCSTRING = '"""The catalogue as code, emitted by `python -m meanbits.numerics.emission.generate`; never edited."""\n'
+
+
+def modules_of(surrogate: Surrogate) -> Iterator[tuple[str, str]]:
+    """File name and source of a surrogate's modules, one a backend."""
+    for backend in BACKENDS:
+        yield f"{surrogate.name.replace('-', '_')}_{backend.name}.py", emit(derive(surrogate), backend)
+
+
+def generated_files() -> Iterator[tuple[str, str]]:
+    """Name and text of every file that belongs in the folder."""
+    yield "__init__.py", DOCSTRING
+    for surrogate in CATALOGUE:
+        yield from modules_of(surrogate)
+
+
+def generate(folder: Path = FOLDER) -> tuple[list[str], list[str]]:
+    """Write every file, each whole or not at all, and remove modules of no surrogate; names written, names removed."""
+    files = dict(generated_files())
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        _replace(folder / name, text)
+    stale = sorted(path for path in folder.glob("*.py") if path.name not in files)
+    for path in stale:
+        path.unlink()
+    return list(files), [path.name for path in stale]
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def main() -> None:
+    """Write the folder and say what was done."""
+    written, removed = generate()
+    print(f"wrote {len(written)} files to {FOLDER}")
+    if removed:
+        print(f"removed {', '.join(removed)}")
+
+
+if __name__ == "__main__":
+    main()

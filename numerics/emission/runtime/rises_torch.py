@@ -1,0 +1,153 @@
+"""How overlaps of piecewise linear functions rise with the correlation, for Torch: rises_numpy."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from meanbits.numerics.emission.runtime.shapes import (
+    Shape,
+    has_bends,
+    line_at,
+    middle_value,
+    mirrored_lines,
+    parity_of,
+    threshold_pairs,
+    widest_break,
+)
+from meanbits.numerics.emission.runtime.strips_torch import correlation_integrals, pair_exponent, strip_rule
+
+
+def interval_moments(start: Tensor, end: Tensor, count: int = 3) -> Tensor:
+    """Integrals of (z - start)^k over 0 <= start < z < end with the standard normal density, k < count: (count, n)."""
+    t, w = (column.to(start.device) for column in strip_rule(2))
+    width = torch.minimum(end - start, 84 / (start + torch.sqrt(start * start + 84)))
+    z = width * t
+    density = width * w * torch.exp(-z * (start + z / 2)) * (torch.exp(-start * start / 2) / math.sqrt(2 * math.pi))
+    return torch.stack([torch.sum(density * z**k, 0) for k in range(count)])
+
+
+def mean_of(shape: Shape, v: Tensor) -> Tensor:
+    """E f(u)."""
+    sigma, total = torch.sqrt(v), torch.zeros_like(v)
+    if parity_of(shape) == -1:
+        return total + middle_value(shape)
+    for start, end, (value, slope), (other, fall) in mirrored_lines(shape):
+        m = interval_moments(start / sigma, end / sigma)
+        total += (value + other) * m[0] + sigma * (slope + fall) * m[1]
+    return total
+
+
+def opposite_overlap(shape: Shape, v: Tensor) -> Tensor:
+    """E f(u) f(-u): C at correlation -1."""
+    sigma, total = torch.sqrt(v), torch.zeros_like(v)
+    for start, end, (value, slope), (other, fall) in mirrored_lines(shape):
+        m = interval_moments(start / sigma, end / sigma)
+        cross = value * fall + slope * other
+        total += 2 * (value * other * m[0] + sigma * cross * m[1] + v * slope * fall * m[2])
+    return total
+
+
+def bend_slope(shape: Shape, side: int, v: Tensor) -> Tensor:
+    """The part of C' without a product of jumps, at correlation 0 (side 1) or -1 (side -1)."""
+    sigma, total, mean = torch.sqrt(v), torch.zeros_like(v), torch.zeros_like(v)
+    for start, end, (_, slope), (_, fall) in mirrored_lines(shape):
+        m = interval_moments(start / sigma, end / sigma)[0]
+        mean += (slope - fall) * m
+        total -= 2 * v * slope * fall * m
+    if side == 1:
+        total = v * mean * mean
+    for t, jump in zip(*shape[:2], strict=True):
+        density = sigma * torch.exp(-((t / sigma) ** 2) / 2) / math.sqrt(2 * math.pi)
+        total += 2 * jump * density * (mean if side == 1 else line_at(shape, -t, 0)[1])
+    return total
+
+
+def near_end(distance: Tensor) -> Tensor:
+    """sqrt((1 - s) / (1 + s)) at s = 1 - distance."""
+    return torch.sqrt(distance / (2 - distance))
+
+
+def slope_peak(shape: Shape, v: Tensor) -> Tensor:
+    """The distance from correlation -1 within which bends may give C' a peak."""
+    square = widest_break(shape) ** 2 / v
+    return 2 * square / (1 + square)
+
+
+def smooth_slope(shape: Shape, side: int, v: Tensor, near: Tensor) -> Tensor:
+    """The part of C' without a product of jumps, at correlation 1 - near (side 1) or near - 1 (side -1), near <= 1.
+
+    From its value at correlation 0; below, where it falls towards -1 or near that, from -1.
+    """
+    if not has_bends(shape):
+        return torch.zeros_like(v)
+    if side == -1 and parity_of(shape) != 0:
+        return -parity_of(shape) * smooth_slope(shape, 1, v, near)
+    x = near_end(near)
+    rest = 2 * (1 - near) / ((2 - near) * (1 + x))
+    change = correlation_integrals(shape, side, v, x, rest)[1]
+    value = bend_slope(shape, 1, v) + side * change
+    if side == -1:
+        i = torch.nonzero((change > value) | (near < slope_peak(shape, v)))[:, 0]
+        below = correlation_integrals(shape, -1, v[i], torch.zeros_like(x[i]), x[i])[1]
+        value[i] = bend_slope(shape, -1, v[i]) + below
+    return value
+
+
+def overlap_rise(shape: Shape, side: int, v: Tensor, near: Tensor, fall: Tensor) -> Tensor:
+    """C at correlation s = 1 - near less that at s - fall >= 0 (side 1); that at s + fall <= 0, s = near - 1 (-1).
+
+    By parts its smooth part would cancel across the peak of C' that bends may have near -1: that is cut off.
+    """
+    if side == -1 and parity_of(shape) != 0:
+        return -parity_of(shape) * overlap_rise(shape, 1, v, near, fall)
+    if side == 1 or not any(shape[2]):
+        return rise_by_parts(shape, side, v, near, fall)
+    first = torch.minimum(torch.maximum(slope_peak(shape, v), near), torch.clamp(near + fall, max=1)) - near
+    return rise_by_parts(shape, -1, v, near, first) + rise_by_parts(shape, -1, v, near + first, fall - first)
+
+
+def rise_by_parts(shape: Shape, side: int, v: Tensor, near: Tensor, fall: Tensor) -> Tensor:
+    """The integral of C', its smooth part by parts from the end where that is smaller."""
+    far = torch.clamp(near + fall, max=1)
+    low, high = near_end(near), near_end(far)
+    width = torch.where(fall == 0, 0.0, 2 * fall / ((2 - near) * (2 - far) * (low + high)))
+    jumps, change, from_low, from_high = correlation_integrals(shape, side, v, low, width)
+    if not has_bends(shape):
+        return jumps
+    at_far = (change >= 0) == (side == 1)
+    smooth = fall * smooth_slope(shape, side, v, torch.where(at_far, far, near))
+    return jumps + smooth + side * torch.where(at_far, from_low, -from_high)
+
+
+def checked_variance(v: Tensor) -> Tensor:
+    """Variances, where 0 counts as the limit. Raises ValueError below."""
+    if torch.any(v < 0):
+        raise ValueError(f"piecewise linear functions: variance {v.min()} is negative; give numbers >= 0")
+    return torch.clamp(v, 1e-306, 1e306)
+
+
+def overlap_values(shape: Shape, v: Tensor, r: Tensor) -> Tensor:
+    """piecewise_overlap of (n,)."""
+    v = checked_variance(v)
+    turned = 0 if parity_of(shape) == -1 and middle_value(shape) != 0 else parity_of(shape)
+    size, value, below = torch.abs(r), torch.zeros_like(v), r < 0
+    i = torch.nonzero(~below if turned == 0 else torch.ones_like(below))[:, 0]
+    value[i] = mean_of(shape, v[i]) ** 2 + overlap_rise(shape, 1, v[i], 1 - size[i], size[i])
+    if turned != 0:
+        return torch.where(below, turned * value, value)
+    i = torch.nonzero(below)[:, 0]
+    value[i] = opposite_overlap(shape, v[i]) + overlap_rise(shape, -1, v[i], torch.zeros_like(v[i]), 1 + r[i])
+    return value
+
+
+def pair_densities(shape: Shape, v: Tensor, far: Tensor) -> Iterator[tuple[Any, ...]]:
+    """Of the distinct pairs: V n2(t_i, t_j) at correlation 1 - far, the two parts of its exponent, the four weights."""
+    root, up, down = 2 * math.pi * torch.sqrt(far * (2 - far)), 2 / (2 - far) / v, 2 / far / v
+    for s, d, *weights in threshold_pairs(shape, 1):
+        above, below = pair_exponent(s, up), pair_exponent(d, down)
+        value, meet = torch.exp(-above - below), ((far == 0) & (d == 0)) | ((far == 2) & (s == 0))
+        density = torch.where(meet, math.inf, torch.where(value == 0, 0.0, value / root))
+        yield density, above, below, *weights

@@ -1,0 +1,243 @@
+"""The text of one emitted module: signatures, docstrings, statements, and the integrands that quadratures call."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sympy as sp
+
+from meanbits.numerics.emission.backends import NUMPY, TORCH, ArrayPrinter, Backend
+from meanbits.numerics.emission.copying import used_imports
+from meanbits.numerics.emission.piecewise_source import piecewise_lines
+from meanbits.numerics.emission.routes import edges_of, joint_edges
+from meanbits.theory.derive import Theory
+from meanbits.theory.errors import quoted, shown
+from meanbits.theory.functions.far_out import finite
+from meanbits.theory.functions.pieces import pieces, slope_between_breaks, switches_branches
+from meanbits.theory.gaussian.expectation import GaussianExpectation
+from meanbits.theory.gaussian.open_nodes import GaussianDifference, GaussianSlope
+from meanbits.theory.gaussian.special import BoxApart, BoxProbability, ClipCovariance, ClipDifference, ExpErfc
+from meanbits.theory.gaussian.tidy import tidy_rational
+from meanbits.theory.stages.gap import Portion, Scaled, alike, fall, growth, slope, unlike
+from meanbits.theory.stages.overlap import AtExtremes
+from meanbits.theory.symbols import Sigma, T, c, gap, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, typical, u, v
+
+FUTURE = "from __future__ import annotations"
+field_symbol = sp.Symbol("h", real=True)
+
+MEANING = {
+    hbar: "mean of the field, any real", Sigma: "variance of the field, >= 0", field_symbol: "field, any real",
+    q: "field variance, > 0 (relative to its annealed part where the field is marginalised)",
+    c: "correlation of two inputs, in [-1, 1]", gap: "1 - c, in [0, 2]", sigma_m2: "variance of the weight means",
+    sigma_b2: "variance of the biases, >= 0", T: "total field variance, > 0", overlap: "replica overlap, in [-1, 1]",
+    typical: "correlation of a typical pair of the batch, in [-1, 1)",
+    mu_4: "fourth moment of the weight means", alike: "overlap of equal inputs", unlike: "E x^2 less it",
+    fall: "1 less the overlap, relative to that of equal inputs", slope: "slope of the overlap, relative to it too",
+    growth: "(1 + q) times the slope in q of the overlap of equal inputs",
+}  # fmt: skip
+
+
+PARAMETER = "a parameter of the declaration"
+DOUBLE = (BoxApart, BoxProbability, ClipCovariance, ClipDifference, ExpErfc)  # in float64 whatever the arguments
+ENDS = ((c, 1), (gap, 0), (sigma_m2, 1))
+SLOPES = {
+    "total_map": "total_slope", "variance_map": "variance_slope", "correlation_map": "chi", "gap_map": "chi_at_gap",
+}  # fmt: skip
+RANGES = {c: "-1, 1", gap: "0, 2", q: "0, torch.inf", T: "0, torch.inf"}
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class EmittedFunction:
+    """A function to emit: name, arguments in order, expression, and what it is."""
+
+    name: str
+    arguments: tuple[sp.Symbol, ...]
+    expression: sp.Expr
+    title: str
+
+
+Quadrature = GaussianExpectation | GaussianDifference | GaussianSlope
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What a module says of its subject, and T' where its functions take T from the other arguments."""
+
+    name: str
+    reference: str
+    parts: str
+    total_map: sp.Expr
+
+    @classmethod
+    def of(cls, theory: Theory) -> Heading:
+        """That of a surrogate's theory."""
+        surrogate = theory.surrogate
+        parts = f"Weights {surrogate.weights.name}; neurons {surrogate.neurons.name}; "
+        parts += f"treatment {surrogate.treatment.name}; form {surrogate.form.name}."
+        return cls(surrogate.name, f"{surrogate.reference}.", parts, theory.total_map)
+
+
+class ModuleWriter:
+    """Writes the functions of one module, of these names, collecting the integrands they need."""
+
+    def __init__(self, backend: Backend, heading: Heading, names: frozenset[str] = frozenset()) -> None:
+        self.backend, self.heading, self.names = backend, heading, names
+        self.printer = ArrayPrinter(backend)
+        self.integrands: dict[sp.Expr, str] = {}
+        self.constants: dict[tuple[object, ...], str] = {}
+
+    def header(self, body: str) -> str:
+        """The module docstring and the imports the body uses."""
+        heading, imports = self.heading, used_imports(self.backend.imports, body)
+        title = f"{quoted(heading.name)}: derived, not written. {quoted(heading.reference)}".rstrip()
+        docstring = [f'"""{title}', "", quoted(heading.parts), '"""']
+        return "\n".join([*docstring, "", FUTURE, "", *imports]).replace("\n\n\n", "\n\n")
+
+    def function(self, function: EmittedFunction) -> str:
+        """One function: signature, docstring, statements."""
+        names = [identifier(symbol.name) for symbol in function.arguments]
+        arguments = ", ".join(f"{name}: {self.backend.argument_type}" for name in names)
+        title = f"{function.title[0].upper()}{function.title[1:]}."
+        lines = [f"def {function.name}({arguments}) -> {self.backend.array_type}:"]
+        lines += [f'    """{title}', "", "    All arguments broadcast.", ""]
+        lines += [f"    {symbol.name}: {MEANING.get(symbol, PARAMETER)}." for symbol in function.arguments]
+        slopes = self._slopes(function)
+        given = "given = " if slopes else ""
+        lines += ['    """', f"    {given}{', '.join(names)}{',' * (len(names) == 1)} = as_arrays({', '.join(names)})"]
+        if function.expression.has(T) and T not in function.arguments:
+            lines.append(f"    T = {self.printer.source(self.heading.total_map)}")
+        if not slopes:
+            return "\n".join([*lines, *self._statements(function.expression, names)])
+        for symbol, (name, ends) in zip(function.arguments, slopes, strict=False):
+            lines += [f"    {symbol.name} = held({symbol.name}, {ends})"] if name != UNKNOWN else []
+            lines += [f"    {symbol.name}_inside = inside({symbol.name})"] if _has_limits(function, symbol) else []
+        *statements, result = self._statements(function.expression.replace(AtExtremes, _kept_inside), names)
+        text = f"[{', '.join(f'({name}, {ends})' for name, ends in slopes)}], given"
+        return "\n".join([*lines, *statements, f"    return with_ends({result.removeprefix('    return ')}, {text})"])
+
+    def _slopes(self, function: EmittedFunction) -> list[tuple[str, str]]:
+        """Of each argument that needs it, the function that is the slope at the ends of its range, and these ends."""
+        found: list[tuple[str, str]] = []
+        for symbol in function.arguments if self.backend is TORCH else ():
+            name = SLOPES.get(function.name, UNKNOWN) if symbol == function.arguments[0] else UNKNOWN
+            known = name in self.names and symbol in RANGES and function.expression.has(symbol)
+            ends = RANGES[symbol] if known or _has_limits(function, symbol) else ""
+            found.append((name if known else UNKNOWN, ends))
+        while found and not found[-1][1]:
+            found.pop()
+        return found
+
+    def integrand_sources(self) -> list[str]:
+        """The integrands that the functions written so far call."""
+        constants = [f"{name} = {numbers!r}" for numbers, name in self.constants.items()]
+        functions = [self._integrand_source(integrand, name) for integrand, name in self.integrands.items()]
+        return [*(["\n".join(constants)] if constants else []), *functions]
+
+    def _integrand_source(self, integrand: sp.Expr, name: str) -> str:
+        cut = finite(pieces(integrand))
+        if switches_branches(integrand) or cut != pieces(integrand):
+            return "\n".join(piecewise_lines(cut, name, self.backend))
+        kind, body = self.backend.array_type, self.printer.source(integrand)
+        body = body if integrand.has(u) else f"{self.backend.module}.ones_like(u) * {body}"
+        return f"def {name}(u: {kind}) -> {kind}:\n    return {body}"
+
+    def _statements(self, expression: sp.Expr, names: list[str]) -> list[str]:
+        statements: list[str] = []
+        named: dict[Quadrature, sp.Symbol] = {}
+        for node in sorted(expression.atoms(GaussianExpectation, GaussianDifference, GaussianSlope), key=str):
+            named[node] = sp.Symbol(f"expectation_{len(named) + 1}", positive=True)
+            statements.append(f"    {named[node].name} = {self._expectation(node)}")
+        common, (result,) = sp.cse(expression.xreplace(named), symbols=sp.numbered_symbols("x"), order="none")
+        statements += [f"    {symbol.name} = {self.printer.source(value)}" for symbol, value in common]
+        used = {symbol.name for symbol in expression.free_symbols}
+        text = self.printer.source(result)
+        if not set(names) <= used:
+            text = f"broadcast({text}, {', '.join(names)})"
+        if self.backend is NUMPY and (named or expression.atoms(*DOUBLE)):
+            text = f"np.asarray({text}, dtype=np.result_type({', '.join(names)}))[()]"
+        statements.append(f"    return {text}")
+        if self.backend is NUMPY and expression.has(AtExtremes, Portion, Scaled):
+            guard = '    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there'
+            return [guard, *(f"    {statement}" for statement in statements)]
+        if self.backend is NUMPY and _diverges(expression.xreplace(named), named):
+            guard = '    with np.errstate(divide="ignore"):  # infinite at an end of the range'
+            return [*statements[:-1], guard, f"    {statements[-1]}"]
+        return statements
+
+    def _expectation(self, node: Quadrature) -> str:
+        if isinstance(node, GaussianDifference | GaussianSlope):
+            return self._of_overlap(node)
+        if not node.is_pair:
+            law = ", ".join(map(self.printer.source, (node.mean[0], node.covariance[0])))
+            edges = edges_of(node.integrand)
+            name, rest = ("gaussian_mean", "") if edges is None else ("broken_mean", f", {self._constant(edges)}")
+            return f"{name}({self._integrand(node.integrand)}, {law}{rest})"
+        variance, covariance, _ = node.covariance
+        law = f"{self.printer.source(variance)}, {self.printer.source(tidy_rational(covariance / variance))}"
+        terms = []
+        for coefficient, first, second in separated(node.integrand):
+            edges = joint_edges(first, second)
+            name, rest = ("gaussian_pair", "") if edges is None else ("broken_pair", f", {self._constant(edges)}")
+            call = f"{name}({self._integrand(first)}, {self._integrand(second)}, {law}{rest})"
+            terms.append(call if coefficient == 1 else f"{self.printer.source(coefficient)} * {call}")
+        return " + ".join(terms)
+
+    def _of_overlap(self, node: GaussianDifference | GaussianSlope) -> str:
+        integrand, *law = node.args
+        name, edges = ("difference" if isinstance(node, GaussianDifference) else "slope"), edges_of(integrand)
+        values = ", ".join(map(self.printer.source, law))
+        if edges is None:
+            slope = self._integrand(slope_between_breaks(integrand))
+            return f"gaussian_{name}({self._integrand(integrand)}, {values}, slope={slope})"
+        cut = pieces(integrand)
+        jumps = tuple((float(at), float(rise)) for at, rise in cut.jumps)
+        slope = self._integrand(cut.slope.expression)
+        return f"broken_{name}({slope}, {self._constant(jumps)}, {values}, {self._constant(edges)})"
+
+    def _integrand(self, integrand: sp.Expr) -> str:
+        return self.integrands.setdefault(integrand, f"integrand_{len(self.integrands) + 1}")
+
+    def _constant(self, numbers: tuple[object, ...]) -> str:
+        return self.constants.setdefault(numbers, f"NUMBERS_{len(self.constants) + 1}")
+
+
+def identifier(name: str) -> str:
+    """A name of a symbol, which is to be one word of source."""
+    if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
+        raise ValueError(f"'{shown(name)}' is no name for an argument: use letters, digits and underscores")
+    return name
+
+
+def _diverges(outside: sp.Expr, quadratures: Iterable[Quadrature]) -> bool:
+    """Whether a formula, or the law of one of its quadratures, divides by 0 at an end of a range."""
+    parts = [outside, *(sp.Tuple(*node.args[1:]) for node in quadratures)]
+    return any(part.subs(at, end).doit().has(sp.zoo) for part in parts for at, end in ENDS if part.has(at))
+
+
+def _has_limits(function: EmittedFunction, symbol: sp.Symbol) -> bool:
+    return any(node.args[1] == symbol for node in function.expression.atoms(AtExtremes))
+
+
+def _kept_inside(value: sp.Expr, at: sp.Symbol, zero: sp.Expr, infinity: sp.Expr) -> sp.Expr:
+    """Limits beside a value at another point, whose gradient is a number where the limits replace it."""
+    return AtExtremes(value.xreplace({at: sp.Symbol(f"{at.name}_inside", positive=True)}), at, zero, infinity)
+
+
+def separated(integrand: sp.Expr) -> list[tuple[sp.Expr, sp.Expr, sp.Expr]]:
+    """A pair integrand as a sum of coefficient * f(u) * g(v), f and g both written in u."""
+    integrand = sp.expand_power_exp(integrand)
+    is_product = not any(part.has(u) and part.has(v) for part in sp.Mul.make_args(integrand))
+    terms = (
+        [integrand] if is_product else sp.Add.make_args(sp.expand_mul(sp.expand_mul(integrand, deep=False), deep=False))
+    )
+    result = []
+    for term in terms:
+        coefficient, rest = term.as_independent(u, v, as_Add=False)
+        first, second = rest.as_independent(v, as_Add=False)
+        if second.has(u):
+            raise ValueError(f"the pair integrand {term} is no product of a function of u and one of v")
+        result.append((coefficient, first, second.subs(v, u)))
+    return result

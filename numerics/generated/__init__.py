@@ -1,1 +1,0 @@
-"""The catalogue as code, emitted by `python -m numerics.generate`; never edited."""

@@ -1,0 +1,1 @@
+"""Layers of surrogates as Torch modules."""

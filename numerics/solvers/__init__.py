@@ -1,0 +1,1 @@
+"""Fixed points, depth scales, critical curves and phase diagrams."""

@@ -1,0 +1,60 @@
+"""Phase diagrams: the fixed point over a grid of (sigma_m2, sigma_b2), or of (sigma_m2, gain)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from meanbits.numerics.solvers.solve import FixedPoint, fixed_point
+from meanbits.theory.derive import Theory
+
+MEANING = {
+    "q": "field variance at the fixed point, relative to its annealed part where the field is marginalised",
+    "T": "total field variance",
+    "r": "overlap of noise-independent replicas where the field is marginalised, of two inputs where it is sampled",
+    "c": "correlation of two inputs, the stable fixed point",
+    "gap": "1 - c",
+    "chi": "slope of the correlation map at c",
+    "chi_1": "slope of the correlation map at c = 1",
+    "dq": "slope of the variance map",
+    "xi_q": "depth scale of the variance, layers",
+    "xi_c": "depth scale of the correlation, layers",
+}
+AXES = {
+    "sigma_m2": "variance of the weight means",
+    "sigma_b2": "variance of the biases",
+    "gain": "gain of the neuron, paper form",
+}
+BYTES_PER_POINT = 8 * 3 * len(fields(FixedPoint))  # results, and as much again twice over while they are joined
+
+
+def available_memory() -> int:
+    """Bytes of memory that are free."""
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def phase_diagram(
+    theory: Theory, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
+) -> xr.Dataset:
+    """Every quantity of `FixedPoint` on a grid: (sigma_m2, sigma_b2), or (sigma_m2, gain) if gains are given.
+
+    sigma_m2, and sigma_b2 or gain, are vectors; beside gains sigma_b2 is one number. The attributes hold the surrogate
+    and the parameters that are not axes. Raises ValueError as `fixed_point` does, and for axes without points.
+    """
+    means, biases = np.atleast_1d(np.asarray(sigma_m2, np.float64)), np.asarray(sigma_b2, np.float64)
+    name, along = ("sigma_b2", np.atleast_1d(biases)) if gain is None else ("gain", np.atleast_1d(np.asarray(gain)))
+    if means.size == 0 or along.size == 0:
+        raise ValueError("a grid without points; give each axis at least one")
+    if gain is not None and biases.ndim:
+        raise ValueError("beside gains, sigma_b2 is one number")
+    grid = (along, None) if gain is None else (biases, along)
+    found = fixed_point(theory, means[:, None], *grid)
+    axes = {"sigma_m2": means, name: along}
+    variables = {key: (tuple(axes), getattr(found, key), {"long_name": text}) for key, text in MEANING.items()}
+    coordinates = {key: (key, values, {"long_name": AXES[key]}) for key, values in axes.items()}
+    fixed = {} if gain is None else {"sigma_b2": float(biases)}
+    return xr.Dataset(variables, coordinates, {"surrogate": theory.surrogate.name, **fixed})

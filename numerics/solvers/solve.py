@@ -1,0 +1,263 @@
+"""Fixed points of the layer-to-layer maps and their depth scales."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, fields
+from types import SimpleNamespace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from meanbits.numerics.blocks import BLOCK, on_all_cores
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.domain import check_domain, refuse_nan, relative_gain
+from meanbits.numerics.solvers.faint import FAINT, faint_slopes
+from meanbits.numerics.solvers.newton import (
+    LARGEST,
+    SLOPE_ROUNDING,
+    Array,
+    Chosen,
+    Map,
+    descended_fixed_point,
+    nearby_gap,
+)
+from meanbits.numerics.solvers.scan import FixedPoints, NoFixedPointError, scanned_fixed_points
+from meanbits.numerics.solvers.settle import put_back, settled
+from meanbits.numerics.solvers.shape import total_crosses_once, variance_crosses_once
+from meanbits.numerics.solvers.tables import QUADRATURES, TOLERANCE, is_costly, tabulated
+from meanbits.theory.derive import Theory
+from meanbits.theory.stages.correlation import is_relative
+
+STEP = 1e-6  # relative, of numerical derivatives
+VANISHING = 2.0**-480  # a total variance that dies out, its inverse one that diverges: the maps are at their limits
+MAP_ROUNDING = 8 * float(np.finfo(np.float64).eps)
+MANY = 5000  # points from which on tables pay
+PART = BLOCK // 2
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """The stable fixed point of each (sigma_m2, sigma_b2); arrays of one shape.
+
+    q, T: field variances, as the maps take them and in total. r: overlap with a noise-independent replica where the
+    field is marginalised, of the two inputs where it is sampled. c, gap: correlation of two inputs, and 1 - c. chi,
+    chi_1: slopes of the correlation map at c and at c = 1; dq: that of the variance map (of 1/q at q = infinity). xi_q,
+    xi_c: depth scales -1/ln|dq| and -1/ln chi, infinite at criticality.
+
+    Without biases the field may vanish, T = 0; all else is then its limit as sigma_b2 -> 0, and chi_1 = dq.
+    """
+
+    sigma_m2: Array
+    sigma_b2: Array
+    q: Array
+    T: Array
+    r: Array
+    c: Array
+    gap: Array
+    chi: Array
+    chi_1: Array
+    dq: Array
+    xi_q: Array
+    xi_c: Array
+
+    @property
+    def phase(self) -> NDArray[np.str_]:
+        """ordered, critical or chaotic: chi_1 below 1, at 1 to the rounding of the maps, or above."""
+        chaotic = np.where(self.chi_1 > 1, "chaotic", "ordered")
+        return np.where(np.abs(self.chi_1 - 1) <= SLOPE_ROUNDING, "critical", chaotic)
+
+
+def fixed_point(theory: Theory, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None) -> FixedPoint:
+    """The stable fixed point (q, c) at each (sigma_m2, sigma_b2), which broadcast.
+
+    gain: of a surrogate in paper form, in place of its own; broadcasts too.
+
+    The correlation map is increasing and convex in c on [0, 1], its coefficients being squares (Mehler), so the stable
+    c is the smallest fixed point and Newton's method reaches it from c = 0 without overshooting. Variances are
+    bracketed in [0, infinity] (`solvers.newton`). Many points of a theory whose maps are sums or quadratures go
+    through tables of them, whose error is that of the maps or little more (`solvers.tables`).
+
+    Raises:
+        ValueError: a single layer, a theory without emitted maps, or parameters out of the domain.
+    """
+    squared_gain = () if gain is None else (relative_gain(theory, gain) ** 2,)
+    given = (np.asarray(each, np.float64) for each in (sigma_m2, sigma_b2, *squared_gain))
+    means, biases, *squared = np.broadcast_arrays(*given)
+    check_domain(theory, means, biases)
+    maps, flat = _maps(theory, means.size), [each.ravel() for each in (means, biases, *squared)]
+    parts = on_all_cores(lambda part: _Solver(theory, maps, *(each[part] for each in flat)).solve(), means.size, PART)
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in NAMES}
+    refuse_nan(joined)
+    return FixedPoint(**{name: values.reshape(means.shape)[()] for name, values in joined.items()})
+
+
+def error_bound(theory: Theory, found: FixedPoint) -> Array:
+    """A bound on the relative errors of q and of the gap of fixed points, the rounding of the maps included."""
+    parameters = (np.ravel(each) for each in (found.sigma_m2, found.sigma_b2))
+    state = (np.ravel(each) for each in (found.q, found.gap, found.dq, found.chi))
+    return _Solver(theory, compile_theory(theory), *parameters).error_bound(*state).reshape(np.shape(found.q))[()]
+
+
+def variance_fixed_points(theory: Theory, sigma_m2: float, sigma_b2: float) -> FixedPoints:
+    """All fixed points of the variance map at one (sigma_m2, sigma_b2); T, where it varies, at its own.
+
+    Raises:
+        ValueError: as `fixed_point` does.
+    """
+    solver = _Solver(theory, compile_theory(theory), *(np.array([each], np.float64) for each in (sigma_m2, sigma_b2)))
+    maps = solver.map("variance_map"), solver.map("variance_slope")
+    return solver.settled("q", lambda: scanned_fixed_points(*maps, 1))
+
+
+def depth_scale(slope: ArrayLike) -> Array:
+    """-1/ln|slope|: infinite at 1 (to rounding), 0 at 0, negative beyond 1 where perturbations grow."""
+    size = np.abs(slope)
+    with np.errstate(divide="ignore"):
+        return np.where(np.abs(size - 1) <= SLOPE_ROUNDING, np.inf, -1 / np.log(size))[()]
+
+
+Found = TypeVar("Found")
+NAMES = tuple(field.name for field in fields(FixedPoint))
+
+
+class _Solver:
+    """The maps of one theory, emitted or tabulated, at flat arrays of parameters."""
+
+    def __init__(
+        self, theory: Theory, maps: SimpleNamespace, sigma_m2: Array, sigma_b2: Array, squared_gain: Array | None = None
+    ) -> None:
+        self.theory, self.relative, self.maps = theory, is_relative(theory.maps.mean_field), maps
+        self.given = self.parameters = sigma_m2, sigma_b2
+        self.squared_gain, self.total = squared_gain, None
+        if theory.maps.takes_total:
+            self.total, self.parameters = self._fixed_total()
+
+    def solve(self) -> FixedPoint:
+        """Variance first, then the correlation at that variance."""
+        every, equal = np.arange(self.parameters[0].size), np.zeros(1)
+        slope = self.map("variance_slope")
+        q = self.settled("q", lambda: settled(self.map("variance_map"), slope, self._once()))
+        gap_map, chi_at = (self.map(name, q) for name in ("gap_map", "chi_at_gap"))
+        apart, chi_1 = gap_map(equal, every), chi_at(equal, every)
+        vanished, diverges = (apart == 0) & (q == 0), np.isinf(q)
+        dq = slope(np.where(diverges, 1.0, q), every)
+        dq = np.where(diverges, self._slope_at_infinity(chi_1), dq) if diverges.any() else dq
+        chi_1 = np.where(vanished, dq, chi_1)
+        gap, chi, descending = np.zeros(every.size), chi_1.copy(), np.flatnonzero((apart != 0) | ~(chi_1 <= 1))
+        farthest = gap_map(np.ones(1), descending)
+        faint = (apart[descending] == 0) & (farthest <= FAINT)
+        chi[descending[faint]], chi_1[descending[faint]] = faint_slopes(self.theory)
+        descending, farthest = descending[~faint], farthest[~faint]
+        start = nearby_gap(apart[descending], chi_1[descending], farthest)
+        gap[descending] = descended_fixed_point(gap_map, chi_at, descending, start)
+        gap = self.settled("the gap", lambda: put_back(gap, gap_map, chi_at))
+        chi[descending] = chi_at(gap[descending], descending)
+        chi = np.where(vanished, dq, chi)
+        no_means = self.parameters[0] == 0
+        dq, chi_1, chi = (np.where(no_means, 0.0, each) for each in (dq, chi_1, chi))
+        r = _fraction(q) if self.relative else 1 - gap
+        scales = depth_scale(dq), depth_scale(chi)
+        return FixedPoint(*self.given, q, self._total_at(q), r, 1 - gap, gap, chi, chi_1, dq, *scales)
+
+    def _once(self) -> NDArray[np.bool_]:
+        """Where the variance map crosses the diagonal once."""
+        if self.squared_gain is None:
+            return np.full(self.parameters[0].size, variance_crosses_once(self.theory))
+        gains, which = np.unique(self.squared_gain, return_inverse=True)
+        return np.array([variance_crosses_once(self.theory, float(gain)) for gain in gains], bool)[which]
+
+    def settled(self, name: str, found: Callable[[], Found]) -> Found:
+        """What was found, or in one line why nothing was, and where."""
+        try:
+            return found()
+        except NoFixedPointError as error:
+            means, biases = (float(each[error.point]) for each in self.given)
+            raise ValueError(f"no stable fixed point of {name} at sigma_m2 = {means:g}, sigma_b2 = {biases:g}: "
+                             f"{error.reason}; choose other variances") from None  # fmt: skip
+
+    def _total_at(self, q: Array) -> Array:
+        """T at q."""
+        if not self.relative:
+            return q
+        if self.total is None:
+            return self.maps.total_map(np.ones(1), *self.parameters)
+        extreme = np.where(self.total == VANISHING, 0.0, np.inf)
+        return np.where((self.total == VANISHING) | (self.total == 1 / VANISHING), extreme, self.total)
+
+    def _fixed_total(self) -> tuple[Array, tuple[Array, Array]]:
+        """T, and the parameters of maps at it: where it dies out, biases that keep it barely alive."""
+        total, slope = self.maps.total_map, self.maps.total_slope
+        means, biases = self.parameters
+        once = np.full(means.size, total_crosses_once(self.theory))
+        after, rate = (lambda T, chosen, each=each: each(T, *self._at(chosen)) for each in (total, slope))
+        fixed = self.settled("T", lambda: self._with_limits(settled(after, rate, once)))
+        alive = VANISHING * (1 - np.minimum(slope(np.array([VANISHING]), means, biases), 1))
+        return np.clip(fixed, VANISHING, 1 / VANISHING), (means, np.where(fixed == 0, alive, biases))
+
+    def _with_limits(self, total: Array) -> Array:
+        """T, unless it is beyond what maps of q take beside such biases, or by sums over ever wider fields."""
+        beyond, gap = total > 1 / VANISHING, self.theory.gap
+        slow = gap is not None and any(ratio.has(*QUADRATURES) for ratio in astuple(gap.ratios))
+        lost = np.flatnonzero(beyond & (slow | (self.parameters[1] > MAP_ROUNDING / VANISHING)))
+        if lost.size:
+            raise NoFixedPointError(int(lost[0]), "it goes on towards infinity, where no limit is derived")
+        return total
+
+    def _slope_at_infinity(self, chi_1: Array) -> Array:
+        """The slope of 1/q there: chi_1 where fields are marginalised exactly, both being slopes of the replica map."""
+        if self.relative and self.theory.maps.replica_map is not None:
+            return chi_1
+        every, limit = np.arange(chi_1.size), self.map("variance_slope")(np.array([np.inf]), np.arange(chi_1.size))
+        after = self.map("variance_map")(np.array([LARGEST]), every)
+        return np.where(limit > 0, 1 / limit, LARGEST / after)
+
+    def _at(self, chosen: Chosen) -> list[Array]:
+        return [_chosen(parameter, chosen) for parameter in self.parameters]
+
+    def map(self, name: str, q: Array | None = None) -> Map:
+        """A map of q, or of the gap at given q, at the parameters of chosen points.
+
+        phi(gain h) at q is phi(h) at gain^2 q, whatever phi.
+        """
+        function = getattr(self.maps, name)
+        is_slope = name == "variance_slope"
+
+        def at(x: Array, chosen: Chosen) -> Array:
+            scale = 1.0 if self.squared_gain is None else _chosen(self.squared_gain, chosen)
+            state = (scale * x,) if q is None else (x, scale * _chosen(q, chosen))
+            extra = () if self.total is None else (_chosen(self.total, chosen),)
+            value = function(*state, *self._at(chosen), *extra)
+            return scale * value if is_slope else value
+
+        return at
+
+    def error_bound(self, q: Array, gap: Array, dq: Array, chi: Array) -> Array:
+        """Residuals and the maps' rounding, over 1 - slope; the gap inherits the error of q."""
+        every = np.arange(q.size)
+        with np.errstate(all="ignore"):
+            residual = np.abs(self.map("variance_map")(q, every) / q - 1)
+            of_q = np.where((q > 0) & np.isfinite(q), (residual + MAP_ROUNDING) / np.abs(1 - dq), 0.0)
+            after, moved = (self.map("gap_map", each)(gap, every) for each in (q, q * (1 + STEP)))
+            inherited = np.abs(moved / after - 1) / STEP * of_q
+            of_gap = (np.abs(after / gap - 1) + MAP_ROUNDING + inherited) / np.abs(1 - chi)
+        return np.maximum(of_q, np.where(gap > 0, of_gap, 0.0))
+
+
+def _maps(theory: Theory, points: int) -> SimpleNamespace:
+    """The emitted maps, or, for many points of a theory that is costly, tables of them."""
+    if points > MANY and is_costly(theory) and (tables := tabulated(theory)).bound <= TOLERANCE:
+        return tables
+    return compile_theory(theory)
+
+
+def _chosen(values: Array, chosen: Chosen) -> Array:
+    """values[chosen]: all of them in order need no copy."""
+    whole = chosen.size == values.size and bool(np.all(chosen[1:] > chosen[:-1]))
+    return values if whole else values[chosen]
+
+
+def _fraction(q: Array) -> Array:
+    with np.errstate(divide="ignore", over="ignore"):
+        return 1 / (1 + 1 / q)

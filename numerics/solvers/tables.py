@@ -1,0 +1,236 @@
+"""Tables of the ratios of an overlap: the maps of neurons without an elementary closed form, on millions of points."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, replace
+from functools import lru_cache
+from types import SimpleNamespace
+
+import numpy as np
+import sympy as sp
+from numpy.typing import ArrayLike, NDArray
+
+from meanbits.numerics.blocks import in_blocks, on_all_cores
+from meanbits.numerics.emission.backends import NUMPY
+from meanbits.numerics.emission.emit import VARIANCES, compile_functions, compile_theory
+from meanbits.numerics.emission.writer import EmittedFunction
+from meanbits.numerics.solvers.panels import (
+    PARTS,
+    Array,
+    Chosen,
+    Function,
+    cells,
+    gap_at,
+    octaves,
+    polynomials,
+    reach,
+    rows,
+    sampled,
+    share,
+)
+from meanbits.theory.derive import Theory
+from meanbits.theory.gaussian.difference import as_angles
+from meanbits.theory.gaussian.expectation import GaussianExpectation
+from meanbits.theory.gaussian.logistic import TanhMean, TanhOverlap
+from meanbits.theory.gaussian.open_nodes import GaussianDifference, GaussianSlope
+from meanbits.theory.stages.gap import alike, fall, growth, slope, unlike
+from meanbits.theory.stages.overlap import overlap_of
+from meanbits.theory.symbols import gap, q, u
+
+OF_MIXTURES = (-40, 40)  # octaves of q that tables cover, from below 1e-12 to above 1e12
+OF_QUADRATURES = (-30, 8)  # the same, of q relative to a scale below 1: beyond, quadratures are rough, and slow
+WIDTH = 2.0  # of a panel, in octaves
+SHARPNESS = 100.0  # of K, relative to the squared slope at gap 0, which grows as q does
+TOLERANCE = 1e-12
+POINTS = 4096  # where the error is measured
+BLOCK = 2**13
+QUADRATURES = (GaussianExpectation, GaussianDifference, GaussianSlope)
+ARGUMENTS = {alike: (q,), unlike: (q,), fall: (gap, q), slope: (gap, q), growth: (q,)}
+
+
+@lru_cache(maxsize=256)
+def is_costly(theory: Theory) -> bool:
+    """Whether the ratios hold sums over the mixture that tanh is, or quadratures, and tables can serve them.
+
+    They can where the ratios depend on gap and q alone and the slope at gap 0 is finite.
+    """
+    if theory.gap is None or theory.criticality is None or theory.criticality.marginal.has(sp.oo):
+        return False
+    ratios = sp.Tuple(*astuple(theory.gap.ratios))
+    return ratios.has(TanhOverlap, TanhMean, *QUADRATURES) and ratios.free_symbols <= {gap, q}
+
+
+@lru_cache(maxsize=32)
+def tabulated(theory: Theory) -> SimpleNamespace:
+    """The maps of a theory that `is_costly`, through tables: `variance_map`, `variance_slope`, `gap_map`, `chi_at_gap`.
+
+    Signatures are those of `compile_theory`, values float64. Where tables do not reach, at q beyond 1e-12 to 1e12
+    (`OF_QUADRATURES` for those) or at gaps > 1 of neurons that are not odd, the maps are evaluated directly. `bound`
+    is the largest relative error of a ratio that was found at random points (of `unlike`, relative to 1).
+    """
+    assert theory.gap is not None
+    tables, formulas, direct = _tables(theory), theory.gap.formulas, compile_theory(theory)
+    served = {
+        "variance_map": _through(tables, theory, formulas.variance_map, (q,)),
+        "variance_slope": _through(tables, theory, formulas.variance_slope, (q,)),
+        "gap_map": _through(tables, theory, formulas.gap_map, (gap, q)),
+        "chi_at_gap": _through(tables, theory, formulas.chi, (gap, q)),
+    }
+    maps = {name: in_blocks(_in_chunks(function)) for name, function in served.items()}
+    return SimpleNamespace(**maps, total_map=direct.total_map, total_slope=direct.total_slope, bound=tables.bound)
+
+
+def _through(tables: Tables, theory: Theory, formula: sp.Expr, state: tuple[sp.Symbol, ...]) -> Function:
+    """A map of the state and the variances by its formula in the ratios, and in q."""
+    needed = [each for each in ARGUMENTS if each == alike or formula.has(each)]
+    written = EmittedFunction("formula", (*needed, q, *VARIANCES), formula, "a map in terms of the ratios")
+    compiled = compile_functions(theory, [written], NUMPY).formula
+
+    def at(*arguments: Array) -> Array:
+        given = dict(zip(state, arguments, strict=False))
+        ratios = (tables.ratio(each.name, *(given[symbol] for symbol in ARGUMENTS[each])) for each in needed)
+        return compiled(*ratios, given[q], *arguments[len(state) :])
+
+    return at
+
+
+def _in_chunks(function: Function) -> Function:
+    """An elementwise function of broadcasting arrays, applied to a few thousand points at a time."""
+
+    def chunked(*arguments: ArrayLike) -> Array:
+        arrays = [np.asarray(each, np.float64) for each in arguments]
+        shape = np.broadcast_shapes(*(each.shape for each in arrays))
+        flat = [each.reshape(()) if each.size == 1 else np.broadcast_to(each, shape).ravel() for each in arrays]
+        value = np.empty(int(np.prod(shape)))
+        for start in range(0, value.size, BLOCK):
+            chunk = slice(start, start + BLOCK)
+            value[chunk] = function(*(each[chunk] if each.ndim else each[()] for each in flat))
+        return value.reshape(shape)[()]
+
+    return chunked
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Ratios as polynomials on cells: `per_octave` rows of q from 2^first to 2^last, each of `counts` cells of the gap.
+
+    `direct` holds the ratios themselves. The tables of q are (powers, rows); those of both are lists, by power in log
+    q, of (powers in t, cells), row after row, each from `starts` on (`solvers.panels`).
+    """
+
+    direct: SimpleNamespace
+    is_odd: bool
+    first: int
+    last: int
+    per_octave: int
+    scale: float
+    counts: Array
+    starts: Chosen
+    of_q: dict[str, Array]
+    of_both: dict[str, list[Array]]
+    bound: float = np.inf
+
+    def ratio(self, name: str, *state: Array) -> Array:
+        """`alike`, `unlike` or `growth`, (1 + q) d alike / dq, at q; `fall` or `slope` at gap and q."""
+        *gaps, q = state
+        inside = (q >= 2.0**self.first) & (q < 2.0**self.last)
+        for each in gaps:
+            inside = inside & (each >= 0) & (each <= (2 if self.is_odd else 1))
+        table = {"fall": self._fall, "slope": self._slope}.get(name, lambda q: self._of_q(name, q))
+        return _where(inside, table, getattr(self.direct, name), state)
+
+    def _of_q(self, name: str, q: Array) -> Array:
+        return polynomials(self.of_q[name], *self._row(q))
+
+    def _slope(self, gap: Array, q: Array) -> Array:
+        return self._of_both("slope", np.minimum(gap, 2 - gap), q)
+
+    def _fall(self, gap: Array, q: Array) -> Array:
+        near = np.minimum(gap, 2 - gap)
+        value = near * self._of_both("mean_slope", near, q)
+        return np.where(gap > 1, 2 - value, value)
+
+    def _of_both(self, name: str, gap: Array, q: Array) -> Array:
+        row, x = self._row(q)
+        count = self.counts.take(row)
+        t = share(gap, 1 + q / self.scale) * count
+        part = np.minimum(np.floor(t), count - 1)
+        y, cell = 2 * (t - part) - 1, self.starts.take(row) + part.astype(np.intp)
+        *lower, value = (polynomials(powers, cell, y) for powers in self.of_both[name])
+        for each in reversed(lower):
+            value = value * x + each
+        return value
+
+    def _row(self, q: Array) -> tuple[Chosen, Array]:
+        """The row of q and the place in it, from -1 to 1; the exponent of q costs no digits."""
+        mantissa, exponent = np.frexp(q)
+        position = self.per_octave * (1 + np.log2(mantissa))
+        part = np.minimum(np.floor(position), self.per_octave - 1)
+        return (exponent - 1 - self.first) * self.per_octave + part.astype(np.intp), 2 * (position - part) - 1
+
+
+def _where(inside: NDArray[np.bool_], table: Function, direct: Function, arguments: tuple[Array, ...]) -> Array:
+    """The table where it reaches, the function itself elsewhere."""
+    if np.all(inside):
+        return table(*arguments)
+    if not np.any(inside):
+        return direct(*arguments)
+    arrays, value = np.broadcast_arrays(*arguments), np.empty(inside.shape)
+    for chosen, function in ((inside, table), (~inside, direct)):
+        value[chosen] = function(*(each[chosen] for each in arrays))
+    return value
+
+
+def _tables(theory: Theory) -> Tables:
+    """Tables fine enough for the tolerance, or the finest."""
+    assert theory.gap is not None
+    direct, found, highest = _direct(theory), overlap_of(theory.maps), 2.0 ** OF_MIXTURES[1]
+    is_odd = found is not None and sp.expand(found.function.subs(u, -u) + found.function) == 0
+    scale = highest / max(float(direct.slope(0.0, highest)) ** 2, 1.0)
+    span = OF_MIXTURES
+    if sp.Tuple(*astuple(theory.gap.ratios)).has(*QUADRATURES):
+        offset = min(round(np.log2(scale)), 0)
+        span = OF_QUADRATURES[0] + offset, OF_QUADRATURES[1] + offset
+    tables = _built(direct, is_odd, span, scale / SHARPNESS, WIDTH)
+    return tables if tables.bound <= TOLERANCE else _built(direct, is_odd, span, scale / SHARPNESS, WIDTH / 2)
+
+
+def _direct(theory: Theory) -> SimpleNamespace:
+    """The ratios evaluated as they stand; a growth that no map takes as 0."""
+    assert theory.gap is not None
+    rate = sp.S.Zero if theory.gap.formulas.variance_slope == 0 else theory.gap.growth
+    ratios = zip(ARGUMENTS.items(), (*astuple(theory.gap.ratios), rate), strict=True)
+    functions = [EmittedFunction(symbol.name, arguments, as_angles(ratio), "a ratio")
+                 for (symbol, arguments), ratio in ratios]  # fmt: skip
+    return compile_functions(theory, functions, NUMPY)
+
+
+def _built(direct: SimpleNamespace, is_odd: bool, span: tuple[int, int], scale: float, width: float) -> Tables:
+    panels = round((span[1] - span[0]) / width)
+    q, edges = octaves(span[0], width, panels), np.exp2(span[0] + width * np.arange(1, panels + 1))
+    spans = np.ceil(reach(1 + edges / scale) / (width * np.log(2) / 2)).astype(np.intp)
+
+    def panel(part: slice) -> tuple[Array, Array]:
+        return sampled(direct.slope, q[part][0], 1 + q[part][0] / scale, int(spans[part][0]))
+
+    slopes, means = zip(*on_all_cores(panel, panels, 1), strict=True)
+    counts = np.repeat(PARTS * spans, PARTS)
+    of_q = {name: rows(getattr(direct, name)(q)) for name in ("alike", "unlike", "growth")}
+    of_both = {"slope": cells(slopes), "mean_slope": cells(means)}
+    starts, per_octave = np.cumsum(counts) - counts, round(PARTS / width)
+    tables = Tables(direct, is_odd, *span, per_octave, scale, counts.astype(np.float64), starts, of_q, of_both)
+    return replace(tables, bound=_error(tables))
+
+
+def _error(tables: Tables) -> float:
+    """The largest relative error of a ratio at random points; of `unlike`, relative to 1."""
+    generator, few = np.random.default_rng(0), slice(0, POINTS // 16)
+    q = 2 ** generator.uniform(tables.first, tables.last, POINTS)
+    gaps, _ = gap_at(generator.random(POINTS), 1 + q / tables.scale)
+    states = {"alike": (q,), "unlike": (q,), "growth": (q,), "slope": (gaps, q), "fall": (gaps[few], q[few])}
+    largest = 0.0
+    for name, state in states.items():
+        exact = getattr(tables.direct, name)(*state)
+        size = np.where((exact == 0) | (name == "unlike"), 1.0, np.abs(exact))
+        largest = max(largest, float(np.max(np.abs(tables.ratio(name, *state) - exact) / size)))
+    return largest

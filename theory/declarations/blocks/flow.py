@@ -1,0 +1,96 @@
+"""What a cut of a wide network carries for pairs of replicas, and what a block does to it (theory.md, section 10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from meanbits.theory.declarations.neurons import Neurons
+
+Value = Any  # a SymPy expression, a number or an array of them: one definition derives, and evaluates
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Second moments across a cut, of wide layers.
+
+    total: T or B, of a unit. fall: total less the overlap of two replicas, which may be two inputs or two
+    noise-independent runs of one; it keeps its digits where they are alike. typical: the same of a typical pair of the
+    batch, which batch norm subtracts.
+    """
+
+    total: Value
+    fall: Value
+    typical: Value
+
+    def scaled(self, factor: Value) -> Flow:
+        """All of it times a factor."""
+        return Flow(*(factor * each for each in (self.total, self.fall, self.typical)))
+
+    def with_noise(self, variance: Value) -> Flow:
+        """Independent noise of this variance added: to the total alone, so to what the replicas differ by."""
+        return replace(self, **{name: value + variance for name, value in vars(self).items()})
+
+    def plus(self, other: Flow) -> Flow:
+        """The sum of two independent parts."""
+        return Flow(self.total + other.total, self.fall + other.fall, self.typical + other.typical)
+
+
+@dataclass(frozen=True)
+class Factors:
+    """By what a block multiplies, on their way back through it, the mean square of gradients and the overlap of two."""
+
+    square: Value
+    overlap: Value
+
+    def times(self, other: Factors) -> Factors:
+        """Those of both in turn."""
+        return Factors(self.square * other.square, self.overlap * other.overlap)
+
+
+class Expectations(Protocol):
+    """Gaussian expectations of neurons over fields of variance `total`, pairs of them `fall` less correlated."""
+
+    def square(self, neurons: Neurons, total: Value) -> Value:
+        """E[x^2]."""
+        ...
+
+    def fall(self, neurons: Neurons, total: Value, fall: Value) -> Value:
+        """E[x^2] - E m(u) m(v)."""
+        ...
+
+    def slope(self, neurons: Neurons, total: Value, fall: Value) -> Value:
+        """The derivative of E m(u) m(v) with respect to E u v: E m'(u) m'(v), by Price's theorem."""
+        ...
+
+    def gradients(self, neurons: Neurons, total: Value, fall: Value) -> Factors:
+        """E g(u)^2 and E g(u) g(v) of the slope g that gradients see."""
+        ...
+
+
+class Block(Protocol):
+    """A part of a layer. Replicas share its weights and biases, and nothing that is drawn for a pass.
+
+    It may say what it `assumes`, a `theory.trace.Assumption`.
+    """
+
+    @property
+    def name(self) -> str:
+        """As options and traces write it."""
+        ...
+
+    def forward(self, flow: Flow, of: Expectations) -> Flow:
+        """The flow behind the block."""
+        ...
+
+    def slope(self, flow: Flow, of: Expectations) -> Value:
+        """The derivative of the overlap behind the block with respect to that before it, `flow`."""
+        ...
+
+    def backward(self, flow: Flow, of: Expectations) -> Factors:
+        """The factors of gradients, at the flow before the block."""
+        ...
+
+    def apply(self, x: Any, draw: Any) -> Any:
+        """The block on tensors (batch, units); `draw` draws its weights and noise, and knows its neurons."""
+        ...

@@ -1,0 +1,146 @@
+"""A layer as a chain of blocks, from fields to fields, and what is done with its randomness."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+import sympy as sp
+
+from meanbits.theory.declarations.blocks import Block, Dense, Dropout, Neuron, Normalise, Scale, Skip, Value
+from meanbits.theory.declarations.surrogates import Surrogate, Treatment
+from meanbits.theory.errors import SurrogateError
+from meanbits.theory.symbols import sigma_b2, sigma_m2
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Blocks in turn, from the field of one layer to that of the next; a network repeats them.
+
+    Raises:
+        SurrogateError: no weights or no neurons, a norm of what a norm has normalised, or a slope that none would see.
+    """
+
+    name: str
+    blocks: tuple[Block, ...]
+    treatment: Treatment
+
+    def __post_init__(self) -> None:
+        inside = tuple(flattened(self.blocks))
+        if not any(isinstance(each, Dense) for each in inside):
+            raise SurrogateError(f"{self.name}: a chain without weights; add a dense block")
+        if not any(isinstance(each, Neuron) for each in inside):
+            raise SurrogateError(f"{self.name}: a chain without neurons; add a neuron block")
+        if self.treatment.field == "integrated" and any(each.neurons.backward is not None for each in self.units):
+            raise SurrogateError(f"{self.name}: treatment {self.treatment.name} integrates the field out, so that a "
+                                 "backward slope would be ignored; use treatment none, sample or network")  # fmt: skip
+        for first, second in itertools.pairwise(inside):
+            if isinstance(first, Normalise) and isinstance(second, Normalise):
+                raise SurrogateError(f"{self.name}: {second.name} behind {first.name} has no field to act on; drop one")
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether the field is integrated out, so that q is Q/D and gradients run through what noise leaves alike."""
+        return (self.treatment.field, self.treatment.propagates) == ("integrated", "mean")
+
+    @property
+    def passes_gradient(self) -> bool:
+        """Whether gradients see a slope of the neurons, or of their average over the field."""
+        seen = all(each.neurons.backward is not None or not each.neurons.jumps for each in self.units)
+        return self.is_relative or (seen and self.treatment.field != "integrated")
+
+    @property
+    def units(self) -> tuple[Neuron, ...]:
+        """Its blocks of neurons, those inside skips too."""
+        return tuple(each for each in flattened(self.blocks) if isinstance(each, Neuron))
+
+    @property
+    def dense(self) -> tuple[Dense, ...]:
+        """Its blocks of weights, those inside skips too."""
+        return tuple(each for each in flattened(self.blocks) if isinstance(each, Dense))
+
+    @property
+    def has_batch_norm(self) -> bool:
+        """Whether it depends on what a typical pair of the batch has in common."""
+        return any(isinstance(each, Normalise) and each.kind == "batch" for each in flattened(self.blocks))
+
+    @property
+    def keeps_alike(self) -> bool:
+        """Whether two equal inputs stay equal: nothing is drawn for each pass."""
+        drawn = any(isinstance(each, Dropout) for each in flattened(self.blocks))
+        return self.is_relative or (self.treatment.field == "sharp" and not drawn)
+
+    def at(self, means: Value, biases: Value) -> Layer:
+        """The layer with numbers, or arrays of them, in place of sigma_m2 and sigma_b2.
+
+        Raises:
+            SurrogateError: an open symbol that is left.
+        """
+        return replace(self, blocks=_at(self.blocks, {sigma_m2: means, sigma_b2: biases}))
+
+
+def layer_of(
+    surrogate: Surrogate,
+    *,
+    normalise: str | None = None,
+    behind: bool = False,
+    dropout: sp.Expr = sp.S.Zero,
+    scale: sp.Expr = sp.S.One,
+    skip: tuple[sp.Expr, sp.Expr] | None = None,
+) -> Layer:
+    """A surrogate's layer from field to field: (norm,) neurons (, dropout), weights (, scale), and a skip around them.
+
+    behind: whether the norm is of what the weights give, scaled, instead. skip: (a, b), for h -> a h + b F(h).
+
+    Raises:
+        SurrogateError: a surrogate without layers, or whose form approximates them; parts that do not fit together.
+
+    >>> from meanbits.theory.declarations.compose import compose
+    >>> [block.name for block in layer_of(compose("random-binary"), normalise="batch").blocks]
+    ['batch norm', 'sign neurons', 'dense (fixed signs weights)']
+    """
+    if surrogate.real_input:
+        raise SurrogateError(f"{surrogate.name} is a single layer on real inputs, and no chain of layers")
+    if surrogate.form.name != "exact":
+        raise SurrogateError(f"{surrogate.name}: form {surrogate.form.name} approximates one layer as a whole, and "
+                             "chains are derived block by block; use form exact")  # fmt: skip
+    weights, treatment = surrogate.weights, surrogate.treatment
+    drawn = treatment.propagates == "sample" and weights.is_random
+    dense = Dense(weights, weights.variance_of_means, weights.average_second, sigma_b2, drawn)
+    norm = () if normalise is None else (Normalise(normalise),)
+    blocks: tuple[Block, ...] = (
+        *(() if behind else norm),
+        Neuron(surrogate.neurons),
+        *(() if dropout == 0 else (Dropout(1 - dropout),)),
+        dense,
+        *(() if scale == 1 else (Scale(scale),)),
+        *(norm if behind else ()),
+    )
+    return Layer(surrogate.name, blocks if skip is None else (Skip(*skip, blocks),), treatment)
+
+
+def as_layer(subject: Surrogate | Layer) -> Layer:
+    """A chain as it is, and a surrogate's layer."""
+    return subject if isinstance(subject, Layer) else layer_of(subject)
+
+
+def flattened(blocks: tuple[Block, ...]) -> Any:
+    for block in blocks:
+        yield from flattened(block.blocks) if isinstance(block, Skip) else (block,)
+
+
+def _at(part: Any, values: dict[sp.Symbol, Value]) -> Any:
+    """A block or a value with numbers in place of expressions; neurons and weights stay as they are."""
+    if isinstance(part, tuple):
+        return tuple(_at(each, values) for each in part)
+    if isinstance(part, sp.Expr):
+        if part.free_symbols - set(values):
+            raise SurrogateError(f"{part} is open; give its symbols values")
+        taken = {symbol: value for symbol, value in values.items() if part.has(symbol)}
+        if not all(isinstance(value, int | float) for value in taken.values()):
+            return sp.lambdify(list(taken), part, "numpy")(*taken.values())
+        return float(part.subs(taken))
+    if is_dataclass(part) and type(part).__module__.startswith("meanbits.theory.declarations.blocks"):
+        return replace(part, **{each.name: _at(getattr(part, each.name), values) for each in fields(part)})  # type: ignore[type-var]
+    return part
