@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from meanbits.numerics.emission.backends import NUMPY, TORCH, ArrayPrinter, Backend
+from meanbits.numerics.emission.backends import NUMPY, TORCH, ArrayPrinter, Backend, fold_constants
 from meanbits.numerics.emission.copying import used_imports
 from meanbits.numerics.emission.piecewise_source import piecewise_lines
 from meanbits.numerics.emission.routes import edges_of, joint_edges
@@ -25,6 +25,7 @@ from meanbits.theory.stages.overlap import AtExtremes
 from meanbits.theory.symbols import Sigma, T, c, gap, hbar, mu_4, overlap, q, sigma_b2, sigma_m2, typical, u, v
 
 FUTURE = "from __future__ import annotations"
+OVERFLOW = 600  # of an exponent, safely
 field_symbol = sp.Symbol("h", real=True)
 
 MEANING = {
@@ -150,7 +151,10 @@ class ModuleWriter:
         for node in sorted(expression.atoms(GaussianExpectation, GaussianDifference, GaussianSlope), key=str):
             named[node] = sp.Symbol(f"expectation_{len(named) + 1}", positive=True)
             statements.append(f"    {named[node].name} = {self._expectation(node)}")
-        common, (result,) = sp.cse(expression.xreplace(named), symbols=sp.numbered_symbols("x"), order="none")
+        expression = expression.xreplace(named)
+        if any(abs(part.args[0]) > OVERFLOW for part in expression.atoms(sp.exp) if part.is_number):
+            expression = fold_constants(expression)  # before a factor beyond floats is one of its own
+        common, (result,) = sp.cse(expression, symbols=sp.numbered_symbols("x"), order="none")
         statements += [f"    {symbol.name} = {self.printer.source(value)}" for symbol, value in common]
         used = {symbol.name for symbol in expression.free_symbols}
         text = self.printer.source(result)
@@ -162,7 +166,7 @@ class ModuleWriter:
         if self.backend is NUMPY and expression.has(AtExtremes, Portion, Scaled):
             guard = '    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there'
             return [guard, *(f"    {statement}" for statement in statements)]
-        if self.backend is NUMPY and _diverges(expression.xreplace(named), named):
+        if self.backend is NUMPY and _diverges(expression, named):
             guard = '    with np.errstate(divide="ignore"):  # infinite at an end of the range'
             return [*statements[:-1], guard, f"    {statements[-1]}"]
         return statements
