@@ -280,3 +280,23 @@ def test_a_total_variance_beyond_the_maps_of_q_is_refused(neurons: str, biases: 
     theory = derive(compose(weights="binary", treatment="marginalise", neurons=neurons))
     with pytest.raises(ValueError, match="no stable fixed point of T"):
         fixed_point(theory, 0.9, biases)
+
+
+def test_irrational_breaks_of_branches_keep_their_digits() -> None:
+    """Numbers a - b sqrt(n) cancel to a part in 10^9, and sqrt(n) became a line of its own."""
+    f = sp.Max(0, (h + 5) * (1000 * h + 2) - sp.Rational(2, 3))
+    maps = compile_theory(derive(Surrogate("mine", FIXED, continuous("f", f), NONE, "")))
+    roots = [(-5002 + side * math.sqrt(5002**2 - 4000 * (10 - 2 / 3))) / 2000 for side in (-1, 1)]
+    parts = [quad(lambda x: ((x + 5) * (1000 * x + 2) - 2 / 3) ** 2 * math.exp(-x * x / 2), *ends, epsabs=0)[0]
+             for ends in ((-14, roots[0]), (roots[1], 14))]  # fmt: skip
+    moment = sum(parts)
+    assert float(maps.total_map(1.0, 1.0, 0.0)) == pytest.approx(moment / math.sqrt(2 * math.pi), rel=1e-11)
+    assert float(maps.variance_map(1.0, 1.0, 0.0)) == pytest.approx(moment / math.sqrt(2 * math.pi), rel=1e-11)
+
+
+def test_a_constant_beyond_floats_is_folded_into_its_product() -> None:
+    """exp(1001000) exp(-1001000.25) of a jump was inf times 0."""
+    f = sp.exp(-((500 * (1 + sp.sign(1000 * h + HALF)) + HALF) ** 2))
+    units = Neurons.of_values("mine", ((f, HALF), (f + 1, HALF)))
+    maps = compile_theory(derive(Surrogate("mine", FIXED, units, SAMPLE, "")))
+    assert math.isfinite(float(maps.gap_map(0.5, 1.0, 0.5, 0.1)))
