@@ -6,7 +6,6 @@ import itertools
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from theory.blocks import Block, Dense, Dropout, Neuron, Normalise, Scale, Skip, Value
@@ -139,7 +138,7 @@ def _at(part: Any, values: dict[sp.Symbol, Value]) -> Any:
         if part.free_symbols - set(values):
             raise SurrogateError(f"{part} is open; give its symbols values")
         taken = {symbol: value for symbol, value in values.items() if part.has(symbol)}
-        if any(np.ndim(value) for value in taken.values()):
+        if any(getattr(value, "shape", ()) for value in taken.values()):
             return sp.lambdify(list(taken), part, "numpy")(*taken.values())
         return float(part.subs(taken))
     if is_dataclass(part) and type(part).__module__.startswith("theory.blocks"):
