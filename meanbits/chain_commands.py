@@ -106,7 +106,7 @@ def critical_of_chain(layer: Layer, as_json: bool) -> None:
         fail_about(layer, error)
     curves = {name: [{"q": point.q, found.parameter: point.value, "sigma_b2": point.sigma_b2, "chi_1": point.chi_1,
                       "chi_g": point.chi_g} for point in getattr(found, name)] for name in CURVES}  # fmt: skip
-    feasible = "attained" if curves["forward"] else "none"
+    feasible = "attained" if curves["forward"] else "none" if found.reason else "undecided"
     statement = f"not certified, found on a grid: {_told(found.parameter, curves, found.reason)}"
     if as_json:
         click.echo(json_text({**named(layer), "feasible": feasible, "certified": False, "statement": statement,

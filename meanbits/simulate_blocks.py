@@ -25,10 +25,7 @@ def simulate_blocks(ctx: click.Context, layer: Layer, options: dict[str, Any], a
     from meanbits.numerics.depth.profile import profile
     from meanbits.point import InputError, variance_of_means
 
-    for name in options:
-        if name not in TAKEN and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            fail(f"--{name.replace('_', '-')} beside {layer.name}: networks of a chain of blocks take "
-                 f"{', '.join('--' + each.replace('_', '-') for each in TAKEN)}; leave it out")  # fmt: skip
+    _refuse_others(ctx, layer, options)
     depth = options["depth"] or DEPTH
     options["batch"] = BATCH if options["batch"] is None else options["batch"]
     c0 = OVERLAP if options["overlap"] is None else options["overlap"]
@@ -44,7 +41,7 @@ def simulate_blocks(ctx: click.Context, layer: Layer, options: dict[str, Any], a
         fail(str(error))
     except ValueError as error:
         fail_about(layer, error)
-    names = [name for name in MEASURED if layer.passes_gradient or name in ("T", "c")]
+    names = list(MEASURED) if layer.passes_gradient else ["T", "c"]
     layers = [{"layer": row} | {name: _cells(found, MEASURED[name], getattr(expected, name), row) for name in names}
               for row in range(depth + 1)]  # fmt: skip
     if as_json:
@@ -60,6 +57,14 @@ def simulate_blocks(ctx: click.Context, layer: Layer, options: dict[str, Any], a
         [str(each["layer"]), *(format(each[name][column], form) for name, column, form in shown)] for each in layers
     ]
     click.echo(table(["layer", *(part for name in names for part in (name, "+-", "theory", "z"))], rows))
+
+
+def _refuse_others(ctx: click.Context, layer: Layer, options: dict[str, Any]) -> None:
+    """Refuse options that only networks of a surrogate take."""
+    for name in options:
+        if name not in TAKEN and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            fail(f"--{name.replace('_', '-')} beside {layer.name}: networks of a chain of blocks take "
+                 f"{', '.join('--' + each.replace('_', '-') for each in TAKEN)}; leave it out")  # fmt: skip
 
 
 def _cells(found: Any, name: str, expected: Any, row: int) -> dict[str, float]:

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from meanbits.layer_options import block_options
 from meanbits.options import Command, fail, json_option
 from meanbits.present import filled, json_text, notice, progress, table
-from meanbits.simulate_blocks import simulate_blocks
+from meanbits.simulate_blocks import COLUMNS, FORMS, simulate_blocks
 from meanbits.simulation_options import simulation_options
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 Z_LIMIT = 4.0
 OVERLAP, DEPTH = 0.5, 10
 SAVED = {"width": int, "depth": int, "sigma_m2": float, "sigma_b2": float, "means": str, "seed": int}
-COLUMNS, FORMS = ("mean", "standard_error", "theory", "z"), (".6g", ".1e", ".6g", ".2f")
 
 
 @click.command(
@@ -115,7 +114,9 @@ def _simulation(
     seed: int,
 ) -> Simulation:
     from meanbits.experiments.random_networks.devices import device_of
+    from meanbits.experiments.random_networks.memory import require_memory
     from meanbits.experiments.random_networks.simulation import Simulation
+    from meanbits.numerics.solvers.phase import available_memory
     from meanbits.point import require_field
 
     if network and replicas:
@@ -129,7 +130,7 @@ def _simulation(
     depth = (1 if surrogate.real_input else DEPTH) if depth is None else depth
     variance, place = _variance_of_means(surrogate, sigma_m2, means), device_of(device)
     require_field(variance, sigma_b2)
-    _check_memory(width, depth, 1)
+    require_memory(width, depth, 1, available_memory())
     kind = "replicas" if replicas else "network" if network else "surrogate"
     pair, inputs, given = _inputs(width, overlap, dataset, data_dir)
     return Simulation(surrogate, width, depth, variance, sigma_b2, pair, inputs, kind, means, seed, place, given)
@@ -158,24 +159,14 @@ def _inputs(
     return overlapping_inputs(overlap, even(width)), "overlap", overlap
 
 
-def _check_memory(width: int, depth: int, workers: int) -> None:
-    from meanbits.experiments.random_networks.memory import require_memory
-    from meanbits.numerics.solvers.phase import available_memory
-
-    require_memory(width, depth, workers, available_memory())
-
-
 def _workers(simulation: Simulation, realisations: int, given: int | None) -> int:
     """As many as given, or as there are cores and memory for."""
-    from meanbits.experiments.random_networks.memory import bytes_needed
+    from meanbits.experiments.random_networks.memory import fitting_workers
     from meanbits.numerics.blocks import CORES
     from meanbits.numerics.solvers.phase import available_memory
 
-    width, depth, most = simulation.width, simulation.depth, min(CORES, realisations)
-    fitting = [k for k in range(1, most + 1) if bytes_needed(width, depth, k) <= available_memory()]
-    workers = max(fitting, default=1) if given is None else given
-    _check_memory(width, depth, workers)
-    return workers
+    most = min(CORES, realisations)
+    return fitting_workers(simulation.width, simulation.depth, most, available_memory(), given)
 
 
 def _expected(simulation: Simulation) -> Expected | None:

@@ -31,3 +31,15 @@ def require_memory(width: int, depth: int, workers: int, free: int) -> None:
     if deepest >= 1:
         raise ValueError(f"{told}; no width fits, use a depth of at most {deepest}")
     raise ValueError(f"{told}; use a smaller width and depth, or fewer workers")
+
+
+def fitting_workers(width: int, depth: int, most: int, free: int, given: int | None) -> int:
+    """As many networks at once as given, or as fit, at most `most`.
+
+    Raises:
+        ValueError: as `require_memory`.
+    """
+    fitting = [k for k in range(1, most + 1) if bytes_needed(width, depth, k) <= free]
+    workers = max(fitting, default=1) if given is None else given
+    require_memory(width, depth, workers, free)
+    return workers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import sympy as sp
 
@@ -61,13 +61,8 @@ def compose(
     parts: dict[str, object] = {}
     if "weights" in given:
         parts["weights"] = _declared("--weights", given["weights"], weights_named)
-    if "neurons" in given or "noise" in given:
-        parts["neurons"] = _neurons(given.get("neurons"), given.get("noise"))
-    units = cast(Neurons, parts.get("neurons", base.neurons))
-    if "backward" in given:
-        parts["neurons"] = _declared("--backward", given["backward"], lambda text: _with_slope(units, text))
-    elif "neurons" in parts and base.neurons.backward is not None:
-        parts["neurons"] = straight_through(units, base.neurons.backward, base.neurons.name.partition(SEPARATOR)[2])
+    if {"neurons", "noise", "backward"} & set(given):
+        parts["neurons"] = _units(base.neurons, given)
     if "treatment" in given:
         parts["treatment"] = pick("treatment", given["treatment"], {item.name: item for item in TREATMENTS})
     if "form" in given or "phi" in given or gain is not None:
@@ -108,6 +103,17 @@ def _declared(option: str, text: str, build: Callable[[str], Choice]) -> Choice:
         named, kind = message.startswith(("--", "unknown")), option.removeprefix("--")
         prefix = "" if named else "--" if message.startswith(f"{kind} {_plain(text)}:") else f"{option} {shown(text)}: "
         raise SurrogateError(prefix + message) from None
+
+
+def _units(base: Neurons, given: dict[str, str]) -> Neurons:
+    """The neurons of these options, those of others in their place with the slope that gradients see in these."""
+    replaced = {"neurons", "noise"} & set(given)
+    units = _neurons(given.get("neurons"), given.get("noise")) if replaced else base
+    if "backward" in given:
+        return _declared("--backward", given["backward"], lambda text: _with_slope(units, text))
+    if base.backward is None:
+        return units
+    return straight_through(units, base.backward, base.name.partition(SEPARATOR)[2])
 
 
 def _neurons(name: str | None, noise: str | None) -> Neurons:

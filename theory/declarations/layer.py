@@ -138,7 +138,7 @@ def _at(part: Any, values: dict[sp.Symbol, Value]) -> Any:
         if part.free_symbols - set(values):
             raise SurrogateError(f"{part} is open; give its symbols values")
         taken = {symbol: value for symbol, value in values.items() if part.has(symbol)}
-        if not all(isinstance(value, int | float) for value in taken.values()):
+        if any(getattr(value, "shape", ()) for value in taken.values()):
             return sp.lambdify(list(taken), part, "numpy")(*taken.values())
         return float(part.subs(taken))
     if is_dataclass(part) and type(part).__module__.startswith("meanbits.theory.declarations.blocks"):

@@ -77,6 +77,7 @@ def _seen(neurons: Neurons, slope: str) -> Neurons:
 
 
 WHOLE = (sp.S.One, sp.S.One)
+# Scales are E|w| of latent weights N(0, 1), constant as at initialisation; activations of 8 bits count as exact.
 CHAINS: tuple[Row, ...] = (
     _row("binaryconnect-ste", FIXED_SIGNS, _seen(SIGN, "clip"),
          "Courbariaux, Bengio, David 2015, arXiv 1511.00363; Hubara et al. 2016, arXiv 1602.02830"),

@@ -20,8 +20,7 @@ class Scale:
     assumes = Assumption.EXACT
 
     def __post_init__(self) -> None:
-        positive = self.factor > 0 if not isinstance(self.factor, sp.Expr) else self.factor.is_positive is not False
-        if not (positive if isinstance(positive, bool) else positive.all()):
+        if not _may_be_positive(self.factor):
             raise SurrogateError(f"scale {self.factor}: it must be positive")
 
     @property
@@ -39,3 +38,11 @@ class Scale:
 
     def apply(self, x: Any, draw: Any) -> Any:
         return self.factor * x
+
+
+def _may_be_positive(factor: Value) -> bool:
+    """Whether a number, or all of an array, is positive; an expression unless it is known not to be."""
+    if isinstance(factor, sp.Expr):
+        return factor.is_positive is not False
+    above = factor > 0
+    return bool(above.all() if hasattr(above, "all") else above)
