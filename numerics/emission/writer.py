@@ -227,7 +227,7 @@ def _with_digits(expression: sp.Expr) -> sp.Expr:
     for term in expression.args:
         number, rest = term.as_independent(*term.free_symbols, as_Add=False)
         alike.setdefault(rest, []).append(number)
-    lost = {rest: sum(numbers) for rest, numbers in alike.items() if len(numbers) > 1 and _cancels(numbers)}
+    lost = {rest: sp.Add(*numbers) for rest, numbers in alike.items() if len(numbers) > 1 and _cancels(numbers)}
     kept = (number * rest for rest, numbers in alike.items() if rest not in lost for number in numbers)
     return (
         sp.Add(*kept, *(sp.Float(total.evalf(30), 17) * rest for rest, total in lost.items())) if lost else expression
@@ -235,7 +235,7 @@ def _with_digits(expression: sp.Expr) -> sp.Expr:
 
 
 def _cancels(numbers: list[sp.Expr]) -> bool:
-    return abs(sum(numbers).evalf(15)) < CANCELLED * max(abs(number.evalf(15)) for number in numbers)
+    return abs(sp.Add(*numbers).evalf(15)) < CANCELLED * max(abs(number.evalf(15)) for number in numbers)
 
 
 def _diverges(outside: sp.Expr, quadratures: Iterable[Quadrature]) -> bool:
