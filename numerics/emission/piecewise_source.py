@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import sympy as sp
-
 from meanbits.numerics.emission.backends import ArrayPrinter, Backend
+from meanbits.numerics.emission.digits import roots_apart
 from meanbits.theory.functions.pieces import Pieces
 from meanbits.theory.symbols import u
 
@@ -30,19 +29,11 @@ def piecewise_lines(cut: Pieces, name: str, backend: Backend) -> list[str]:
 
 
 def _branch(cut: Pieces, index: int, argument: str, backend: Backend) -> str:
-    part = _with_digits(cut.parts[index])
+    part = roots_apart(cut.parts[index])
     text = ArrayPrinter(backend).source(part)
     if not part.has(u):
         return text if len(cut.parts) > 1 and backend.name == "numpy" else f"{text} + 0 * u"
     return text if argument == "u" else f"(lambda u: {text})({argument})"
-
-
-def _with_digits(part: sp.Expr) -> sp.Expr:
-    """A polynomial by its factors if roots repeat: u^2 - 2 u + 1 has no digits near 1."""
-    if not (part.is_polynomial(u) and part.is_Add):
-        return part
-    repeats = any(power > 1 for factor, power in sp.factor_list(part)[1] if factor.has(u))
-    return sp.factor(part) if repeats else part
 
 
 def _clipped(low: str | None, high: str | None, backend: Backend) -> str:

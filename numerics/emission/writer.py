@@ -10,6 +10,7 @@ import sympy as sp
 
 from meanbits.numerics.emission.backends import NUMPY, TORCH, ArrayPrinter, Backend, fold_constants
 from meanbits.numerics.emission.copying import used_imports
+from meanbits.numerics.emission.digits import like_terms_joined
 from meanbits.numerics.emission.piecewise_source import piecewise_lines
 from meanbits.numerics.emission.routes import edges_of, joint_edges
 from meanbits.theory.derive import Theory
@@ -26,7 +27,6 @@ from meanbits.theory.symbols import Sigma, T, c, gap, hbar, mu_4, overlap, q, si
 
 FUTURE = "from __future__ import annotations"
 OVERFLOW = 600  # of an exponent, safely
-CANCELLED = 0.02  # what is left of the terms of a sum that loses digits
 field_symbol = sp.Symbol("h", real=True)
 
 MEANING = {
@@ -152,7 +152,7 @@ class ModuleWriter:
         for node in sorted(expression.atoms(GaussianExpectation, GaussianDifference, GaussianSlope), key=str):
             named[node] = sp.Symbol(f"expectation_{len(named) + 1}", positive=True)
             statements.append(f"    {named[node].name} = {self._expectation(node)}")
-        expression = _with_digits(expression.xreplace(named))
+        expression = like_terms_joined(expression.xreplace(named))
         if any(abs(part.args[0]) > OVERFLOW for part in expression.atoms(sp.exp) if part.is_number):
             expression = fold_constants(expression)  # before a factor beyond floats is one of its own
         common, (result,) = sp.cse(expression, symbols=sp.numbered_symbols("x"), order="none")
@@ -214,28 +214,6 @@ def identifier(name: str) -> str:
     if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
         raise ValueError(f"'{shown(name)}' is no name for an argument: use letters, digits and underscores")
     return name
-
-
-def _with_digits(expression: sp.Expr) -> sp.Expr:
-    """Like terms whose irrational coefficients cancel, as one: a root among them would be a line of its own."""
-    if expression.is_Atom:
-        return expression
-    expression = expression.func(*map(_with_digits, expression.args))
-    if not expression.is_Add:
-        return expression
-    alike: dict[sp.Expr, list[sp.Expr]] = {}
-    for term in expression.args:
-        number, rest = term.as_independent(*term.free_symbols, as_Add=False)
-        alike.setdefault(rest, []).append(number)
-    lost = {rest: sp.Add(*numbers) for rest, numbers in alike.items() if len(numbers) > 1 and _cancels(numbers)}
-    kept = (number * rest for rest, numbers in alike.items() if rest not in lost for number in numbers)
-    return (
-        sp.Add(*kept, *(sp.Float(total.evalf(30), 17) * rest for rest, total in lost.items())) if lost else expression
-    )
-
-
-def _cancels(numbers: list[sp.Expr]) -> bool:
-    return abs(sp.Add(*numbers).evalf(15)) < CANCELLED * max(abs(number.evalf(15)) for number in numbers)
 
 
 def _diverges(outside: sp.Expr, quadratures: Iterable[Quadrature]) -> bool:
