@@ -9,7 +9,7 @@ import sympy as sp
 from meanbits.theory.errors import FormulaError, shown
 from meanbits.theory.functions.breaks import branches, cut
 from meanbits.theory.functions.magnitude import magnitude
-from meanbits.theory.functions.points import inside, sign_at, value_at
+from meanbits.theory.functions.points import inside, sign_between, value_at
 from meanbits.theory.functions.roots import roots_in
 from meanbits.theory.symbols import h
 
@@ -83,9 +83,8 @@ def _check_positive(whole: sp.Expr, part: sp.Expr, symbol: sp.Symbol, low: sp.Ex
 
 def _check_sign(whole: sp.Expr, part: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp.Expr) -> None:
     for a, b in pairwise([low, *roots_in(part, symbol, low, high), high]):
-        point = inside(a, b)
-        if sign_at(part, symbol, point) < 0:
-            raise FormulaError(f"{shown(whole)} is complex at {symbol} = {float(point):.6g}")
+        if sign_between(part, symbol, a, b) < 0:
+            raise FormulaError(f"{shown(whole)} is complex at {symbol} = {float(inside(a, b)):.6g}")
 
 
 def _check_nonzero(whole: sp.Expr, part: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp.Expr) -> None:
