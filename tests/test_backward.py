@@ -29,6 +29,7 @@ PLAIN = {
     "tanh": lambda x: 1 - np.tanh(x) ** 2,
     "triangle": lambda x: np.maximum(0, 1 - np.abs(x)),
     "approxsign": lambda x: np.maximum(0, 2 - 2 * np.abs(x)),
+    "unit": lambda x: ((x > 0) & (x < 1)) * 1.0,
     "identity": np.ones_like,
     "expr:where(abs(h) < 0.5, 1, 0)": lambda x: (np.abs(x) < 0.5) * 1.0,
 }
