@@ -31,7 +31,7 @@ def advise_chain(layer: Layer, depth: int, sigma_b2: float, words: dict[str, str
     if as_json:
         click.echo(json_text(_document(advice) | {"unknown": list(UNKNOWN)}))
         return
-    click.echo(f"{layer.name}: {', '.join(block.name for block in layer.blocks)}\n")
+    click.echo(f"{layer.name}: {', '.join(layer.block_names)}\n")
     click.echo(filled(_verdict(advice), "") + "\n")
     rows = [_row(advice, each) for each in (advice.given, *advice.tried[:SHOWN])]
     click.echo(table(list(rows[0]), [[str(value) for value in row.values()] for row in rows]))

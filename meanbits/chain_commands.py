@@ -32,7 +32,7 @@ def means_of(layer: Layer, given: float | None) -> float:
 
 def named(layer: Layer) -> dict[str, Any]:
     """How documents name a chain."""
-    return {"surrogate": layer.name, "blocks": [block.name for block in layer.blocks]}
+    return {"surrogate": layer.name, "blocks": layer.block_names}
 
 
 def map_of_chain(layer: Layer, sigma_m2: float | None, sigma_b2: float, q: float, c: float | None, gap: float | None,
@@ -69,7 +69,7 @@ def fixed_point_of_chain(layer: Layer, sigma_m2: float | None, sigma_b2: float, 
     except ValueError as error:
         fail_about(layer, error)
     if found is None:
-        fail(f"{layer.name} ({', '.join(block.name for block in layer.blocks)}) comes to no fixed point; see with "
+        fail(f"{layer.name} ({', '.join(layer.block_names)}) comes to no fixed point; see with "
              "meanbits profile how it grows")  # fmt: skip
     values = at_fixed_point(found)
     if as_json:

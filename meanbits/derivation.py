@@ -61,7 +61,7 @@ def document(theory: Theory, steps: bool) -> dict[str, Any]:
         "notes": notes(theory),
         "notices": list(notices(theory)),
     }
-    return result | ({"steps": [_step(number, step) for number, step in _numbered(theory)]} if steps else {})
+    return result | ({"steps": [step_document(number, step) for number, step in _numbered(theory)]} if steps else {})
 
 
 def plain(expression: sp.Basic) -> str | None:
@@ -81,7 +81,8 @@ def _numbered(theory: Theory) -> list[tuple[int, Step]]:
     return list(enumerate(theory.trace, start=1))
 
 
-def _step(number: int, step: Step) -> dict[str, Any]:
+def step_document(number: int, step: Step) -> dict[str, Any]:
+    """A step of a derivation as part of a JSON document."""
     return {
         "number": number,
         "name": step.name,
@@ -140,11 +141,12 @@ def as_latex(theory: Theory, steps: bool) -> str:
     lines = [comment, r"\begin{align*}", " \\\\\n".join(rows), r"\end{align*}"]
     lines += [rf"\par {escaped(text)}" for text in (*notes(theory).values(), *notices(theory))]
     if steps:
-        lines += [r"\begin{enumerate}", *(_step_latex(step) for step in theory.trace), r"\end{enumerate}"]
+        lines += [r"\begin{enumerate}", *(step_latex(step) for step in theory.trace), r"\end{enumerate}"]
     return "\n".join(lines)
 
 
-def _step_latex(step: Step) -> str:
+def step_latex(step: Step) -> str:
+    """A step as an item of a LaTeX list."""
     heading = rf"\item {escaped(step.name)} ({escaped(str(step.assumption))})"
     return f"{heading}\n\\[ {latex(step.before)} \\;\\to\\; {latex(step.after)} \\]"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import sympy as sp
 
-from meanbits.derivation import escaped, plain
+from meanbits.derivation import escaped, plain, step_document, step_latex
 from meanbits.experiments.equations import latex, legend
 from meanbits.present import wrapped
 from meanbits.theory.declarations.rows import Row
@@ -38,24 +38,20 @@ def document(theory: LayerTheory, steps: bool) -> dict[str, Any]:
     found, layer = theory.formulas, theory.layer
     result = {
         "surrogate": {"name": layer.name, "treatment": layer.treatment.name,
-                      "blocks": [block.name for block in layer.blocks]},
+                      "blocks": layer.block_names},
         **{name: plain(found[name]) if name in found else None for name in TITLES},
         "latex": {name: latex(expression) for name, expression in found.items()},
         "legend": legend(found.values()),
     }  # fmt: skip
-    return result | ({"steps": [_step(number, each) for number, each in enumerate(theory.trace, 1)]} if steps else {})
-
-
-def _step(number: int, step: Step) -> dict[str, Any]:
-    return {"number": number, "name": step.name, "assumption": str(step.assumption), "before": plain(step.before),
-            "after": plain(step.after),
-            "latex": {"before": latex(step.before), "after": latex(step.after)}}  # fmt: skip
+    return result | (
+        {"steps": [step_document(number, each) for number, each in enumerate(theory.trace, 1)]} if steps else {}
+    )
 
 
 def as_text(theory: LayerTheory, steps: bool) -> str:
     """The derivation for people, 100 columns wide."""
     layer, found = theory.layer, theory.formulas
-    names = ", ".join(block.name for block in layer.blocks)
+    names = ", ".join(layer.block_names)
     lines = [wrapped(f"{names}; treatment {layer.treatment.name}", f"{layer.name}: ", "  "), "", "Maps of a layer", ""]
     for name, expression in found.items():
         title, left, _ = TITLES[name]
@@ -81,6 +77,5 @@ def as_latex(theory: LayerTheory, steps: bool) -> str:
             for name, expression in theory.formulas.items()]  # fmt: skip
     lines = [f"% {theory.layer.name}; needs amsmath and amssymb", r"\begin{align*}", " \\\\\n".join(rows),
              r"\end{align*}"]  # fmt: skip
-    items = [rf"\item {escaped(each.name)} ({escaped(str(each.assumption))})" "\n"
-             rf"\[ {latex(each.before)} \;\to\; {latex(each.after)} \]" for each in theory.trace if steps]  # fmt: skip
+    items = [step_latex(each) for each in theory.trace if steps]
     return "\n".join([*lines, *([r"\begin{enumerate}", *items, r"\end{enumerate}"] if items else [])])

@@ -6,13 +6,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import sympy as sp
 
 from meanbits.theory.declarations.layer import Layer
 from meanbits.theory.declarations.surrogates import Surrogate
 from meanbits.theory.declarations.weights import Weights
 from meanbits.theory.derive import Theory
-from meanbits.theory.symbols import sigma_m2
 
 AGREEMENT = 1e-9  # of the correlation map and the gap map, which are derived apart
 
@@ -37,12 +35,12 @@ def variance_of_means(subject: Surrogate | Layer, given: float | None) -> float:
     """sigma_m2 checked against the weights, which may fix it or bound it."""
     if isinstance(subject, Surrogate):
         return _allowed(subject.weights, given)
-    laws = dict.fromkeys(each.weights for each in subject.dense if sp.sympify(each.means).has(sigma_m2))
+    laws = subject.open_weights
     if not laws and any(each.weights.mean_square is None for each in subject.dense):
         if given is not None:
             raise InputError(f"--sigma-m2 {given:g}: {subject.name} has weights of settled variances; leave it out")
         return math.nan
-    allowed = [_allowed(weights, given) for weights in laws or [subject.dense[0].weights]]
+    allowed = [_allowed(weights, given) for weights in laws or (subject.dense[0].weights,)]
     return allowed[0]
 
 

@@ -58,13 +58,13 @@ def profile(
     rows = [{"layer": row, **{name: float(getattr(found, name)[row]) for name in COLUMNS[1:]}}
             for row in range(depth + 1)]  # fmt: skip
     if as_json:
-        document: dict[str, Any] = {"surrogate": layer.name, "blocks": [block.name for block in layer.blocks],
+        document: dict[str, Any] = {"surrogate": layer.name, "blocks": layer.block_names,
                                     "sigma_m2": means, "sigma_b2": sigma_b2, "q0": q0, "c0": c0, "layers": rows,
                                     "fixed_point": end and at_fixed_point(end),
                                     "exponents": law and vars(law)}  # fmt: skip
         click.echo(json_text(document))
         return
-    click.echo(f"{layer.name}: {', '.join(block.name for block in layer.blocks)}\n")
+    click.echo(f"{layer.name}: {', '.join(layer.block_names)}\n")
     click.echo(table(COLUMNS, [[_cell(row[name]) for name in COLUMNS] for row in rows]))
     click.echo(f"\n{_end(end, law)}")
 

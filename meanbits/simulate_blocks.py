@@ -45,12 +45,12 @@ def simulate_blocks(ctx: click.Context, layer: Layer, options: dict[str, Any], a
     layers = [{"layer": row} | {name: _cells(found, MEASURED[name], getattr(expected, name), row) for name in names}
               for row in range(depth + 1)]  # fmt: skip
     if as_json:
-        document = {"surrogate": layer.name, "blocks": [block.name for block in layer.blocks], "sigma_m2": means,
+        document = {"surrogate": layer.name, "blocks": layer.block_names, "sigma_m2": means,
                     **{name: options[name] for name in TAKEN if name != "sigma_m2"}, "depth": depth, "overlap": c0,
                     "layers": layers}  # fmt: skip
         click.echo(json_text(document))
         return
-    click.echo(f"{layer.name}: {', '.join(block.name for block in layer.blocks)}; gradient and overlap relative to "
+    click.echo(f"{layer.name}: {', '.join(layer.block_names)}; gradient and overlap relative to "
                "the last row\n")  # fmt: skip
     shown = [(name, column, form) for name in names for column, form in zip(COLUMNS, FORMS, strict=True)]
     rows = [

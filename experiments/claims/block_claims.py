@@ -91,7 +91,7 @@ def _simulated(options: Options, blocks: dict[str, str], factor: Any) -> Evidenc
     z = float(np.abs(found.z("gradient", expected)).max())
     growth = found.mean["gradient"][:-1] / found.mean["gradient"][1:]
     numbers = {"networks": NETWORKS, "width": WIDTH, "growth, last layer": float(growth[-1]), "|z|": z}
-    what = f"squared gradients of {DEPTH} layers, {', '.join(block.name for block in layer.blocks)}"
+    what = f"squared gradients of {DEPTH} layers, {', '.join(layer.block_names)}"
     return Evidence("simulation", what, numbers, z < Z_LIMIT)
 
 

@@ -13,9 +13,9 @@ import sympy as sp
 
 from meanbits.numerics.depth.advise import BORDER, MEANS, SCALES
 from meanbits.numerics.depth.neuron_moments import NeuronMoments
-from meanbits.numerics.depth.profile import Array, first_flow, growth_of
+from meanbits.numerics.depth.profile import Array, first_flow, growth_at
 from meanbits.theory.declarations.blocks import Flow
-from meanbits.theory.declarations.blocks.chain import backward, forward, slope
+from meanbits.theory.declarations.blocks.chain import forward, slope
 from meanbits.theory.declarations.compose_layer import with_blocks
 from meanbits.theory.declarations.layer import Layer
 from meanbits.theory.declarations.rows import Row
@@ -186,7 +186,7 @@ def _foldings(layer: Layer, depth: int, means: Array, sigma_b2: float) -> tuple[
             after = forward(numbers.blocks, flow, OF)
             steep = np.broadcast_to(slope(numbers.blocks, flow, OF), (2, *means.shape))[0]
             out = out + np.log(np.abs(steep) * _norm(layer, flow) / _norm(layer, after))
-            growth = growth_of(layer, backward(numbers.blocks, flow, OF)) if layer.passes_gradient else np.nan
+            growth = growth_at(layer, numbers, flow, OF)
             back, flow = back + np.log(growth), after
     return out, back
 

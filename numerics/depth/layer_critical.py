@@ -71,11 +71,10 @@ def layer_criticality(layer: Layer) -> LayerCriticality:
 
 def _parameter(layer: Layer) -> tuple[str, Layer, Array]:
     """What is free, the chain with it in place of sigma_m2, and where to look for it."""
-    open_laws = [each.weights for each in layer.dense if sp.sympify(each.means).has(sigma_m2)]
-    if not open_laws:
+    if not layer.open_weights:
         free = replace(row_of_layer(layer), scale=sp.sqrt(sigma_m2)).layer
         return "scale", free, np.geomspace(LEAST, LARGEST, POINTS)
-    limits = [float(each.mean_limit) ** 2 for each in open_laws if each.mean_limit is not None]
+    limits = [float(each.mean_limit) ** 2 for each in layer.open_weights if each.mean_limit is not None]
     values = np.linspace(0, min(limits), POINTS)[1:] if limits else np.geomspace(LEAST, LARGEST, POINTS)
     return "sigma_m2", layer, values
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from meanbits.numerics.depth.neuron_moments import NeuronMoments
-from meanbits.numerics.depth.profile import Array, coordinates, first_flow, growth_of
+from meanbits.numerics.depth.profile import Array, coordinates, first_flow, growth_at
 from meanbits.numerics.solvers.solve import depth_scale
 from meanbits.theory.declarations.blocks import Flow
-from meanbits.theory.declarations.blocks.chain import backward, forward, slope
+from meanbits.theory.declarations.blocks.chain import forward, slope
 from meanbits.theory.declarations.layer import Layer
 
 MOST, MANY = 100_000, 10_000  # layers that one point, or each of a grid, is followed through
@@ -129,7 +129,7 @@ def _described(layer: Layer, numbers: Layer, flow: Flow) -> Array:
     steep = slope(numbers.blocks, flow, OF)[0]
     equal = alike if layer.is_relative else np.zeros_like(total)
     chi_1 = slope(numbers.blocks, Flow(total, equal, flow.typical), OF)
-    growth = growth_of(layer, backward(numbers.blocks, flow, OF)) if layer.passes_gradient else np.nan
+    growth = growth_at(layer, numbers, flow, OF)
     with np.errstate(divide="ignore", invalid="ignore"):
         typical = (total - flow.typical) / (total - alike if layer.is_relative else total)
     if layer.is_relative:

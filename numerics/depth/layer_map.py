@@ -8,9 +8,9 @@ import numpy as np
 
 from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points
 from meanbits.numerics.depth.neuron_moments import NeuronMoments
-from meanbits.numerics.depth.profile import Array, growth_of
+from meanbits.numerics.depth.profile import Array, growth_at
 from meanbits.theory.declarations.blocks import Flow
-from meanbits.theory.declarations.blocks.chain import backward, forward, slope
+from meanbits.theory.declarations.blocks.chain import forward, slope
 from meanbits.theory.declarations.layer import Layer
 
 OF = NeuronMoments()
@@ -57,7 +57,7 @@ def layer_map(
         q_out = norm / same if layer.is_relative else norm
         gap_out = (pair - same if layer.is_relative else pair) / norm
         chi = np.broadcast_to(slope(numbers.blocks, flow, OF), 2)[0] * quenched / norm
-        growth = growth_of(layer, backward(numbers.blocks, flow, OF)) if layer.passes_gradient else np.nan
+        growth = growth_at(layer, numbers, flow, OF)
     _check(layer, (q_out, gap_out, chi), gap, same / norm if layer.is_relative else 0.0)
     return LayerPoint(float(q_out), round(1 - float(gap_out), 15), float(gap_out), float(chi), float(growth))
 

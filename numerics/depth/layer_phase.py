@@ -33,5 +33,5 @@ def layer_phase_diagram(layer: Layer, sigma_m2: ArrayLike, sigma_b2: ArrayLike) 
     variables = {name: (tuple(axes), np.asarray(getattr(found, name)), {"long_name": text})
                  for name, text in QUANTITIES.items()}  # fmt: skip
     coordinates = {name: (name, values, {"long_name": AXES[name]}) for name, values in axes.items()}
-    blocks = ", ".join(block.name for block in layer.blocks)
+    blocks = ", ".join(layer.block_names)
     return xr.Dataset(variables, coordinates, {"surrogate": layer.name, "blocks": blocks})

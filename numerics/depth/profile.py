@@ -81,6 +81,11 @@ def growth_of(layer: Layer, factors: Factors) -> Array:
     return factors.overlap[1] if layer.is_relative else factors.square
 
 
+def growth_at(layer: Layer, numbers: Layer, flow: Flow, of: NeuronMoments) -> Array:
+    """chi_g of one layer at a flow, `numbers` the layer with numbers in it; NaN where gradients see no slope."""
+    return growth_of(layer, backward(numbers.blocks, flow, of)) if layer.passes_gradient else np.asarray(np.nan)
+
+
 def first_flow(
     layer: Layer, numbers: Layer, q0: float, c0: float, typical: float = 0.0, shape: tuple[int, ...] = ()
 ) -> Flow:

@@ -74,5 +74,5 @@ def compile_layer(theory: LayerTheory, backend: Backend = NUMPY) -> SimpleNamesp
 
 def _heading(theory: LayerTheory) -> Heading:
     layer = theory.layer
-    blocks = ", ".join(block.name for block in layer.blocks)
+    blocks = ", ".join(layer.block_names)
     return Heading(layer.name, "", f"Blocks {blocks}; treatment {layer.treatment.name}.", theory.total_map)

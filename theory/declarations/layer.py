@@ -10,6 +10,7 @@ import sympy as sp
 
 from meanbits.theory.declarations.blocks import Block, Dense, Dropout, Neuron, Normalise, Scale, Skip, Value
 from meanbits.theory.declarations.surrogates import Surrogate, Treatment
+from meanbits.theory.declarations.weights import Weights
 from meanbits.theory.errors import SurrogateError
 from meanbits.theory.symbols import sigma_b2, sigma_m2
 
@@ -59,6 +60,16 @@ class Layer:
     def dense(self) -> tuple[Dense, ...]:
         """Its blocks of weights, those inside skips too."""
         return tuple(each for each in flattened(self.blocks) if isinstance(each, Dense))
+
+    @property
+    def block_names(self) -> list[str]:
+        """Its blocks in turn, as people read them."""
+        return [block.name for block in self.blocks]
+
+    @property
+    def open_weights(self) -> tuple[Weights, ...]:
+        """The laws of weights whose means have the variance sigma_m2, to be chosen."""
+        return tuple(dict.fromkeys(each.weights for each in self.dense if sp.sympify(each.means).has(sigma_m2)))
 
     @property
     def has_batch_norm(self) -> bool:
