@@ -12,10 +12,8 @@ import numpy as np
 import sympy as sp
 
 from meanbits.numerics.depth.advise import BORDER, MEANS, SCALES
-from meanbits.numerics.depth.neuron_moments import NeuronMoments
-from meanbits.numerics.depth.profile import Array, first_flow, growth_at
-from meanbits.theory.declarations.blocks import Flow
-from meanbits.theory.declarations.blocks.chain import forward, slope
+from meanbits.numerics.depth.foldings import foldings
+from meanbits.numerics.depth.profile import Array
 from meanbits.theory.declarations.compose_layer import with_blocks
 from meanbits.theory.declarations.layer import Layer
 from meanbits.theory.declarations.rows import Row
@@ -23,8 +21,7 @@ from meanbits.theory.declarations.straight_through import SEPARATOR, SLOPES, str
 from meanbits.theory.symbols import sigma_m2
 
 DEEPEST = 1000  # layers that a chain is followed through
-OVERLAP, LOW, HIGH, POINTS, PASSES = 0.5, 0.1, 10.0, 33, 3
-OF = NeuronMoments()
+LOW, HIGH, POINTS, PASSES = 0.1, 10.0, 33, 3
 Change = dict[str, str]
 UNKNOWN = (
     "what training does to weights and fields after its first step: this is the theory of the initialisation",
@@ -140,7 +137,7 @@ def _tried(row: Row, change: Change, depth: int, sigma_b2: float, usual: float) 
     blocks = {option: value for option, value in change.items() if option in ("normalise", "skip")}
     changed = with_blocks(_with_slope(row, change.get("backward")), **blocks)
     if _is_settled(row) and not free:
-        out, back = _foldings(changed.layer, depth, np.ones(1), sigma_b2)
+        out, back = foldings(changed.layer, depth, np.ones(1), sigma_b2)
         return Alternative(change, changed.layer, None, float(out[0]), float(back[0]))
     if free:
         value, *_ = _best(row, replace(changed, scale=sp.sqrt(sigma_m2)).layer, depth, sigma_b2)
@@ -148,7 +145,7 @@ def _tried(row: Row, change: Change, depth: int, sigma_b2: float, usual: float) 
         return _tried(with_blocks(row, scale=scale), {**change, "scale": scale}, depth, sigma_b2, usual)
     if changed.skip is None:
         return Alternative(change, changed.layer, *_best(row, changed.layer, depth, sigma_b2))
-    out, back = _foldings(changed.layer, depth, np.array([usual]), sigma_b2)
+    out, back = foldings(changed.layer, depth, np.array([usual]), sigma_b2)
     return Alternative(change, changed.layer, usual, float(out[0]), float(back[0]))
 
 
@@ -167,31 +164,10 @@ def _best(row: Row, layer: Layer, depth: int, sigma_b2: float) -> tuple[float, f
     values = np.geomspace(min(LOW, top / 10), top, POINTS)
     chosen = math.nan, math.nan, math.nan
     for _ in range(PASSES):
-        out, back = _foldings(layer, depth, values, sigma_b2)
+        out, back = foldings(layer, depth, values, sigma_b2)
         worst = np.fmax(np.abs(out), np.abs(back))
         best = int(np.argmin(np.where(np.isnan(out + back), np.inf, worst)))
         low, high = values[max(best - 1, 0)], values[min(best + 1, values.size - 1)]
         chosen = float(values[best]), float(out[best]), float(back[best])
         values = np.geomspace(low, high, POINTS)
     return chosen
-
-
-def _foldings(layer: Layer, depth: int, means: Array, sigma_b2: float) -> tuple[Array, Array]:
-    """ln of the growth of differences in correlation and of squared gradients over a depth; NaN for no gradients."""
-    numbers = layer.at(means, np.full(means.shape, sigma_b2))
-    flow = first_flow(layer, numbers, 1.0, OVERLAP, 0.0 if layer.has_batch_norm else OVERLAP, means.shape)
-    out, back = np.zeros(means.shape), np.zeros(means.shape)
-    with np.errstate(all="ignore"):  # a field that vanishes or explodes is no number, and never chosen
-        for _ in range(depth):
-            after = forward(numbers.blocks, flow, OF)
-            steep = np.broadcast_to(slope(numbers.blocks, flow, OF), (2, *means.shape))[0]
-            out = out + np.log(np.abs(steep) * _norm(layer, flow) / _norm(layer, after))
-            growth = growth_at(layer, numbers, flow, OF)
-            back, flow = back + np.log(growth), after
-    return out, back
-
-
-def _norm(layer: Layer, flow: Flow) -> Array:
-    """What correlations are relative to."""
-    fall = np.broadcast_to(flow.fall, (2, *np.shape(flow.total)))
-    return flow.total - fall[1] if layer.is_relative else flow.total
