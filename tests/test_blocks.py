@@ -17,7 +17,7 @@ from meanbits.numerics.depth.profile import first_flow, profile
 from meanbits.numerics.depth.stream import settled, stream_law
 from meanbits.numerics.emission.emit import compile_theory
 from meanbits.numerics.solvers.solve import fixed_point
-from meanbits.theory.declarations.blocks import Dense, Dropout, Flow, Neuron, Normalise, Scale, Skip
+from meanbits.theory.declarations.blocks import Convolution, Dense, Dropout, Flow, Neuron, Normalise, Scale, Skip
 from meanbits.theory.declarations.blocks.chain import backward, forward, slope
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.compose_layer import layer_named
@@ -118,7 +118,8 @@ def test_the_growth_of_a_stream_is_that_of_its_law() -> None:
 def every_block() -> tuple[object, ...]:
     dense = Dense(CLIP.weights, 0.7, 1.1, 0.2)
     tanh = Neuron(mb.tanh)
-    return (dense, tanh, Scale(1.7), Normalise("rms"), Normalise("batch"), Normalise("layer"), Dropout(0.8),
+    return (dense, Convolution(**vars(dense)), tanh, Scale(1.7), Normalise("rms"), Normalise("batch"),
+            Normalise("layer"), Dropout(0.8),
             Skip(0.9, 1.2, (Normalise("rms"), tanh, dense)))  # fmt: skip
 
 

@@ -7,6 +7,7 @@ field out are averages.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from meanbits.numerics.layers.activation import activate
 from meanbits.numerics.layers.field import Field
 from meanbits.numerics.layers.layer_rule import LayerRule, layer_rule
 from meanbits.numerics.layers.mean_draws import drawn_values
-from meanbits.theory.declarations.blocks import Dense
+from meanbits.theory.declarations.blocks import Convolution, Dense
 from meanbits.theory.declarations.layer import Layer
 from meanbits.theory.declarations.neurons import Neurons
 from meanbits.theory.declarations.surrogates import NETWORK, NONE, Surrogate
@@ -34,7 +35,8 @@ QUANTITIES = ("T", "alike", "pair", "gradient", "overlap")
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Of a quantity, its mean over networks and the standard error of that; arrays (depth + 1,), row 0 the first field.
+    """Of a quantity, its mean over networks and the standard error of that; arrays (depth + 1, *positions), rows as in
+    `depth.profile`, positions only where inputs differ over them.
 
     Quantities: T; the overlap of two runs of an input, and of two inputs, over T; the mean square of gradients, and the
     overlap of those of two inputs, relative to the last row.
@@ -62,26 +64,32 @@ def simulate_layers(
     networks: int = 48,
     batch: int = 256,
     q0: float = 1.0,
-    c0: float = 0.5,
+    c0: float | np.ndarray = 0.5,
     seed: int = 0,
     tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> Measured:
     """Networks of `depth` layers from fields of variance q0 and, of two inputs, correlation c0; gradients by autograd.
 
-    batch: rows beside the three measured, for batch norm, which needs them.
+    batch: rows beside the three measured, for batch norm, which needs them. c0: an array (*positions,) for
+    convolutions, whose fields are at positions; a number for inputs without any.
 
     Raises:
         ValueError: a batch of one or none under batch norm, fewer than two networks, neurons without a sampler.
     """
     numbers, normed = layer.at(sigma_m2, sigma_b2), layer.has_batch_norm
+    overlap = torch.as_tensor(c0, dtype=torch.float64)[..., None]
     if normed and batch < 2:
         raise ValueError(f"batch {batch}: batch norm needs at least 2 inputs, and its theory many; give 256")
+    axes = [len(each.window) for each in numbers.dense if isinstance(each, Convolution)]
+    if any(each != np.ndim(c0) for each in axes):
+        raise ValueError(f"c0 has {np.ndim(c0)} axes, and convolutions {axes[0]}; give the correlation of two inputs "
+                         "at each position, as numpy.full((8, 8), 0.5)")  # fmt: skip
     if networks < 2:
         raise ValueError(f"networks {networks}: give at least 2, whose spread is the standard error")
     found = []
     for index in range(networks):
         draw = Draw(torch.Generator().manual_seed(seed * networks + index))
-        found.append(_one(numbers, depth, draw, _first(draw, width, batch if normed else 0, q0, c0, layer)))
+        found.append(_one(numbers, depth, draw, _first(draw, width, batch if normed else 0, q0, overlap, layer)))
         tick(index + 1, networks)
     values = {name: np.array([each[k] for each in found]) for k, name in enumerate(QUANTITIES)}
     errors = {name: value.std(0, ddof=1) / math.sqrt(networks) for name, value in values.items()}
@@ -99,14 +107,22 @@ class Draw:
         return torch.randn(*shape, generator=self.generator, dtype=torch.float64)
 
     def dense(self, block: Dense, x: Tensor) -> Tensor:
-        """S x / sqrt(N) + b, S shared by the rows, or of shared means and drawn for each."""
-        inputs = x.shape[1]
-        bias = math.sqrt(block.biases) * self.normal(inputs)
+        """S x / sqrt(N) + b, x (rows, ..., N); S shared by the rows, or of shared means and drawn for each."""
+        return self._field(block, x) + math.sqrt(block.biases) * self.normal(x.shape[-1])
+
+    def convolution(self, block: Convolution, x: Tensor) -> Tensor:
+        """The same over a window around each position, x (rows, *positions, N)."""
+        axes = tuple(range(1, 1 + len(block.window)))
+        shifts = list(itertools.product(*block.offsets))
+        parts = [self._field(block, x.roll([-each for each in shift], axes)) for shift in shifts]
+        return sum(parts) / math.sqrt(len(shifts)) + math.sqrt(block.biases) * self.normal(x.shape[-1])
+
+    def _field(self, block: Dense, x: Tensor) -> Tensor:
+        inputs = x.shape[-1]
         if not block.weights.is_random:
-            return x @ self._fixed(block, inputs).T / math.sqrt(inputs) + bias
+            return x @ self._fixed(block, inputs).T / math.sqrt(inputs)
         signs = torch.where(self.uniform(inputs, inputs) < 0.5, -1.0, 1.0).double() * math.sqrt(block.means)
-        rows = [self._weights(block, signs) @ row / math.sqrt(inputs) for row in x]
-        return torch.stack(rows) + bias
+        return torch.stack([row @ self._weights(block, signs).T / math.sqrt(inputs) for row in x])
 
     def _fixed(self, block: Dense, inputs: int) -> Tensor:
         """Weights without noise, of their law, or Gaussian where none is declared."""
@@ -145,25 +161,25 @@ def _rule(neurons: Neurons) -> LayerRule:
     return layer_rule(Surrogate(neurons.name, FIXED, neurons, NETWORK if neurons.is_random else NONE, ""))
 
 
-def _first(draw: Draw, width: int, batch: int, q0: float, c0: float, layer: Layer) -> Tensor:
-    """The first fields: of a, again of a, of b, and of a batch of others."""
+def _first(draw: Draw, width: int, batch: int, q0: float, c0: Tensor, layer: Layer) -> Tensor:
+    """The first fields (rows, *positions, width): of a, again of a, of b, and of a batch of others."""
     if layer.is_relative:
         raise ValueError("fields that are integrated out: simulate the network itself, with treatment network")
-    shared = math.sqrt(q0) * draw.normal(width)
-    other = c0 * shared + math.sqrt(q0 * (1 - c0**2)) * draw.normal(width)
-    return torch.cat([torch.stack([shared, shared, other]), math.sqrt(q0) * draw.normal(batch, width)])
+    units = (*c0.shape[:-1], width)
+    shared = draw.normal(*units)
+    other = c0 * shared + torch.sqrt(1 - c0**2) * draw.normal(*units)
+    return math.sqrt(q0) * torch.cat([torch.stack([shared, shared, other]), draw.normal(batch, *units)])
 
 
 def _one(numbers: Layer, depth: int, draw: Draw, field: Tensor) -> tuple[np.ndarray, ...]:
     fields = [field.requires_grad_()]
-    for _ in range(depth):
-        for block in numbers.blocks:
+    for chain in numbers.chains(depth):
+        for block in chain:
             field = block.apply(field, draw)
         fields.append(field)
     gradients = [torch.zeros_like(each) for each in fields]
     if field.grad_fn is not None:
-        width = field.shape[1]
-        cotangent = draw.normal(field.shape[0], width)
+        cotangent = draw.normal(*field.shape)
         cotangent[1:ROWS] = cotangent[0]
         gradients = torch.autograd.grad(field, fields, cotangent)
     totals = _products(fields, (0, 0))
@@ -173,4 +189,4 @@ def _one(numbers: Layer, depth: int, draw: Draw, field: Tensor) -> tuple[np.ndar
 
 
 def _products(values: list[Tensor], pair: tuple[int, int]) -> np.ndarray:
-    return np.array([float((each[pair[0]] * each[pair[1]]).mean().detach()) for each in values])
+    return np.array([(each[pair[0]] * each[pair[1]]).mean(-1).detach().numpy() for each in values])

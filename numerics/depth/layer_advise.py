@@ -13,7 +13,6 @@ import sympy as sp
 
 from meanbits.numerics.depth.advise import BORDER, MEANS, SCALES
 from meanbits.numerics.depth.foldings import foldings
-from meanbits.numerics.depth.profile import Array
 from meanbits.theory.declarations.compose_layer import with_blocks
 from meanbits.theory.declarations.layer import Layer
 from meanbits.theory.declarations.rows import Row

@@ -18,7 +18,8 @@ Array = Any
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """Arrays (depth + 1,): row l after l layers, row 0 the first field.
+    """Arrays (depth + 1,): row l after l layers, row 0 the first field; where the network has a first layer of its own,
+    row 0 is the inputs and row l + 1 after l layers, and one row more for a last layer of its own.
 
     q: field variance, relative to its annealed part where the field is integrated out; c: correlation of the fields of
     two inputs; T: total field variance; gradient: mean square of the gradient with respect to the field, and overlap
@@ -42,7 +43,8 @@ def profile(
     c0: float = 0.5,
     typical: float = 0.0,
 ) -> Profile:
-    """The profile of `depth` layers, whose first fields have variance q0 and, of two inputs, correlation c0.
+    """The profile of `depth` layers; the first fields, or the inputs of a first layer, have variance (of inputs, mean
+    square) q0 and, of two inputs, correlation c0.
 
     Where the field is integrated out q0 is relative to its annealed part, and T starts as for states +-1. typical: the
     correlation of the first fields of a typical pair of the batch, which batch norm removes.
@@ -52,18 +54,19 @@ def profile(
     """
     _check(depth, q0, c0)
     numbers, of = layer.at(sigma_m2, sigma_b2), NeuronMoments()
-    flow = first_flow(layer, numbers, q0, c0, typical)
+    start = _inputs if layer.first else first_flow
+    flow = start(layer, numbers, q0, c0, typical)
     flows, factors = [flow], []
-    for _ in range(depth):
-        factors.append(backward(numbers.blocks, flow, of))
-        flow = forward(numbers.blocks, flow, of)
+    for chain in numbers.chains(depth):
+        factors.append(backward(chain, flow, of))
+        flow = forward(chain, flow, of)
         flows.append(flow)
     total = np.array([float(each.total) for each in flows])
     pair, alike = (np.array([each.fall[k] for each in flows]) for k in (0, 1))
     squares = [float(growth_of(layer, each)) for each in factors]
-    gradient, overlap = (_cumulated(values) for values in (squares, [each.overlap[0] for each in factors]))
+    gradient, overlap = (_cumulated(values) for values in (squares, [_of_both(each)[0] for each in factors]))
     if not layer.passes_gradient:
-        gradient, overlap = (np.full(depth + 1, np.nan) for _ in range(2))
+        gradient, overlap = (np.full(len(flows), np.nan) for _ in range(2))
     q, c = coordinates(layer, total, pair, alike)
     return Profile(q, c, total, gradient, overlap)
 
@@ -78,7 +81,12 @@ def coordinates(layer: Layer, total: Array, pair: Array, alike: Array) -> tuple[
 
 def growth_of(layer: Layer, factors: Factors) -> Array:
     """chi_g: of gradients averaged over the noise where the field is integrated out, what two runs have in common."""
-    return factors.overlap[1] if layer.is_relative else factors.square
+    return _of_both(factors)[1] if layer.is_relative else factors.square
+
+
+def _of_both(factors: Factors) -> Array:
+    """The factors of overlaps of two inputs and of two runs of one; one number where they do not depend on which."""
+    return np.broadcast_to(factors.overlap, (2, *np.shape(factors.overlap)[1:]))
 
 
 def growth_at(layer: Layer, numbers: Layer, flow: Flow, of: NeuronMoments) -> Array:
@@ -101,6 +109,11 @@ def first_flow(
     quenched = total * q0 / (1 + q0)
     pairs = np.array([total - c0 * quenched, total / (1 + q0)])
     return Flow(total, pairs, total - typical * quenched)
+
+
+def _inputs(layer: Layer, numbers: Layer, q0: float, c0: float, typical: float) -> Flow:
+    """The flow of inputs, which are known: two runs of one see the same."""
+    return Flow(np.float64(q0), np.array([q0 * (1 - c0), 0.0]), np.float64(q0 * (1 - typical)))
 
 
 def _cumulated(factors: list[float]) -> np.ndarray:

@@ -8,7 +8,17 @@ from typing import Any
 
 import sympy as sp
 
-from meanbits.theory.declarations.blocks import Block, Dense, Dropout, Neuron, Normalise, Scale, Skip, Value
+from meanbits.theory.declarations.blocks import (
+    Block,
+    Convolution,
+    Dense,
+    Dropout,
+    Neuron,
+    Normalise,
+    Scale,
+    Skip,
+    Value,
+)
 from meanbits.theory.declarations.surrogates import Surrogate, Treatment
 from meanbits.theory.declarations.weights import Weights
 from meanbits.theory.errors import SurrogateError
@@ -19,6 +29,9 @@ from meanbits.theory.symbols import sigma_b2, sigma_m2
 class Layer:
     """Blocks in turn, from the field of one layer to that of the next; a network repeats them.
 
+    first: blocks from inputs to the first field, where these are not the fields themselves, as weights of their own.
+    last: blocks from the last field to outputs, where these are not that field.
+
     Raises:
         SurrogateError: no weights or no neurons, a norm of what a norm has normalised, or a slope that none would see.
     """
@@ -26,9 +39,15 @@ class Layer:
     name: str
     blocks: tuple[Block, ...]
     treatment: Treatment
+    first: tuple[Block, ...] = ()
+    last: tuple[Block, ...] = ()
 
     def __post_init__(self) -> None:
         inside = tuple(flattened(self.blocks))
+        if self.first and not any(isinstance(each, Dense) for each in flattened(self.first)):
+            raise SurrogateError(
+                f"{self.name}: a first layer without weights; add a dense block, from inputs to fields"
+            )
         if not any(isinstance(each, Dense) for each in inside):
             raise SurrogateError(f"{self.name}: a chain without weights; add a dense block")
         if not any(isinstance(each, Neuron) for each in inside):
@@ -36,7 +55,7 @@ class Layer:
         if self.treatment.field == "integrated" and any(each.neurons.backward is not None for each in self.units):
             raise SurrogateError(f"{self.name}: treatment {self.treatment.name} integrates the field out, so that a "
                                  "backward slope would be ignored; use treatment none, sample or network")  # fmt: skip
-        for first, second in itertools.pairwise(inside):
+        for first, second in itertools.chain(*map(itertools.pairwise, map(tuple, map(flattened, self.parts)))):
             if isinstance(first, Normalise) and isinstance(second, Normalise):
                 raise SurrogateError(f"{self.name}: {second.name} behind {first.name} has no field to act on; drop one")
 
@@ -52,14 +71,27 @@ class Layer:
         return self.is_relative or (seen and self.treatment.field != "integrated")
 
     @property
+    def parts(self) -> tuple[tuple[Block, ...], ...]:
+        """Its chains: the first layer, what is repeated, the last."""
+        return self.first, self.blocks, self.last
+
+    def chains(self, depth: int) -> list[tuple[Block, ...]]:
+        """Those of a network that repeats it so often, in turn."""
+        return [each for each in (self.first, *[self.blocks] * depth, self.last) if each]
+
+    @property
     def units(self) -> tuple[Neuron, ...]:
         """Its blocks of neurons, those inside skips too."""
-        return tuple(each for each in flattened(self.blocks) if isinstance(each, Neuron))
+        return tuple(each for each in self._all if isinstance(each, Neuron))
 
     @property
     def dense(self) -> tuple[Dense, ...]:
         """Its blocks of weights, those inside skips too."""
-        return tuple(each for each in flattened(self.blocks) if isinstance(each, Dense))
+        return tuple(each for each in self._all if isinstance(each, Dense))
+
+    @property
+    def _all(self) -> tuple[Block, ...]:
+        return tuple(flattened((*self.first, *self.blocks, *self.last)))
 
     @property
     def block_names(self) -> list[str]:
@@ -74,12 +106,12 @@ class Layer:
     @property
     def has_batch_norm(self) -> bool:
         """Whether it depends on what a typical pair of the batch has in common."""
-        return any(isinstance(each, Normalise) and each.kind == "batch" for each in flattened(self.blocks))
+        return any(isinstance(each, Normalise) and each.kind == "batch" for each in self._all)
 
     @property
     def keeps_alike(self) -> bool:
         """Whether two equal inputs stay equal: nothing is drawn for each pass."""
-        drawn = any(isinstance(each, Dropout) for each in flattened(self.blocks))
+        drawn = any(isinstance(each, Dropout) for each in self._all)
         return self.is_relative or (self.treatment.field == "sharp" and not drawn)
 
     def at(self, means: Value, biases: Value) -> Layer:
@@ -88,7 +120,9 @@ class Layer:
         Raises:
             SurrogateError: an open symbol that is left.
         """
-        return replace(self, blocks=_at(self.blocks, {sigma_m2: means, sigma_b2: biases}))
+        values = {sigma_m2: means, sigma_b2: biases}
+        first, blocks, last = (_at(each, values) for each in self.parts)
+        return replace(self, first=first, blocks=blocks, last=last)
 
 
 def layer_of(
@@ -129,6 +163,23 @@ def layer_of(
         *(norm if behind else ()),
     )
     return Layer(surrogate.name, blocks if skip is None else (Skip(*skip, blocks),), treatment)
+
+
+def convolved(layer: Surrogate | Layer, window: tuple[int, ...]) -> Layer:
+    """A chain with convolutions of this window in place of its dense blocks.
+
+    >>> from meanbits.theory.declarations.compose import compose
+    >>> convolved(compose("random-binary"), (3, 3)).block_names
+    ['sign neurons', 'convolution 3x3 (fixed signs weights)']
+    """
+
+    def placed(block: Block) -> Block:
+        if isinstance(block, Skip):
+            return replace(block, blocks=tuple(map(placed, block.blocks)))
+        return Convolution(**vars(block), window=window) if type(block) is Dense else block
+
+    found = as_layer(layer)
+    return replace(found, blocks=tuple(map(placed, found.blocks)))
 
 
 def as_layer(subject: Surrogate | Layer) -> Layer:

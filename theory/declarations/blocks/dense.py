@@ -32,7 +32,7 @@ class Dense:
         """T' = rho B + sigma_b2, Q' = sigma_m2 C + sigma_b2."""
         apart = (self.second - self.means) * flow.total
         total = self.second * flow.total + self.biases
-        return Flow(total, apart + self.means * flow.fall, apart + self.means * flow.typical)
+        return flow.of(total, apart + self.means * flow.fall, apart + self.means * flow.typical)
 
     def slope(self, flow: Flow, of: Expectations) -> Value:
         return self.means

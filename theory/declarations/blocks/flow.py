@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from meanbits.theory.declarations.neurons import Neurons
 
+Window = tuple[int, ...]  # positions along each axis that a unit reads
 Value = Any  # a SymPy expression, a number or an array of them: one definition derives, and evaluates
 
 
@@ -25,15 +26,27 @@ class Flow:
 
     def scaled(self, factor: Value) -> Flow:
         """All of it times a factor."""
-        return Flow(*(factor * each for each in (self.total, self.fall, self.typical)))
+        return self.of(factor * self.total, factor * self.fall, factor * self.typical)
+
+    def of(self, total: Value, fall: Value, typical: Value) -> Flow:
+        """Other moments of the same kind of flow."""
+        return replace(self, total=total, fall=fall, typical=typical)
 
     def with_noise(self, variance: Value) -> Flow:
         """Independent noise of this variance added: to the total alone, so to what the replicas differ by."""
-        return replace(self, **{name: value + variance for name, value in vars(self).items()})
+        return self.of(self.total + variance, self.fall + variance, self.typical + variance)
 
     def plus(self, other: Flow) -> Flow:
         """The sum of two independent parts."""
-        return Flow(self.total + other.total, self.fall + other.fall, self.typical + other.typical)
+        return self.of(self.total + other.total, self.fall + other.fall, self.typical + other.typical)
+
+    def averaged(self, window: Window) -> Flow:
+        """Over the positions that units of this window see: itself, where all positions are alike."""
+        return self
+
+    def passed(self, window: Window) -> Value:
+        """What is left by that of a deviation of the overlap: all, where it is the same at all positions."""
+        return 1
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class Neuron:
     def forward(self, flow: Flow, of: Expectations) -> Flow:
         """B = E s, C = E m m."""
         fall, typical = (of.fall(self.neurons, flow.total, each) for each in (flow.fall, flow.typical))
-        return Flow(of.square(self.neurons, flow.total), fall, typical)
+        return flow.of(of.square(self.neurons, flow.total), fall, typical)
 
     def slope(self, flow: Flow, of: Expectations) -> Value:
         return of.slope(self.neurons, flow.total, flow.fall)

@@ -16,6 +16,8 @@ KINDS = ("batch", "rms", "layer")
 class Normalise:
     """A norm to a root mean square of 1: of a unit over a large batch, its mean removed, or over the units of a layer.
 
+    Units of a convolution are its channels: batch norm is over all positions too, the others are at each position.
+
     Weights of mean 0 leave the units of a wide layer no mean of their own, so layer norm is RMS norm there. That a
     batch is large, and its typical pair alike for all pairs, is assumed: statistics then neither fluctuate nor pass
     gradients.
@@ -39,7 +41,7 @@ class Normalise:
     def forward(self, flow: Flow, of: Expectations) -> Flow:
         """T -> 1, Q -> (Q - Qbar)/(T - Qbar), Qbar the overlap of a typical pair, 0 but for batch norm."""
         norm = self._norm(flow)
-        return Flow(flow.total / flow.total, flow.fall / norm, flow.typical / norm)
+        return flow.of(flow.total / flow.total, flow.fall / norm, flow.typical / norm)
 
     def slope(self, flow: Flow, of: Expectations) -> Value:
         return 1 / self._norm(flow)
@@ -51,6 +53,6 @@ class Normalise:
         return flow.typical if self.kind == "batch" else flow.total
 
     def apply(self, x: Any, draw: Any) -> Any:
-        axis = 0 if self.kind == "batch" else -1
+        axis = tuple(range(x.ndim - 1)) if self.kind == "batch" else -1
         centred = x if self.kind == "rms" else x - x.mean(axis, keepdims=True)
         return centred / (centred**2).mean(axis, keepdims=True) ** 0.5
