@@ -222,6 +222,19 @@ def test_bad_chains_are_refused() -> None:
     ):  # fmt: skip
         with pytest.raises(SurrogateError, match=said):
             Layer("mine", blocks, NONE)
+    twice = Skip(1, 1, (units, units, dense))
+    for blocks in (
+        (units, Neuron(mb.relu), dense), (units, Dropout(0.8), units, dense), (units, Scale(2), units, dense),
+        (units, Skip(1, 1, (dense,)), units, dense), (units, dense, twice), (units, Normalise("batch"), dense),
+        (units, Normalise("layer"), dense),
+    ):  # fmt: skip
+        with pytest.raises(SurrogateError, match="no Gaussian field"):
+            Layer("mine", blocks, NONE)
+    for blocks in ((units, dense, Neuron(mb.relu)), (units, dense, Dropout(0.8))):
+        with pytest.raises(SurrogateError, match="put the dense block behind them"):
+            Layer("mine", blocks, NONE)
+    with pytest.raises(SurrogateError, match="no Gaussian field"):
+        Layer("mine", (units, dense), NONE, first=(units, dense))
     with pytest.raises(SurrogateError, match="must end in weights"):
         Skip(sp.S.One, sp.S.One, (dense, units))
     with pytest.raises(SurrogateError, match="form exact"):
@@ -230,3 +243,11 @@ def test_bad_chains_are_refused() -> None:
         simulate_layers(layer_named(CLIP, normalise="batch"), 2, 1.0, 0.0, batch=1)
     with pytest.raises(SurrogateError, match="open"):
         layer_of(replace(CLIP, weights=mb.ternary(), treatment=mb.network)).at(0.5, 0.1)
+
+
+def test_a_norm_of_states_is_of_their_mean_square() -> None:
+    """RMS norm between neurons and weights, as in language models of few bits: T' = sigma_m2 whatever the neurons."""
+    units, dense = layer_of(compose("continuous", neurons="relu")).blocks
+    layer = Layer("normed states", (units, Normalise("rms"), dense), NONE)
+    assert profile(layer, 3, 1.3, 0.05).T[1:] == pytest.approx([1.35] * 3, rel=1e-13)
+    compare(layer, 1.3, width=300, networks=16)

@@ -19,6 +19,7 @@ from meanbits.theory.declarations.blocks import (
     Skip,
     Value,
 )
+from meanbits.theory.declarations.blocks.chain import has_field
 from meanbits.theory.declarations.surrogates import Surrogate, Treatment
 from meanbits.theory.declarations.weights import Weights
 from meanbits.theory.errors import SurrogateError
@@ -55,9 +56,17 @@ class Layer:
         if self.treatment.field == "integrated" and any(each.neurons.backward is not None for each in self.units):
             raise SurrogateError(f"{self.name}: treatment {self.treatment.name} integrates the field out, so that a "
                                  "backward slope would be ignored; use treatment none, sample or network")  # fmt: skip
+        self._check_fields()
         for first, second in itertools.chain(*map(itertools.pairwise, map(tuple, map(flattened, self.parts)))):
             if isinstance(first, Normalise) and isinstance(second, Normalise):
                 raise SurrogateError(f"{self.name}: {second.name} behind {first.name} has no field to act on; drop one")
+
+    def _check_fields(self) -> None:
+        entering = not self.first or has_field(self.first, False)
+        if not entering or not has_field(self.blocks, True):
+            raise SurrogateError(f"{self.name}: behind its last weights stand neurons or noise, and a layer goes from "
+                                 "field to field; put the dense block behind them")  # fmt: skip
+        has_field(self.last, True)
 
     @property
     def is_relative(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meanbits.theory.declarations.blocks.flow import Block, Expectations, Factors, Flow, Value
+from meanbits.theory.errors import SurrogateError
 
 
 def forward(blocks: tuple[Block, ...], flow: Flow, of: Expectations) -> Flow:
@@ -10,6 +11,23 @@ def forward(blocks: tuple[Block, ...], flow: Flow, of: Expectations) -> Flow:
     for block in blocks:
         flow = block.forward(flow, of)
     return flow
+
+
+def has_field(blocks: tuple[Block, ...], field: bool) -> bool:
+    """Whether what is behind a chain is a Gaussian field, given whether what is before it is one.
+
+    Raises:
+        SurrogateError: a block that needs a field and is given states.
+    """
+    for block in blocks:
+        if getattr(block, "needs_field", False) and not field:
+            raise SurrogateError(f"{block.name}: here states of neurons come in, or inputs, and no Gaussian field; put "
+                                 "a dense block before, or declare two neurons in turn as one function")  # fmt: skip
+        inside, gives = getattr(block, "blocks", None), getattr(block, "gives_field", False)
+        if inside is not None:
+            has_field(inside, field)
+        field = field if gives is None else gives
+    return field
 
 
 def slope(blocks: tuple[Block, ...], flow: Flow, of: Expectations) -> Value:

@@ -23,6 +23,7 @@ class Dense:
     biases: Value
     drawn: bool = False
     assumes = Assumption.SELF_AVERAGING
+    gives_field = True
 
     @property
     def name(self) -> str:

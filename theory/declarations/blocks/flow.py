@@ -84,7 +84,8 @@ class Expectations(Protocol):
 class Block(Protocol):
     """A part of a layer. Replicas share its weights and biases, and nothing that is drawn for a pass.
 
-    It may say what it `assumes`, a `theory.trace.Assumption`.
+    It may say what it `assumes`, a `theory.trace.Assumption`; `gives_field`, whether what is behind it is a Gaussian
+    field (None: as before it, False unless said); and `needs_field`, whether it has to be given one.
     """
 
     @property

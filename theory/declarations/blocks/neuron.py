@@ -16,6 +16,7 @@ class Neuron:
 
     neurons: Neurons
     assumes = Assumption.CENTRAL_LIMIT
+    needs_field = True
 
     @property
     def name(self) -> str:

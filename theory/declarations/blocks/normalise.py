@@ -18,12 +18,14 @@ class Normalise:
 
     Units of a convolution are its channels: batch norm is over all positions too, the others are at each position.
 
-    Weights of mean 0 leave the units of a wide layer no mean of their own, so layer norm is RMS norm there. That a
+    Weights of mean 0 leave the units of a wide layer no mean of their own, so layer norm is RMS norm there; of states,
+    which have one, only RMS norm is derived. That a
     batch is large, and its typical pair alike for all pairs, is assumed: statistics then neither fluctuate nor pass
     gradients.
     """
 
     kind: str
+    gives_field = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -33,6 +35,11 @@ class Normalise:
     def assumes(self) -> Assumption:
         """That statistics are those of the whole batch, or of a wide layer."""
         return Assumption.LARGE_BATCH if self.kind == "batch" else Assumption.SELF_AVERAGING
+
+    @property
+    def needs_field(self) -> bool:
+        """Whether it takes means away, which states have and fields have not."""
+        return self.kind != "rms"
 
     @property
     def name(self) -> str:

@@ -18,6 +18,7 @@ class Scale:
 
     factor: Value
     assumes = Assumption.EXACT
+    gives_field = None
 
     def __post_init__(self) -> None:
         if not _may_be_positive(self.factor):

@@ -25,6 +25,7 @@ class Skip:
     add: Value
     blocks: tuple[Block, ...]
     assumes = Assumption.SELF_AVERAGING
+    gives_field = None
 
     def __post_init__(self) -> None:
         last = next((each for each in reversed(self.blocks) if isinstance(each, Dense | Neuron)), None)
