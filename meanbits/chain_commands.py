@@ -91,6 +91,9 @@ def phase_of_chain(layer: Layer, sigma_m2: Axis | None, sigma_b2: Axis) -> xr.Da
     except ValueError as error:
         fail_about(layer, error)
     lost = int(diagram.sizes["sigma_m2"] * diagram.sizes["sigma_b2"] - diagram["found"].sum())
+    if lost == diagram["found"].size:
+        fail(f"{layer.name} ({', '.join(layer.block_names)}) comes to a fixed point nowhere on the grid; see with "
+             "meanbits profile how it grows")  # fmt: skip
     if lost:
         notice(f"{lost} points come to no fixed point within {MANY:,} layers, and are empty")
     return diagram

@@ -260,6 +260,8 @@ def test_fixed_point_critical_phase_and_advise(call: Call, tmp_path: Path) -> No
     with xr.open_dataset(target.with_suffix(".nc"), engine="scipy") as saved:
         assert saved["xi_g"].shape == (3, 2)
         assert np.all(saved["found"] == 1)
+    assert call(f"phase xnor --sigma-b2 0:1:3 -o {tmp_path / 'line.png'}")[0] == 0
+    assert (tmp_path / "line.png").stat().st_size > 10_000
     _, out, _ = call("advise xnor --depth 20 --json")
     found = document(out)
     assert (found["trainable"], found["instead"]["trainable"]) == (False, True)
@@ -295,6 +297,7 @@ BAD = (
     ("map bi-real --sigma-b2 0 --q 1 --c 0.5", "--typical is missing"),
     ("fixed-point bi-real --sigma-b2 0", "no fixed point"),
     ("critical bi-real", "no fixed point"),
+    ("phase bi-real --sigma-b2 0.1:1:3 -o x.nc", "a fixed point nowhere"),
     ("phase xnor --gains 0:1:2 --sigma-b2 0 -o x.nc", "no paper form"),
     ("phase continuous --sigma-b2 0 -o x.nc", "--sigma-m2 is missing"),
     ("phase xnor --sigma-m2 0.1:1:3 --sigma-b2 0 -o x.nc", "leave the option out"),

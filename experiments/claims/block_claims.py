@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from meanbits.experiments.claims.claim import Check, Claim, Evidence, either, formula
-from meanbits.experiments.claims.evidence import PHI, REAL, Z_LIMIT, compared, derived, moment, sheet
+from meanbits.experiments.claims.evidence import PHI, REAL, Z_LIMIT, compared, derived, moment, pair, sheet
 from meanbits.experiments.random_networks.layer_networks import Measured, simulate_layers
 from meanbits.numerics.depth.profile import profile
 from meanbits.numerics.depth.stream import stream_law
@@ -110,6 +110,33 @@ def _stretched(factor: Any) -> Evidence:
                     power_of_L=law.stretch)  # fmt: skip
 
 
+def _signs_of(before: sp.Expr) -> sp.Expr:
+    """Signs, +1 at 0, of a function of the field."""
+    return sp.Piecewise((-1, before < 0), (1, True))
+
+
+def _constant(factor: Any) -> Evidence:
+    """Overlap and mean square of signs of relu^2, and so c' without biases."""
+    signs = _signs_of(SQUARED_RELU)
+    alike, square = pair(signs, sp.Symbol("q", positive=True), sp.Symbol("c")), moment(signs**2, 1)
+    return derived(
+        "E f(u) f(v) and E f^2 of signs of relu^2", [(alike, factor * sp.S.One), (square, factor * sp.S.One)]
+    )
+
+
+def _measured_correlation(before: sp.Expr) -> Evidence:
+    """Of two inputs behind signs of a function and a random layer, whose fields before had correlation 1/2."""
+    draw = np.random.default_rng(SEED)
+    first, other = draw.normal(size=(2, WIDTH))
+    fields = np.stack([first, (first + math.sqrt(3) * other) / 2])
+    states = np.broadcast_to(sp.lambdify(h, _signs_of(before), "numpy")(fields), fields.shape)
+    a, b = states @ draw.normal(size=(WIDTH, WIDTH)) / math.sqrt(WIDTH)
+    correlation = float(a @ b / math.sqrt((a @ a) * (b @ b)))
+    return Evidence("simulation", "correlation of two inputs behind one layer of signs of relu^2",
+                    {"before": 0.5, "behind": correlation}, abs(correlation - 1) < 1e-12)  # fmt: skip
+
+
+SQUARED_RELU = sp.Max(0, h) ** 2
 BLOCK_CLAIMS: tuple[Claim, ...] = (
     Claim(
         "block.batch-norm",
@@ -129,6 +156,13 @@ BLOCK_CLAIMS: tuple[Claim, ...] = (
         "With exact slopes batch norm never shrinks gradients: E f'^2 >= Var f (the Gaussian Poincare inequality), "
         "with equality for linear neurons alone.",
         (formula(_excess), either(_never_below, 1.0, 1.1)),
+    ),
+    Claim(
+        "block.sign-of-relu-squared",
+        sheet(10),
+        "Signs taken of relu^2, +1 at 0, are +1 for every input: correlation 1 after one layer, whatever the weights "
+        "(their mean taken away first, as by batch norm, it stays below 1).",
+        (formula(_constant), either(_measured_correlation, SQUARED_RELU, SQUARED_RELU - sp.Rational(1, 2))),
     ),
     Claim(
         "block.skip-sign",
