@@ -21,6 +21,8 @@ LATEX_NAMES = {
     symbols.sigma_b2: r"{\sigma_b^2}",
     symbols.hbar: r"\bar{h}",
     symbols.epsilon: r"\epsilon",
+    symbols.hbar_added: r"\bar{h}_F",
+    symbols.Sigma_added: r"\Sigma_F",
     symbols.typical: r"c_\mathrm{typical}",
     sp.Symbol("N(hbar, Sigma)"): r"\mathcal{N}(\bar{h}, \Sigma)",
     sp.Symbol("chi_1"): r"\chi_1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sympy as sp
@@ -41,18 +42,29 @@ def document(theory: LayerTheory, steps: bool) -> dict[str, Any]:
                       "blocks": layer.block_names},
         **{name: plain(found[name]) if name in found else None for name in TITLES},
         "latex": {name: latex(expression) for name, expression in found.items()},
+        "forward": _documents(theory.forward),
         "legend": legend(found.values()),
     }  # fmt: skip
-    return result | (
-        {"steps": [step_document(number, each) for number, each in enumerate(theory.trace, 1)]} if steps else {}
-    )
+    return result | ({"steps": _documents(theory.trace)} if steps else {})
+
+
+def _documents(steps: Iterable[Step]) -> list[dict[str, Any]]:
+    return [step_document(number, each) for number, each in enumerate(steps, 1)]
 
 
 def as_text(theory: LayerTheory, steps: bool) -> str:
     """The derivation for people, 100 columns wide."""
     layer, found = theory.layer, theory.formulas
     names = ", ".join(layer.block_names)
-    lines = [wrapped(f"{names}; treatment {layer.treatment.name}", f"{layer.name}: ", "  "), "", "Maps of a layer", ""]
+    lines = [wrapped(f"{names}; treatment {layer.treatment.name}", f"{layer.name}: ", "  "), ""]
+    if theory.forward:
+        lines += [
+            "Forward equations: what a block makes of mean and variance (hbar, Sigma) of a field, or of mean and",
+            "second moment (m, r) of a state; <.> is a mean over the units of a layer, or over a batch",
+            "",
+        ]
+        lines += [*(_step_text(number, each) for number, each in enumerate(theory.forward, 1)), ""]
+    lines += ["Maps of a layer", ""]
     for name, expression in found.items():
         title, left, _ = TITLES[name]
         lines += [f"  {title}", wrapped(str(expression), f"    {left} = ", " " * 8)]
@@ -60,7 +72,11 @@ def as_text(theory: LayerTheory, steps: bool) -> str:
     if steps:
         lines += ["", "Steps: what a block does to T, to the overlap c T and to that of a typical pair", ""]
         lines += [_step_text(number, each) for number, each in enumerate(theory.trace, 1)]
-    shown: list[sp.Basic] = [*found.values(), *(each.after for each in theory.trace if steps)]
+    shown: list[sp.Basic] = [
+        *found.values(),
+        *(each.after for each in theory.trace if steps),
+        *(each.after for each in theory.forward),
+    ]
     return "\n".join([*lines, "", "Symbols", "",
                       *(wrapped(text, f"  {name:<9} ", " " * 12) for name, text in legend(shown).items())])  # fmt: skip
 
@@ -77,5 +93,5 @@ def as_latex(theory: LayerTheory, steps: bool) -> str:
             for name, expression in theory.formulas.items()]  # fmt: skip
     lines = [f"% {theory.layer.name}; needs amsmath and amssymb", r"\begin{align*}", " \\\\\n".join(rows),
              r"\end{align*}"]  # fmt: skip
-    items = [step_latex(each) for each in theory.trace if steps]
+    items = [step_latex(each) for each in (*theory.forward, *(theory.trace if steps else ()))]
     return "\n".join([*lines, *([r"\begin{enumerate}", *items, r"\end{enumerate}"] if items else [])])

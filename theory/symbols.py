@@ -17,6 +17,8 @@ h = sp.Symbol("h", real=True)
 hbar = sp.Symbol("hbar", real=True)
 Sigma = sp.Symbol("Sigma", positive=True)
 epsilon = sp.Symbol("epsilon", real=True)
+hbar_added = sp.Symbol("hbar_F", real=True)
+Sigma_added = sp.Symbol("Sigma_F", positive=True)
 
 # Bound variables of Gaussian expectations: fixed, so that equal expectations are equal expressions
 u, v = sp.symbols("u v", real=True)
@@ -48,6 +50,8 @@ RESERVED: tuple[sp.Symbol, ...] = (
 MEANING: dict[sp.Symbol, str] = {
     hbar: "mean of the field given the weight means, sum_j M_ij m_j / sqrt(N) + b_i",
     Sigma: "variance of the field, (1/N) sum_j (R_ij r_j - M_ij^2 m_j^2)",
+    hbar_added: "mean of what a skip adds to a field",
+    Sigma_added: "variance of what a skip adds to a field, independent of it",
     sigma_m2: "variance of the weight means, E M^2",
     sigma_b2: "variance of the biases",
     rho: "second moment of the weights, E S^2",

@@ -13,6 +13,7 @@ from meanbits.theory.declarations.blocks.chain import backward, forward, slope
 from meanbits.theory.declarations.blocks.flow import Block
 from meanbits.theory.declarations.layer import Layer
 from meanbits.theory.gaussian.tidy import tidy_rational
+from meanbits.theory.stages.layer_forward import forward_steps
 from meanbits.theory.stages.neuron_moments import SymbolicMoments
 from meanbits.theory.symbols import T, c, q, typical
 from meanbits.theory.trace import Assumption, Step
@@ -42,6 +43,11 @@ class LayerTheory:
         """What each block does to a total T, an overlap c T and, for batch norm, that of a typical pair."""
         shown = (T, c * T, typical * T) if self.layer.has_batch_norm else (T, c * T)
         return tuple(_steps(self.layer.blocks, shown))
+
+    @cached_property
+    def forward(self) -> tuple[Step, ...]:
+        """What each block does to mean and variance of a field, or mean and second moment of a state."""
+        return forward_steps(self.layer)
 
     @property
     def formulas(self) -> dict[str, sp.Expr]:
