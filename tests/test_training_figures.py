@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from meanbits.experiments.figures import counterparts, depth_gain, training_accuracy
+from meanbits.experiments.figures import counterparts, depth_blocks, depth_gain, training_accuracy
 from meanbits.experiments.figures.trained_grid import ACCURACY, CHANCE, chosen_grid, fitted, scales
 from meanbits.experiments.training.trainable_depth import (
     ALL_TRAIN,
@@ -24,7 +24,7 @@ from meanbits.theory.declarations.compose import compose
 from meanbits.theory.derive import derive
 
 DEPTHS = np.geomspace(3, 200, 16)
-TRAINED = ("2", "3", "depth-gain")
+TRAINED = ("2", "3", "depth-gain", "depth-blocks")
 
 
 def logistic(depths: np.ndarray, middle: float) -> np.ndarray:
@@ -159,7 +159,7 @@ def test_edges_lie_half_way() -> None:
     np.testing.assert_allclose(edges(np.array([1.0, 2.0, 5.0])), [0.5, 1.5, 3.5, 6.5])
 
 
-@pytest.mark.parametrize("module", [training_accuracy, counterparts, depth_gain])
+@pytest.mark.parametrize("module", [training_accuracy, counterparts, depth_gain, depth_blocks])
 def test_a_surrogate_of_ones_own_is_refused(module: object) -> None:
     with pytest.raises(ValueError, match="trains the surrogates of its grid"):
         module.measure(compose("lrt"), "smoke", 0, lambda done, total: None)  # pyright: ignore[reportAttributeAccessIssue]
