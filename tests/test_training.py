@@ -446,7 +446,9 @@ def test_signs_of_latent_weights_train_and_are_the_binary_network() -> None:
 
 
 @pytest.mark.parametrize(("wrong", "said"), [
-    ({"surrogate": "deterministic", "normalise": "batch"}, "treatment marginalise"),
+    ({"surrogate": "lrt", "skip": "1"}, "none to carry on; use treatment marginalise or none"),
+    ({"surrogate": "deterministic", "phi": "tanh", "normalise": "batch"}, "use form exact"),
+    ({"surrogate": "deterministic", "dropout": 1.0}, "must lie in"),
     ({**BLOCKS, "normalise": "batch", "batch_size": 1}, "at least 2 images"),
     ({**BLOCKS, "normalise": "group"}, "unknown norm"), ({**BLOCKS, "sigma_m2": 0.5}, "give that"),
 ])  # fmt: skip
