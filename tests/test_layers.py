@@ -63,7 +63,7 @@ def layer_of(name: str, options: dict[str, Any], dtype: torch.dtype = torch.floa
     """A layer with means all over their range."""
     layer = BinaryLinear(7, 4, name, dtype=dtype, **options)
     with torch.no_grad():
-        layer.mean.mul_(torch.rand_like(layer.mean))
+        layer.latent.mul_(torch.rand_like(layer.mean))
         assert layer.bias is not None
         layer.bias.normal_()
     return layer
@@ -137,7 +137,7 @@ def call(layer: BinaryLinear, noise: Tensor) -> Callable[[Tensor, Tensor, Tensor
     """The layer as a function of means, biases and inputs."""
 
     def function(mean: Tensor, bias: Tensor, m: Tensor) -> tuple[Tensor, ...]:
-        parameters = {"mean": mean, "bias": bias}
+        parameters = {"parametrizations.mean.original" if layer.is_latent else "mean": mean, "bias": bias}
         out = torch.func.functional_call(layer, parameters, (state_of(layer, m), noise))
         return tuple(each for each in out if each is not None) if isinstance(out, State) else (out,)
 
@@ -432,7 +432,7 @@ def test_known_inputs_that_vanish_give_numbers_and_gradients(name: str, options:
     values = torch.cat([each for each in out if each is not None]) if isinstance(out, State) else out
     assert bool(torch.isfinite(values).all())
     values.sum().backward()
-    sources = [each.grad for each in (x, layer.mean, layer.bias) if each.grad is not None]
+    sources = [each.grad for each in (x, layer.latent, layer.bias) if each.grad is not None]
     assert all(bool((each.abs() < 10).all()) for each in sources)
 
 
