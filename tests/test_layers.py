@@ -460,6 +460,11 @@ def test_what_a_state_is_to_torch() -> None:
     assert torch.equal(torch.relu(state), mean)
     for got in (state + 1, 1 + state, mean.new_ones(2, 3) + state):
         assert torch.equal(got, mean + 1)
+    for got, expected in ((state * 2, 4 * second), (2 * state / 2, second), (state + 1, second + 2 * mean + 1),
+                          (state + state.clone(), 2 * second + 2 * mean**2)):  # fmt: skip
+        assert torch.allclose(got.second_moment, expected)
+    dropped = torch.nn.Dropout(0.5)(state)
+    assert torch.equal(dropped.second_moment, torch.where(dropped.mean == 0, 0.0, 4 * second))
     assert torch.equal(state * 2, 2 * mean)
     assert (state.shape, state.dim(), state.dtype) == (mean.shape, 2, mean.dtype)
     both = torch.cat([state, state.detach()])[2:, :2].flatten()
