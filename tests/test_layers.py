@@ -461,7 +461,9 @@ def test_what_a_state_is_to_torch() -> None:
     for got in (state + 1, 1 + state, mean.new_ones(2, 3) + state):
         assert torch.equal(got, mean + 1)
     for got, expected in ((state * 2, 4 * second), (2 * state / 2, second), (state + 1, second + 2 * mean + 1),
-                          (state + state.clone(), 2 * second + 2 * mean**2)):  # fmt: skip
+                          (state + state.clone(), 2 * second + 2 * mean**2), (-state, second),
+                          (state - state.clone(), 2 * second - 2 * mean**2), (2 - state, second - 4 * mean + 4),
+                          (state - 1, second - 2 * mean + 1)):  # fmt: skip
         assert torch.allclose(got.second_moment, expected)
     dropped = torch.nn.Dropout(0.5)(state)
     assert torch.equal(dropped.second_moment, torch.where(dropped.mean == 0, 0.0, 4 * second))
@@ -516,7 +518,7 @@ def test_prints_as_its_twin_in_torch() -> None:
         "inputs='means', keep='project')"
     )
     assert repr(BinaryConv2d(1, 8, 3, padding=1)).startswith(
-        "BinaryConv2d(1, 8, kernel_size=(3, 3), stride=1, padding=1"
+        "BinaryConv2d(1, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1)"
     )
 
 

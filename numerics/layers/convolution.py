@@ -52,7 +52,8 @@ class BinaryConv2d(SurrogateLayer):
         dtype: torch.dtype | None = None,
         **options: Any,
     ) -> None:
-        patches = Patches(pair(kernel_size), stride, padding, dilation, groups, padding_mode)
+        borders = padding if isinstance(padding, str) else pair(padding)
+        patches = Patches(pair(kernel_size), pair(stride), borders, pair(dilation), groups, padding_mode)
         patches.check(in_channels, out_channels)
         factory = {"device": device, "dtype": dtype}
         shape = (out_channels, in_channels // groups, *patches.kernel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, product
@@ -12,12 +13,18 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 Size = int | tuple[int, int]
-MODES = ("zeros", "circular", "reflect", "replicate")
+PADDED: dict[str, Callable[[int, int], int]] = {  # the place in a line of this size that a place beyond it repeats
+    "circular": lambda place, size: place % size,
+    "reflect": lambda place, size: size - 1 - abs(size - 1 - abs(place)),
+    "replicate": lambda place, size: min(max(place, 0), size - 1),
+}
+MODES = ("zeros", *PADDED)
 
 
 def pair(size: Size) -> tuple[int, int]:
     """Rows and columns of a size."""
-    return (size, size) if isinstance(size, int) else size
+    rows, columns = (size, size) if isinstance(size, int) else size
+    return rows, columns
 
 
 @dataclass(frozen=True)
@@ -25,9 +32,9 @@ class Patches:
     """Kernel, stride, padding (numbers, valid or same), dilation, groups and what is padded with."""
 
     kernel: tuple[int, int]
-    stride: Size = 1
-    padding: Size | str = 0
-    dilation: Size = 1
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] | str = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
     groups: int = 1
     mode: str = "zeros"
 
@@ -43,7 +50,7 @@ class Patches:
             raise ValueError(f"padding_mode = {self.mode!r}: use {', '.join(MODES)}")
         if isinstance(self.padding, str) and self.padding not in ("valid", "same"):
             raise ValueError(f"padding = {self.padding!r}: use valid, same or numbers")
-        if self.padding == "same" and pair(self.stride) != (1, 1):
+        if self.padding == "same" and self.stride != (1, 1):
             raise ValueError(f"padding = 'same' with stride = {self.stride}: sizes stay the same at stride 1 alone; "
                              "give numbers")  # fmt: skip
 
@@ -53,9 +60,9 @@ class Patches:
         if self.padding == "valid":
             return [0, 0, 0, 0]
         if isinstance(self.padding, str):
-            totals = [step * (size - 1) for step, size in zip(pair(self.dilation), self.kernel, strict=True)]
+            totals = [step * (size - 1) for step, size in zip(self.dilation, self.kernel, strict=True)]
             return [side for total in reversed(totals) for side in (total // 2, total - total // 2)]
-        rows, columns = pair(self.padding)
+        rows, columns = self.padding
         return [columns, columns, rows, rows]
 
     def convolved(self, images: Tensor, weights: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -94,7 +101,7 @@ Taps = tuple[tuple[int, int], tuple[int, int]]
 def _repeats(patches: Patches, size: tuple[int, int]) -> tuple[tuple[Met, tuple[Taps, ...]], ...]:
     """Pairs of taps on one neuron of an image of this size, by the patches where they are."""
     borders, kernel = patches.borders, patches.kernel
-    steps = zip(size, (borders[2:], borders[:2]), kernel, pair(patches.stride), pair(patches.dilation), strict=True)
+    steps = zip(size, (borders[2:], borders[:2]), kernel, patches.stride, patches.dilation, strict=True)
     rows, columns = (_sources(patches.mode, *each) for each in steps)
     found: dict[Met, list[Taps]] = {}
     for first, second in combinations(product(*map(range, kernel)), 2):
@@ -108,6 +115,6 @@ def _repeats(patches: Patches, size: tuple[int, int]) -> tuple[tuple[Met, tuple[
 
 def _sources(mode: str, size: int, borders: list[int], kernel: int, stride: int, dilation: int) -> list[list[int]]:
     """Where in a line of this size each tap of the kernel is, patch by patch."""
-    line = pad(torch.arange(float(size))[None], borders, mode)[0].long().tolist()
+    line = [PADDED[mode](place, size) for place in range(-borders[0], size + borders[1])]
     patches = (len(line) - dilation * (kernel - 1) - 1) // stride + 1
     return [line[tap * dilation :][: patches * stride : stride] for tap in range(kernel)]

@@ -91,18 +91,26 @@ def _dropout(state: State, p: float = 0.5, training: bool = True, inplace: bool 
     return State(state.mean * mask, _square(state) * mask.square())
 
 
-def _scaled(left: Any, right: Any) -> State | None:
+def _scaled(left: Any, right: Any, **rest: Any) -> State | None:
     state, factor = (left, right) if _is_state(left) else (right, left)
-    return State(state.mean * factor, _square(state) * factor**2) if _is_number(factor) else None
+    return State(state.mean * factor, _square(state) * factor**2) if _is_number(factor) and not rest else None
 
 
-def _added(left: Any, right: Any) -> State | None:
+def _divided(state: Any, by: Any, **rest: Any) -> State | None:
+    return _scaled(state, 1 / by, **rest) if _is_state(state) and _is_number(by) else None
+
+
+def _added(left: Any, right: Any, **rest: Any) -> State | None:
     """The sum of a state and a number, or of two independent ones."""
     state, other = (left, right) if _is_state(left) else (right, left)
-    if not (_is_state(other) or _is_number(other)):
+    if rest or not (_is_state(other) or _is_number(other)):
         return None
     mean, square = (other.mean, _square(other)) if _is_state(other) else (other, other**2)
     return State(state.mean + mean, _square(state) + 2 * state.mean * mean + square)
+
+
+def _subtracted(left: Any, right: Any, **rest: Any) -> State | None:
+    return _added(left, -1 * right, **rest)
 
 
 def _is_number(value: Any) -> bool:
@@ -113,6 +121,8 @@ RULES: dict[Callable[..., Any], Callable[..., State | None]] = {
     torch.nn.functional.dropout: _dropout,
     **dict.fromkeys((torch.add, Tensor.add, *(getattr(Tensor, name) for name in ("__add__", "__radd__"))), _added),
     **dict.fromkeys((torch.mul, Tensor.mul, *(getattr(Tensor, name) for name in ("__mul__", "__rmul__"))), _scaled),
-    **dict.fromkeys((torch.div, Tensor.div, Tensor.__truediv__), lambda state, by: _scaled(state, 1 / by)
-                    if _is_state(state) and _is_number(by) else None),
+    **dict.fromkeys((torch.div, Tensor.div, Tensor.__truediv__), _divided),
+    **dict.fromkeys((torch.sub, Tensor.sub, Tensor.__sub__), _subtracted),
+    Tensor.__rsub__: lambda right, left: _subtracted(left, right),
+    **dict.fromkeys((torch.neg, Tensor.neg, Tensor.__neg__), lambda state: _scaled(state, -1)),
 }  # fmt: skip
