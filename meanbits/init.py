@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from meanbits.numerics.layers.latent import draw_latent_
 from meanbits.numerics.layers.mean_draws import draw_means_
 from meanbits.theory.declarations.surrogates import Surrogate
 
@@ -48,6 +49,7 @@ def critical_(
 ) -> Tensor:
     """Means whose variance is critical for the surrogate (default deterministic), or as near to that as there is.
 
+    Where weights are rounded from latent ones, which settles their variance, these are drawn, for `layer.latent`.
     options: parts as `meanbits.compose` takes them. sigma_b2: variance that the biases are to have. Where no critical
     initialisation exists, the variance of largest depth scale is taken, with a warning that says how deep it reaches.
     parametrisation: "ntk", of the layers here, h = W x / sqrt(fan) + b, the default where the law of the weights bounds
@@ -73,6 +75,8 @@ def critical_(
         warnings.warn(f"{found.name} has no critical initialisation at sigma_b2 = {sigma_b2:g}; sigma_m2 = "
                       f"{chosen.sigma_m2:.4g} reaches deepest, 6 xi_c = {chosen.reach:.3g} layers",
                       stacklevel=2)  # fmt: skip
+    if found.weights.means:
+        return draw_latent_(mean, found.weights, generator)
     limit = found.weights.mean_limit
     return draw_means_(mean, share * chosen.sigma_m2, law, None if limit is None else float(limit), generator)
 

@@ -57,8 +57,8 @@ def train_options(command: Function) -> Function:
     """The options of one training."""
     for option in reversed(TRAIN_OPTIONS):
         command = option(command)
-    for option, metavar, text in reversed([*PARTS, *(each for each in BLOCKS if each[0] != "--dropout")]):
-        kind = Number() if option in ("--gain", "--scale") else str
+    for option, metavar, text in reversed([*PARTS, *BLOCKS]):
+        kind = Number() if option in ("--gain", "--scale", "--dropout") else str
         command = click.option(option, metavar=metavar, help=text, type=kind)(command)
     return click.argument("surrogate", metavar="[S]", default="deterministic")(command)
 

@@ -17,13 +17,13 @@ import meanbits as mb
 from meanbits.cli import EXIT_BAD_INPUT, main
 from meanbits.experiments.random_networks.layer_networks import simulate_layers
 from meanbits.experiments.training.cells import train_cell
-from meanbits.experiments.training.network import ROUNDED
 from meanbits.experiments.training.settings import Settings
 from meanbits.numerics.depth.layer_advise import layer_advise
 from meanbits.numerics.depth.layer_critical import layer_criticality
 from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points
 from meanbits.numerics.depth.layer_map import layer_map
 from meanbits.numerics.depth.profile import profile
+from meanbits.numerics.layers.latent import rounded
 from meanbits.theory.declarations.compose_layer import row_of
 from meanbits.theory.declarations.latent_weights import ABSMEAN
 from meanbits.theory.declarations.layer import as_layer
@@ -75,8 +75,8 @@ def test_ternary_weights_by_the_mean_size() -> None:
     assert float(scale**2 * ABSMEAN.mean_square) == pytest.approx(2 / math.pi * math.erfc(0.5 / math.sqrt(math.pi)))
     assert float(scale**2 * ABSMEAN.mean_square) == pytest.approx(0.439, abs=5e-4)
     latent = torch.randn(1, 1000, 1000, generator=torch.Generator().manual_seed(0))
-    rounded = ROUNDED["absmean"](latent)
-    assert float((rounded == 0).double().mean()) == pytest.approx(float(zero), abs=4e-3)
+    ternary = rounded(ABSMEAN, latent, stacked=1)
+    assert float((ternary == 0).double().mean()) == pytest.approx(float(zero), abs=4e-3)
 
 
 @ROWS

@@ -63,7 +63,7 @@ def layer_of(name: str, options: dict[str, Any], dtype: torch.dtype = torch.floa
     """A layer with means all over their range."""
     layer = BinaryLinear(7, 4, name, dtype=dtype, **options)
     with torch.no_grad():
-        layer.mean.mul_(torch.rand_like(layer.mean))
+        layer.latent.mul_(torch.rand_like(layer.mean))
         assert layer.bias is not None
         layer.bias.normal_()
     return layer
@@ -137,7 +137,7 @@ def call(layer: BinaryLinear, noise: Tensor) -> Callable[[Tensor, Tensor, Tensor
     """The layer as a function of means, biases and inputs."""
 
     def function(mean: Tensor, bias: Tensor, m: Tensor) -> tuple[Tensor, ...]:
-        parameters = {"mean": mean, "bias": bias}
+        parameters = {"parametrizations.mean.original" if layer.is_latent else "mean": mean, "bias": bias}
         out = torch.func.functional_call(layer, parameters, (state_of(layer, m), noise))
         return tuple(each for each in out if each is not None) if isinstance(out, State) else (out,)
 
@@ -432,7 +432,7 @@ def test_known_inputs_that_vanish_give_numbers_and_gradients(name: str, options:
     values = torch.cat([each for each in out if each is not None]) if isinstance(out, State) else out
     assert bool(torch.isfinite(values).all())
     values.sum().backward()
-    sources = [each.grad for each in (x, layer.mean, layer.bias) if each.grad is not None]
+    sources = [each.grad for each in (x, layer.latent, layer.bias) if each.grad is not None]
     assert all(bool((each.abs() < 10).all()) for each in sources)
 
 
@@ -460,6 +460,13 @@ def test_what_a_state_is_to_torch() -> None:
     assert torch.equal(torch.relu(state), mean)
     for got in (state + 1, 1 + state, mean.new_ones(2, 3) + state):
         assert torch.equal(got, mean + 1)
+    for got, expected in ((state * 2, 4 * second), (2 * state / 2, second), (state + 1, second + 2 * mean + 1),
+                          (state + state.clone(), 2 * second + 2 * mean**2), (-state, second),
+                          (state - state.clone(), 2 * second - 2 * mean**2), (2 - state, second - 4 * mean + 4),
+                          (state - 1, second - 2 * mean + 1)):  # fmt: skip
+        assert torch.allclose(got.second_moment, expected)
+    dropped = torch.nn.Dropout(0.5)(state)
+    assert torch.equal(dropped.second_moment, torch.where(dropped.mean == 0, 0.0, 4 * second))
     assert torch.equal(state * 2, 2 * mean)
     assert (state.shape, state.dim(), state.dtype) == (mean.shape, 2, mean.dtype)
     both = torch.cat([state, state.detach()])[2:, :2].flatten()
@@ -511,7 +518,7 @@ def test_prints_as_its_twin_in_torch() -> None:
         "inputs='means', keep='project')"
     )
     assert repr(BinaryConv2d(1, 8, 3, padding=1)).startswith(
-        "BinaryConv2d(1, 8, kernel_size=(3, 3), stride=1, padding=1"
+        "BinaryConv2d(1, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1)"
     )
 
 

@@ -27,7 +27,7 @@ from meanbits.experiments.training.draws import layer_draws, streams
 from meanbits.experiments.training.logs import tensorboard
 from meanbits.experiments.training.loop import NonFiniteLossError, Training, epochs, started
 from meanbits.experiments.training.measures import field_orbits, mean_statistics, theory_orbits
-from meanbits.experiments.training.network import Network, initialised
+from meanbits.experiments.training.network import Network, initialised, settled_norms
 from meanbits.experiments.training.settings import OPTIMISERS, READOUTS, Settings, composed
 from meanbits.numerics.layers.linear import BinaryLinear
 
@@ -445,8 +445,53 @@ def test_signs_of_latent_weights_train_and_are_the_binary_network() -> None:
     assert record["surrogate"] == record["sign"]
 
 
+NORMED = (
+    {"normalise": "batch", "dropout": 0.1}, {"surrogate": "lrt", "normalise": "rms", "dropout": 0.2},
+    {"surrogate": "moment-matching", "normalise": "batch", "skip": "1"},
+    {**BLOCKS, "normalise": "batch", "dropout": 0.1},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("blocks", NORMED, ids=str)
+def test_blocks_train_whatever_is_done_with_the_field(blocks: dict[str, Any]) -> None:
+    """Alone and with others; masks are drawn for each cell, and a seed repeats them."""
+    cells = [replace(SMALL, **{"lr": 1e-2, **blocks, "epochs": 5}, seed=seed) for seed in range(2)]
+    together, alone = train_cells_batched(cells), [train_cell(cell) for cell in cells]
+    for one, other in zip(together, alone, strict=True):
+        assert isinstance(one, dict)
+        np.testing.assert_allclose(one["loss"], other["loss"], rtol=1e-4)
+        assert one["loss"][-1] < one["loss"][0]
+    assert alone[0]["loss"] == train_cell(cells[0])["loss"]
+    undropped = train_cell(replace(cells[0], dropout=None))
+    assert (undropped["loss"] == alone[0]["loss"]) == ("dropout" not in blocks)
+
+
+@pytest.mark.parametrize("blocks", [{"normalise": "rms", "skip": "1"}, {"dropout": 0.3}], ids=str)
+def test_blocks_of_fields_with_a_variance_are_the_theory(blocks: dict[str, Any]) -> None:
+    """q and c of image pairs before training."""
+    record = train_cell(Settings(**blocks, width=800, epochs=1, train_size=200, samples=1, sigma_m2=0.6, sigma_b2=0.1))
+    np.testing.assert_allclose(record["q"]["before"][0], record["q"]["theory"][0], rtol=0.2)
+    np.testing.assert_allclose(record["c"]["before"], record["c"]["theory"], atol=0.06)
+
+
+def test_sampled_networks_average_to_a_surrogate_with_norm_and_dropout() -> None:
+    """Of one wide layer, by the moments of the surrogate and with masks of their own; and no image by the others."""
+    settings = replace(SMALL, depth=1, width=2000, sigma_m2=0.6, dtype="float64", normalise="batch", dropout=0.3)
+    network = network_of(settings)
+    images = 2 * torch.rand(60, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) - 1
+    known = settled_norms(network, images)
+    torch.testing.assert_close(known.logits(images[None]), network.logits(images[None]))
+    torch.testing.assert_close(known.logits(images[None])[:, :5], known.logits(images[None, :5]))
+    data = Labelled(images[:20], torch.zeros(20, dtype=torch.int64))
+    *_, (_, (found,)) = sampled_outputs(known, [data], streams([settings]).binary, 400)
+    expected = torch.softmax(surrogate_outputs(known, data, streams([settings]).noise), -1)
+    assert float((found - expected).abs().max()) < 0.1 < float((found - expected.roll(1, 1)).abs().max())
+
+
 @pytest.mark.parametrize(("wrong", "said"), [
-    ({"surrogate": "deterministic", "normalise": "batch"}, "treatment marginalise"),
+    ({"surrogate": "lrt", "skip": "1"}, "none to carry on; use treatment marginalise or none"),
+    ({"surrogate": "deterministic", "phi": "tanh", "normalise": "batch"}, "use form exact"),
+    ({"surrogate": "deterministic", "dropout": 1.0}, "must lie in"),
     ({**BLOCKS, "normalise": "batch", "batch_size": 1}, "at least 2 images"),
     ({**BLOCKS, "normalise": "group"}, "unknown norm"), ({**BLOCKS, "sigma_m2": 0.5}, "give that"),
 ])  # fmt: skip

@@ -11,12 +11,12 @@ from torch import Tensor
 from meanbits.experiments.training.draws import layer_draws
 from meanbits.experiments.training.network import Network, network_rule
 from meanbits.numerics.layers.activation import drawn_signs
+from meanbits.numerics.layers.dropout import is_averaged
 from meanbits.numerics.layers.field import Field, mean_field
-from meanbits.numerics.layers.layer_rule import LayerRule
 
 CHUNK = 1000  # images at a time
 SAMPLES = (1, 5, 100)
-Logits = Callable[[Tensor], Tensor]
+Neurons = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +65,10 @@ def sampled_outputs(
     """Class probabilities averaged over 1 to `samples` stochastic networks, with their number, for each set of images.
 
     A sample draws its weights once and its neurons for each image; images that are read as means of bits are drawn too.
+    So are masks of dropout where the surrogate averages over them. A norm over batches keeps the moments of the
+    surrogate, whose fields are the average of these.
     """
-    neurons, totals = _neurons(network_rule(network.rule), generators), [torch.zeros(()) for _ in sets]
+    neurons, totals = _neurons(network, generators), [torch.zeros(()) for _ in sets]
     drawn_input = network.reads_bits and network.rule.weight_second_moment is not None
     for count in range(1, samples + 1):
         weights = [_drawn_weights(network, layer, generators) for layer in range(len(network.weights))]
@@ -78,23 +80,26 @@ def sampled_outputs(
             yield count, [total / count for total in totals]
 
 
-def _through(network: Network, weights: list[Tensor], state: Tensor, neurons: Callable[[Tensor], Tensor]) -> Tensor:
+def _through(network: Network, weights: list[Tensor], state: Tensor, neurons: Neurons) -> Tensor:
     """The readout's field in a network of given weights and neurons."""
-    field = mean_field(state, weights[0], network.biases[0])
+    field = Field(mean_field(state, weights[0], network.biases[0]), None)
     for layer in range(len(weights) - 1):
-        state = neurons(network.seen(Field(field, None), layer).mean)
-        after = mean_field(state, weights[layer + 1], network.biases[layer + 1])
+        state = neurons(network.seen(field, layer).mean)
+        after = Field(mean_field(state, weights[layer + 1], network.biases[layer + 1]), None)
         field = after if layer == len(weights) - 2 else network.onward(field, after, layer + 1)
-    return field
+    return field.mean
 
 
-def _neurons(rule: LayerRule, generators: Sequence[torch.Generator]) -> Callable[[Tensor], Tensor]:
-    """The neurons of the stochastic network: drawn where they are bits, else functions of the field."""
-    if not rule.surrogate.neurons.is_binary:
-        return rule.mean
-    if not rule.surrogate.neurons.is_random:
-        return _sign
-    return lambda field: _bits(rule.mean(field), generators)
+def _neurons(network: Network, generators: Sequence[torch.Generator]) -> Neurons:
+    """The neurons of the stochastic network: drawn where they are bits, else functions of the field; and its masks."""
+    rule, keep = network_rule(network.rule), 1 - network.between.dropout
+    neurons: Neurons = rule.mean
+    if rule.surrogate.neurons.is_binary:
+        random = rule.surrogate.neurons.is_random
+        neurons = (lambda field: _bits(rule.mean(field), generators)) if random else _sign
+    if keep == 1 or not is_averaged(network.rule):
+        return neurons
+    return lambda field: torch.where(_uniform(field, generators) < keep, neurons(field) / keep, 0.0)
 
 
 def _sign(values: Tensor) -> Tensor:

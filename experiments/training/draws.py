@@ -11,6 +11,7 @@ from torch import Tensor
 
 from meanbits.experiments.training.network import Draw, Draws
 from meanbits.experiments.training.settings import Settings
+from meanbits.numerics.layers.dropout import is_averaged
 from meanbits.numerics.layers.layer_rule import LayerRule
 
 STREAMS = ("initial", "order", "noise", "binary")
@@ -40,18 +41,22 @@ def streams(cells: Sequence[Settings], device: torch.device | str = "cpu") -> St
 
 
 def layer_draws(
-    rule: LayerRule, generators: Sequence[torch.Generator], depth: int, batch: int, width: int, dtype: torch.dtype
+    rule: LayerRule,
+    generators: Sequence[torch.Generator],
+    depth: int,
+    batch: int,
+    width: int,
+    dtype: torch.dtype,
+    dropout: float = 0.0,
 ) -> Draws | None:
-    """What the neurons of `depth` layers need to be drawn; None where nothing is."""
+    """What the neurons of `depth` layers need to be drawn, and the masks of dropout; None where nothing is."""
     shape = (depth, batch, width)
     noise = _stacked(torch.randn, shape, generators, dtype) if rule.field == "sampled" else None
     uniform = _stacked(torch.rand, shape, generators, dtype) if rule.draws_neurons else None
-    if noise is None and uniform is None:
+    kept = _stacked(torch.rand, shape, generators, dtype) if dropout and not is_averaged(rule) else None
+    if noise is None and uniform is None and kept is None:
         return None
-    return [
-        Draw(None if noise is None else noise[layer], None if uniform is None else uniform[layer])
-        for layer in range(depth)
-    ]
+    return [Draw(*(None if each is None else each[layer] for each in (noise, uniform, kept))) for layer in range(depth)]
 
 
 def _stacked(draw: object, shape: tuple[int, ...], generators: Sequence[torch.Generator], dtype: torch.dtype) -> Tensor:

@@ -75,7 +75,7 @@ def _epoch(training: Training, images: Tensor, labels: Tensor) -> Tensor:
         if chosen.shape[1] == 1 and network.between.by_batch:
             continue  # an image alone has no variance
         shape = settings.depth, chosen.shape[1], settings.width
-        draws = layer_draws(network.rule, streams.noise, *shape, images.dtype)
+        draws = layer_draws(network.rule, streams.noise, *shape, images.dtype, network.between.dropout)
         logits = network.logits(images[chosen], draws)
         of_each = cross_entropy(logits.flatten(0, 1), labels[chosen].flatten(), reduction="none")
         loss = of_each.view(chosen.shape).mean(1)

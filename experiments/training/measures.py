@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import sympy as sp
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -68,6 +70,8 @@ def theory_orbits(settings: Settings, pairs: Sequence[ImagePair], typical: float
     typical: overlap of a typical pair of images, which batch norm removes.
     """
     row = row_of_settings(settings)
+    if row.surrogate.treatment.field != "integrated":
+        row = replace(row, dropout=sp.S.Zero)  # its masks are for training, and not drawn here
     theory = derive(row.surrogate)
     if settings.inputs == "real" or theory.surrogate.real_input:
         return {"q": None, "c": None}
@@ -77,7 +81,7 @@ def theory_orbits(settings: Settings, pairs: Sequence[ImagePair], typical: float
             orbits = [theory_orbit(theory, pair=pair, **law, depth=settings.depth) for pair in pairs]
         else:
             orbits = [
-                _through_blocks(row.layer, settings, typical, theory_orbit(theory, pair=pair, **law, depth=1))
+                _through_blocks(row.layer, settings, typical, pair, theory_orbit(theory, pair=pair, **law, depth=1))
                 for pair in pairs
             ]
     except ValueError:
@@ -86,14 +90,16 @@ def theory_orbits(settings: Settings, pairs: Sequence[ImagePair], typical: float
 
 
 def _through_blocks(
-    layer: Layer, settings: Settings, typical: float, first: Sequence[NDArray[np.float64]]
+    layer: Layer, settings: Settings, typical: float, pair: ImagePair, first: Sequence[NDArray[np.float64]]
 ) -> tuple[Any, Any]:
     """q and c of a pair from its first fields on, images of a typical pair of this overlap."""
     q, c = (float(each[0]) for each in first)
     if settings.depth == 1:
         return first[0], first[1]
     means, biases = settings.sigma_m2, settings.sigma_b2
-    alike = 1 - (1 - typical) * (1 - biases / q)  # biases are shared by all inputs
+    square = q if layer.treatment.field == "sharp" else means * pair.mean_square + biases  # of hbar
+    alike = 1 - (1 - typical) * (1 - biases / square)  # biases are shared by all inputs
+    alike *= 1.0 if layer.is_relative else square / q
     found = profile(layer, settings.depth - 1, means, biases, q0=q, c0=c, typical=alike)
     return found.q, found.c
 

@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from meanbits.experiments.training.between import Between, Moments
+from meanbits.experiments.training.between import Between
 from meanbits.experiments.training.settings import Settings, between_of, composed
 from meanbits.numerics.layers.activation import activate, layer_field
+from meanbits.numerics.layers.dropout import dropped
 from meanbits.numerics.layers.field import Field, State, mean_field
+from meanbits.numerics.layers.latent import draw_latent_, seen_through
 from meanbits.numerics.layers.layer_rule import LayerRule, largest_mean, layer_rule
 from meanbits.numerics.layers.mean_draws import draw_means_
-from meanbits.theory.declarations.latent_weights import ABSMEAN
+from meanbits.numerics.layers.norm import Moments
 from meanbits.theory.declarations.surrogates import SAMPLE
-from meanbits.theory.declarations.weights import FIXED_SIGNS
 
 CLASSES, PLAIN = 10, Between()
-LATENT = 0.25  # deviation of latent weights: 1 is four of them away
-ROUNDED: dict[str, Callable[[Tensor], Tensor]] = {  # latent weights (cells, out, in), by the name of their law
-    FIXED_SIGNS.name: lambda latent: torch.where(latent < 0, -1.0, 1.0).to(latent.dtype),
-    ABSMEAN.name: lambda latent: (latent / latent.abs().mean((1, 2), keepdim=True)).round().clamp(-1, 1),
-}
 Draws = list["Draw"]
 
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """What is drawn for the neurons of a layer, each (cells, batch, width): epsilon of its field, uniform numbers."""
+    """What is drawn for the neurons of a layer, each (cells, batch, width): epsilon of its field, uniform numbers.
 
-    noise: Tensor | None
-    uniform: Tensor | None
+    kept: uniform numbers that say which states dropout keeps; None keeps all, as in evaluation.
+    """
+
+    noise: Tensor | None = None
+    uniform: Tensor | None = None
+    kept: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +42,8 @@ class Network:
     """`depth` hidden layers and a readout, for each cell.
 
     parameters: of each layer the means (cells, out, in), or theta where M = limit tanh(theta), and biases (cells, out).
-    gain: (cells, 1, 1), or 1. between: norm, scale and skip. moments: of what each hidden layer's norm is of, which
-    batch norm uses in place of those of the batch at hand (`settled_norms`).
+    gain: (cells, 1, 1), or 1. between: norm, dropout, scale and skip. moments: of what each hidden layer's norm is of,
+    which batch norm uses in place of those of the batch at hand (`settled_norms`).
     """
 
     settings: Settings
@@ -82,8 +82,7 @@ class Network:
         """M of a layer, (cells, out, in), through which gradients see latent weights."""
         weights = self.weights[layer]
         if self.is_latent and not self.is_real(layer):
-            latent = weights.detach()
-            return ROUNDED[self.rule.surrogate.weights.name](latent) + (weights - latent)
+            return seen_through(self.rule.surrogate.weights, weights, stacked=1)
         if self.settings.keep == "tanh" and not self.is_real(layer):
             return self.limit * torch.tanh(weights)
         return weights
@@ -97,28 +96,26 @@ class Network:
         for field, _ in self.layers(images, draws):
             yield field
 
-    def layers(self, images: Tensor, draws: Draws | None = None) -> Iterator[tuple[Field, Tensor | None]]:
+    def layers(self, images: Tensor, draws: Draws | None = None) -> Iterator[tuple[Field, Field | None]]:
         """The fields, each with what its norm is of, if it has one."""
         field = layer_field(self.rule, self.read(images), self.means(0), self.biases[0])
-        normed = None if self.between.behind else field.mean
+        normed = None if self.between.behind else field
         for layer in range(self.settings.depth):
             yield field, normed
-            draw = Draw(None, None) if draws is None else draws[layer]
-            seen = self.seen(field, layer)
-            state = activate(self.rule, seen, self.gain, draw.noise, draw.uniform)
+            draw = Draw() if draws is None else draws[layer]
+            state = activate(self.rule, self.seen(field, layer), self.gain, draw.noise, draw.uniform)
+            state = dropped(self.rule, state, self.between.dropout, draw.kept)
             if layer + 1 < self.settings.depth:
                 after = layer_field(self.rule, state, self.means(layer + 1), self.biases[layer + 1])
-                field = replace_mean(after, self.onward(field.mean, after.mean, layer + 1))
-                normed = self.between.scaled(after.mean) if self.between.behind else field.mean
+                field = self.onward(field, after, layer + 1)
+                normed = self.between.scaled(after) if self.between.behind else field
         yield self._readout(state), None
 
     def seen(self, field: Field, layer: int) -> Field:
         """The field that the neurons of a hidden layer see."""
-        if self.between.behind:
-            return field
-        return replace_mean(field, self.between.normalised(field.mean, self._known(layer)))
+        return field if self.between.behind else self.between.normalised(field, self._known(layer))
 
-    def onward(self, before: Tensor, field: Tensor, layer: int) -> Tensor:
+    def onward(self, before: Field, field: Field, layer: int) -> Field:
         """The field of a hidden layer, of that before and of what the weights make of its states."""
         return self.between.onward(before, field, self._known(layer))
 
@@ -176,11 +173,9 @@ def initialised(cells: Sequence[Settings], features: int, generators: Sequence[t
 
 
 def draw_weights_(mean: Tensor, cell: Settings, rule: LayerRule, generator: torch.Generator) -> None:
-    """Means of the law of the settings; latent weights Gaussian, well within [-1, 1], or uniform there for signs."""
-    if rule.surrogate.weights == FIXED_SIGNS:
-        mean.uniform_(-1, 1, generator=generator)
-    elif rule.surrogate.weights.means:
-        mean.normal_(0, LATENT, generator=generator)
+    """Means of the law of the settings, or latent weights."""
+    if rule.surrogate.weights.means:
+        draw_latent_(mean, rule.surrogate.weights, generator)
     else:
         draw_means_(mean, cell.sigma_m2, cell.law, rule.limit, generator)
 
@@ -190,11 +185,6 @@ def _as_parameter(means: Tensor, rule: LayerRule, is_tanh: bool) -> Tensor:
         return means
     limit = largest_mean(rule.limit, means.dtype)
     return torch.atanh(torch.clamp(means / limit, -limit, limit))
-
-
-def replace_mean(field: Field, mean: Tensor) -> Field:
-    """A field of another mean."""
-    return field if mean is field.mean else Field(mean, field.variance)
 
 
 @torch.no_grad()

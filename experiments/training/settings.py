@@ -16,7 +16,7 @@ OPTIMISERS = ("adam", "sgd", "momentum", "rmsprop")
 SCHEDULES = ("constant", "cosine")
 READOUTS = ("field", "moments", "real")
 INPUTS, KEPT, DTYPES = ("means", "real"), ("project", "tanh"), ("float32", "float64")
-BLOCKS = ("normalise", "scale", "skip")
+BLOCKS = ("normalise", "dropout", "scale", "skip")
 SIGMA_M2 = 0.8
 PARTS = ("weights", "neurons", "noise", "backward", "treatment", "form", "phi", "gain")
 POSITIVE = ("depth", "width", "epochs", "batch_size")
@@ -27,12 +27,13 @@ VARIES = ("sigma_m2", "sigma_b2", "gain", "seed")  # what cells of one shape may
 class Settings:
     """One training.
 
-    surrogate, and weights to gain: a surrogate or a chain of blocks as `meanbits.compose` takes it. normalise, scale,
-    skip: blocks of its layers, of treatment none. Weights `signs` and `absmean` are rounded from latent weights, which
-    gradients see straight through. sigma_m2: None for what the weights settle, or 0.8. depth, width: hidden layers and
-    their neurons. sigma_m2, sigma_b2: variances of the means of weights (of law `law`) and of the biases at
-    initialisation. train_size: images to train on (None: all). inputs: images read as "means" of bits or as "real"
-    numbers. readout: "field" (logits are the mean field of a last layer of binary weights), "moments" (the same,
+    surrogate, and weights to gain: a surrogate or a chain of blocks as `meanbits.compose` takes it. normalise, dropout,
+    scale, skip: blocks of its layers. A norm is of mean and variance of a field; dropout is averaged over where the
+    field is, else drawn in training and left out after it. Weights `signs` and `absmean` are rounded from latent
+    weights, which gradients see straight through. sigma_m2: None for what the weights settle, or 0.8. depth, width:
+    hidden layers and their neurons. sigma_m2, sigma_b2: variances of the means of weights (of law `law`) and of the
+    biases at initialisation. train_size: images to train on (None: all). inputs: images read as "means" of bits or as
+    "real" numbers. readout: "field" (logits are the mean field of a last layer of binary weights), "moments" (the same,
     narrowed by the field's variance), "real" (its weights are real). keep: how |M| <= 1 is kept, "project" after each
     step or "tanh". samples: how many stochastic networks are averaged at most. evaluated: training images that
     accuracies are measured on. schedule: lr is "constant", or falls to 0 by a "cosine".
@@ -53,6 +54,7 @@ class Settings:
     phi: str | None = None
     gain: float | None = None
     normalise: str | None = None
+    dropout: float | None = None
     scale: float | None = None
     skip: str | None = None
     dataset: str = "digits"
@@ -129,20 +131,21 @@ class Settings:
 
 
 def between_of(settings: Settings) -> Between:
-    """Norm, scale and skip between the layers of some settings.
+    """Norm, dropout, scale and skip between the layers of some settings.
 
     Raises:
-        ValueError: unknown blocks, or blocks of a surrogate whose fields have a variance.
+        ValueError: unknown blocks, parts that fit no chain, or a skip around fields that are sampled.
     """
     from meanbits.experiments.training.between import Between
 
     row = row_of_settings(settings)
     between = Between.of(row)
-    given = {name: getattr(settings, name) for name in BLOCKS if getattr(settings, name) is not None}
-    for name, value in given.items() if between != Between() else ():
-        _require(row.surrogate.treatment.field == "sharp", name, value,
-                 f"trainings have it under treatment none, as with fixed weights or signs, and {row.name} has "
-                 f"treatment {row.surrogate.treatment.name}")  # fmt: skip
+    if between == Between():
+        return between
+    treatment = row.layer.treatment
+    _require(not between.has_skip or treatment.field != "sampled", "skip", settings.skip,
+             f"{row.name} has treatment {treatment.name}, which samples the field anew in each layer, so that there is "
+             "none to carry on; use treatment marginalise or none, or leave the skip out")  # fmt: skip
     return between
 
 

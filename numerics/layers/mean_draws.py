@@ -24,8 +24,9 @@ def draw_means_(
     """
     declared = mean_law(law)
     if mean.grad_fn is not None:
-        raise ValueError("these means are computed from others, as layer.mean is where keep = tanh, and draws into "
-                         "them would be lost; draw into torch.empty_like(layer.mean) and assign it")  # fmt: skip
+        raise ValueError("these means are computed, as layer.mean is where keep = tanh or weights are rounded, and "
+                         "draws into them would be lost; draw into torch.empty_like(layer.mean) and assign "
+                         "it")  # fmt: skip
     if not 0 <= sigma_m2 < math.inf:
         raise ValueError(f"sigma_m2 = {sigma_m2}: a variance must be finite and at least 0")
     if limit is not None and not 0 < limit < math.inf:
