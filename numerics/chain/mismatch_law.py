@@ -1,4 +1,4 @@
-"""Straight-through and exact gradients of wide networks, layer by layer: `theory.stages.mismatch` along the forward maps."""
+"""Straight-through and exact gradients of wide networks: `theory.stages.mismatch` along the forward maps."""
 
 from __future__ import annotations
 
@@ -70,9 +70,7 @@ QUANTITIES = ("norm", "cosine", "size", "bias", "deviation")
 OVERLAPS = ("exact", "mixed", "own", "square")
 
 
-def mismatch_law(
-    surrogate: Surrogate, depth: int, sigma_m2: float, sigma_b2: float
-) -> tuple[Overlaps, Overlaps]:
+def mismatch_law(surrogate: Surrogate, depth: int, sigma_m2: float, sigma_b2: float) -> tuple[Overlaps, Overlaps]:
     """Overlaps in wide networks of the gradients of biases, and of the means of weights, each (depth,).
 
     Inputs are known and +-1; the readout is v . x / sqrt(N), E v^2 = 1. A network without randomness is the case of
@@ -85,16 +83,15 @@ def mismatch_law(
     network = Surrogate(surrogate.name, surrogate.weights, surrogate.neurons, NETWORK if is_random else NONE, "")
     layer, of = layer_of(network).at(sigma_m2, sigma_b2), NeuronMoments()
     (dense,), factors = layer.dense, _factors(surrogate.neurons, is_random)
-    flow, flows, shared = Flow(1.0, 0.0, 1.0), [], [1.0]  # of states: those of the input, the same in all runs
+    flow, flows, states = Flow(1.0, 0.0, 1.0), [], [(1.0, 1.0)]  # the input is the same in all runs
     for _ in range(depth):
         flow = dense.forward(flow, of)
         flows.append(flow)
         flow = _neurons(surrogate.neurons, flow, of)
-        shared.append(float(flow.total - flow.fall))
-    biases = Overlaps(*_followed(dense, flows, factors).T)
-    means = Overlaps(*(each * np.array(shared[:-1]) for each in (biases.exact, biases.mixed, biases.own)),
-                     biases.square * _squares(surrogate.neurons, flows, of))  # fmt: skip
-    return biases, means
+        states.append((float(flow.total - flow.fall), float(flow.total)))
+    of_biases = _followed(dense, flows, factors)
+    of_states = np.array([[common] * 3 + [square] for common, square in states[:-1]])
+    return tuple(Overlaps(*each.T) for each in (of_biases, of_biases * of_states))  # type: ignore[return-value]
 
 
 def _followed(dense: Dense, flows: list[Flow], factors: SimpleNamespace) -> FloatArray:
@@ -113,11 +110,6 @@ def _neurons(neurons: Neurons, flow: Flow, of: NeuronMoments) -> Flow:
     fall = float(of.fall(neurons, np.float64(flow.total), np.float64(flow.fall)))
     square = float(of.square(neurons, np.float64(flow.total)))
     return Flow(square, fall, square)
-
-
-def _squares(neurons: Neurons, flows: list[Flow], of: NeuronMoments) -> FloatArray:
-    """E x^2 of the states that each layer takes."""
-    return np.array([1.0, *(float(of.square(neurons, np.float64(each.total))) for each in flows[:-1])])
 
 
 @lru_cache(maxsize=64)
