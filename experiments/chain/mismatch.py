@@ -23,11 +23,12 @@ from meanbits.theory.declarations.surrogates import Surrogate
 
 Tick = Callable[[int, int], object]
 NETWORK_KEY, READOUT_KEY, RUN_KEY = 0, 1, 2
+BYTES, MOST_BYTES = 8 * 6, 4e9  # of a weight under way: its mean, its draw, their gradients and copies
 
 
 @dataclass(frozen=True, eq=False)
 class MeasuredOverlaps:
-    """Overlaps of each network, with respect to biases and to means of weights, both (networks, 4, L), named `OVERLAPS`.
+    """Overlaps of each network, of the gradients of biases and of means of weights, (networks, 4, L), by `OVERLAPS`.
 
     is_exact: whether they were enumerated.
     """
@@ -92,6 +93,10 @@ def sampled_mismatch(
         ValueError: fewer than two runs of a random network, or neurons that are random and not +-1.
     """
     _check(surrogate, networks)
+    needed = BYTES * setting.depth * setting.width**2
+    if needed > MOST_BYTES:
+        raise ValueError(f"--width {setting.width}: networks of {needed:.2g} bytes, above {MOST_BYTES:.2g}; give at most "
+                         f"{int((MOST_BYTES / BYTES / setting.depth) ** 0.5)}")  # fmt: skip
     is_random = surrogate.neurons.is_random or surrogate.weights.is_random
     if is_random and runs < 2:
         raise ValueError(f"--runs {runs}: the mean over runs is known from pairs of them; give at least 2")

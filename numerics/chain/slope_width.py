@@ -1,4 +1,4 @@
-"""How wide a straight-through slope should be: nearest to the smoothed slope, or such that gradients keep their size."""
+"""How wide a straight-through slope is best: nearest to the smoothed slope, or such that gradients keep their size."""
 
 from __future__ import annotations
 
