@@ -118,10 +118,10 @@ def test_straight_through_mean_and_square_are_those_of_sampled_runs(kind: str, r
     for (delta, x), layer in zip(sampled(layers, inputs, readout), expected, strict=True):
         products = delta[:, :, None] * x[:, None, :] / math.sqrt(len(inputs))
         for runs, mean in ((delta, layer.biases), (products, layer.means), ((delta**2).sum(1), layer.square)):
-            z = (runs.mean(0) - mean) / (runs.std(0) / math.sqrt(RUNS))
+            z = (runs.mean(0) - mean) / (runs.std(0) / math.sqrt(RUNS) + 1e-12)
             assert float(torch.as_tensor(z).abs().max()) < 4
-        scaled = (delta.mean(0) - 1.1 * layer.biases) / (delta.std(0) / math.sqrt(RUNS))
-        assert float(scaled.abs().max()) > 4
+        squares = (delta**2).sum(1)
+        assert abs(float(squares.mean()) - 1.1 * layer.square) > 4 * float(squares.std()) / math.sqrt(RUNS)
 
 
 def gradients_of(layers: tuple[Layer, ...], slope: Callable[[Tensor], Tensor]) -> tuple[tuple[Gradient, ...], ...]:
@@ -154,14 +154,14 @@ def test_linear_neurons_have_no_bias_at_any_depth() -> None:
 
 
 def test_turned_networks_have_turned_gradients() -> None:
-    """Signs of all states turned, biases with them: odd neurons and even slopes leave |gradient| as it is."""
+    """Signs of all states and biases turned: odd neurons and even slopes turn the gradient of biases alone."""
     layers, (inputs, readout) = network("binary", None), ends()
     turned = tuple(replace(layer, bias=-layer.bias) for layer in layers)
     for function in (lambda *given: exact_gradients(given[0], smooth, *given[1:]),
                      lambda *given: straight_through_gradients(given[0], smooth, clip, *given[1:])):  # fmt: skip
         for one, other in zip(function(layers, inputs, readout), function(turned, -inputs, -readout), strict=True):
-            torch.testing.assert_close(one.biases, other.biases, rtol=0, atol=1e-14)
-            torch.testing.assert_close(one.means, -other.means * -1, rtol=0, atol=1e-14)
+            torch.testing.assert_close(one.biases, -other.biases, rtol=0, atol=1e-14)
+            torch.testing.assert_close(one.means, other.means, rtol=0, atol=1e-14)
             assert one.square == pytest.approx(other.square, rel=1e-12)
 
 
@@ -200,8 +200,7 @@ def on_a_grid(node: Any, total: float, correlation: float) -> float:
 @pytest.mark.parametrize("noise", [GAUSSIAN, LOGISTIC])
 def test_own_slope_is_without_mismatch(noise: Any) -> None:
     found = mismatch(stochastic(noise))
-    assert sp.simplify(found.cosine - 1) == 0
-    assert sp.simplify(found.size - 1) == 0
+    assert found.mixed.closed == found.exact.closed == found.own.closed
     other = mismatch(straight_through(stochastic(noise), SLOPES["triangle"]))
     factors = [on_a_grid(each.definition, 1.1, 0.5) for each in (other.mixed, other.exact, other.own)]
     assert factors[0] ** 2 < 0.999 * factors[1] * factors[2]
@@ -210,7 +209,8 @@ def test_own_slope_is_without_mismatch(noise: Any) -> None:
 def test_clip_is_the_slope_of_uniform_noise() -> None:
     """Its E[x | h] is hard tanh."""
     found = mismatch(straight_through(stochastic(UNIFORM), SLOPES["clip"], "clip"))
-    assert found.exact.closed == found.mixed.closed == found.own.closed
+    factors = [on_a_grid(each.definition, 1.1, 0.5) for each in (found.exact, found.mixed, found.own)]
+    assert factors[1:] == pytest.approx(factors[:1] * 2, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,8 @@ def test_trace_goes_from_averages_over_noise_to_two_runs() -> None:
     assert [step.name for step in steps if step.name.endswith("two runs")]
     for step in steps:
         if step.name.endswith("two runs"):
-            assert sp.simplify(flatten_all(step.before) - flatten_all(step.after)) == 0
+            turned = step.after.func(step.after.integrand.subs({u: v, v: u}, simultaneous=True), *step.after.args[1:])
+            assert flatten_all(step.before) in (flatten_all(step.after), flatten_all(turned))
 
 
 def test_jumps_are_refused_without_noise_or_slope() -> None:

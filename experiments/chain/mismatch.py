@@ -95,8 +95,9 @@ def sampled_mismatch(
     _check(surrogate, networks)
     needed = BYTES * setting.depth * setting.width**2
     if needed > MOST_BYTES:
-        raise ValueError(f"--width {setting.width}: networks of {needed:.2g} bytes, above {MOST_BYTES:.2g}; give at most "
-                         f"{int((MOST_BYTES / BYTES / setting.depth) ** 0.5)}")  # fmt: skip
+        largest = int((MOST_BYTES / BYTES / setting.depth) ** 0.5)
+        raise ValueError(f"--width {setting.width}: networks of {needed:.2g} bytes, above {MOST_BYTES:.2g}; give at "
+                         f"most {largest}")  # fmt: skip
     is_random = surrogate.neurons.is_random or surrogate.weights.is_random
     if is_random and runs < 2:
         raise ValueError(f"--runs {runs}: the mean over runs is known from pairs of them; give at least 2")

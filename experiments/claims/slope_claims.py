@@ -12,17 +12,20 @@ import sympy as sp
 from meanbits.experiments.chain.mismatch import MeasuredOverlaps, enumerated_mismatch, sampled_mismatch
 from meanbits.experiments.chain.networks import ChainSetting
 from meanbits.experiments.claims.claim import Claim, Evidence, either, formula
-from meanbits.experiments.claims.evidence import Z_LIMIT, compared, derived, moment, normal_nodes, sheet
+from meanbits.experiments.claims.evidence import Z_LIMIT, compared, derived, normal_nodes, sheet
+from meanbits.experiments.random_networks.layer_networks import simulate_layers
 from meanbits.numerics.chain.mismatch_law import mismatch_law
 from meanbits.numerics.chain.slope_width import SCALE, WIDTH, best_clip_width, clip_against_gaussian, critical_width
 from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.compose_layer import layer_named
 from meanbits.theory.declarations.neurons import continuous
 from meanbits.theory.declarations.straight_through import SLOPES, straight_through
 from meanbits.theory.declarations.surrogates import NONE, Surrogate
 from meanbits.theory.declarations.weights import FIXED
 from meanbits.theory.gaussian.closing import evaluate_all
 from meanbits.theory.gaussian.special import Box
-from meanbits.theory.symbols import T, h
+from meanbits.theory.stages.backward import mean_square
+from meanbits.theory.symbols import T, h, u
 
 WIDE, NETWORKS, RUNS, DEPTH, SEED = 600, 10, 16, 3, 7
 BIASES, NOISE = 0.1, 0.5
@@ -57,39 +60,40 @@ def _wide(kind: str, factor: Any) -> Evidence:
     for name, expected in (("size", law.size * layers), ("cosine", law.cosine / layers)):
         value, error = measured.value("biases", name)
         z[name] = float(np.abs((value - expected) / error).max())
-    numbers = {"networks": NETWORKS, "width": WIDE, "cosine, first of 3": float(measured.value("biases", "cosine")[0][0]),
-               "size": float(measured.value("biases", "size")[0][0]), **{f"|z| of {n}": each for n, each in z.items()}}  # fmt: skip
+    numbers = {"networks": NETWORKS, "width": WIDE, "cosine": float(measured.value("biases", "cosine")[0][0]),
+               "size": float(measured.value("biases", "size")[0][0]),
+               **{f"|z| of {quantity}": each for quantity, each in z.items()}}  # fmt: skip
     return Evidence("simulation", f"{DEPTH} layers of {kind}, slope clip, against the gradient of the smoothed network",
                     numbers, max(z.values()) < Z_LIMIT)  # fmt: skip
 
 
 @lru_cache(maxsize=8)
-def _enumerated(width: int, backward: str) -> np.ndarray:
-    """Relative bias of the gradient of biases, layer by layer."""
+def _enumerated(width: int, backward: str, networks: int = 300) -> np.ndarray:
+    """Relative bias of the gradient of biases in two layers of neurons with Gaussian noise."""
     surrogate = compose("random-binary", neurons="stochastic", noise="gaussian", treatment="network", backward=backward)
-    return enumerated_mismatch(surrogate, ChainSetting(width, DEPTH, 1.0, BIASES), 48, SEED).value("biases", "bias")[0]
+    found = enumerated_mismatch(surrogate, ChainSetting(width, 2, 1.0, BIASES), networks, SEED)
+    return found.value("biases", "bias")[0]
 
 
 def _unbiased_last(backward: str) -> Evidence:
     bias = float(_enumerated(SMALL, backward)[-1])
-    what = f"bias of the last of {DEPTH} layers of {SMALL} neurons, Gaussian noise, slope {backward}"
+    what = f"bias of the last of 2 layers of {SMALL} neurons, slope {backward}"
     return Evidence("enumeration", what, {"relative bias": bias, "tolerance": 1e-7}, bias < 1e-7)
 
 
 def _order(order: float) -> Evidence:
-    first, second = (float(_enumerated(width, "exact")[1]) for width in (SMALL, LARGE))
+    first, second = (float(_enumerated(width, "exact")[0]) for width in (SMALL, LARGE))
     found = math.log(second / first) / math.log(LARGE / SMALL)
     numbers = {f"bias at {SMALL}": first, f"bias at {LARGE}": second, "order": found, "claimed": order}
-    return Evidence("enumeration", f"order in N of the bias one layer deeper, {SMALL} to {LARGE} neurons, own slope",
-                    numbers, abs(found - order) < 0.25)  # fmt: skip
+    what = f"order in N of the bias of the first of 2 layers, {SMALL} to {LARGE} neurons, own slope"
+    return Evidence("enumeration", what, numbers, abs(found - order) < 0.25)
 
 
 def _cosine_of_clip(factor: Any) -> Evidence:
     claimed = SCALE * sp.sqrt(SCALE**2 + 2 * T) / (SCALE**2 + T)
     claimed *= sp.erf(WIDTH * sp.sqrt(1 / T + 1 / SCALE**2) / sp.sqrt(2)) ** 2 / sp.erf(WIDTH / sp.sqrt(2 * T))
-    return derived(
-        "squared cosine of clip and a Gaussian slope", [(clip_against_gaussian().cosine ** 2, factor * claimed)]
-    )
+    found = clip_against_gaussian().cosine ** 2
+    return derived("squared cosine of clip and a Gaussian slope", [(found, factor * claimed)])
 
 
 def _single_maximum(factor: Any) -> Evidence:
@@ -101,8 +105,8 @@ def _single_maximum(factor: Any) -> Evidence:
     room = sp.diff(sp.erf(X) - 2 * X * sp.exp(-(X**2)) / sp.sqrt(sp.pi), X)
     pairs = [(X * cosine.diff(X), 2 * share.subs(X, K * X) - share), (X * steep.diff(X), factor * falls),
              (room, 4 * X**2 * sp.exp(-(X**2)) / sp.sqrt(sp.pi))]  # fmt: skip
-    return derived("2 P(kx) = P(x) once, as P(kx)/P(x) falls: x d/dx of d log P/d log x = -2 x^2 (2 - P) - P (1 - P) < 0, "
-                   "and 0 < P < 1", pairs)  # fmt: skip
+    what = "x d/dx of d log P/d log x = -2 x^2 (2 - P) - P (1 - P) < 0, as 0 < P < 1: P(kx)/P(x) falls, and is 1/2 once"
+    return derived(what, pairs)
 
 
 def _cosine(width: float) -> float:
@@ -130,9 +134,8 @@ def _ends(factor: Any) -> Evidence:
 @lru_cache(maxsize=8)
 def _one_layer(width: float) -> tuple[float, float]:
     surrogate, means = _network(SMOOTHED, Box(h / sp.Rational(width)))
-    value, error = sampled_mismatch(surrogate, ChainSetting(1000, 1, means, 0.0), 16, seed=SEED).value(
-        "biases", "cosine"
-    )
+    found = sampled_mismatch(surrogate, ChainSetting(1000, 1, means, 0.0), 16, seed=SEED)
+    value, error = found.value("biases", "cosine")
     return float(value[0]), float(error[0])
 
 
@@ -147,7 +150,7 @@ def _best_in_networks(factor: float) -> Evidence:
 
 
 def _clip_growth(factor: Any) -> Evidence:
-    plain, unit = moment(Box(h / WIDTH) ** 2, T), moment((Box(h / WIDTH) / WIDTH) ** 2, T)
+    plain, unit = (mean_square(Box(u / WIDTH) * height, T) for height in (sp.S.One, 1 / WIDTH))
     claimed = factor * sp.erf(WIDTH / sp.sqrt(2 * T))
     return derived("E g^2 of a clip of height 1, and of one of area 2",
                    [(evaluate_all(plain), claimed), (evaluate_all(unit), claimed / WIDTH**2)])  # fmt: skip
@@ -162,47 +165,55 @@ def _critical(name: str, claimed: float, factor: Any) -> Evidence:
 def _growth_in_networks(factor: Any) -> Evidence:
     """Squared gradients of random binary networks whose clip, of area 2, has a factor times the critical width."""
     width = round(critical_width(SLOPES["clip"], 1 + BIASES) * float(factor), 3)
-    from meanbits.experiments.random_networks.layer_networks import simulate_layers
-    from meanbits.theory.declarations.compose_layer import layer_named
-
     backward = f"expr:where(abs(h) < {width}, {1 / width}, 0)"
     layer = layer_named(compose("random-binary", backward=backward))
     found = simulate_layers(layer, DEPTH, 1.0, BIASES, width=WIDE, networks=24, q0=1 + BIASES, seed=SEED)
     z = float(np.abs(found.z("gradient", np.ones(DEPTH + 1))).max())
-    return Evidence("simulation", f"squared gradients of {DEPTH} layers of signs, clip of width {width}, height 1/width",
-                    {"width": WIDE, "first over last": float(found.mean["gradient"][0]), "|z|": z}, z < Z_LIMIT)  # fmt: skip
+    numbers = {"width": WIDE, "first over last": float(found.mean["gradient"][0]), "|z|": z}
+    what = f"squared gradients of {DEPTH} layers of signs, clip of width {width} and height 1/width"
+    return Evidence("simulation", what, numbers, z < Z_LIMIT)
 
 
 SLOPE_CLAIMS: tuple[Claim, ...] = (
     Claim(
         "slope.mismatch",
         sheet(8),
-        "In wide networks the mean straight-through gradient and the exact one part layer by layer: the cosine is "
-        "multiplied by E g(u) m'(v) / sqrt(E m'(u) m'(v) E g(u) g(v)), u and v fields of two runs of one input, the ratio "
-        "of norms by sqrt(E g(u) g(v) / E m'(u) m'(v)); m = E[x|h].",
+        "In wide networks the mean straight-through gradient and the exact one part layer by layer: their cosine is "
+        "multiplied by E g(u) m'(v) / sqrt(E m'(u) m'(v) E g(u) g(v)), the ratio of their norms by sqrt(E g(u) g(v) / "
+        "E m'(u) m'(v)); m = E[x|h], u and v fields of two runs of one input.",
         tuple(formula(partial(_wide, kind)) for kind in (SIGNS, NOISY, SMOOTHED)),
     ),
     Claim(
         "slope.own",
         sheet(8),
-        "Stochastic neurons whose gradients see the slope of E[x|h] have no bias in the last layer at any width, and one "
-        "that falls as 1/N in those before.",
-        (either(_unbiased_last, "exact", "clip"), either(_order, -1.0, -0.5)),
+        "Where gradients see the slope of E[x|h], those of the biases have no bias in the last layer at any width; in "
+        "the layer before one that falls with N, in few neurons nearer to N^(-1/2) than to 1/N.",
+        (either(_unbiased_last, "exact", "clip"), either(_order, -0.5, -1.0)),
     ),
     Claim(
         "slope.best-clip",
         sheet(8),
-        "Of the slopes 1[|h| < w] exactly one is nearest in angle to that of a sign smoothed by Gaussian noise A: 2 P(k x) "
-        "= P(x), P(x) = d log erf(x)/d log x, x = w/sqrt(2 T), k^2 = 1 + T/A^2; w = 1.400 A for faint noise.",
-        (formula(_cosine_of_clip), formula(_single_maximum), formula(_best_width), formula(_ends),
-         either(_best_in_networks, 1.0, 2.0)),
+        "Of the slopes 1[|h| < w] exactly one is nearest in angle to that of a sign smoothed by Gaussian noise A: "
+        "2 P(k x) = P(x), P(x) = d log erf(x)/d log x, x = w/sqrt(2 T), k^2 = 1 + T/A^2; w = 1.400 A for faint noise.",
+        (
+            formula(_cosine_of_clip),
+            formula(_single_maximum),
+            formula(_best_width),
+            formula(_ends),
+            either(_best_in_networks, 1.0, 2.0),
+        ),
     ),
     Claim(
         "slope.critical-width",
         sheet(8),
-        "A clip of height 1 shrinks squared gradients at every width, by sigma^2 erf(w/sqrt(2 T)); of area 2, the jump of "
-        "a sign, by sigma^2 erf(w/sqrt(2 T))/w^2, which is 1 at one width: 0.7320 at sigma^2 = T = 1 (triangle 1.0130).",
-        (formula(_clip_growth), formula(partial(_critical, "clip", 0.7320)),
-         formula(partial(_critical, "triangle", 1.0130)), formula(_growth_in_networks)),
+        "A clip of height 1 multiplies squared gradients by sigma^2 erf(w/sqrt(2 T)), below sigma^2 at every width; of "
+        "area 2, the jump of a sign, by sigma^2 erf(w/sqrt(2 T))/w^2, which is 1 at one width, 0.7320 at sigma^2 = T = "
+        "1 (triangle: 1.0130).",
+        (
+            formula(_clip_growth),
+            formula(partial(_critical, "clip", 0.7320)),
+            formula(partial(_critical, "triangle", 1.0130)),
+            formula(_growth_in_networks),
+        ),
     ),
-)  # fmt: skip
+)
