@@ -17,6 +17,7 @@ from torch import Tensor
 from meanbits.cli import EXIT_BAD_INPUT, main
 from meanbits.experiments.chain.mismatch import enumerated_mismatch, sampled_mismatch
 from meanbits.experiments.chain.networks import ChainSetting
+from meanbits.experiments.chain.two_layers import two_layer_gradients
 from meanbits.numerics.chain.enumeration import initial, propagate, state_means
 from meanbits.numerics.chain.field_law import Layer
 from meanbits.numerics.chain.gradients import Gradient, exact_gradients, straight_through_gradients
@@ -151,6 +152,25 @@ def test_linear_neurons_have_no_bias_at_any_depth() -> None:
     for one, other in zip(exact, through, strict=True):
         torch.testing.assert_close(other.biases, one.biases, rtol=0, atol=1e-14)
         torch.testing.assert_close(other.means, one.means, rtol=0, atol=1e-14)
+
+
+def test_two_layers_by_convolution_are_those_enumerated() -> None:
+    rng, size = np.random.default_rng(5), 5
+    signs, biases = rng.choice((-1.0, 1.0), (2, size, size)), rng.standard_normal((2, size))
+    inputs, readout = rng.choice((-1.0, 1.0), size), rng.standard_normal(size)
+
+    def mean(field: Tensor) -> Tensor:
+        return torch.erf(field / math.sqrt(2))
+
+    def slope(field: Tensor) -> Tensor:
+        return torch.exp(-(field**2) / 2) * math.sqrt(2 / math.pi)
+
+    layers = tuple(Layer(*each, np.tanh, "fixed") for each in zip(signs, biases, strict=True))
+    exact, through = two_layer_gradients(signs, biases, inputs, readout)
+    np.testing.assert_allclose(exact, exact_gradients(layers, mean, inputs, readout)[0].biases, rtol=0, atol=1e-14)
+    found = straight_through_gradients(layers, mean, slope, inputs, readout)[0].biases
+    np.testing.assert_allclose(through, found, rtol=0, atol=1e-14)
+    assert np.abs(exact - through).max() > 1e-4
 
 
 def test_turned_networks_have_turned_gradients() -> None:
