@@ -299,6 +299,18 @@ def test_enumerated_networks_tend_to_the_theory() -> None:
     assert 0 < near < 0.7 * far
 
 
+def test_settled_means_are_drawn_from_their_law() -> None:
+    surrogate = compose("continuous", weights="absmean", neurons="erf", backward="clip")
+    square = float(surrogate.weights.mean_square or 0)
+    found, law = (
+        sampled_mismatch(surrogate, ChainSetting(300, 2, square, 0.1), 8),
+        mismatch_law(surrogate, 2, square, 0.1),
+    )
+    value, error = found.value("biases", "cosine")
+    assert (np.abs(value - law[0].cosine) < 4 * error).all()
+    assert (found.value("means", "deviation")[0] == 0).all()
+
+
 def test_quantities_of_overlaps() -> None:
     found = Overlaps(*(np.array([value]) for value in (4.0, 3.0, 9.0, 13.0)))
     assert [float(getattr(found, name)[0]) for name in ("norm", "cosine", "size", "bias", "deviation")] == (

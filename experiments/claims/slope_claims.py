@@ -211,8 +211,8 @@ SLOPE_CLAIMS: tuple[Claim, ...] = (
     Claim(
         "slope.best-shape",
         sheet(8),
-        "Each at its best width, a triangle is nearer to the slope of a sign smoothed by Gaussian noise than a clip, and "
-        "1 - tanh(h/w)^2 nearer still: cosines 0.9516, 0.9985, 0.9994 at A = 1/2, T = 1.",
+        "Each at its best width, a triangle is nearer to the slope of a sign smoothed by Gaussian noise than a clip, "
+        "and 1 - tanh(h/w)^2 nearer still: cosines 0.9516, 0.9985, 0.9994 at A = 1/2, T = 1.",
         (either(_nearer_and_nearer, ("clip", "triangle", "tanh"), ("tanh", "triangle", "clip")),),
     ),
     Claim(

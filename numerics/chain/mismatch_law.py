@@ -58,15 +58,16 @@ class Overlaps:
     @property
     def bias(self) -> FloatArray:
         """Norm of their difference over that of the exact one."""
-        return np.sqrt(np.maximum(_ratio(self.own - 2 * self.mixed + self.exact, self.exact), 0))
+        return _root(_ratio(self.own - 2 * self.mixed + self.exact, self.exact))
 
     @property
     def deviation(self) -> FloatArray:
         """Root of the summed variances of a run's straight-through gradient, over the norm of its mean."""
-        return np.sqrt(np.maximum(_ratio(self.square - self.own, self.own), 0))
+        return _root(_ratio(self.square - self.own, self.own))
 
 
 QUANTITIES = ("norm", "cosine", "size", "bias", "deviation")
+ROUNDING = 1e-13  # of a sum of a million squares
 OVERLAPS = ("exact", "mixed", "own", "square")
 
 
@@ -123,6 +124,11 @@ def _factors(neurons: Neurons, is_random: bool) -> SimpleNamespace:
                          "slope or another noise")  # fmt: skip
     theory = derive(Surrogate(neurons.name, FIXED, neurons, NETWORK if neurons.is_random else NONE, ""))
     return compile_functions(theory, named, NUMPY)
+
+
+def _root(difference: FloatArray) -> FloatArray:
+    """The root of a difference of numbers of order 1; 0 where only their rounding, or noise of samples, is left."""
+    return np.sqrt(np.where(difference < ROUNDING, 0.0, difference))
 
 
 def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
