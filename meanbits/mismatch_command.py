@@ -23,7 +23,7 @@ ROUNDING = 1e-12
 
 @click.command(
     cls=Command,
-    epilog="\b\nExample: meanbits mismatch stochastic-binary --backward clip --width 6 --sigma-m2 0.8 --sigma-b2 0.1",
+    epilog="\b\nExample: meanbits mismatch stochastic-binary --backward clip --width 6 --sigma-m2 0.8 --sigma-b2 0",
 )
 @surrogate_options
 @click.option(
