@@ -15,6 +15,7 @@ from meanbits.advise_command import advise
 from meanbits.claims_command import claims
 from meanbits.distance_command import distance
 from meanbits.jacobian_command import jacobian
+from meanbits.mismatch_command import mismatch
 from meanbits.profile_command import profile
 from meanbits.run_commands import figure, paper, verify
 from meanbits.simulate_command import simulate
@@ -75,6 +76,7 @@ for command in (
     critical,
     distance,
     jacobian,
+    mismatch,
     phase,
     profile,
     advise,

@@ -120,13 +120,14 @@ def mean_square(surrogate: Surrogate, setting: ChainSetting) -> float:
 
 
 def weight_means(surrogate: Surrogate, setting: ChainSetting) -> WeightMeans:
-    """The law of the weight means, checked against what the weights allow."""
+    """The law of the weight means, checked against what the weights allow; that of the weights where they settle it."""
     limit = surrogate.weights.mean_limit
     bound = None if limit is None else float(limit)
     square = mean_square(surrogate, setting)
     if bound is not None and square > bound**2:
         raise ValueError(f"--sigma-m2 {square:g}: {surrogate.weights.name} weights need at most {bound**2:g}")
-    return WeightMeans(mean_law(setting.means), square, bound)
+    settled = tuple((float(value), float(chance)) for value, chance in surrogate.weights.means)
+    return WeightMeans(mean_law(setting.means), square, bound, settled)
 
 
 def random_network(surrogate: Surrogate, setting: ChainSetting, seed: tuple[int, ...]) -> StochasticNetwork:

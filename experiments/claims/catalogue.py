@@ -15,6 +15,7 @@ from meanbits.experiments.claims.lrt_claims import LRT_CLAIMS
 from meanbits.experiments.claims.map_claims import MAP_CLAIMS
 from meanbits.experiments.claims.neuron_claims import NEURON_CLAIMS
 from meanbits.experiments.claims.replica_claims import REPLICA_CLAIMS
+from meanbits.experiments.claims.slope_claims import SLOPE_CLAIMS
 from meanbits.theory.declarations.options import nearest
 
 CLAIMS: tuple[Claim, ...] = (
@@ -28,6 +29,7 @@ CLAIMS: tuple[Claim, ...] = (
     *CURVE_CLAIMS,
     *DEPTH_CLAIMS,
     *BLOCK_CLAIMS,
+    *SLOPE_CLAIMS,
 )
 
 
