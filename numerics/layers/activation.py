@@ -44,13 +44,15 @@ def activate(
 
     gain: K of the paper form. noise: epsilon ~ N(0, 1) of a sampled field; uniform: numbers in [0, 1) that neurons are
     drawn by; both of the field's shape, drawn here if not given. Neurons that are drawn pass on +-1 and, straight
-    through, the gradient of their means.
+    through, the gradient of their means. The sign of a known field of exactly 0, which sums of bits often are, is +1.
     """
     arguments = _arguments(rule, field, gain, noise)
     mean = rule.mean(*arguments)
     second_moment = None if rule.second_moment is None else rule.second_moment(*arguments)
     if rule.draws_neurons:
         mean = drawn_signs(mean.detach(), uniform) + (mean - mean.detach())
+    if rule.gives_bits:
+        mean = torch.where(mean == 0, mean + 1, mean)
     return State(mean, second_moment)
 
 

@@ -56,6 +56,12 @@ class LayerRule:
         return self.surrogate.treatment.propagates == "sample" and self.surrogate.neurons.is_binary
 
     @property
+    def gives_bits(self) -> bool:
+        """Whether the states passed on are bits, functions of a field that is known."""
+        neurons = self.surrogate.neurons
+        return self.field == "sharp" and neurons.is_binary and not neurons.is_random
+
+    @property
     def passes_second_moments(self) -> bool:
         """Whether the next layer needs E x^2: neurons that are not binary, and a field with a variance."""
         return self.second_moment is not None and self.field != "sharp"

@@ -165,8 +165,6 @@ class SurrogateLayer(nn.Module):
         """States of the neurons at a field, a bare tensor being one without variance; the sign of a known 0 is +1."""
         out = activate(self.rule, field if isinstance(field, Field) else Field(field, None), self.gain, noise)
         mean = out.mean.to(self.mean.dtype)
-        if self.rule.field == "sharp" and self.rule.surrogate.neurons.is_binary:
-            mean = torch.where(mean == 0, mean + 1, mean)
         if not self.rule.passes_second_moments or out.second_moment is None:
             return mean
         return State(mean, out.second_moment.to(mean.dtype))
