@@ -115,6 +115,45 @@ def test_the_growth_of_a_stream_is_that_of_its_law() -> None:
     assert np.diff(logs) == pytest.approx(law.exponent * np.diff(np.sqrt(depths)) - second, rel=1e-3)
 
 
+STREAMS = (
+    ("random-binary", {"backward": "clip"}, {"skip": "1"}, 1.0, 0.0, 1 - 2 / math.pi),
+    ("continuous", {"neurons": "erf"}, {"skip": "1", "normalise": "rms"}, 1.3, 0.2, None),
+    ("bitlinear", {}, {}, 1.0, 0.0, None),
+    ("continuous", {"neurons": "relu"}, {"skip": "1", "normalise": "rms"}, 1.3, 0.0, 0.0),
+)
+
+
+@pytest.mark.parametrize(("name", "parts", "blocks", "means", "biases", "forgetting"), STREAMS, ids=str)
+def test_inputs_of_a_stream_come_together_by_its_law(
+    name: str, parts: dict[str, str], blocks: dict[str, str], means: float, biases: float, forgetting: float | None
+) -> None:
+    """A small c - c* falls by 2^-forgetting from one depth to its double; a slope of 1 at c = 1 leaves no power."""
+    layer = mb.compose(name, **parts, **blocks)
+    law = stream_law(layer, means, biases)
+    assert law is not None
+    assert law.forgetting == pytest.approx(forgetting if forgetting is not None else law.forgetting, rel=1e-9)
+    found = profile(layer, 400, means, biases, c0=abs(law.c - 1e-3) if law.forgetting else 0.5)
+    assert found.T[400] / 400**law.power == pytest.approx(law.rate, rel=0.02)
+    apart = np.abs(found.c[[100, 200, 400]] - law.c)
+    paces = np.log2(apart[:-1] / apart[1:])
+    if law.forgetting:
+        growth = np.diff(np.log2(found.T[[100, 200, 400]])) / law.power  # 1, and a little less while T_0 tells
+        assert paces == pytest.approx(law.forgetting * growth, rel=0.01)
+    else:
+        assert 0 < paces[1] < paces[0]
+
+
+@pytest.mark.parametrize(("neurons", "skip"), [("relu", "1"), ("leaky:0.2", "1"), ("tanh", "1.1"), ("relu", "1.2:0.5")])
+def test_streams_that_grow_exponentially(neurons: str, skip: str) -> None:
+    layer = mb.compose("continuous", neurons=neurons, skip=skip)
+    law, found = stream_law(layer, 1.0, 0.0), profile(layer, 80, 1.0, 0.0)
+    assert law is not None
+    assert math.isinf(law.power)
+    assert found.T[80] / found.T[79] == pytest.approx(law.rate, rel=1e-5)
+    assert math.log(found.gradient[78] / found.gradient[79]) == pytest.approx(law.exponent, rel=1e-2)
+    assert "^l" in str(law)
+
+
 def every_block() -> tuple[object, ...]:
     dense = Dense(CLIP.weights, 0.7, 1.1, 0.2)
     tanh = Neuron(mb.tanh)
