@@ -57,14 +57,14 @@ class ChainSubject:
     @property
     def names(self) -> tuple[str, ...]:
         """The maps that are derived."""
-        return tuple(self.theory.formulas)
+        return tuple(name for name in (*self.theory.formulas, *self.theory.gap_formulas) if hasattr(self.numpy, name))
 
     def arguments(self, name: str, state: State) -> tuple[float, ...]:
         """What an emitted map takes at a state, in order."""
         layer, T = self.theory.layer, state.T
         if name == "total_map":
             first: tuple[float, ...] = (T if layer.is_relative else state.q,)
-        elif name == "gap_map":
+        elif name in ("gap_map", "chi_at_gap"):
             first = (1 - state.c, state.q)
         else:
             first = (state.q,) if name in ("variance_map", "gradient_growth") else (state.c, state.q)
@@ -108,12 +108,14 @@ def by_blocks(numbers: Layer, of: Expectations, state: State) -> dict[str, float
     after, same = forward(blocks, pair, of), forward(blocks, alike, of)
     norm = after.total - same.fall if numbers.is_relative else after.total
     two, one = backward(blocks, pair, of), backward(blocks, alike, of)
+    chi = float(slope(blocks, pair, of) * own / norm)
     return {
         "total_map": float(after.total),
         "variance_map": float(norm / same.fall if numbers.is_relative else norm),
         "correlation_map": float((after.total - after.fall) / norm),
         "gap_map": float((after.fall - (same.fall if numbers.is_relative else 0)) / norm),
-        "chi": float(slope(blocks, pair, of) * own / norm),
+        "chi": chi,
+        "chi_at_gap": chi,
         "gradient_growth": float(one.overlap if numbers.is_relative else two.square),
         "gradient_overlap": float(two.overlap),
     }  # fmt: skip

@@ -7,7 +7,7 @@ of f averaged over z, and by Price's theorem its slope that of the average's slo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -39,6 +39,8 @@ class PlainMoments:
         return self.square(neurons, total) - _overlap(_of(neurons.mean), total, fall)
 
     def slope(self, neurons: Neurons, total: float, fall: float) -> float:
+        if fall == 0:
+            return np.inf if neurons.jumps else self.gradients(replace(neurons, backward=None), total, fall).square
         return _overlap(_of(neurons.mean), total, fall, order=1)
 
     def gradients(self, neurons: Neurons, total: float, fall: float) -> Factors:
