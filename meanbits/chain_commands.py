@@ -159,10 +159,10 @@ def _found(points: int) -> dict[str, Any]:
 
 def _print_direction(name: str, proof: dict[str, Any] | None, points: list[dict[str, float]]) -> None:
     if proof is None:
-        click.echo(f"\n{name} ({CURVES[name]}): gradients see no slope; give one with --backward")
+        click.echo(f"{name} ({CURVES[name]}): gradients see no slope; give one with --backward\n")
         return
     certified = "" if proof["certified"] else ", not proven"
-    click.echo(f"\n{name} ({CURVES[name]}): {proof['feasible']}{certified}")
+    click.echo(f"{name} ({CURVES[name]}): {proof['feasible']}{certified}")
     click.echo(filled(proof["statement"], "  "))
     for step in proof.get("certificate", {}).get("steps", ()):
         click.echo(f"  {'proven ' if step['holds'] else 'OPEN   '} {step['claim']}\n          {step['how']}")
@@ -170,3 +170,4 @@ def _print_direction(name: str, proof: dict[str, Any] | None, points: list[dict[
         click.echo(f"  {symbol:<9} in [{low!r}, {high!r}]")
     if points:
         click.echo(table(list(points[0]), [[f"{value:.12g}" for value in each.values()] for each in points]))
+    click.echo()

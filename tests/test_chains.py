@@ -339,9 +339,13 @@ def test_fixed_point_critical_phase_and_advise(call: Call, tmp_path: Path) -> No
     assert document(out)["chi_g"] == pytest.approx(math.erf(1 / math.sqrt(2)), rel=1e-12)
     _, out, _ = call("critical binaryconnect-ste --json")
     found = document(out)
-    assert (found["feasible"], found["certified"], found["parameter"]) == ("none", False, "scale")
-    assert "not certified" in found["statement"]
-    assert found["backward"]
+    assert (found["feasible"], found["certified"], found["parameter"]) == ("none", True, "scale")
+    assert all(step["holds"] for step in found["certificate"]["steps"])
+    backward = found["backward_certificate"]
+    assert (backward["feasible"], backward["certified"]) == ("attained", True)
+    low, high = backward["certificate"]["box"]["scale"]
+    assert any(low < point["scale"] < high for point in found["backward"])
+    assert (found["both_certificate"]["feasible"], found["both_certificate"]["certified"]) == ("none", True)
     target = tmp_path / "phase.png"
     assert call(f"phase quantised-k --sigma-m2 0.5:2:3 --sigma-b2 0:0.2:2 -o {target}")[0] == 0
     with xr.open_dataset(target.with_suffix(".nc"), engine="scipy") as saved:

@@ -94,7 +94,8 @@ def _normed(layer: Layer) -> Certificate:
     except UnprovedError as error:
         apart = check("chi_g", f"not settled, {error}", "Gaussian integrals by balls", lambda: False)
         shown = "chi_g was not enclosed"
-    why = " (Gaussian Poincare inequality: batch norm explodes unless neurons are affine)" if exact else ""
+    poincare = exact and layer.keeps_alike  # dropout leaves more than Var f
+    why = " (Gaussian Poincare inequality: batch norm explodes unless neurons are affine)" if poincare else ""
     return conclude((fixed, apart), Verdict("none", f"backward critical nowhere: {shown} for any variances{why}",
                                             NORMED))  # fmt: skip
 
