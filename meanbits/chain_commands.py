@@ -13,6 +13,8 @@ from meanbits.present import filled, json_text, notice, number, table
 if TYPE_CHECKING:
     import xarray as xr
 
+    from meanbits.numerics.certificates.proof import Certificate
+    from meanbits.numerics.depth.layer_critical import LayerCriticality
     from meanbits.options import Axis
     from meanbits.theory.declarations.layer import Layer
 
@@ -100,7 +102,7 @@ def phase_of_chain(layer: Layer, sigma_m2: Axis | None, sigma_b2: Axis) -> xr.Da
 
 
 def critical_of_chain(layer: Layer, as_json: bool) -> None:
-    """Print where a chain is critical forward, backward and both ways."""
+    """Print where a chain is critical forward, backward and both ways, and what of it is proven."""
     from meanbits.numerics.depth.layer_critical import layer_criticality
 
     try:
@@ -109,26 +111,66 @@ def critical_of_chain(layer: Layer, as_json: bool) -> None:
         fail_about(layer, error)
     curves = {name: [{"q": point.q, found.parameter: point.value, "sigma_b2": point.sigma_b2, "chi_1": point.chi_1,
                       "chi_g": point.chi_g} for point in getattr(found, name)] for name in CURVES}  # fmt: skip
-    feasible = "attained" if curves["forward"] else "none" if found.reason else "undecided"
-    statement = f"not certified, found on a grid: {_told(found.parameter, curves, found.reason)}"
+    proofs = _proofs(found, curves)
+    forward = proofs["forward"]
+    assert forward is not None
     if as_json:
-        click.echo(json_text({**named(layer), "feasible": feasible, "certified": False, "statement": statement,
-                              "certificate": None, "parameter": found.parameter, **curves,
+        shown = {name: forward[name] for name in ("feasible", "certified", "statement", "certificate")}
+        others = {f"{name}_certificate": proofs[name] for name in ("backward", "both")}
+        click.echo(json_text({**named(layer), **shown, **others, "parameter": found.parameter, **curves,
                               "curve": curves["forward"]}))  # fmt: skip
         return
-    click.echo(filled(statement, ""))
-    for name, points in curves.items():
-        if points:
-            click.echo(f"\n{name}:")
-            click.echo(table(list(points[0]), [[f"{value:.12g}" for value in each.values()] for each in points]))
+    for name, proof in proofs.items():
+        _print_direction(name, proof, curves[name])
 
 
-def _told(parameter: str, curves: dict[str, list[dict[str, float]]], reason: str | None) -> str:
-    """Of each direction, whether something was found."""
-    said = []
-    for name, what in CURVES.items():
-        points = curves[name]
-        why = f", since {reason}" if name == "forward" and reason else ""
-        said.append(f"{name} ({what}) at {len(points)} points of ({parameter}, sigma_b2)" if points
-                    else f"{name} ({what}) nowhere{why}")  # fmt: skip
-    return "; ".join(said)
+def _proofs(found: LayerCriticality, curves: dict[str, list[dict[str, float]]]) -> dict[str, dict[str, Any] | None]:
+    """Of each direction: feasible, certified, statement and certificate; None where gradients see no slope."""
+    from meanbits.numerics.certificates.chain_backward import backward_certificate, is_one_condition
+    from meanbits.numerics.certificates.chain_certificate import forward_certificate
+
+    forward = forward_certificate(found.free, found.guesses("forward"))
+    backward = backward_certificate(found.free, found.guesses("backward"))
+    proofs = {name: None if each is None else _proof_document(each, len(curves[name]))
+              for name, each in (("forward", forward), ("backward", backward))}  # fmt: skip
+    if backward is None:
+        return proofs | {"both": None}
+    nowhere = [name for name, each in (("forward", forward), ("backward", backward))
+               if each.certified and each.feasible == "none"]  # fmt: skip
+    if nowhere:
+        both = {"feasible": "none", "certified": True, "statement": f"nowhere, since {nowhere[0]} nowhere"}
+    elif is_one_condition(found.free):
+        both = {"feasible": forward.feasible, "certified": forward.certified,
+                "statement": f"chi_g = chi_1 by algebra, so both where forward; {forward.statement}"}  # fmt: skip
+    else:
+        both = _found(len(curves["both"]))
+    return proofs | {"both": both}
+
+
+def _proof_document(proof: Certificate, points: int) -> dict[str, Any]:
+    """A certificate as a document; where nothing is proven, what was found."""
+    shown = {"feasible": proof.feasible, "certified": proof.certified, "statement": proof.statement}
+    steps = {"method": proof.method, "steps": [vars(step) for step in proof.steps], "box": proof.box}
+    return shown | ({} if proof.certified else _found(points)) | {"certificate": steps}
+
+
+def _found(points: int) -> dict[str, Any]:
+    where = f"at {points} points" if points else "nowhere"
+    return {"feasible": "attained" if points else "undecided", "certified": False,
+            "statement": f"not proven, found {where} on a grid of sigma_b2"}  # fmt: skip
+
+
+def _print_direction(name: str, proof: dict[str, Any] | None, points: list[dict[str, float]]) -> None:
+    if proof is None:
+        click.echo(f"{name} ({CURVES[name]}): gradients see no slope; give one with --backward\n")
+        return
+    certified = "" if proof["certified"] else ", not proven"
+    click.echo(f"{name} ({CURVES[name]}): {proof['feasible']}{certified}")
+    click.echo(filled(proof["statement"], "  "))
+    for step in proof.get("certificate", {}).get("steps", ()):
+        click.echo(f"  {'proven ' if step['holds'] else 'OPEN   '} {step['claim']}\n          {step['how']}")
+    for symbol, (low, high) in (proof.get("certificate", {}).get("box") or {}).items():
+        click.echo(f"  {symbol:<9} in [{low!r}, {high!r}]")
+    if points:
+        click.echo(table(list(points[0]), [[f"{value:.12g}" for value in each.values()] for each in points]))
+    click.echo()

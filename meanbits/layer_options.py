@@ -22,11 +22,35 @@ def block_options(command: Function) -> Function:
     """S and the options of its layer; the command is called with `subject`, a surrogate or a chain of blocks."""
 
     @click.argument("name", metavar="[S]", required=False)
-    @part_options
+    @_layer_options
     @functools.wraps(command)
     def wrapped(name: str | None, parts: dict[str, str | None], **others: Any) -> Any:
+        return command(subject=composed_with_blocks(name, parts), **others)
+
+    return wrapped
+
+
+def subjects_options(command: Function) -> Function:
+    """Any number of S, and the options of each one's layer; the command is called with `subjects`."""
+
+    @click.argument("names", metavar="[S]...", nargs=-1)
+    @_layer_options
+    @functools.wraps(command)
+    def wrapped(names: tuple[str, ...], parts: dict[str, str | None], **others: Any) -> Any:
+        chosen = names or ((None,) if any(parts.values()) else ())
+        return command(subjects=tuple(composed_with_blocks(name, parts) for name in chosen), **others)
+
+    return wrapped
+
+
+def _layer_options(command: Function) -> Function:
+    """The options of a layer's parts and blocks; the command is called with `parts`."""
+
+    @part_options
+    @functools.wraps(command)
+    def wrapped(parts: dict[str, str | None], **others: Any) -> Any:
         blocks = {option.lstrip("-"): others.pop(option.lstrip("-")) for option, *_ in BLOCKS}
-        return command(subject=composed_with_blocks(name, parts | blocks), **others)
+        return command(parts=parts | blocks, **others)
 
     for option, metavar, text in reversed(BLOCKS):
         wrapped = click.option(option, metavar=metavar, help=text)(wrapped)

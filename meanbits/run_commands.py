@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meanbits.figures import FIGURES, Settings, figure_kind
+from meanbits.layer_options import subjects_options
 from meanbits.options import Command, fail, json_option, run_options, surrogates_options
 from meanbits.present import json_text, notice, progress, table_line
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from meanbits.experiments.claims.claim import Settled
     from meanbits.experiments.report import Derivation, Figure
     from meanbits.experiments.verification.verify import CheckResult
+    from meanbits.theory.declarations.layer import Layer
     from meanbits.theory.declarations.surrogates import Surrogate
 
 SMOKE = "smoke"
@@ -25,20 +27,22 @@ HEADER = table_line(("check", "expected", "got", "if wrong", ""), WIDTHS)
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits verify deterministic lrt")
-@surrogates_options
-@click.option("--all", "everything", is_flag=True, help="Every surrogate of the catalogue.")
+@subjects_options
+@click.option("--all", "everything", is_flag=True, help="Every surrogate of the catalogue, and every named chain.")
 @json_option
 @click.pass_context
-def verify(ctx: click.Context, surrogates: tuple[Surrogate, ...], everything: bool, as_json: bool) -> None:
-    """Check derived formulas and emitted code.
+def verify(ctx: click.Context, subjects: tuple[Surrogate | Layer, ...], everything: bool, as_json: bool) -> None:
+    """Check derived formulas and emitted code, of surrogates and of chains of blocks.
 
     Without S, the deterministic surrogate. The exit code is 1 if a check fails.
     """
+    from meanbits.theory.declarations.rows import CHAINS
     from meanbits.theory.declarations.surrogates import CATALOGUE
 
-    if everything and surrogates:
+    if everything and subjects:
         fail("--all and a surrogate exclude each other; give one of the two")
-    chosen = CATALOGUE if everything else surrogates or (_default(),)
+    named = (*CATALOGUE, *(row.layer for row in CHAINS))
+    chosen = named if everything else subjects or (_default(),)
     if as_json:
         checks = _checks(chosen)
         passed = all(check.passed for check in checks)
@@ -181,11 +185,14 @@ def _claims() -> tuple[Settled, ...]:
 
 
 def _checks(
-    surrogates: Sequence[Surrogate], on_result: Callable[[CheckResult], None] | None = None
+    subjects: Sequence[Surrogate | Layer], on_result: Callable[[CheckResult], None] | None = None
 ) -> tuple[CheckResult, ...]:
-    from meanbits.experiments.verification.verify import verify as verify_surrogates
+    from meanbits.experiments.verification.verify import verify as verify_subjects
 
-    return verify_surrogates(surrogates, on_result)
+    try:
+        return verify_subjects(subjects, on_result)
+    except ValueError as error:
+        fail(str(error))
 
 
 def _check_document(check: CheckResult) -> dict[str, Any]:

@@ -171,7 +171,7 @@ def critical(subject: Surrogate | Layer, as_json: bool) -> None:
     It is a (sigma_m2, sigma_b2) within what the weights allow at which c = 1 is a fixed point of slope 1: signals
     reach any depth. The proof is by algebra and ball arithmetic; the curve is solved along q from 1e-12 to 1e6. Of a
     chain of blocks the points where differences of signals (chi_1 = 1), gradients (chi_g = 1) or both keep their size
-    are found along sigma_b2, and not proven.
+    are found along sigma_b2; each direction says what of it is proven.
     """
     from meanbits.theory.declarations.layer import Layer
 

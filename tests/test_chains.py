@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
+import sympy as sp
 import torch
 import xarray as xr
 
@@ -29,6 +32,7 @@ from meanbits.theory.declarations.latent_weights import ABSMEAN
 from meanbits.theory.declarations.layer import as_layer
 from meanbits.theory.declarations.rows import CHAINS, Row, row_of_layer
 from meanbits.theory.errors import SurrogateError
+from meanbits.theory.gaussian.arbitrary_precision import FUNCTIONS
 
 ROWS = pytest.mark.parametrize("row", CHAINS, ids=lambda row: row.name)
 Call = Callable[[str], tuple[int, str, str]]
@@ -131,6 +135,8 @@ def test_formulas_are_the_maps(row: Row, backend: str) -> None:
         assert float(maps.chi(c, *given)) == pytest.approx(at.chi, rel=1e-9)
         assert float(maps.gradient_growth(*given)) == pytest.approx(at.chi_g, rel=1e-11)
         assert maps.gradient_overlap(c, *given) < maps.gradient_growth(*given)
+        assert float(maps.gap_map(1 - c, *given)) == pytest.approx(at.gap_out, rel=1e-12)
+        assert float(maps.chi_at_gap(1 - c, *given)) == pytest.approx(at.chi, rel=1e-12)
 
 
 @pytest.mark.parametrize("options", [
@@ -164,6 +170,87 @@ def test_chi_of_a_map_is_its_derivative_and_tiny_gaps_keep_their_digits() -> Non
     assert at.chi == pytest.approx((ahead.gap_out - behind.gap_out) / (2 * step), rel=1e-8)
     tiny = layer_map(layer, 1.2, 0.1, 0.9, 1e-30)
     assert tiny.gap_out == pytest.approx(tiny.chi * 1e-30, rel=1e-12)
+
+
+GAPS = (1e-20, 1e-12, 1e-5, 0.03, 0.7, 1.4, 2.0)
+CLOSED = ({"name": "xnor"}, {"name": "binaryconnect-ste"}, {"name": "bi-real"}, {"name": "lrt", "skip": "0.8:0.6"},
+          {"name": "deterministic", "normalise": "rms"}, {"name": "deterministic", "dropout": 0.2, "scale": 1.3},
+          {"name": "continuous", "neurons": "erf", "normalise": "batch"},
+          {"name": "continuous", "neurons": "relu", "skip": "0.6:0.8"})  # fmt: skip
+
+
+@pytest.mark.parametrize("options", CLOSED, ids=str)
+def test_gap_maps_against_arbitrary_precision(options: dict[str, Any]) -> None:
+    """1 - c' of the closed correlation map at 60 digits, of which a gap of 1e-20 takes 20, at |c| <= 1."""
+    layer = as_layer(mb.compose(**options))
+    theory, maps, torch_maps = mb.derive(layer), mb.compile(mb.derive(layer)), mb.compile(mb.derive(layer), "torch")
+    state = {"q": 0.7, "sigma_m2": 0.5, "sigma_b2": BIASES} | ({"T": 1.1} if layer.is_relative else {})
+    state |= {"typical": 0.0} if layer.has_batch_norm else {}
+    names = [mb.symbols.c, *(getattr(mb.symbols, name) for name in state)]
+    closed = sp.lambdify(names, theory.correlation_map, modules=[FUNCTIONS, "mpmath"])
+    for gap in GAPS:
+        with mpmath.workdps(60):
+            expected = float(1 - closed(1 - mpmath.mpf(gap), *map(mpmath.mpf, state.values())))
+        assert float(maps.gap_map(gap, **state)) == pytest.approx(expected, rel=2e-14), gap
+        given = {name: torch.tensor(value, dtype=torch.float64) for name, value in state.items()}
+        tensor = torch.tensor(gap, dtype=torch.float64)
+        assert float(torch_maps.gap_map(tensor, **given)) == pytest.approx(expected, rel=2e-14), gap
+
+
+def test_a_gap_map_that_is_left_to_quadrature_is_chi_times_a_tiny_gap() -> None:
+    """And at c = 0 it is 1 - c' of independent fields, at c = -1 that of opposite ones."""
+    layer = as_layer(mb.compose("moment-matching", neurons="gelu", normalise="rms", dropout=0.1))
+    maps = mb.compile(mb.derive(layer))
+    given = (0.7, 0.5, BIASES, 1.1)
+    for gap in (1e-20, 1e-12):
+        assert float(maps.gap_map(gap, *given)) == pytest.approx(gap * float(maps.chi_at_gap(0.0, *given)), rel=1e-11)
+    for gap in (0.5, 1.0, 2.0):
+        at = 1 - float(maps.correlation_map(1 - gap, *given))
+        assert float(maps.gap_map(gap, *given)) == pytest.approx(at, rel=1e-10)
+
+
+def test_gradients_of_the_emitted_gap_map_are_its_slope() -> None:
+    maps = mb.compile(mb.derive("quantised-k", normalise="batch"), "torch")
+    gap = torch.tensor([1e-12, 0.1, 1.0], dtype=torch.float64, requires_grad=True)
+    rest = [torch.tensor(each, dtype=torch.float64) for each in (0.7, 1.3, BIASES, 0.0)]
+    maps.gap_map(gap, *rest).sum().backward()
+    assert torch.allclose(gap.grad, maps.chi_at_gap(gap, *rest), rtol=1e-12)
+
+
+def test_a_map_keeps_the_digits_of_a_tiny_gap(call: Call) -> None:
+    """Where fields are integrated out too; and c_out is what the gap leaves of 1."""
+    for line in ("deterministic --normalise rms --sigma-m2 0.5", "xnor --typical 0"):
+        _, out, _ = call(f"map {line} --sigma-b2 0 --q 1 --gap 1e-20 --json")
+        tiny = document(out)
+        assert 0 < tiny["gap_out"] < 1e-9
+        assert tiny["c_out"] == 1 - tiny["gap_out"]
+    assert tiny["gap_out"] == pytest.approx(2 / math.pi * math.sqrt(2e-20), rel=1e-9)
+
+
+def test_blocks_that_keep_no_gap_have_no_gap_map() -> None:
+    """One that squares what inputs differ by, where two runs of one input differ."""
+
+    @dataclass(frozen=True)
+    class Odd:
+        name = "odd"
+
+        def forward(self, flow: Any, of: Any) -> Any:
+            return replace(flow, fall=flow.fall**2 / flow.total)
+
+        def slope(self, flow: Any, of: Any) -> Any:
+            return 2 * flow.fall / flow.total
+
+        def backward(self, flow: Any, of: Any) -> Any:
+            return mb.Factors(1, 1)
+
+        def apply(self, x: Any, draw: Any) -> Any:
+            return x
+
+    base = as_layer(mb.compose("deterministic", scale=1))
+    layer = replace(base, blocks=(*base.blocks, Odd()))
+    assert mb.derive(layer).gap_formulas == {}
+    with pytest.raises(ValueError, match="has no gap map"):
+        layer_map(layer, 0.5, 0.1, 1.0, 0.1, total=1.0)
 
 
 def test_fixed_points_of_a_grid_are_those_of_points() -> None:
@@ -252,9 +339,13 @@ def test_fixed_point_critical_phase_and_advise(call: Call, tmp_path: Path) -> No
     assert document(out)["chi_g"] == pytest.approx(math.erf(1 / math.sqrt(2)), rel=1e-12)
     _, out, _ = call("critical binaryconnect-ste --json")
     found = document(out)
-    assert (found["feasible"], found["certified"], found["parameter"]) == ("none", False, "scale")
-    assert "not certified" in found["statement"]
-    assert found["backward"]
+    assert (found["feasible"], found["certified"], found["parameter"]) == ("none", True, "scale")
+    assert all(step["holds"] for step in found["certificate"]["steps"])
+    backward = found["backward_certificate"]
+    assert (backward["feasible"], backward["certified"]) == ("attained", True)
+    low, high = backward["certificate"]["box"]["scale"]
+    assert any(low < point["scale"] < high for point in found["backward"])
+    assert (found["both_certificate"]["feasible"], found["both_certificate"]["certified"]) == ("none", True)
     target = tmp_path / "phase.png"
     assert call(f"phase quantised-k --sigma-m2 0.5:2:3 --sigma-b2 0:0.2:2 -o {target}")[0] == 0
     with xr.open_dataset(target.with_suffix(".nc"), engine="scipy") as saved:
@@ -293,7 +384,6 @@ BAD = (
     ("train quantised-k --sigma-b2 0", "--sigma-m2 is missing"),
     ("map xnor --sigma-b2 0 --q 1 --c 0.5 --typical 1", "below 1"),
     ("map quantised-k --sigma-m2 1 --sigma-b2 0 --q 1 --c 0.5 --typical 0", "leave it out"),
-    ("map deterministic --normalise rms --sigma-m2 0.5 --sigma-b2 0 --q 1 --gap 1e-20", "no digits left"),
     ("map bi-real --sigma-b2 0 --q 1 --c 0.5", "--typical is missing"),
     ("fixed-point bi-real --sigma-b2 0", "no fixed point"),
     ("critical bi-real", "no fixed point"),

@@ -20,6 +20,7 @@ from meanbits.experiments.claims.catalogue import chosen, settle
 from meanbits.experiments.data import IDX_FILES
 from meanbits.experiments.report import Figure
 from meanbits.figures import Settings, Tick
+from meanbits.theory.declarations.rows import CHAINS
 from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
 
 ROOT = Path(__file__).parents[1]
@@ -342,8 +343,10 @@ def test_verify_exits_by_its_checks(run: Run, monkeypatch: pytest.MonkeyPatch, p
     told = {"name": "told", "expected": "0", "got": "0", "error": "inf", "z": None, "tolerance": 1e-14}
     assert document["checks"][1] == {"surrogate": "lrt", **told, "wrong_error": 1, "pass": passed}
     lines = run("verify --all").out.splitlines()
-    assert sum(line.endswith(" ok") for line in lines) == len(NAMES) * (1 + passed)
-    assert sum(line.endswith(" FAIL") for line in lines) == len(NAMES) * (not passed)
+    named = [*NAMES, *(row.name for row in CHAINS)]
+    assert set(named) <= set(lines)
+    assert sum(line.endswith(" ok") for line in lines) == len(named) * (1 + passed)
+    assert sum(line.endswith(" FAIL") for line in lines) == len(named) * (not passed)
     assert "\ndeterministic\n" in run("verify").out
     assert "\ncomposed (form paper, gain 2)\n" in run("verify --gain 2").out
 

@@ -122,7 +122,12 @@ class Draw:
         if not block.weights.is_random:
             return x @ self._fixed(block, inputs).T / math.sqrt(inputs)
         signs = torch.where(self.uniform(inputs, inputs) < 0.5, -1.0, 1.0).double() * math.sqrt(block.means)
-        return torch.stack([row @ self._weights(block, signs).T / math.sqrt(inputs) for row in x])
+        return torch.stack([self._passed(block, signs, row) for row in x]) / math.sqrt(inputs)
+
+    def _passed(self, block: Dense, means: Tensor, row: Tensor) -> Tensor:
+        """S x of one draw, x (..., N), through which gradients run, or through M alone."""
+        weights = self._weights(block, means)
+        return row @ weights.T if block.drawn else row @ means.T + row.detach() @ (weights - means).T
 
     def _fixed(self, block: Dense, inputs: int) -> Tensor:
         """Weights without noise, of their law, or Gaussian where none is declared."""
@@ -137,7 +142,7 @@ class Draw:
             return means + torch.sqrt(block.second - means**2) * self.normal(*means.shape)
         chance, drawn, left = self.uniform(*means.shape), torch.zeros_like(means), torch.zeros_like(means)
         for value, probability in block.weights.law:
-            below, left = left, left + sp.lambdify(mean_weight, probability, "numpy")(means)
+            below, left = left, left + _chance(probability)(means)
             drawn = torch.where((chance >= below) & (chance < left), float(value), drawn)
         return drawn
 
@@ -152,6 +157,12 @@ class Draw:
     def kept(self, keep: float, x: Tensor) -> Tensor:
         """x / keep where kept, else 0."""
         return torch.where(self.uniform(*x.shape) < keep, x / keep, 0.0)
+
+
+@lru_cache(maxsize=64)
+def _chance(probability: sp.Expr) -> Callable[[Tensor], Tensor]:
+    """P(S | M) as a function of M."""
+    return sp.lambdify(mean_weight, probability, "numpy")
 
 
 @lru_cache(maxsize=64)

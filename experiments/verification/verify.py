@@ -8,12 +8,18 @@ from functools import lru_cache
 
 import numpy as np
 
-from meanbits.experiments.chain.checks import ChainSubject, applies, field_moment_error, marginal_order, rate_noises
+from meanbits.experiments.chain.checks import ChainSubject as ExactChain
+from meanbits.experiments.chain.checks import applies, field_moment_error, marginal_order, rate_noises
 from meanbits.experiments.data import ImagePair, image_pairs, load
 from meanbits.experiments.random_networks.networks import LayerStatistics, simulate
 from meanbits.experiments.random_networks.propagation import theory_orbit
+from meanbits.experiments.verification.chain_checks import CHAIN_CHECKS, network_distances
+from meanbits.experiments.verification.chain_checks import DEPTH as CHAIN_DEPTH
+from meanbits.experiments.verification.chain_subject import ChainSubject
+from meanbits.experiments.verification.chain_subject import spoiled as spoiled_chain
 from meanbits.experiments.verification.checks import CHECKS
 from meanbits.experiments.verification.subject import Subject, spoiled
+from meanbits.theory.declarations.layer import Layer
 from meanbits.theory.declarations.noise import NeuronNoise
 from meanbits.theory.declarations.surrogates import Surrogate
 from meanbits.theory.derive import derive
@@ -28,7 +34,7 @@ WRONG_FACTOR = 1.1
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check of one surrogate.
+    """One check of one surrogate, or of a chain of blocks.
 
     error is the measured distance between expected and got (None where z measures it instead, in standard errors).
     wrong_error is the same measure of a deliberately wrong formula: the check passes only if it rejects that.
@@ -46,12 +52,12 @@ class CheckResult:
 
 
 def verify(
-    surrogates: Sequence[Surrogate], on_result: Callable[[CheckResult], None] | None = None
+    subjects: Sequence[Surrogate | Layer], on_result: Callable[[CheckResult], None] | None = None
 ) -> tuple[CheckResult, ...]:
-    """Run every check that applies to each surrogate; `on_result` sees each result as it comes."""
+    """Run every check that applies to each surrogate or chain of blocks; `on_result` sees each result as it comes."""
     results = []
-    for surrogate in surrogates:
-        for result in _checks(surrogate):
+    for subject in subjects:
+        for result in _checks_of_chain(subject) if isinstance(subject, Layer) else _checks(subject):
             results.append(result)
             if on_result is not None:
                 on_result(result)
@@ -70,8 +76,20 @@ def _checks(surrogate: Surrogate) -> Iterator[CheckResult]:
     yield from _network_checks(surrogate)
 
 
+def _checks_of_chain(layer: Layer) -> Iterator[CheckResult]:
+    subject = ChainSubject.of(layer)
+    for check in CHAIN_CHECKS:
+        error, wrong = check.measure(subject), check.measure(spoiled_chain(subject, check.spoil))
+        yield _result(layer, check.name, f"equal to {check.tolerance:.0e}", f"{error:.1e} apart", error, wrong,
+                      check.tolerance)  # fmt: skip
+    for each in network_distances(layer, subject.sigma_m2, subject.sigma_b2):
+        passed = each.z < Z_LIMIT < each.wrong
+        yield CheckResult(layer.name, f"random networks: {each.name} of {CHAIN_DEPTH} layers", "theory",
+                          f"|z| <= {each.z:.2f}", None, each.z, Z_LIMIT, each.wrong, passed)  # fmt: skip
+
+
 def _chain_checks(surrogate: Surrogate) -> Iterator[CheckResult]:
-    subject = ChainSubject.of(surrogate)
+    subject = ExactChain.of(surrogate)
     error, wrong = field_moment_error(subject), field_moment_error(subject.wrong())
     yield _result(surrogate, "exact chain: field mean and variance", "equal to rounding", f"{error:.1e} apart", error,
                   wrong, ROUNDING)  # fmt: skip
@@ -80,7 +98,7 @@ def _chain_checks(surrogate: Surrogate) -> Iterator[CheckResult]:
 
 
 def _rate_check(surrogate: Surrogate, noise: NeuronNoise | None) -> CheckResult:
-    subject = ChainSubject.of(surrogate, noise)
+    subject = ExactChain.of(surrogate, noise)
     error, wrong = marginal_order(subject), marginal_order(subject.wrong())
     neurons = surrogate.neurons.name if noise is None else f"{noise.name} noise"
     name = f"exact chain: marginals' error falls as 1/N, {neurons}"
@@ -111,7 +129,7 @@ def _pair() -> ImagePair:
 
 
 def _result(
-    surrogate: Surrogate, name: str, expected: str, got: str, error: float, wrong: float, tolerance: float
+    subject: Surrogate | Layer, name: str, expected: str, got: str, error: float, wrong: float, tolerance: float
 ) -> CheckResult:
     passed = error <= tolerance < wrong
-    return CheckResult(surrogate.name, name, expected, got, error, None, tolerance, wrong, passed)
+    return CheckResult(subject.name, name, expected, got, error, None, tolerance, wrong, passed)

@@ -107,7 +107,7 @@ def _power(arguments: list[Program], exponent: sp.Expr) -> Program:
     base, power = arguments
     if exponent.is_Integer:
         integer = int(exponent)
-        return lambda values, analytic: base(values, analytic) ** integer
+        return lambda values, analytic: _whole_power(base(values, analytic), integer)
     is_root = exponent == sp.S.Half
 
     def value(values: Environment, analytic: bool) -> Ball:
@@ -119,6 +119,13 @@ def _power(arguments: list[Program], exponent: sp.Expr) -> Program:
         return number.pow(acb(power(values, analytic)), analytic=analytic)
 
     return value
+
+
+def _whole_power(number: Ball, exponent: int) -> Ball:
+    """A power, by products where a real ball holds 0: Arb takes a logarithm there."""
+    if isinstance(number, arb) and exponent > 0 and number.contains(0):
+        return math.prod([number] * exponent, start=arb(1))
+    return number**exponent
 
 
 def ball(expression: sp.Expr, values: Environment | None = None) -> arb:

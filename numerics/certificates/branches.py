@@ -14,7 +14,7 @@ from flint import acb, arb, ctx
 
 from meanbits.numerics.certificates.balls import Ball, UnprovedError, ball, integral, outward, program
 from meanbits.numerics.certificates.tails import tail_bound
-from meanbits.theory.gaussian.special import Box, HardTanh
+from meanbits.theory.gaussian.special import Box, HardTanh, Softplus
 from meanbits.theory.symbols import h
 
 x = sp.Symbol("x", positive=True)
@@ -103,9 +103,16 @@ def _smooth(function: sp.Expr, inside: sp.Expr) -> sp.Expr:
         (sp.Max, lambda first, second: first if at(first - second) > 0 else second),
         (HardTanh, clipped),
         (Box, lambda argument: sp.Integer(clipped(argument) == argument)),
+        (Softplus, _softplus),
     ):
         function = function.replace(kind, choose)
     return function
+
+
+def _softplus(argument: sp.Expr) -> sp.Expr:
+    """log(1 + e^a), as a + log(1 + e^-a) where a grows: what is left of it decays."""
+    grows = argument.diff(x).is_positive
+    return (argument if grows else 0) + sp.log(1 + sp.exp(-argument if grows else argument))
 
 
 def gaussian_mean(parts: Branches, variance: arb) -> arb:

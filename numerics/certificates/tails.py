@@ -16,6 +16,7 @@ Range = tuple[arb, arb]
 INFINITY = arb.pos_inf()
 LIMITS: dict[type[sp.Function], tuple[Callable[[arb], arb], sp.Expr, sp.Expr]] = {
     sp.exp: (arb.exp, sp.S.Zero, sp.oo),
+    sp.log: (arb.log, -sp.oo, sp.oo),
     sp.tanh: (arb.tanh, sp.S.NegativeOne, sp.S.One),
     sp.erf: (arb.erf, sp.S.NegativeOne, sp.S.One),
     sp.atan: (arb.atan, -sp.pi / 2, sp.pi / 2),

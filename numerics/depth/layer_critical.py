@@ -1,6 +1,7 @@
 """Critical initialisations of chains of blocks: where differences of signals, or gradients, neither grow nor vanish.
 
-They are found, not proven: by signs of chi - 1 on a grid, and a root between two points of it.
+They are found by signs of chi - 1 on a grid, and a root between two points of it; `certificates.chain_certificate` and
+`chain_backward` prove what can be proven.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 import sympy as sp
 from scipy.optimize import brentq
 
+from meanbits.numerics.certificates.chain_point import Guess
 from meanbits.numerics.depth.layer_fixed_points import MANY, LayerPoints, layer_fixed_points
 from meanbits.numerics.depth.profile import Array
 from meanbits.theory.declarations.layer import Layer
@@ -40,14 +42,21 @@ class CriticalLayer:
 class LayerCriticality:
     """Curves over sigma_b2 where chi_1 = 1 (forward), where chi_g = 1 (backward), and points of both.
 
-    parameter: what `value` of a point is, sigma_m2 or scale. reason: why there is none forward, where that is known.
+    parameter: what `value` of a point is, sigma_m2 or scale. free: the chain with sigma_m2 in place of the scale's
+    square. reason: why there is none forward, where that is known.
     """
 
     parameter: str
+    free: Layer
     forward: tuple[CriticalLayer, ...]
     backward: tuple[CriticalLayer, ...]
     both: tuple[CriticalLayer, ...]
     reason: str | None
+
+    def guesses(self, name: str) -> tuple[Guess, ...]:
+        """The points of a curve as certificates of `free` take them."""
+        power = 2 if self.parameter == "scale" else 1
+        return tuple(Guess(point.value**power, point.sigma_b2, point.q) for point in getattr(self, name))
 
 
 def layer_criticality(layer: Layer) -> LayerCriticality:
@@ -66,7 +75,7 @@ def layer_criticality(layer: Layer) -> LayerCriticality:
     backward = _curve(free, values, grid, "chi_g") if layer.passes_gradient else ()
     both = _both(free, forward)
     forward, backward, both = (tuple(map(shown, each)) for each in (forward, backward, both))
-    return LayerCriticality(parameter, forward, backward, both, reason)
+    return LayerCriticality(parameter, free, forward, backward, both, reason)
 
 
 def _parameter(layer: Layer) -> tuple[str, Layer, Array]:

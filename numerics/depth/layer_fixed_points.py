@@ -118,7 +118,8 @@ def _part(flow: Flow, chosen: Array) -> Flow:
 def _grow(numbers: Layer, start: Array) -> Array:
     """Whether T' > T from each start on."""
     totals = np.geomspace(start, LARGEST, GRID)
-    after = forward(numbers.blocks, Flow(totals, totals, totals), OF).total
+    apart = totals if numbers.has_batch_norm else np.zeros_like(totals)  # T' depends on no other overlap
+    after = forward(numbers.blocks, Flow(totals, apart, apart), OF).total
     return np.all(np.broadcast_to(after, totals.shape) > totals, 0)
 
 

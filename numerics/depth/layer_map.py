@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +10,13 @@ import numpy as np
 from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points
 from meanbits.numerics.depth.neuron_moments import NeuronMoments
 from meanbits.numerics.depth.profile import Array, growth_at
+from meanbits.numerics.emission.emit_layer import compile_layer
 from meanbits.theory.declarations.blocks import Flow
 from meanbits.theory.declarations.blocks.chain import forward, slope
 from meanbits.theory.declarations.layer import Layer
+from meanbits.theory.stages.layer_theory import derive_layer
 
 OF = NeuronMoments()
-KEPT = 1e-6  # relative error of gap_out that is worth printing, where it is a difference
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def layer_map(
     default those that layers come to.
 
     Raises:
-        ValueError: a default where layers come to no fixed point, or a gap whose image has lost its digits.
+        ValueError: a default where layers come to no fixed point, or a point where a map is no number.
     """
     T, alike, quenched = _fields(layer, sigma_m2, sigma_b2, q, total)
     common = _typical(layer, sigma_m2, sigma_b2, typical)
@@ -55,11 +57,24 @@ def layer_map(
         pair, same = np.broadcast_to(after.fall, 2)
         norm = after.total - same if layer.is_relative else after.total
         q_out = norm / same if layer.is_relative else norm
-        gap_out = (pair - same if layer.is_relative else pair) / norm
+        if layer.is_relative:
+            gap_out = _gap_map(layer)(gap, q, sigma_m2, sigma_b2, T, *((common,) if layer.has_batch_norm else ()))
+        else:
+            gap_out = pair / norm
         chi = np.broadcast_to(slope(numbers.blocks, flow, OF), 2)[0] * quenched / norm
         growth = growth_at(layer, numbers, flow, OF)
-    _check(layer, (q_out, gap_out, chi), gap, same / norm if layer.is_relative else 0.0)
-    return LayerPoint(float(q_out), round(1 - float(gap_out), 15), float(gap_out), float(chi), float(growth))
+    if any(np.isnan(each) for each in (q_out, gap_out, chi)):
+        raise ValueError(f"the maps of {layer.name} cannot be computed there; choose a q nearer to the fixed point")
+    return LayerPoint(float(q_out), 1 - float(gap_out), float(gap_out), float(chi), float(growth))
+
+
+def _gap_map(layer: Layer) -> Callable[..., Array]:
+    """1 - c' where fields are integrated out, and it is what two overlaps differ by: the emitted formula."""
+    maps = compile_layer(derive_layer(layer))
+    if not hasattr(maps, "gap_map"):
+        raise ValueError(f"{layer.name} has no gap map, since a block does more to what inputs differ by than to add "
+                         "and multiply; give it blocks that do not")  # fmt: skip
+    return maps.gap_map
 
 
 def _fields(layer: Layer, means: float, biases: float, q: float, total: float | None) -> tuple[float, float, float]:
@@ -87,12 +102,3 @@ def _typical(layer: Layer, means: float, biases: float, given: float | None) -> 
         raise ValueError("--typical is missing, and layers come to no fixed point that has one; give the correlation "
                          "of a typical pair of the batch, 0 for centred inputs")  # fmt: skip
     return float(found.typical)
-
-
-def _check(layer: Layer, values: tuple[Array, ...], gap: float, lost: Array) -> None:
-    """Refuse what is no number, and a gap that is a difference of overlaps without the digits for it."""
-    if any(np.isnan(each) for each in values):
-        raise ValueError(f"the maps of {layer.name} cannot be computed there; choose a q nearer to the fixed point")
-    if gap > 0 and lost * np.finfo(float).eps > KEPT * values[1]:
-        raise ValueError(f"--gap {gap:g}: chains whose field is integrated out have no gap map, and a difference has "
-                         "no digits left of it; give a larger gap, or a surrogate without blocks")  # fmt: skip

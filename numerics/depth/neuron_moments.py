@@ -26,7 +26,12 @@ class NeuronMoments:
         return _maps(neurons).total_map(total, *ALONE)
 
     def fall(self, neurons: Neurons, total: Array, fall: Array) -> Array:
-        given = (np.asarray(each, np.float64) for each in (total, fall))
+        """Of a row of pairs each for itself: the same pair of inputs comes again as the typical one."""
+        given = [np.asarray(each, np.float64) for each in (total, fall)]
+        if given[1].ndim > given[0].ndim:
+            return np.stack([self.fall(neurons, total, row) for row in given[1]])
+        if not neurons.is_random and not np.any(fall):  # equal fields, as two runs of one input are in sharp layers
+            return 0.0 * given[0]
         return _fall(neurons, *((each.tobytes(), each.shape) for each in given))
 
     def slope(self, neurons: Neurons, total: Array, fall: Array) -> Array:

@@ -61,11 +61,11 @@ class Definition:
         square = square if weights.mean_square is None else float(weights.mean_square)
         rho = float(at_some_value(weights.second).subs(mean_weight, sp.sqrt(sp.Float(square, 20))))
         own = None if surrogate.form.name == "exact" else _own(theory)
-        knots = _knots(mean.subs(h, u), second.subs(h, u))
+        knots = knots_of(mean.subs(h, u), second.subs(h, u))
         declared = None if neurons.backward is None else at_some_value(neurons.backward)
-        slope = None if declared is None else (_function(declared), _knots(declared.subs(h, u)))
-        return cls(is_relative(theory.mean_field), _function(mean), _function(second), knots, theory.maps.takes_total,
-                   rho, square, BIASES, own, slope)  # fmt: skip
+        slope = None if declared is None else (declared_function(declared), knots_of(declared.subs(h, u)))
+        return cls(is_relative(theory.mean_field), declared_function(mean), declared_function(second), knots,
+                   theory.maps.takes_total, rho, square, BIASES, own, slope)  # fmt: skip
 
     def neuron(self, field: float, variance: float) -> tuple[float, float]:
         """E x and E x^2 at a mean of the field and its variance, 0 where it has none."""
@@ -130,13 +130,14 @@ def _own(theory: Theory) -> Callable[[float], tuple[Function, Knots]]:
 
     @cache
     def at(annealed: float) -> tuple[Function, Knots]:
-        knots = _knots(mean.subs({hbar: u, Sigma: sp.Float(annealed, 17)}))
+        knots = knots_of(mean.subs({hbar: u, Sigma: sp.Float(annealed, 17)}))
         return lambda x: np.asarray(source(x, annealed), np.float64), knots
 
     return at
 
 
-def _function(expression: sp.Expr) -> Function:
+def declared_function(expression: sp.Expr) -> Function:
+    """A declared function of h, on arrays of any shape."""
     source = sp.lambdify(h, expression, [SOURCES, "scipy", "numpy"])
 
     def value(x: np.ndarray) -> np.ndarray:
@@ -147,7 +148,8 @@ def _function(expression: sp.Expr) -> Function:
 
 
 @lru_cache(maxsize=256)
-def _knots(*expressions: sp.Expr) -> Knots:
+def knots_of(*expressions: sp.Expr) -> Knots:
+    """0 and where functions of u break, in order."""
     breaks = {float(each) for expression in expressions for each in pieces(expression).breaks}
     return tuple(sorted({0.0, *breaks}))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -130,7 +131,11 @@ class Layer:
             SurrogateError: an open symbol that is left.
         """
         values = {sigma_m2: means, sigma_b2: biases}
-        first, blocks, last = (_at(each, values) for each in self.parts)
+        return self.converted(lambda part: _number(part, values))
+
+    def converted(self, value: Callable[[sp.Expr], Value]) -> Layer:
+        """The layer with what `value` makes of each expression of its blocks; neurons and weights stay as they are."""
+        first, blocks, last = (_converted(each, value) for each in self.parts)
         return replace(self, first=first, blocks=blocks, last=last)
 
 
@@ -201,17 +206,22 @@ def flattened(blocks: tuple[Block, ...]) -> Any:
         yield from flattened(block.blocks) if isinstance(block, Skip) else (block,)
 
 
-def _at(part: Any, values: dict[sp.Symbol, Value]) -> Any:
-    """A block or a value with numbers in place of expressions; neurons and weights stay as they are."""
+def _converted(part: Any, value: Callable[[sp.Expr], Value]) -> Any:
     if isinstance(part, tuple):
-        return tuple(_at(each, values) for each in part)
+        return tuple(_converted(each, value) for each in part)
     if isinstance(part, sp.Expr):
-        if part.free_symbols - set(values):
-            raise SurrogateError(f"{part} is open; give its symbols values")
-        taken = {symbol: value for symbol, value in values.items() if part.has(symbol)}
-        if any(getattr(value, "shape", ()) for value in taken.values()):
-            return sp.lambdify(list(taken), part, "numpy")(*taken.values())
-        return float(part.subs(taken))
+        return value(part)
     if is_dataclass(part) and type(part).__module__.startswith("meanbits.theory.declarations.blocks"):
-        return replace(part, **{each.name: _at(getattr(part, each.name), values) for each in fields(part)})  # type: ignore[type-var]
+        inside = {each.name: _converted(getattr(part, each.name), value) for each in fields(part)}
+        return replace(part, **inside)  # type: ignore[type-var]
     return part
+
+
+def _number(part: sp.Expr, values: dict[sp.Symbol, Value]) -> Value:
+    """An expression as a number, or as an array where a symbol is one."""
+    if part.free_symbols - set(values):
+        raise SurrogateError(f"{part} is open; give its symbols values")
+    taken = {symbol: value for symbol, value in values.items() if part.has(symbol)}
+    if any(getattr(value, "shape", ()) for value in taken.values()):
+        return sp.lambdify(list(taken), part, "numpy")(*taken.values())
+    return float(part.subs(taken))

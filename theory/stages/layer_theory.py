@@ -14,6 +14,7 @@ from meanbits.theory.declarations.blocks.flow import Block
 from meanbits.theory.declarations.layer import Layer
 from meanbits.theory.gaussian.tidy import tidy_rational
 from meanbits.theory.stages.layer_forward import forward_steps
+from meanbits.theory.stages.layer_gap import layer_gap
 from meanbits.theory.stages.neuron_moments import SymbolicMoments
 from meanbits.theory.symbols import T, c, q, typical
 from meanbits.theory.trace import Assumption, Step
@@ -49,6 +50,14 @@ class LayerTheory:
         """What each block does to mean and variance of a field, or mean and second moment of a state."""
         return forward_steps(self.layer)
 
+    @cached_property
+    def gap_formulas(self) -> dict[str, sp.Expr]:
+        """1 - c' and chi by name in terms of the gap 1 - c, free of cancellation; none where a block keeps no gap."""
+        try:
+            return dict(zip(("gap_map", "chi_at_gap"), layer_gap(self.layer, _norm(self.layer)), strict=True))
+        except TypeError:
+            return {}
+
     @property
     def formulas(self) -> dict[str, sp.Expr]:
         """The maps by name."""
@@ -75,6 +84,14 @@ def derive_layer(layer: Layer) -> LayerTheory:
     total_map = tidy_rational(after.total.subs(q, T) if not layer.is_relative else after.total)
     return LayerTheory(layer, total_map, tidy_rational(variance), tidy_rational(_overlap(after) / norm),
                        tidy_rational(steep), growth, overlap)  # fmt: skip
+
+
+def _norm(layer: Layer) -> sp.Expr:
+    """What c' is relative to."""
+    total = T if layer.is_relative else q
+    quenched = T * q / (1 + q) if layer.is_relative else q
+    same = forward(layer.blocks, _flow(total, quenched, quenched), OF)
+    return _overlap(same) if layer.is_relative else same.total
 
 
 def _flow(total: sp.Expr, quenched: sp.Expr, overlap: sp.Expr) -> Flow:

@@ -181,12 +181,12 @@ def _ratios(found: Overlap) -> Ratios:
     """The ratios by the rules, or by quadrature."""
     rest, drop = tidy_rational(1 - found.correlation), found.correlation * gap
     alike = evaluate_all(found.kernel.subs(overlap, found.correlation))
-    fall, slope = _difference(found, rest, drop), slope_at(found, rest + drop) * found.correlation
+    fall, slope = overlap_difference(found, rest, drop), slope_at(found, rest + drop) * found.correlation
     return Ratios(alike, _unlike(found, alike, rest), fall / alike, slope / alike)
 
 
-def _difference(found: Overlap, rest: sp.Expr, drop: sp.Expr) -> sp.Expr:
-    """The kernel at correlation 1 - rest less that at 1 - rest - drop."""
+def overlap_difference(found: Overlap, rest: sp.Expr, drop: sp.Expr) -> sp.Expr:
+    """The kernel at correlation 1 - rest less that at 1 - rest - drop, both in [0, 2]."""
     kernel = evaluate_all(found.kernel)
     fall = None if kernel.has(GaussianExpectation) else difference(kernel, rest, drop)
     return GaussianDifference(found.function, found.variance, rest, drop) if fall is None else fall
@@ -217,7 +217,7 @@ def _unlike(found: Overlap, alike: sp.Expr, rest: sp.Expr) -> sp.Expr:
     if rest != 0 and alike.has(GaussianExpectation):
         return plain
     varies = _variance(found) if found.spread != 0 else sp.S.Zero
-    return varies + (0 if rest == 0 else _difference(found, sp.S.Zero, rest))
+    return varies + (0 if rest == 0 else overlap_difference(found, sp.S.Zero, rest))
 
 
 def _variance(found: Overlap) -> sp.Expr:
