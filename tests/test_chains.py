@@ -233,6 +233,7 @@ def test_blocks_that_keep_no_gap_have_no_gap_map() -> None:
     @dataclass(frozen=True)
     class Odd:
         name = "odd"
+        gives_field = None
 
         def forward(self, flow: Any, of: Any) -> Any:
             return replace(flow, fall=flow.fall**2 / flow.total)

@@ -66,7 +66,8 @@ class Layer:
         entering = not self.first or has_field(self.first, False)
         if not entering or not has_field(self.blocks, True):
             raise SurrogateError(f"{self.name}: behind its last weights stand neurons or noise, and a layer goes from "
-                                 "field to field; put the dense block behind them")  # fmt: skip
+                                 "field to field; put the dense block behind them (a block of your own that leaves "
+                                 "fields Gaussian says gives_field = None)")  # fmt: skip
         has_field(self.last, True)
 
     @property
