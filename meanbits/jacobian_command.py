@@ -7,12 +7,16 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from meanbits.options import Command, Number, fail, json_option, surrogate_options
+from meanbits.jacobian_of_chain import jacobian_of_chain
+from meanbits.layer_options import block_options
+from meanbits.options import Command, Number, fail, json_option
 from meanbits.present import filled, json_text, number
 
 if TYPE_CHECKING:
     from meanbits.numerics.solvers.solve import FixedPoint
+    from meanbits.theory.declarations.layer import Layer
     from meanbits.theory.declarations.surrogates import Surrogate
     from meanbits.theory.derive import Theory
 
@@ -26,7 +30,7 @@ NO_JACOBIAN = ("no Jacobian: its neurons jump, are drawn from their means, or fo
 @click.command(
     cls=Command, epilog="\b\nExample: meanbits jacobian lrt --sigma-m2 0.5 --sigma-b2 0.001 --width 300 --depth 10"
 )
-@surrogate_options
+@block_options
 @click.option("--sigma-m2", type=Number(low=0), metavar="X", help="Variance of the weight means.")
 @click.option("--sigma-b2", type=Number(low=0), metavar="Y", required=True, help="Variance of the biases.")
 @click.option("--means", "law", metavar="LAW", default="two-point",
@@ -34,14 +38,32 @@ NO_JACOBIAN = ("no Jacobian: its neurons jump, are drawn from their means, or fo
 @click.option("--width", type=click.IntRange(min=1), metavar="N", default=1000, help="Neurons a layer, default 1000.")
 @click.option("--depth", type=click.IntRange(1, DEEPEST), metavar="L", default=10, help="Layers, default 10.")
 @json_option
+@click.pass_context
 def jacobian(
-    surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, law: str, width: int, depth: int, as_json: bool
-) -> None:
+    ctx: click.Context, subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: float, law: str, width: int,
+    depth: int, as_json: bool,
+) -> None:  # fmt: skip
     """Singular values of the Jacobian at the fixed point, and the depth scale of gradients.
 
     The mean squared singular value of a layer and its 1/N term, with and without the derivative of Sigma; the forward
     and backward depth scales; moments of the squared singular values at depth L; whether dynamical isometry can be had.
+    Of a chain of blocks, as gradients see it: depth scales and moments.
     """
+    from meanbits.theory.declarations.layer import Layer
+
+    if isinstance(subject, Layer):
+        for name in ("law", "width"):
+            if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                fail(f"--{'means' if name == 'law' else name} beside {subject.name}: the singular values of a chain of "
+                     "blocks are those of wide layers, whatever the law of the means; leave it out")  # fmt: skip
+        jacobian_of_chain(subject, sigma_m2, sigma_b2, depth, as_json)
+        return
+    _jacobian_of_surrogate(subject, sigma_m2, sigma_b2, law, width, depth, as_json)
+
+
+def _jacobian_of_surrogate(
+    surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, law: str, width: int, depth: int, as_json: bool
+) -> None:
     from meanbits.point import InputError, variance_of_means
 
     try:

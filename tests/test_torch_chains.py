@@ -211,9 +211,13 @@ def raw_fields(layers: list[BinaryLinear], x: Tensor) -> list[Field]:
     return found
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.25])
-@pytest.mark.parametrize(("name", "kind"), [("deterministic", kind) for kind in ("batch", "rms", "layer")]
-                         + [("moment-matching", "batch"), ("moment-matching", "rms")])  # fmt: skip
+@pytest.mark.parametrize(("name", "kind", "dropout"), [
+    ("deterministic", "batch", 0.25), ("moment-matching", "rms", 0.25),
+    *(pytest.param(*each, marks=pytest.mark.slow) for each in (
+        ("deterministic", "rms", 0.25), ("deterministic", "layer", 0.25), ("moment-matching", "batch", 0.25),
+        ("deterministic", "batch", 0.0), ("deterministic", "rms", 0.0), ("moment-matching", "batch", 0.0),
+    )),
+])  # fmt: skip
 def test_random_layers_are_the_mean_field(name: str, kind: str, dropout: float) -> None:
     """q = <hbar^2>/<Sigma> and T of each layer, batch 256, within 3 standard errors of the networks."""
     sigma_m2, sigma_b2, width, depth, networks = 0.6, 0.2, 1000, 3, 16
@@ -398,6 +402,7 @@ def test_chains_of_convolutions_are_linear_on_every_patch(name: str) -> None:
         torch.testing.assert_close(layer(images)[:, 3 * group :][:, :3], expected, rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_padding_by_neurons_compiles_whole() -> None:
     layer, images = BinaryConv2d(2, 4, 3, padding=1, padding_mode="reflect"), 2 * torch.rand(2, 2, 5, 5) - 1
     with warnings.catch_warnings():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,8 @@ from meanbits.theory.declarations.neurons import Neurons
 from meanbits.theory.declarations.surrogates import NONE, SAMPLE, Surrogate
 from meanbits.theory.declarations.weights import FIXED
 from meanbits.theory.derive import derive
+from meanbits.theory.stages.backward import seen_slope
+from meanbits.theory.symbols import h, u
 
 ALONE = (1.0, 0.0)  # sigma_m2 and sigma_b2 of a layer that adds nothing to its neurons
 Array = Any
@@ -45,6 +48,12 @@ class NeuronMoments:
             return Factors(maps.gradient_growth(total, *ALONE), overlap)
         square = np.nan if neurons.jumps else self.slope(neurons, total, np.zeros_like(total))
         return Factors(square, self.slope(neurons, total, fall))
+
+    def fourth(self, neurons: Neurons, total: Array) -> Array:
+        """E g(u)^4 of the slope that gradients see: the mean square of a slope g^2."""
+        slope = seen_slope(neurons).subs(u, h)
+        squared = replace(neurons, name=f"{neurons.name}, slope squared", backward=slope**2)
+        return _maps(squared).gradient_growth(total, *ALONE)
 
 
 @lru_cache(maxsize=16)  # slopes and gradients of a chain follow the flow that its forward pass has followed

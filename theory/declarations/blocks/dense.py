@@ -23,7 +23,7 @@ class Dense:
     biases: Value
     drawn: bool = False
     assumes = Assumption.SELF_AVERAGING
-    gives_field = True
+    gives_field = mixes = True
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from meanbits.theory.declarations.blocks.flow import Expectations, Factors, Flow, Value
+from meanbits.theory.declarations.blocks.flow import Expectations, Factors, Flow, FourthMoments, Value
 from meanbits.theory.errors import SurrogateError
 from meanbits.theory.trace import Assumption
 
@@ -34,6 +34,10 @@ class Dropout:
 
     def backward(self, flow: Flow, of: Expectations) -> Factors:
         return Factors(1 / self.keep, 1)
+
+    def kurtosis(self, flow: Flow, of: FourthMoments) -> Value:
+        """1/p."""
+        return 1 / self.keep
 
     def apply(self, x: Any, draw: Any) -> Any:
         return draw.kept(self.keep, x)

@@ -81,11 +81,20 @@ class Expectations(Protocol):
         ...
 
 
+class FourthMoments(Expectations, Protocol):
+    """And what singular values need."""
+
+    def fourth(self, neurons: Neurons, total: Value) -> Value:
+        """E g(u)^4 of the slope g that gradients see."""
+        ...
+
+
 class Block(Protocol):
     """A part of a layer. Replicas share its weights and biases, and nothing that is drawn for a pass.
 
     It may say what it `assumes`, a `theory.trace.Assumption`; `gives_field`, whether what is behind it is a Gaussian
-    field (None: as before it, False unless said); and `needs_field`, whether it has to be given one.
+    field (None: as before it, False unless said); `needs_field`, whether it has to be given one; that it `mixes` units,
+    or `kurtosis(flow, of)`, E d^4/(E d^2)^2 of the factors d by which it multiplies gradients unit by unit.
     """
 
     @property

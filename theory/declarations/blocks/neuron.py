@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from meanbits.theory.declarations.blocks.flow import Expectations, Factors, Flow, Value
+from meanbits.theory.declarations.blocks.flow import Expectations, Factors, Flow, FourthMoments, Value
 from meanbits.theory.declarations.neurons import Neurons
 from meanbits.theory.trace import Assumption
 
@@ -33,6 +33,10 @@ class Neuron:
     def backward(self, flow: Flow, of: Expectations) -> Factors:
         """E g^2 and E g g."""
         return of.gradients(self.neurons, flow.total, flow.fall)
+
+    def kurtosis(self, flow: Flow, of: FourthMoments) -> Value:
+        """E g^4/(E g^2)^2."""
+        return of.fourth(self.neurons, flow.total) / self.backward(flow, of).square ** 2
 
     def apply(self, x: Any, draw: Any) -> Any:
         return draw.neuron(self.neurons, x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from meanbits.theory.declarations.blocks.flow import Expectations, Factors, Flow, Value
+from meanbits.theory.declarations.blocks.flow import Expectations, Factors, Flow, FourthMoments, Value
 from meanbits.theory.errors import SurrogateError
 from meanbits.theory.trace import Assumption
 
@@ -55,6 +55,10 @@ class Normalise:
 
     def backward(self, flow: Flow, of: Expectations) -> Factors:
         return Factors(1 / self._norm(flow), 1 / self._norm(flow))
+
+    def kurtosis(self, flow: Flow, of: FourthMoments) -> Value:
+        """1: what statistics pass is of low rank."""
+        return 1
 
     def _norm(self, flow: Flow) -> Value:
         return flow.typical if self.kind == "batch" else flow.total

@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy as sp
 
-from meanbits.theory.declarations.blocks.flow import Expectations, Factors, Flow, Value
+from meanbits.theory.declarations.blocks.flow import Expectations, Factors, Flow, FourthMoments, Value
 from meanbits.theory.errors import SurrogateError
 from meanbits.theory.trace import Assumption
 
@@ -36,6 +36,9 @@ class Scale:
 
     def backward(self, flow: Flow, of: Expectations) -> Factors:
         return Factors(self.factor**2, self.factor**2)
+
+    def kurtosis(self, flow: Flow, of: FourthMoments) -> Value:
+        return 1
 
     def apply(self, x: Any, draw: Any) -> Any:
         return self.factor * x
