@@ -16,6 +16,7 @@ from meanbits.experiments.claims.map_claims import MAP_CLAIMS
 from meanbits.experiments.claims.neuron_claims import NEURON_CLAIMS
 from meanbits.experiments.claims.replica_claims import REPLICA_CLAIMS
 from meanbits.experiments.claims.slope_claims import SLOPE_CLAIMS
+from meanbits.experiments.claims.training_claims import TRAINING_CLAIMS
 from meanbits.theory.declarations.options import nearest
 
 CLAIMS: tuple[Claim, ...] = (
@@ -29,6 +30,7 @@ CLAIMS: tuple[Claim, ...] = (
     *CURVE_CLAIMS,
     *DEPTH_CLAIMS,
     *BLOCK_CLAIMS,
+    *TRAINING_CLAIMS,
     *SLOPE_CLAIMS,
 )
 
