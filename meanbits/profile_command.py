@@ -9,7 +9,7 @@ import click
 
 from meanbits.layer_options import block_options, point_options
 from meanbits.options import Command, fail, fail_about, json_option
-from meanbits.present import json_text, number, table
+from meanbits.present import filled, json_text, number, table
 
 if TYPE_CHECKING:
     from meanbits.numerics.depth.layer_fixed_points import LayerPoints
@@ -66,7 +66,7 @@ def profile(
         return
     click.echo(f"{layer.name}: {', '.join(layer.block_names)}\n")
     click.echo(table(COLUMNS, [[_cell(row[name]) for name in COLUMNS] for row in rows]))
-    click.echo(f"\n{_end(end, law)}")
+    click.echo("\n" + filled(_end(end, law), "", "  "))
 
 
 def _cell(value: float) -> str:
