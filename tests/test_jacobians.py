@@ -19,7 +19,8 @@ from meanbits.experiments.random_networks.jacobians import (
 from meanbits.numerics.emission.backends import TORCH
 from meanbits.numerics.emission.emit import compile_theory
 from meanbits.numerics.solvers.gradients import gradient_depth_scale, gradient_scales
-from meanbits.numerics.solvers.solve import depth_scale, fixed_point
+from meanbits.numerics.solvers.scales import depth_scale
+from meanbits.numerics.solvers.solve import fixed_point
 from meanbits.numerics.spectra.width_terms import width_terms
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.mean_law import MEAN_LAWS, MeanLaw, mean_law

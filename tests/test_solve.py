@@ -15,7 +15,8 @@ from meanbits.numerics.datasets import is_ours, save
 from meanbits.numerics.emission.emit import compile_theory
 from meanbits.numerics.solvers.newton import descended_fixed_point, positive_fixed_point
 from meanbits.numerics.solvers.phase import phase_diagram
-from meanbits.numerics.solvers.solve import depth_scale, error_bound, fixed_point
+from meanbits.numerics.solvers.scales import depth_scale
+from meanbits.numerics.solvers.solve import error_bound, fixed_point
 from meanbits.numerics.solvers.stability import all_variances, described
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate

@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from meanbits.experiments.figures.labels import Tick
 from meanbits.experiments.figures.trained_grid import fitted, refuse, scales, trained
 from meanbits.experiments.sweep.grid import Grid
-from meanbits.numerics.solvers.solve import depth_scale
+from meanbits.numerics.solvers.scales import depth_scale
 from meanbits.theory.declarations.surrogates import Surrogate
 
 KEPT = ("surrogate_", "sign_", "sampled_1_", "loss")

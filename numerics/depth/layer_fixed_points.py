@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from meanbits.numerics.depth.neuron_moments import NeuronMoments
 from meanbits.numerics.depth.profile import Array, coordinates, first_flow, growth_at
-from meanbits.numerics.solvers.solve import depth_scale
+from meanbits.numerics.solvers.scales import depth_scale, gradient_scale
 from meanbits.theory.declarations.blocks import Flow
 from meanbits.theory.declarations.blocks.chain import forward, slope
 from meanbits.theory.declarations.layer import Layer
@@ -48,8 +48,7 @@ class LayerPoints:
     @property
     def xi_g(self) -> Array:
         """1/ln chi_g in layers: above 0 where gradients grow on their way back, below where they vanish."""
-        scale = depth_scale(self.chi_g)
-        return np.where(np.isinf(scale), np.inf, -scale)[()]
+        return gradient_scale(self.chi_g)
 
 
 def layer_fixed_points(

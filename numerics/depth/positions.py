@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points
 from meanbits.numerics.depth.neuron_moments import NeuronMoments
 from meanbits.numerics.depth.profile import Array, growth_of
-from meanbits.numerics.solvers.solve import depth_scale
+from meanbits.numerics.solvers.scales import depth_scale, gradient_scale
 from meanbits.theory.declarations.blocks import Convolution, Flow
 from meanbits.theory.declarations.blocks.chain import backward, forward, slope
 from meanbits.theory.declarations.blocks.flow import Window
@@ -62,8 +62,7 @@ class Modes:
     @property
     def xi_g(self) -> Array:
         """1/ln chi_g in layers, negative where they vanish."""
-        scale = depth_scale(self.chi_g)
-        return np.where(np.isinf(scale), np.inf, -scale)
+        return gradient_scale(self.chi_g)
 
 
 def modes(layer: Layer, sigma_m2: float, sigma_b2: float, positions: tuple[int, ...]) -> Modes:

@@ -8,7 +8,8 @@ import numpy as np
 
 from meanbits.numerics.emission.emit import compile_theory
 from meanbits.numerics.solvers.newton import Array
-from meanbits.numerics.solvers.solve import FixedPoint, depth_scale
+from meanbits.numerics.solvers.scales import depth_scale
+from meanbits.numerics.solvers.solve import FixedPoint
 from meanbits.theory.derive import Theory
 from meanbits.theory.stages.jacobian import has_jacobian
 

@@ -23,6 +23,7 @@ from meanbits.numerics.solvers.newton import (
     descended_fixed_point,
     nearby_gap,
 )
+from meanbits.numerics.solvers.scales import depth_scale
 from meanbits.numerics.solvers.scan import FixedPoints, NoFixedPointError, scanned_fixed_points
 from meanbits.numerics.solvers.settle import put_back, settled
 from meanbits.numerics.solvers.shape import total_crosses_once, variance_crosses_once
@@ -109,13 +110,6 @@ def variance_fixed_points(theory: Theory, sigma_m2: float, sigma_b2: float) -> F
     solver = _Solver(theory, compile_theory(theory), *(np.array([each], np.float64) for each in (sigma_m2, sigma_b2)))
     maps = solver.map("variance_map"), solver.map("variance_slope")
     return solver.settled("q", lambda: scanned_fixed_points(*maps, 1))
-
-
-def depth_scale(slope: ArrayLike) -> Array:
-    """-1/ln|slope|: infinite at 1 (to rounding), 0 at 0, negative beyond 1 where perturbations grow."""
-    size = np.abs(slope)
-    with np.errstate(divide="ignore"):
-        return np.where(np.abs(size - 1) <= SLOPE_ROUNDING, np.inf, -1 / np.log(size))[()]
 
 
 Found = TypeVar("Found")
