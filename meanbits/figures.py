@@ -145,9 +145,9 @@ KINDS = (
                "gain_phase", "gain_phase", {"name": "deterministic", "gain": 1}),
     FigureKind("depth-gain", "Accuracy over depth and gain", "training accuracy over depth and gain with 6 xi_c",
                "depth_gain", "depth_gain", images=True, trains=True),
-    FigureKind("depth-blocks", "Accuracy over depth of chains of blocks", "sign networks with batch norm, skips, two "
-               "slopes and two optimisers over depth, and what theory said before", "depth_blocks", "depth_blocks",
-               images=True, trains=True),
+    FigureKind("depth-blocks", "Accuracy over depth of chains of blocks",
+               "sign networks over depth, and what theory said before", "depth_blocks", "depth_blocks", images=True,
+               trains=True),
     FigureKind("spectra", "Jacobian spectra", "singular values of Jacobians, free probability against random networks",
                "jacobian_spectra", "jacobian_spectra"),
     FigureKind("distance", "Distance from the stochastic network", "divergence of surrogates from the exact chain",

@@ -393,7 +393,7 @@ BAD = (
     ("phase continuous --sigma-b2 0 -o x.nc", "--sigma-m2 is missing"),
     ("phase xnor --sigma-m2 0.1:1:3 --sigma-b2 0 -o x.nc", "leave the option out"),
     ("advise xnor --depth 5000", "from 1 to"),
-    ("jacobian xnor --sigma-b2 0", "is a chain of blocks"),
+    ("jacobian deterministic --normalise rms --sigma-m2 0.5 --sigma-b2 0.1", "not integrated out"),
 )
 
 

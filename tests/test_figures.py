@@ -19,7 +19,20 @@ from meanbits.theory.declarations.compose import compose
 from meanbits.theory.derive import derive
 from meanbits.theory.symbols import q
 
-SLOW = {"1", "1-lrt", "1-lrt-continuous", "2", "3", "depth-gain", "4", "replicas", "gain", "spectra", "distance"}
+SLOW = {
+    "1",
+    "1-lrt",
+    "1-lrt-continuous",
+    "2",
+    "3",
+    "depth-gain",
+    "depth-blocks",
+    "4",
+    "replicas",
+    "gain",
+    "spectra",
+    "distance",
+}
 EACH = [pytest.param(kind, id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name, kind in FIGURES.items()]
 PROVENANCE = ("preset", "seed", "version", "figure")
 

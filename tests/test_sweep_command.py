@@ -71,7 +71,7 @@ def test_shipped_grids_are_grids(name: str) -> None:
 
 def test_there_is_a_grid_of_each_preset() -> None:
     kinds = {name.rpartition("_")[0] for name in shipped_names()}
-    assert kinds == {"figure_2", "figure_3", "depth_gain"}
+    assert kinds == {"figure_2", "figure_3", "depth_gain", "depth_blocks"}
     assert {f"{kind}_{preset}" for kind in kinds for preset in ("smoke", "quick", "paper")} <= set(shipped_names())
 
 
@@ -144,7 +144,7 @@ def test_bad_grids_are_refused_in_one_line(call: Call, tmp_path: Path, text: str
 
 BAD_LINES = {
     "sweep": "issing argument 'FILE.toml'",
-    "sweep nothing.toml": "there is no file nothing.toml; name a grid, or one of depth_gain_paper, ",
+    "sweep nothing.toml": "there is no file nothing.toml; name a grid, or one of depth_blocks_paper, ",
     "sweep grid.toml --ledger other.sqlite --resume": "other.sqlite is the ledger of another grid; name another file",
     "sweep grid.toml --ledger other.sqlite": "other.sqlite is the ledger of another grid",
     "sweep grid.toml --ledger same.sqlite": "same.sqlite exists; go on with --resume",

@@ -17,7 +17,7 @@ Law = tuple[float, float]  # a and p of a T^p
 OF = NeuronMoments()
 FAR = (LARGEST, 1e10, 1e12)  # T at which exponents are read off; they are multiples of 1/2 for what neurons are made of
 CLEAR = 2e-3  # of an exponent from such a multiple
-START, ROUNDS, SETTLED, SMALL = 0.5, 10_000, 1e-14, 1e-9  # of the correlation of what is added
+START, ROUNDS, SETTLED, SMALL = 0.5, 1000, 1e-14, 1e-9  # of the correlation of what is added
 MARGINAL = 1e-5  # of a slope of 1 at c = 1 where T is large
 
 
@@ -121,9 +121,11 @@ def _correlation(layer: Layer, around: Skip) -> tuple[float, float]:
     if abs(_image(around, 0.0)[1] - 1) <= MARGINAL:
         return 1.0, 1.0
     gap = START
-    for _ in range(ROUNDS):
-        gap, before = _image(around, gap)[0], gap
-        if abs(gap - before) <= SETTLED:
+    for _ in range(ROUNDS):  # Newton's steps, from where the image contracts
+        image, steep = _image(around, gap)
+        step = (image - gap) / (1 - steep) if steep < 1 else image - gap
+        gap = min(max(gap + step, 0.0), 1.0)
+        if abs(step) <= SETTLED:
             break
     c = 1 - gap
     return 0.0 if abs(c) < SMALL else c, _image(around, gap)[1]
