@@ -12,6 +12,8 @@ import torch
 import meanbits as mb
 from meanbits.experiments.random_networks.layer_networks import Draw
 from meanbits.numerics.depth.neuron_moments import NeuronMoments
+from meanbits.numerics.layers.field import Field
+from meanbits.numerics.layers.norm import batch_moments, over_batch, over_units
 from meanbits.theory.declarations.blocks import Dropout, Flow, Neuron, Normalise, Scale
 from meanbits.theory.declarations.blocks.noisy import Noisy
 from meanbits.theory.declarations.surrogates import CATALOGUE
@@ -77,6 +79,17 @@ def test_moments_average_to_the_flow(block: Any) -> None:
         alike, total = (found.expectation**2).mean(), (found.expectation**2 + found.variance).mean()
     assert total == pytest.approx(float(flow.total), rel=5e-3)
     assert alike == pytest.approx(float(flow.total - flow.fall), rel=1e-2)
+
+
+@pytest.mark.parametrize("kind", ["batch", "rms", "layer"])
+def test_norms_of_torch_layers_are_those_derived(kind: str) -> None:
+    """Fields so large that the 1e-5 added to their variances does not tell."""
+    mean, variance = (torch.as_tensor(each) for each in (1e4 * fields()[0], 1e8 * fields()[1]))
+    derived = Normalise(kind).apply(Noisy(mean, variance, averaging), None)
+    field = Field(mean, variance)
+    found = over_batch(field, batch_moments(field, (0,))) if kind == "batch" else over_units(field, kind)
+    torch.testing.assert_close(found.mean, derived.expectation, rtol=1e-11, atol=1e-12)
+    torch.testing.assert_close(found.variance, derived.variance, rtol=1e-11, atol=0)
 
 
 @pytest.mark.parametrize("surrogate", SMOOTH, ids=lambda each: each.name)
