@@ -41,7 +41,7 @@ def test_no_named_chain_is_critical_forward(row: Row) -> None:
 
 
 @pytest.mark.parametrize("neurons", NORMED)
-@pytest.mark.parametrize("weights", ["fixed", "signs"])
+@pytest.mark.parametrize("weights", ["fixed", pytest.param("signs", marks=pytest.mark.slow)])
 def test_batch_norm_explodes_with_exact_slopes(neurons: str, weights: str) -> None:
     """Gaussian Poincare: E f'^2 > Var f unless f is affine; the enclosure holds what layers come to."""
     layer = chain(neurons=neurons, weights=weights, normalise="batch")

@@ -86,6 +86,7 @@ for treatment in ("marginalise", "sample"):
 """
 
 
+@pytest.mark.slow
 def test_emit_is_the_same_in_every_process():
     first = run("-c", EMIT, "deterministic", "lrt", hash_seed="0")
     second = run("-c", EMIT, "lrt", "deterministic", hash_seed="1")

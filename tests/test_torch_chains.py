@@ -325,8 +325,10 @@ def test_running_moments_settle_to_those_of_the_batch() -> None:
     assert float(layer.batch.running_mean.abs().max()) == 0
 
 
-@pytest.mark.parametrize(("name", "options"), [("xnor", {"dropout": 0.1}), ("deterministic", {"normalise": "batch"}),
-                                               ("lrt", {"normalise": "rms"})])  # fmt: skip
+@pytest.mark.parametrize(("name", "options"), [
+    ("xnor", {"dropout": 0.1}), pytest.param("deterministic", {"normalise": "batch"}, marks=pytest.mark.slow),
+    ("lrt", {"normalise": "rms"}),
+])  # fmt: skip
 def test_state_copies_compilation_and_autocast(name: str, options: dict[str, Any]) -> None:
     layer, x = BinaryLinear(16, 8, name, **options), 2 * torch.rand(32, 16) - 1
     other = BinaryLinear(16, 8, name, **options)

@@ -28,7 +28,7 @@ from meanbits.theory.gaussian.special import Box
 from meanbits.theory.stages.backward import mean_square
 from meanbits.theory.symbols import T, h, u
 
-WIDE, NETWORKS, RUNS, DEPTH, SEED = 600, 10, 16, 3, 7
+WIDE, NETWORKS, RUNS, DEPTH, SEED = 300, 8, 8, 3, 7
 BIASES, NOISE = 0.1, 0.5
 SMALL, WIDTHS = 4, (12, 36)
 SIGNS, NOISY, SMOOTHED = "random weights", "stochastic neurons", "smoothed signs"
