@@ -16,7 +16,7 @@ import xarray as xr
 from meanbits.experiments.figures.labels import Tick
 from meanbits.experiments.figures.trained_grid import ACCURACY, CHANCE, refuse, trained
 from meanbits.experiments.sweep.grid import Grid
-from meanbits.experiments.training.settings import row_of_settings
+from meanbits.experiments.training.settings import Settings, row_of_settings
 from meanbits.numerics.depth.advise import SCALES
 from meanbits.numerics.depth.foldings import foldings
 from meanbits.theory.declarations.surrogates import Surrogate
@@ -67,7 +67,7 @@ def predicted(grid: Grid) -> xr.Dataset:
     return data.assign(expected=sees.assign_coords(optimiser=optimisers))
 
 
-def _foldings(settings: object) -> tuple[float, float]:
-    layer, means = row_of_settings(settings).layer, np.array([settings.sigma_m2])  # type: ignore[attr-defined]
-    through, back = foldings(layer, settings.depth, means, settings.sigma_b2)  # type: ignore[attr-defined]
+def _foldings(settings: Settings) -> tuple[float, float]:
+    layer, means = row_of_settings(settings).layer, np.array([settings.sigma_m2])
+    through, back = foldings(layer, settings.depth, means, settings.sigma_b2)
     return float(through[0]), float(back[0])

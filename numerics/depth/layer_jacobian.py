@@ -14,7 +14,7 @@ import numpy as np
 from meanbits.numerics.depth.neuron_moments import NeuronMoments
 from meanbits.numerics.depth.profile import Array, first_flow
 from meanbits.theory.declarations.blocks import Flow
-from meanbits.theory.declarations.blocks.chain import backward
+from meanbits.theory.declarations.blocks.chain import backward, forward
 from meanbits.theory.declarations.blocks.flow import Block
 from meanbits.theory.declarations.layer import Layer
 
@@ -54,7 +54,7 @@ def layer_spectrum(
     mean, spread, factor, reason = 1.0, 0.0, 1.0, _reason(layer)
     for chain in numbers.chains(depth):
         factor = float(backward(chain, flow, OF).square)
-        added, flow = (np.nan, _behind(chain, flow)) if reason else _spread(chain, flow)
+        added, flow = (np.nan, forward(chain, flow, OF)) if reason else _spread(chain, flow)
         mean, spread = mean * factor, spread + float(added)
     return LayerSpectrum(mean, None if reason else spread, factor, reason)
 
@@ -64,12 +64,6 @@ def _reason(layer: Layer) -> str | None:
     if any(hasattr(each, "blocks") for each in blocks):
         return CORRELATED
     return None if all(hasattr(each, "mixes") or hasattr(each, "kurtosis") for each in blocks) else OWN
-
-
-def _behind(chain: tuple[Block, ...], flow: Flow) -> Flow:
-    for block in chain:
-        flow = block.forward(flow, OF)
-    return flow
 
 
 def _spread(chain: tuple[Block, ...], flow: Flow) -> tuple[Array, Flow]:

@@ -16,6 +16,7 @@ from meanbits.numerics.depth.profile import Array, growth_of
 from meanbits.numerics.solvers.scales import depth_scale, gradient_scale
 from meanbits.theory.declarations.blocks import Convolution, Flow
 from meanbits.theory.declarations.blocks.chain import backward, forward, slope
+from meanbits.theory.declarations.blocks.convolution import offsets
 from meanbits.theory.declarations.blocks.flow import Window
 from meanbits.theory.declarations.layer import Layer, flattened
 
@@ -133,9 +134,9 @@ def _window_mean(values: Array, window: Window) -> Array:
     """The mean over the window around each position of the last axes, circular."""
     for axis, size in zip(range(-len(window), 0), window, strict=True):
         if np.ndim(values) >= len(window):
-            values = np.mean([np.roll(values, -shift, axis) for shift in range(-((size - 1) // 2), size // 2 + 1)], 0)
+            values = np.mean([np.roll(values, -shift, axis) for shift in offsets(size)], 0)
     return values
 
 
 def _transform(size: int, angle: Array) -> Array:
-    return np.mean([np.exp(1j * shift * angle) for shift in range(-((size - 1) // 2), size // 2 + 1)], 0)
+    return np.mean([np.exp(1j * shift * angle) for shift in offsets(size)], 0)

@@ -10,6 +10,11 @@ from meanbits.theory.declarations.blocks.flow import Expectations, Factors, Flow
 from meanbits.theory.errors import SurrogateError
 
 
+def offsets(size: int) -> range:
+    """Where a window of so many positions along an axis lies around its unit."""
+    return range(-((size - 1) // 2), size // 2 + 1)
+
+
 @dataclass(frozen=True)
 class Convolution(Dense):
     """h(p) = sum_d S_d x(p + d) / sqrt(N K) + b, d over a window of K positions around p, padded circularly.
@@ -33,7 +38,7 @@ class Convolution(Dense):
     @property
     def offsets(self) -> tuple[range, ...]:
         """d along each axis; of an even number one more lies ahead."""
-        return tuple(range(-((size - 1) // 2), size // 2 + 1) for size in self.window)
+        return tuple(map(offsets, self.window))
 
     def forward(self, flow: Flow, of: Expectations) -> Flow:
         return super().forward(flow.averaged(self.window), of)
