@@ -160,12 +160,13 @@ def compile(theory: Theory | LayerTheory, backend: str = "numpy") -> SimpleNames
     """
     from meanbits.numerics.emission.emit import compile_theory
     from meanbits.numerics.emission.emit_layer import compile_layer
-    from meanbits.numerics.emission.refusal import without_nan
+    from meanbits.numerics.emission.refusal import where_defined, without_nan
     from meanbits.theory.declarations.surrogates import CATALOGUE
     from meanbits.theory.derive import Theory
 
     if not isinstance(theory, Theory):
-        return compile_layer(theory, _backend(backend))
+        chain = compile_layer(theory, _backend(backend))
+        return where_defined(chain, theory.layer.name) if backend == "numpy" else chain
     maps = compile_theory(theory, _backend(backend))
     return maps if theory.surrogate in CATALOGUE or backend != "numpy" else without_nan(maps, theory.surrogate.name)
 

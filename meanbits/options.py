@@ -79,8 +79,8 @@ def composed(name: str | None, parts: dict[str, str | None]) -> Surrogate:
     found = composed_with_blocks(name, parts)
     if not isinstance(found, Surrogate):
         command = click.get_current_context().info_name
-        fail(f"{found.name} is a chain of blocks, and {command} takes surrogates of two, neurons and weights; take it "
-             "to profile, fixed-point, map, critical, phase, derive, emit, advise, simulate or train")  # fmt: skip
+        fail(f"{found.name} is a chain of blocks, and {command} takes surrogates of two, neurons and weights; every "
+             "other command takes it, see meanbits --help")  # fmt: skip
     return found
 
 

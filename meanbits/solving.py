@@ -58,13 +58,29 @@ def phase_diagram(
     return grid(_theory(surrogate), sigma_m2, sigma_b2, gain)
 
 
-def certify(surrogate: Subject) -> Certificate:
-    """Whether a critical initialisation exists, with a proof by algebra and ball arithmetic."""
-    from meanbits.numerics.certificates.certify import certify as prove
+def certify(surrogate: Subject, direction: str = "forward") -> Certificate | None:
+    """Whether a critical initialisation exists, with a proof by algebra and ball arithmetic.
 
-    if (layer := _layer(surrogate)) is not None:
-        raise ValueError(f"{layer.name} is a chain of blocks: nothing of it is certified; meanbits critical finds")
-    return prove(_theory(surrogate))
+    direction: "forward", whether c = 1 is a fixed point of slope 1, or "backward", whether squared gradients neither
+    grow nor vanish; None where they see no slope.
+
+    Raises:
+        ValueError: an unknown direction, layers without fixed point, or a form that no chain of blocks has.
+    """
+    from meanbits.numerics.certificates.certify import certify as prove
+    from meanbits.numerics.certificates.chain_backward import backward_certificate
+    from meanbits.numerics.certificates.chain_certificate import forward_certificate
+    from meanbits.numerics.depth.layer_critical import layer_criticality
+    from meanbits.theory.declarations.layer import as_layer
+
+    proofs = {"forward": forward_certificate, "backward": backward_certificate}
+    if direction not in proofs:
+        raise ValueError(f"direction = {direction!r}: use {' or '.join(proofs)}")
+    layer = _layer(surrogate)
+    if layer is None and direction == "forward":
+        return prove(_theory(surrogate))
+    found = layer_criticality(layer or as_layer(_theory(surrogate).surrogate))
+    return proofs[direction](found.free, found.guesses(direction))
 
 
 def profile(layer: Layer | Surrogate | str, depth: int, sigma_m2: float, sigma_b2: float, **first: float) -> Profile:

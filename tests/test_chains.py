@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from meanbits.cli import EXIT_BAD_INPUT, main
 from meanbits.experiments.random_networks.layer_networks import simulate_layers
 from meanbits.experiments.training.cells import train_cell
 from meanbits.experiments.training.settings import Settings
+from meanbits.numerics.depth.foldings import foldings
 from meanbits.numerics.depth.layer_advise import layer_advise
 from meanbits.numerics.depth.layer_critical import layer_criticality
 from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points
@@ -434,3 +437,44 @@ def test_a_norm_behind_the_weights_settles_for_evaluation() -> None:
     known = settled_norms(network, images)
     assert torch.allclose(known.logits(images[None]), network.logits(images[None]), atol=1e-5)
     assert torch.allclose(known.logits(images[None])[:, :5], known.logits(images[None, :5]), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["xnor", "bi-real", "bitlinear", "binaryconnect-ste"])
+def test_compiled_chains_give_numbers_or_refuse(name: str) -> None:
+    maps = mb.compile(mb.derive(name))
+    fields: dict[str, tuple[float, ...]] = {
+        "c": (-1, 0, 1), "gap": (0, 1, 2), "q": (0, 1e-300, 1, 1e300), "T": (0, 1), "sigma_m2": (0, 0.5),
+        "sigma_b2": (0, 0.1), "typical": (0, 0.3, 1)}  # fmt: skip
+    functions = {key: value for key, value in vars(maps).items() if callable(value)}
+    for function in functions.values():
+        names = inspect.signature(function).parameters
+        for point in itertools.product(*(fields[each] for each in names)):
+            try:
+                assert not np.isnan(function(*map(float, point))).any()
+            except ValueError as error:
+                assert "cannot be computed" in str(error) or "of magnitude" in str(error)  # noqa: PT017
+    with pytest.raises(ValueError, match="2 typical - 1 < c"):
+        mb.compile(mb.derive("xnor")).correlation_map(-1.0, 1.0, 0.5, 0.1, 0.3)
+
+
+@pytest.mark.parametrize("c", [-1.0, -0.5, 0.0, 0.5, 1.0])
+def test_gradients_overlap_wholly_where_every_field_is_inside_the_clip(c: float) -> None:
+    maps = mb.compile(mb.derive("binaryconnect-ste"))
+    assert maps.gradient_overlap(c, 0.0, 0.5, 0.1) == 1
+    torch_maps = mb.compile(mb.derive("binaryconnect-ste"), backend="torch")
+    assert float(torch_maps.gradient_overlap(torch.tensor(c), torch.tensor(0.0), 0.5, 0.1)) == 1
+
+
+def test_initialisation_of_chains() -> None:
+    """Where sigma_m2 is open, no other value changes correlations and gradients less over 30 layers."""
+    mean, blocks = torch.empty(100, 400), {"neurons": "tanh", "dropout": "0.1"}
+    generator = torch.Generator().manual_seed(1)
+    mb.init.critical_(mean, "continuous", generator=generator, parametrisation="ntk", **blocks)
+    chosen = float(mean.var(unbiased=False))
+    out, back = foldings(mb.compose("continuous", **blocks), 30, np.append(np.linspace(0.2, 5, 25), chosen), 0.0)
+    worst = np.maximum(np.abs(out), np.abs(back))
+    assert worst[-1] <= worst[:-1].min() + 0.02
+    with pytest.warns(UserWarning, match="squared gradients by -1.*e-foldings; meanbits advise"):
+        latent = mb.init.critical_(torch.empty(30, 40), "xnor")
+    assert latent.abs().max() <= 1
+    assert latent.std() > 0.5

@@ -127,4 +127,7 @@ def test_python_names() -> None:
     found = meanbits.fixed_point("deterministic", sigma_m2=1.0, sigma_b2=[0.0, 0.1])
     assert found.xi_c[0] == pytest.approx(1 / math.log(math.pi / 2))
     assert meanbits.certify(meanbits.derive("random-binary")).feasible == "none"
+    assert meanbits.certify("random-binary", "backward") is None
+    assert meanbits.certify("xnor", "backward").certified
+    assert meanbits.certify("continuous", "backward").feasible == "attained"  # tanh: chi_g = chi_1
     assert meanbits.phase_diagram("deterministic", [0.5, 1.0], [0.1])["q"].shape == (2, 1)

@@ -88,7 +88,7 @@ def layer_advise(row: Row, depth: int, sigma_b2: float, words: Change | None = N
     """
     if not 1 <= depth <= DEEPEST:
         raise ValueError(f"--depth {depth}: chains are followed layer by layer; give from 1 to {DEEPEST}")
-    given = _tried(row, {}, depth, sigma_b2, _usual(row))
+    given = as_it_is(row, depth, sigma_b2)
     tried: tuple[Alternative, ...] = ()
     if not given.trains:
         for count in (1, 2):
@@ -98,6 +98,11 @@ def layer_advise(row: Row, depth: int, sigma_b2: float, words: Change | None = N
             if tried and tried[0].trains:
                 break
     return LayerAdvice(depth, sigma_b2, given, tried, words)
+
+
+def as_it_is(row: Row, depth: int, sigma_b2: float) -> Alternative:
+    """What depth layers of the row do, at the sigma_m2 that reaches deepest where weights and skip leave it open."""
+    return _tried(row, {}, depth, sigma_b2, _usual(row))
 
 
 def _changes(row: Row, depth: int, count: int) -> Iterator[Change]:

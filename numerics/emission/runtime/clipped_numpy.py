@@ -11,6 +11,8 @@ from meanbits.numerics.emission.runtime.quadrature_numpy import (
     unit_interval_rule,
 )
 
+FARTHEST = 50.0  # the normal density there is exp(-1250), which float64 rounds to 0, as beyond
+
 
 def strip_integrals(a: np.ndarray, low: np.ndarray, width: np.ndarray, top: Real) -> tuple[np.ndarray, np.ndarray]:
     """Integrals of D(s) and of (r - s) D(s) over s below r, D(s) = 2 n2(a, a; s) - 2 n2(a, -a; s), each (n,).
@@ -23,7 +25,7 @@ def strip_integrals(a: np.ndarray, low: np.ndarray, width: np.ndarray, top: Real
         raise ValueError(f"clipped normals: a = {np.nanmin(a)} is negative; give numbers >= 0")
     first, second, ends = np.full(a.shape, np.nan), np.full(a.shape, np.nan), np.broadcast_to(top, a.shape)
     for (t, rest, w), i in batches(unit_interval_rule, 100 / np.where(a > 0, a, 1.0), 1):
-        h, k, b, end = (each[i, None] for each in (a * a / 2, low, width, ends))
+        h, k, b, end = (each[i, None] for each in (np.minimum(a, FARTHEST) ** 2 / 2, low, width, ends))
         x = k + b * t
         square = 1 + x * x
         density = -2 / np.pi * b * w / square * np.exp(-h * square)

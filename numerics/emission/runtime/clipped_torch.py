@@ -8,6 +8,8 @@ from torch import Tensor
 from meanbits.numerics.emission.runtime.quadrature_torch import batches, unit_interval_rule
 from meanbits.numerics.emission.runtime.slopes_torch import Real, correlations, with_slopes
 
+FARTHEST = 50.0  # the normal density there is exp(-1250), which float64 rounds to 0, as beyond
+
 
 def strip_integrals(a: Tensor, low: Tensor, width: Tensor, top: Tensor) -> tuple[Tensor, Tensor]:
     """Integrals of D(s) and of (r - s) D(s), D = d/ds P(|x| < a, |y| < a), each (n,).
@@ -18,7 +20,7 @@ def strip_integrals(a: Tensor, low: Tensor, width: Tensor, top: Tensor) -> tuple
         raise ValueError(f"clipped normals: a = {a.min()} is negative; give numbers >= 0")
     first, second = torch.full_like(a, math.nan), torch.full_like(a, math.nan)
     for (t, rest, w), i in batches(unit_interval_rule, 100 / torch.where(a > 0, a, 1.0), 1):
-        h, k, b, end = (each[i, None] for each in (a * a / 2, low, width, top))
+        h, k, b, end = (each[i, None] for each in (torch.clamp(a, max=FARTHEST) ** 2 / 2, low, width, top))
         x = k + b * t
         square = 1 + x * x
         density = -2 / math.pi * b * w / square * torch.exp(-h * square)
