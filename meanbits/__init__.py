@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from meanbits.numerics.layers.convolution import BinaryConv2d
     from meanbits.numerics.layers.linear import BinaryLinear
     from meanbits.numerics.layers.sign import Sign
+    from meanbits.running import simulate, train, verify
     from meanbits.solving import advise, certify, fixed_point, phase_diagram, profile
     from meanbits.theory.declarations.compose_layer import compose
     from meanbits.theory.declarations.layer import Layer
@@ -34,7 +35,8 @@ __version__ = "0.1.0"
 __all__ = [
     "BinaryConv2d", "BinaryLinear", "Form", "Layer", "NeuronNoise", "Neurons", "Sign", "Surrogate", "SurrogateError",
     "Treatment", "Weights", "advise", "catalogue", "certify", "compile", "compose", "continuous", "derive", "emit",
-    "fixed_point", "init", "paper_form", "phase_diagram", "profile", "symbols", "ternary",
+    "fixed_point", "init", "paper_form", "phase_diagram", "profile", "simulate", "symbols", "ternary",
+    "train", "verify",
 ]  # fmt: skip
 
 HOMES = {
@@ -53,6 +55,9 @@ HOMES = {
     "SurrogateError": "meanbits.theory.errors",
     "Treatment": "meanbits.theory.declarations.surrogates",
     "Weights": "meanbits.theory.declarations.weights",
+    "simulate": "meanbits.running",
+    "train": "meanbits.running",
+    "verify": "meanbits.running",
     "compose": "meanbits.theory.declarations.compose_layer",
     "continuous": "meanbits.theory.declarations.neurons",
     "dead_zone": "meanbits.theory.declarations.neurons",

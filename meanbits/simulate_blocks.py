@@ -16,13 +16,11 @@ if TYPE_CHECKING:
 TAKEN = ("width", "depth", "realisations", "sigma_m2", "sigma_b2", "overlap", "batch", "seed")
 DEPTH, OVERLAP, BATCH = 10, 0.5, 256
 COLUMNS, FORMS = ("mean", "standard_error", "theory", "z"), (".6g", ".1e", ".6g", ".2f")
-MEASURED = {"T": "T", "c": "pair", "gradient": "gradient", "overlap": "overlap"}  # by the name it has when measured
 
 
 def simulate_blocks(ctx: click.Context, layer: Layer, options: dict[str, Any], as_json: bool) -> None:
     """Print networks of these blocks beside their profile."""
-    from meanbits.experiments.random_networks.layer_networks import simulate_layers
-    from meanbits.numerics.depth.profile import profile
+    from meanbits.experiments.random_networks.chain_simulation import chain_simulation
     from meanbits.point import InputError, variance_of_means
 
     _refuse_others(ctx, layer, options)
@@ -31,9 +29,8 @@ def simulate_blocks(ctx: click.Context, layer: Layer, options: dict[str, Any], a
     c0 = OVERLAP if options["overlap"] is None else options["overlap"]
     try:
         means = variance_of_means(layer, options["sigma_m2"])
-        expected = profile(layer, depth, means, options["sigma_b2"], c0=c0)
         with progress("networks") as tick:
-            found = simulate_layers(
+            found = chain_simulation(
                 layer, depth, means, options["sigma_b2"], width=options["width"], networks=options["realisations"],
                 batch=options["batch"], c0=c0, seed=options["seed"], tick=tick,
             )  # fmt: skip
@@ -41,9 +38,9 @@ def simulate_blocks(ctx: click.Context, layer: Layer, options: dict[str, Any], a
         fail(str(error))
     except ValueError as error:
         fail_about(layer, error)
-    names = list(MEASURED) if layer.passes_gradient else ["T", "c"]
-    layers = [{"layer": row} | {name: _cells(found, MEASURED[name], getattr(expected, name), row) for name in names}
-              for row in range(depth + 1)]  # fmt: skip
+    names = [str(name) for name in found["quantity"].values]
+    layers = [{"layer": row} | {name: {column: float(found[column].sel(quantity=name, layer=row)) for column in COLUMNS}
+                                for name in names} for row in range(depth + 1)]  # fmt: skip
     if as_json:
         document = {"surrogate": layer.name, "blocks": layer.block_names, "sigma_m2": means,
                     **{name: options[name] for name in TAKEN if name != "sigma_m2"}, "depth": depth, "overlap": c0,
@@ -65,8 +62,3 @@ def _refuse_others(ctx: click.Context, layer: Layer, options: dict[str, Any]) ->
         if name not in TAKEN and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             fail(f"--{name.replace('_', '-')} beside {layer.name}: networks of a chain of blocks take "
                  f"{', '.join('--' + each.replace('_', '-') for each in TAKEN)}; leave it out")  # fmt: skip
-
-
-def _cells(found: Any, name: str, expected: Any, row: int) -> dict[str, float]:
-    values = found.mean[name], found.error[name], expected, found.z(name, expected)
-    return {column: float(value[row]) for column, value in zip(COLUMNS, values, strict=True)}

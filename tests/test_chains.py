@@ -478,3 +478,13 @@ def test_initialisation_of_chains() -> None:
         latent = mb.init.critical_(torch.empty(30, 40), "xnor")
     assert latent.abs().max() <= 1
     assert latent.std() > 0.5
+
+
+def test_simulations_and_trainings_from_python() -> None:
+    found = mb.simulate("binaryconnect-ste", 2, width=200, realisations=8)
+    assert found["quantity"].values.tolist() == ["T", "c", "gradient", "overlap"]
+    assert abs(found["z"]).max() < 4
+    common = {"depth": 2, "width": 20, "sigma_b2": 0.0, "epochs": 1, "train_size": 100, "samples": 1}
+    assert mb.train(mb.derive("xnor"), **common) == mb.train("xnor", **common)
+    with pytest.raises(ValueError, match="the parts of xnor are settled"):
+        mb.train(mb.compose("xnor"), neurons="tanh", **common)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from meanbits.experiments.training.between import Between
+    from meanbits.theory.declarations.layer import Layer
     from meanbits.theory.declarations.rows import Row
     from meanbits.theory.declarations.surrogates import Surrogate
 
@@ -27,7 +28,7 @@ VARIES = ("sigma_m2", "sigma_b2", "gain", "seed")  # what cells of one shape may
 class Settings:
     """One training.
 
-    surrogate, and weights to gain: a surrogate or a chain of blocks as `meanbits.compose` takes it. normalise, dropout,
+    surrogate, and weights to gain: a declaration, or what `meanbits.compose` takes. normalise, dropout,
     scale, skip: blocks of its layers. A norm is of mean and variance of a field; dropout is averaged over where the
     field is, else drawn in training and left out after it. Weights `signs` and `absmean` are rounded from latent
     weights, which gradients see straight through. sigma_m2: None for what the weights settle, or 0.8. depth, width:
@@ -44,7 +45,7 @@ class Settings:
         ValueError: a value out of its domain, or parts of a surrogate that do not fit together.
     """
 
-    surrogate: str = "deterministic"
+    surrogate: str | Surrogate | Layer = "deterministic"
     weights: str | None = None
     neurons: str | None = None
     noise: str | None = None
@@ -160,19 +161,20 @@ def row_of_settings(settings: Settings) -> Row:
 
 
 @lru_cache(maxsize=1024)
-def _row(name: str, options: tuple[tuple[str, str | float | None], ...]) -> Row:
+def _row(name: str | Surrogate | Layer, options: tuple[tuple[str, str | float | None], ...]) -> Row:
     from meanbits.experiments.declared import declared
     from meanbits.theory.declarations.compose_layer import row_of, with_blocks
     from meanbits.theory.declarations.layer import Layer
     from meanbits.theory.declarations.rows import Row, row_of_layer
 
-    found = declared(name)
+    found = declared(name) if isinstance(name, str) else name
     if found is None:
+        assert isinstance(name, str)
         return row_of(name, **dict(options))
     for option, value in options:
         settled = option in PARTS or isinstance(found, Layer)
         _require(value is None or not settled, option, value,
-                 f"the parts of {name} are settled; drop it, or change them there")  # fmt: skip
+                 f"the parts of {found.name} are settled; drop it, or change them there")  # fmt: skip
     if isinstance(found, Layer):
         return row_of_layer(found)
     return with_blocks(Row(found), **{option: value for option, value in options if option in BLOCKS})
