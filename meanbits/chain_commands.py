@@ -72,7 +72,7 @@ def fixed_point_of_chain(layer: Layer, sigma_m2: float | None, sigma_b2: float, 
         fail_about(layer, error)
     if found is None:
         fail(f"{layer.name} ({', '.join(layer.block_names)}) comes to no fixed point; see with "
-             "meanbits profile how it grows")  # fmt: skip
+             "meanbits profile how it grows or vanishes")  # fmt: skip
     values = at_fixed_point(found)
     if as_json:
         click.echo(json_text({**named(layer), "sigma_m2": means, "sigma_b2": sigma_b2, **values}))
@@ -95,7 +95,7 @@ def phase_of_chain(layer: Layer, sigma_m2: Axis | None, sigma_b2: Axis) -> xr.Da
     lost = int(diagram.sizes["sigma_m2"] * diagram.sizes["sigma_b2"] - diagram["found"].sum())
     if lost == diagram["found"].size:
         fail(f"{layer.name} ({', '.join(layer.block_names)}) comes to a fixed point nowhere on the grid; see with "
-             "meanbits profile how it grows")  # fmt: skip
+             "meanbits profile how it grows or vanishes")  # fmt: skip
     if lost:
         notice(f"{lost} points come to no fixed point within {MANY:,} layers, and are empty")
     return diagram

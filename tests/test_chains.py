@@ -488,3 +488,14 @@ def test_simulations_and_trainings_from_python() -> None:
     assert mb.train(mb.derive("xnor"), **common) == mb.train("xnor", **common)
     with pytest.raises(ValueError, match="the parts of xnor are settled"):
         mb.train(mb.compose("xnor"), neurons="tanh", **common)
+
+
+@pytest.mark.parametrize("neurons", ["relu", "leaky:0.3"])
+def test_inputs_that_become_one_by_a_power_of_depth_come_to_a_fixed_point(neurons: str) -> None:
+    """Behind rms norm neurons of degree 1 have chi_1 = 1 without biases."""
+    layer = mb.compose("continuous", neurons=neurons, normalise="rms")
+    found = layer_fixed_points(layer, [1.3], [0.0])
+    assert found.chi_1 == pytest.approx(1, rel=1e-14)
+    assert found.c == 1
+    apart = 1 - profile(layer, 400, 1.3, 0.0).c
+    assert 1.8 < math.log2(apart[200] / apart[400]) < 2  # as l^-2

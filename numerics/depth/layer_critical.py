@@ -68,7 +68,9 @@ def layer_criticality(layer: Layer) -> LayerCriticality:
     parameter, free, values = _parameter(layer)
     grid = _solved(free, values[:, None], BIASES)
     if not np.any(grid.found):
-        raise ValueError("layers come to no fixed point, so none is critical; see with meanbits profile how they grow")
+        raise ValueError(
+            "layers come to no fixed point, so none is critical; see with meanbits profile how they grow or vanish"
+        )
     reason = _reason(layer, grid)
     shown = _rooted if parameter == "scale" else lambda point: point
     forward = () if reason else _curve(free, values, grid, "chi_1")

@@ -17,6 +17,7 @@ from meanbits.theory.declarations.layer import Layer
 
 MOST, MANY = 100_000, 10_000  # layers that one point, or each of a grid, is followed through
 SETTLED, VANISHED, GRID = 1e-13, 1e-9, 200
+SLOW, NEAREST = 500, 1e-8  # layers after which a fall counts as slow, and the part of it that is looked at
 SMALLEST = 1e-30  # of T, below which a field counts as vanishing
 LARGEST = 1e8  # of T, beyond which a field counts as growing without bound
 OF = NeuronMoments()
@@ -82,11 +83,42 @@ def _settled(
             earlier, before, flow = before, flow, forward(numbers.blocks, flow, OF)
         still = np.all([np.abs(b - a) <= SETTLED * np.maximum(np.abs(b), SETTLED * flow.total)
                         for a, b in zip(_rows(before), _rows(flow), strict=True)], 0)  # fmt: skip
+        if done >= SLOW:
+            merging = ~still & _merging(numbers, before, flow)
+            equal = _alike(layer, flow)
+            typical = flow.typical if layer.has_batch_norm else np.where(merging, equal, flow.typical)
+            flow = Flow(flow.total, np.where([merging, merging], equal, flow.fall), typical)
+            still |= merging
         if still.any():
             yield index[still], _part(flow, still)
         going = ~still & (flow.total > SMALLEST) & (flow.total < LARGEST)
         flow = _leapt(numbers, earlier, before, flow)
         index, flow, done, layers = index[going], _part(flow, going), done + layers, min(2 * layers, 1024)
+
+
+def _alike(layer: Layer, flow: Flow) -> Array:
+    """The fall of two inputs that are equal: that of two runs of one where fields are integrated out, else 0."""
+    return flow.fall[1] if layer.is_relative else np.zeros_like(flow.total)
+
+
+def _merging(numbers: Layer, before: Flow, flow: Flow) -> Array:
+    """Whether two inputs become one, however slowly, as by a power of depth where chi_1 = 1.
+
+    All but overlaps of inputs is settled, equal fields stay equal, chi_1 <= 1, and what is between two fields is less
+    behind a layer, from where they are to where rounding hides it: the map of overlaps increases, so nothing holds
+    them.
+    """
+    equal = _alike(numbers, flow)
+    rows = [(before.total, flow.total), (before.fall[1], flow.fall[1])]
+    rows += [(before.typical, flow.typical)] if numbers.has_batch_norm else []
+    settled = np.all([np.abs(b - a) <= SETTLED * flow.total for a, b in rows], 0)
+    steep = slope(numbers.blocks, Flow(flow.total, equal, flow.typical), OF)
+    between = flow.fall[0] - equal
+    nearer = np.geomspace(NEAREST, 1, GRID)[:, None] * between
+    after = forward(numbers.blocks, Flow(flow.total, equal + nearer, flow.typical), OF).fall
+    stay = np.abs(forward(numbers.blocks, Flow(flow.total, equal, flow.typical), OF).fall - equal)
+    less = np.all(after - equal < nearer, 0)
+    return settled & (steep <= 1 + SETTLED) & (stay <= SETTLED * flow.total) & (between > 0) & less
 
 
 def _leapt(numbers: Layer, first: Flow, second: Flow, third: Flow) -> Flow:

@@ -82,7 +82,7 @@ def modes(layer: Layer, sigma_m2: float, sigma_b2: float, positions: tuple[int, 
     point = layer_fixed_points(layer, sigma_m2, sigma_b2)
     if not point.found:
         raise ValueError(f"{layer.name} comes to no fixed point at sigma_m2 = {sigma_m2:g}, sigma_b2 = {sigma_b2:g}; "
-                         "choose others, or see with profile how it grows")  # fmt: skip
+                         "choose others, or see with profile how it grows or vanishes")  # fmt: skip
     if layer.is_relative:
         raise ValueError(f"{layer.name}: modes are derived for fields that are not integrated out; use treatment "
                          "none, sample or network")  # fmt: skip
