@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help paper test slow lint bench clean
+.PHONY: help paper test slow lint docs bench clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -25,6 +25,10 @@ lint: $(INSTALLED) ## Check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
+
+docs: $(INSTALLED) ## Build the documentation, every cell executed, in build/docs
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[docs]"
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 
 bench: $(INSTALLED) ## Run the benchmarks
 	$(BIN)/python -m benchmarks

@@ -1,4 +1,4 @@
-"""The console examples of the README, run as they stand."""
+"""The console examples of the README and the documentation, run as they stand."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 NEEDS_DATA = "--dataset mnist"
 
 
 def examples() -> list[tuple[str, str]]:
     """Commands that need no downloads, and the output shown below them."""
-    blocks = re.findall(r"```console\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    blocks = [block for text in texts for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL)]
     parts = [part.replace("\\\n", "") for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
     pairs = [(command, shown) for command, _, shown in (part.partition("\n") for part in parts)]
     return [(command, shown) for command, shown in pairs if NEEDS_DATA not in command]

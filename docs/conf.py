@@ -1,0 +1,52 @@
+"""Sphinx: `make docs` executes every code cell and fails on a warning."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import meanbits
+
+project = "meanbits"
+author = "The meanbits authors"
+copyright = "2026, the meanbits authors"
+release = meanbits.__version__
+extensions = [
+    "myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon", "sphinx.ext.mathjax",
+    "sphinx_click", "sphinx_copybutton", "sphinx_gallery.gen_gallery",
+]  # fmt: skip
+html_theme = "furo"
+html_title = f"meanbits {release}"
+exclude_patterns = ["_build", "gallery/*.ipynb", "gallery/*.py"]
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_heading_anchors = 3
+myst_fence_as_directive = ["math"]
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_execution_show_tb = True
+autosummary_generate = True
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+suppress_warnings = ["config.cache"]
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"\.py$",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "min_reported_time": 5,
+}
+
+
+def plain(_app: Any, _what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
+    """Docstrings are plain text, in which stars, bars and names that end in an underscore mean themselves."""
+    lines[:] = [re.sub(r"(?<=\w)_(?!\w)|[*|]", lambda found: "\\" + found.group(), line) for line in lines]
+
+
+def setup(app: Any) -> None:
+    """Sphinx calls this."""
+    app.connect("autodoc-process-docstring", plain, priority=900)
