@@ -25,6 +25,8 @@ from meanbits.theory_commands import catalogue, derive, emit, map_command
 from meanbits.train_command import train
 
 EXIT_BAD_INPUT = 2
+EXTRA = {"matplotlib": "experiments", "pooch": "experiments", "sklearn": "experiments", "torch": "experiments",
+         "xarray": "experiments", "distributed": "dask", "dask": "dask", "tensorboard": "tensorboard"}  # fmt: skip
 EXIT_UNEXPECTED = 3
 LONGEST = 1000  # of an error line
 DEBUG = "MEANBITS_DEBUG"
@@ -109,6 +111,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name in EXTRA:
+            sys.stderr.write(f"meanbits: this needs {error.name}; pip install 'meanbits[{EXTRA[error.name]}]'\n")
+            return EXIT_BAD_INPUT
         if os.environ.get(DEBUG):
             traceback.print_exc()
         reason = next(iter(str(error).splitlines()), "")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
 
 from meanbits.experiments.claims.claim import Check, Claim, Evidence, either, formula
 from meanbits.experiments.claims.evidence import PHI, REAL, Z_LIMIT, compared, derived, moment, pair, sheet
-from meanbits.experiments.random_networks.layer_networks import Measured, simulate_layers
 from meanbits.numerics.depth.profile import profile
 from meanbits.numerics.depth.stream import stream_law
 from meanbits.theory.declarations.blocks import Dense, Flow, Neuron, Normalise
@@ -25,6 +24,9 @@ from meanbits.theory.declarations.weights import FIXED
 from meanbits.theory.gaussian.closing import evaluate_all
 from meanbits.theory.stages.neuron_moments import SymbolicMoments
 from meanbits.theory.symbols import h, sigma_m2
+
+if TYPE_CHECKING:
+    from meanbits.experiments.random_networks.layer_networks import Measured
 
 WIDTH, BATCH, NETWORKS, DEPTH, SEED = 400, 256, 12, 4, 3
 DEGREE = 5
@@ -78,6 +80,8 @@ def _growth(layer: Layer, means: float) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _networks(name: str, blocks: tuple[tuple[str, str], ...], parts: tuple[tuple[str, str], ...]) -> Measured:
+    from meanbits.experiments.random_networks.layer_networks import simulate_layers
+
     layer = layer_named(compose(name, **dict(parts)), **dict(blocks))
     return simulate_layers(layer, DEPTH, 1.0, 0.0, width=WIDTH, batch=BATCH, networks=NETWORKS, seed=SEED)
 

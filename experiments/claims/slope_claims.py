@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
 
-from meanbits.experiments.chain.mismatch import MeasuredOverlaps, enumerated_mismatch, sampled_mismatch
 from meanbits.experiments.chain.networks import ChainSetting
-from meanbits.experiments.chain.two_layers import two_layer_bias
 from meanbits.experiments.claims.claim import Claim, Evidence, either, formula
 from meanbits.experiments.claims.evidence import Z_LIMIT, compared, derived, normal_nodes, sheet
-from meanbits.experiments.random_networks.layer_networks import simulate_layers
 from meanbits.numerics.chain.mismatch_law import mismatch_law
 from meanbits.numerics.chain.slope_width import SCALE, WIDTH, best_clip_width, clip_against_gaussian, critical_width
 from meanbits.theory.declarations.compose import compose
@@ -27,6 +24,9 @@ from meanbits.theory.gaussian.closing import evaluate_all
 from meanbits.theory.gaussian.special import Box
 from meanbits.theory.stages.backward import mean_square
 from meanbits.theory.symbols import T, h, u
+
+if TYPE_CHECKING:
+    from meanbits.experiments.chain.mismatch import MeasuredOverlaps
 
 WIDE, NETWORKS, RUNS, DEPTH, SEED = 300, 8, 8, 3, 7
 BIASES, NOISE = 0.1, 0.5
@@ -50,6 +50,8 @@ def _network(kind: str, slope: sp.Expr = SLOPES["clip"]) -> tuple[Surrogate, flo
 
 @lru_cache(maxsize=8)
 def _sampled(kind: str) -> MeasuredOverlaps:
+    from meanbits.experiments.chain.mismatch import sampled_mismatch
+
     surrogate, means = _network(kind)
     return sampled_mismatch(surrogate, ChainSetting(WIDE, DEPTH, means, BIASES), NETWORKS, RUNS, SEED)
 
@@ -71,6 +73,8 @@ def _wide(kind: str, factor: Any) -> Evidence:
 
 
 def _unbiased_last(backward: str) -> Evidence:
+    from meanbits.experiments.chain.mismatch import enumerated_mismatch
+
     surrogate = compose("random-binary", neurons="stochastic", noise="gaussian", treatment="network", backward=backward)
     found = enumerated_mismatch(surrogate, ChainSetting(SMALL, 2, 1.0, BIASES), NETWORKS, SEED)
     bias = float(found.value("biases", "bias")[0][-1])
@@ -79,6 +83,8 @@ def _unbiased_last(backward: str) -> Evidence:
 
 
 def _order(order: float) -> Evidence:
+    from meanbits.experiments.chain.two_layers import two_layer_bias
+
     first, second = (two_layer_bias(width, 100, BIASES, SEED) for width in WIDTHS)
     found = math.log(second / first) / math.log(WIDTHS[1] / WIDTHS[0])
     numbers = {f"bias at {WIDTHS[0]}": first, f"bias at {WIDTHS[1]}": second, "order": found, "claimed": order}
@@ -138,6 +144,8 @@ def _ends(factor: Any) -> Evidence:
 
 @lru_cache(maxsize=8)
 def _one_layer(width: float) -> tuple[float, float]:
+    from meanbits.experiments.chain.mismatch import sampled_mismatch
+
     surrogate, means = _network(SMOOTHED, Box(h / sp.Rational(width)))
     found = sampled_mismatch(surrogate, ChainSetting(1000, 1, means, 0.0), 16, seed=SEED)
     value, error = found.value("biases", "cosine")
@@ -169,6 +177,8 @@ def _critical(name: str, claimed: float, factor: Any) -> Evidence:
 
 def _growth_in_networks(factor: Any) -> Evidence:
     """Squared gradients of random binary networks whose clip, of area 2, has a factor times the critical width."""
+    from meanbits.experiments.random_networks.layer_networks import simulate_layers
+
     width = round(critical_width(SLOPES["clip"], 1 + BIASES) * float(factor), 3)
     backward = f"expr:where(abs(h) < {width}, {1 / width}, 0)"
     layer = layer_named(compose("random-binary", backward=backward))

@@ -8,10 +8,10 @@ from functools import partial
 from importlib.metadata import distributions
 from itertools import count, product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
-import xarray as xr
 
 from meanbits.experiments.data import ImagePair, image_pairs, load
 from meanbits.experiments.random_networks.networks import Array, Measurement, Progress, one_layer, simulate
@@ -20,6 +20,9 @@ from meanbits.theory.declarations.surrogates import Surrogate
 from meanbits.theory.derive import Theory, derive
 from meanbits.theory.stages.correlation import is_relative
 from meanbits.theory.symbols import A, B, C, D, Q, Q_ab, T, c, q, sigma_b2, sigma_m2
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 ORBIT, POINTS, CURVE = ("sigma_m2", "sigma_b2", "pair", "layer"), ("sigma_m2", "point"), ("sigma_m2", "curve_point")
 Variables = dict[str, tuple[tuple[str, ...], Array]]
@@ -148,6 +151,8 @@ def figure_1(
     axes = {"sigma_m2": list(preset.sigma_m2), "sigma_b2": list(preset.sigma_b2), "layer": layers}
     attributes = {"surrogate": surrogate.name, "dataset": dataset_name, "seed": str(seed), "version": VERSION}
     sizes = {"preset": preset.name, "width": preset.width, "realisations": preset.realisations}
+    import xarray as xr
+
     return xr.Dataset(variables, axes | images, attributes | sizes | {"map_sigma_b2": MAP_SIGMA_B2})
 
 
