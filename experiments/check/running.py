@@ -1,0 +1,138 @@
+"""Run a copy of a model on a batch, forward and backward; the model itself, and what is random, are left as they were."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule, Interpreter
+from torch.nn import functional
+
+from meanbits.experiments.check.reading import Reader, reading
+from meanbits.experiments.check.records import Record
+from meanbits.experiments.check.refusal import CheckError, reason
+
+SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a pass left behind: records in the order of calls, the copy that ran, gradients of its parameters by name."""
+
+    records: tuple[Record, ...]
+    model: nn.Module
+    gradients: dict[str, Tensor | None]
+    last: Record
+
+
+def run(model: nn.Module, inputs: tuple[Tensor, ...], labels: Tensor | None) -> Run:
+    """Records of a pass of a copy of the model.
+
+    Raises:
+        CheckError: a model that cannot be copied or run on these inputs, or labels that do not fit its outputs.
+    """
+    with _as_before():
+        twin = _copied(model)
+        given = [_tracked(each) for each in inputs]
+        with torch.enable_grad():
+            reader, out = _read(twin, given)
+        last = _last(reader, out)
+        loss = _loss(last.output, labels)
+        parameters = {name: each for name, each in twin.named_parameters() if each.requires_grad}
+        found = _gradients(loss, parameters, given)
+    return Run(tuple(reader.records), twin, found, last)
+
+
+def _read(model: nn.Module, given: list[Tensor]) -> tuple[Reader, Any]:
+    reader = Reader(model, len(given[0]))
+    for each in given:
+        reader.first(each)
+    with reading(reader):
+        return reader, _called(model, reader, given)
+
+
+def _called(model: nn.Module, reader: Reader, given: list[Tensor]) -> Any:
+    try:
+        return _Named(model, reader).run(*given) if isinstance(model, GraphModule) else model(*given)
+    except Exception as error:
+        where = f" in {reader.path[-1]}" if reader.path[-1] else ""
+        shapes = ", ".join(str(tuple(each.shape)) for each in given)
+        raise CheckError(f"the model cannot be run on this batch, of shape {shapes}: {reason(error)}{where}; give it "
+                         "what it is trained on") from None  # fmt: skip
+
+
+class _Named(Interpreter):
+    """Runs an exported program; its nodes know which module they came from."""
+
+    def __init__(self, model: GraphModule, reader: Reader) -> None:
+        super().__init__(model)
+        self.reader = reader
+
+    def run_node(self, n: Any) -> Any:
+        stack = list(n.meta.get("nn_module_stack", {}).values())
+        self.reader.path[-1] = stack[-1][0] if stack else ""
+        return super().run_node(n)
+
+
+@contextmanager
+def _as_before() -> Iterator[None]:
+    """Random states of Torch, NumPy and Python, put back."""
+    plain, arrays = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(plain)
+        np.random.set_state(arrays)
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(model)
+    except Exception as error:
+        raise CheckError(f"the model cannot be copied, and a check runs a copy: {reason(error)}; keep out of its "
+                         "attributes what copy.deepcopy refuses") from None  # fmt: skip
+
+
+def _tracked(x: Tensor) -> Tensor:
+    """A copy through which gradients run, and on which a model may work in place."""
+    return x.detach().clone().requires_grad_().clone() if x.is_floating_point() else x.clone()
+
+
+def _last(reader: Reader, out: Any) -> Record:
+    """The record of the output."""
+    found = [each for each in reader.parents(out) if each.follows]
+    if not found or found[0].is_first:
+        raise CheckError("nothing the model computes from the batch could be read; give the torch.nn.Module itself, not "
+                         "a script or a wrapper that hides its tensors")  # fmt: skip
+    return found[0]
+
+
+def _loss(out: Tensor, labels: Tensor | None) -> Tensor:
+    """Cross-entropy or mean square against labels; without them the outputs times random signs."""
+    if labels is None:
+        signs = torch.randint(0, 2, out.shape, generator=torch.Generator().manual_seed(SEED)) * 2 - 1
+        return (out * signs.to(out)).sum()
+    if labels.is_floating_point():
+        return functional.mse_loss(out, labels.to(out), reduction="sum")
+    return functional.cross_entropy(out.flatten(0, -2), labels.flatten(), reduction="sum")
+
+
+def _gradients(loss: Tensor, parameters: dict[str, Tensor], given: list[Tensor]) -> dict[str, Tensor | None]:
+    """Those of the loss with respect to parameters, by name; hooks measure the rest on the way."""
+    roots = [each for each in given if each.requires_grad]
+    wanted = [*parameters.values(), *roots]
+    if not loss.requires_grad or not wanted:
+        return dict.fromkeys(parameters)
+    try:
+        found = torch.autograd.grad(loss, wanted, allow_unused=True)
+    except Exception as error:
+        raise CheckError(f"the backward pass of the model raised {reason(error)}; the check needs gradients") from None
+    return dict(zip(parameters, found, strict=False))
