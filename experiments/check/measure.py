@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 INPUTS = 24  # whose pairs are looked at: 276 of them
+SAMPLE = 4096  # values kept of a cut
 ALIKE = 1e-12  # relative spread over the batch below which a unit is constant
 
 
@@ -18,11 +19,11 @@ class Cut:
     """At one cut, over a batch: q the mean of x^2 over inputs and units, c the mean correlation of pairs of inputs.
 
     The correlation of inputs a and b is <x_a x_b>/sqrt(<x_a^2><x_b^2>), <.> over units and positions, nothing
-    subtracted; `pairs` holds it for all pairs of the first `INPUTS` inputs. Errors are standard errors over units, which
-    have weights of their own. spread: the variance over the batch, mean over units. level: the square of the mean over
-    units, mean over inputs. sign_entropy: of x > 0 over the batch, in bits, mean over units. dead: share of units that
-    are the same for all inputs. beyond: share of |x| > 1. least, most: extremes of the finite values. bad: share of
-    values that are NaN or infinite; all else is over the others.
+    subtracted; `pairs` holds it for all pairs of the first `INPUTS` inputs. Errors are standard errors over units,
+    which have weights of their own. spread: the variance of a unit over inputs and positions, mean over units. level:
+    the square of the mean over units, mean over inputs. sign_entropy: of x > 0 over the batch, in bits, mean over
+    units. dead: share of units that are the same for all inputs. beyond: share of |x| > 1. least, most: extremes of the
+    finite values. bad: share of values that are NaN or infinite; all else is over the others. sample: some values.
     """
 
     shape: tuple[int, ...]
@@ -40,6 +41,7 @@ class Cut:
     least: float
     most: float
     bad: float
+    sample: np.ndarray
 
 
 def measured(x: Tensor, batch: int, axis: int) -> Cut | None:
@@ -47,19 +49,21 @@ def measured(x: Tensor, batch: int, axis: int) -> Cut | None:
     arranged = by_unit(x, batch, axis)
     if arranged is None:
         return None
-    values = arranged.double()
+    values = arranged.cpu().double()
     finite = torch.isfinite(values)
     bad = 1 - float(finite.double().mean())
     values = torch.where(finite, values, 0.0)
-    square, spread = _squares(values)
+    square, spread = values.square().mean((0, 2)), values.transpose(0, 1).flatten(1).var(1, correction=0)
+    still = values.var(0, correction=0).mean(1)
     c, c_error, pairs = _correlations(values)
     up = (values > 0).double().mean((0, 2))
     return Cut(
         shape=tuple(x.shape), units=values.shape[1], q=float(square.mean()), q_error=_error(square),
         c=c, c_error=c_error, pairs=pairs, spread=float(spread.mean()),
         level=float(values.mean((1, 2)).square().mean()), sign_entropy=float(_entropy(up).mean()),
-        dead=float((spread <= ALIKE * square).double().mean()), beyond=float((values.abs() > 1).double().mean()),
+        dead=float((still <= ALIKE * square).double().mean()), beyond=float((values.abs() > 1).double().mean()),
         least=float(values.min()), most=float(values.max()), bad=bad,
+        sample=values.flatten()[:: -(-values.numel() // SAMPLE)].numpy().copy(),
     )  # fmt: skip
 
 
@@ -84,11 +88,6 @@ def _batch_first(x: Tensor, batch: int, axis: int) -> tuple[Tensor | None, int]:
     if not where or where[0] == axis % x.dim():
         return None, axis
     return x.movedim(where[0], 0), axis if axis < 0 or axis > where[0] else axis + 1
-
-
-def _squares(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean square and variance over the batch of each unit; positions are apart in the variance."""
-    return values.square().mean((0, 2)), values.var(0, correction=0).mean(1)
 
 
 def _correlations(values: Tensor) -> tuple[float, float, np.ndarray]:
@@ -125,5 +124,5 @@ class Gradient:
 
 def gradient_at(arranged: Tensor) -> Gradient:
     """Of a gradient (batch, units, positions)."""
-    each = arranged.double().square().mean((0, 2))
+    each = arranged.cpu().double().square().mean((0, 2))
     return Gradient(float(each.mean()), _error(each), bool(torch.isfinite(each).all()))

@@ -12,7 +12,7 @@ from meanbits.experiments.check.expectations import Moments
 from meanbits.experiments.check.measure import Cut
 from meanbits.experiments.check.records import Record
 from meanbits.experiments.check.scalar import Scalar
-from meanbits.theory.declarations.blocks import Flow
+from meanbits.theory.declarations.blocks import Dense, Flow, Normalise
 from meanbits.theory.declarations.blocks.chain import backward, forward
 from meanbits.theory.declarations.blocks.flow import Block
 
@@ -37,6 +37,16 @@ class Part:
     scalar: Scalar | None = None
     weights: tuple[Any, ...] = ()
     over_units: bool = False
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether its weights mix units."""
+        return any(isinstance(each, Dense) for each in self.blocks or ()) and self.field is True
+
+    @property
+    def is_norm(self) -> bool:
+        """Whether it brings mean squares to 1."""
+        return any(isinstance(each, Normalise) for each in self.blocks or ())
 
     def forward(self, flows: list[Flow], of: Moments) -> Flow | None:
         """The flow behind it, of one source or of the sum of independent ones; None where no theory is known."""

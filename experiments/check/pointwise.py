@@ -1,4 +1,4 @@
-"""Which calls of a model together are a function of one number, and which: by running them again on numbers of choice."""
+"""Which calls of a model together are a function of one number, and which: found by running them on numbers of choice."""
 
 from __future__ import annotations
 
@@ -49,8 +49,9 @@ class Regions:
         if any(each.output.shape != shape for each in record.followed):
             return None
         depending = {id(each.output) for each in record.followed}
-        if any(each.numel() > 1 for each in _tensors(record) if id(each) not in depending):
-            return None
+        fixed = [each for each in _tensors(record) if id(each) not in depending]
+        if any(each.numel() > 1 or (each.requires_grad and len(record.arguments) == 2) for each in fixed):
+            return None  # a parameter that multiplies is a part of its own
         bases = {self.base[each] if each in self.base and each.path == record.path else each
                  for each in record.followed}  # fmt: skip
         found = bases.pop() if len(bases) == 1 else None
@@ -69,7 +70,7 @@ def _is_pointwise(record: Record, base: Record) -> bool:
         return False
     close = (torch.allclose(together.double(), each.double(), ROUNDING, ROUNDING, equal_nan=True)
              for each in (backwards, alone))  # fmt: skip
-    return together.shape == numbers.shape and together.is_floating_point() and all(close)
+    return together.shape == numbers.shape and all(close)
 
 
 def _again(record: Record, known: dict[Record, Tensor]) -> Tensor:

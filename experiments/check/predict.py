@@ -78,7 +78,9 @@ def _block(part: Part, scalar: Scalar | None, own: bool) -> Neuron:
     return part.blocks[0] if own and part.blocks else Neuron(recognised(scalar))  # type: ignore[return-value, arg-type]
 
 
-def _growths(parts: Iterable[Part], fields: dict[Record, tuple[Record, Scalar | None]], of: Moments) -> dict[Part, float]:
+def _growths(
+    parts: Iterable[Part], fields: dict[Record, tuple[Record, Scalar | None]], of: Moments
+) -> dict[Part, float]:
     """By what each part multiplies squared gradients."""
     found = {}
     for part in parts:

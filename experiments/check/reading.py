@@ -27,7 +27,7 @@ LAYER = "meanbits layer"
 
 
 class Reader(TorchFunctionMode):
-    """Records calls on tensors while it is entered. Calls inside others, and inside meanbits layers, are one with these."""
+    """Records calls on tensors while it is entered. Calls inside others, and in meanbits layers, are one with these."""
 
     def __init__(self, model: nn.Module, batch: int) -> None:
         super().__init__()
@@ -64,14 +64,17 @@ class Reader(TorchFunctionMode):
     def note(
         self, name: str, function: Callable[..., Any], args: Any, kwargs: Any, parents: tuple[Record, ...], out: Any
     ) -> None:
-        """A record of each tensor that came out."""
+        """A record of each tensor that came out; second moments of states go with the means."""
         follows = any(each.follows for each in parents)
-        for tensor in (leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)):
+        tensors = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
+        for tensor in tensors[:1] if name == LAYER else tensors:
             record = Record(len(self.records), self.path[-1], _plain(name), function, tuple(args), dict(kwargs),
                             parents, tensor, follows)  # fmt: skip
             for parent in dict.fromkeys(parents):
                 parent.consumers.append(record)
             self.add(record)
+            if name == LAYER:
+                self._by_tensor.update({id(each): record for each in tensors})
 
     def first(self, tensor: Tensor) -> None:
         """The batch, or a part of it, before the reader is entered."""

@@ -12,13 +12,15 @@ from meanbits.experiments.check.parts import Part
 from meanbits.experiments.check.pointwise import Regions
 from meanbits.experiments.check.records import Record
 from meanbits.experiments.check.scalar import recognised
+from meanbits.experiments.check.surrogate_part import surrogate_part
+from meanbits.numerics.layers.surrogate_layer import SurrogateLayer
 from meanbits.theory.declarations.blocks import Dense, Dropout, Neuron, Normalise
 from meanbits.theory.declarations.weights import FIXED
 
 ARRANGING = {
     "view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "permute", "transpose", "movedim", "contiguous",
-    "clone", "detach", "to", "float", "double", "view_as", "reshape_as", "moveaxis", "swapaxes", "t", "alias", "lift_fresh",
-    "_unsafe_view", "identity", "requires_grad", "T", "swapdims", "expand",
+    "clone", "detach", "to", "float", "double", "view_as", "reshape_as", "moveaxis", "swapaxes", "t", "alias",
+    "lift_fresh", "unsafe_view", "identity", "requires_grad", "T", "swapdims", "expand",
 }  # fmt: skip
 SUMS = {"add", "iadd", "radd", "sub", "isub", "rsub"}
 PRODUCTS = {"mul", "imul", "rmul", "div", "truediv", "multiply"}
@@ -27,11 +29,11 @@ MATRICES = {"matmul", "mm", "rmatmul"}
 
 def parts_of(records: tuple[Record, ...]) -> tuple[Part, ...]:
     """The parts, in the order in which they ran."""
-    followed = [each for each in records if each.follows and each.cut is not None and not each.is_first]
+    followed = [each for each in records if each.follows and not each.is_first]
     regions = Regions(followed)
     found = []
     for record in followed:
-        if is_arranging(record) or (record in regions.base and not regions.ends(record)):
+        if record.cut is None or is_arranging(record) or (record in regions.base and not regions.ends(record)):
             continue
         found.append(_pointwise(record, regions) if record in regions.base else _part(record))
     return tuple(found)
@@ -53,11 +55,13 @@ def is_arranging(record: Record) -> bool:
 def _pointwise(record: Record, regions: Regions) -> Part:
     scalar = regions.scalar(record)
     neurons = recognised(scalar)
-    name = neurons.name.split(",")[0].removeprefix("expr:")
+    name = scalar.name if neurons is scalar else neurons.name.split(",")[0]
     return Part(name, record, (source(regions.base[record]),), (Neuron(neurons),), scalar=scalar)  # type: ignore[arg-type]
 
 
 def _part(record: Record) -> Part:
+    if isinstance(record.function, SurrogateLayer):
+        return surrogate_part(record, _sources(record), record.function)
     build = BUILDERS.get(record.name)
     found = None if build is None else build(record)
     return found or Part(record.name.replace("_", " "), record, _sources(record))
@@ -97,7 +101,7 @@ def _matmul(record: Record) -> Part | None:
 def _dense(
     kind: str, record: Record, weight: Tensor, into: float, out_of: float, bias: Tensor | None, seen: float = 1.0
 ) -> Part:
-    """into: how many numbers a unit sums; out_of: how many units a number goes to; seen: share of them inside borders."""
+    """into: how many numbers a unit sums; out_of: how many units one goes to; seen: share of them inside borders."""
     square = _square(weight)
     means = into * square * seen
     block = Dense(FIXED, means, means, _square(bias))
@@ -112,7 +116,7 @@ def _conv(record: Record) -> Part | None:
     options = _conv_options(record)
     groups = options.pop("groups")
     taps = weight[0, 0].numel()
-    ones = torch.ones(1, 1, *x.shape[-(weight.dim() - 2):], dtype=torch.float64)
+    ones = torch.ones(1, 1, *x.shape[-(weight.dim() - 2) :], dtype=torch.float64)
     function = getattr(torch.nn.functional, record.name)
     valid = function(ones, torch.ones(1, 1, *weight.shape[2:], dtype=torch.float64), **options)
     out_of = float(valid.sum()) / ones.numel() * weight.shape[0] / groups
@@ -167,7 +171,9 @@ def _sum(record: Record) -> Part | None:
     if len(given) == 1 and len(record.arguments) == 2:
         other = _other(record)
         if isinstance(other, Tensor):
-            return Part("shift", record, given, (Dense(FIXED, 1.0, 1.0, _square(other)),), field=None, weights=(None, other))
+            return Part(
+                "shift", record, given, (Dense(FIXED, 1.0, 1.0, _square(other)),), field=None, weights=(None, other)
+            )
     return None
 
 
@@ -177,7 +183,9 @@ def _product(record: Record) -> Part | None:
     if len(given) != 1 or not isinstance(other, Tensor) or _follows(record, other):
         return None
     by = other.reciprocal() if "div" in record.name else other
-    return Part("scale", record, given, (Dense(FIXED, _square(by), _square(by), 0.0),), field=None, weights=(other, None))
+    return Part(
+        "scale", record, given, (Dense(FIXED, _square(by), _square(by), 0.0),), field=None, weights=(other, None)
+    )
 
 
 def _other(record: Record) -> Any:

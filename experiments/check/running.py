@@ -1,4 +1,4 @@
-"""Run a copy of a model on a batch, forward and backward; the model itself, and what is random, are left as they were."""
+"""Run a copy of a model on a batch, forward and backward; the model, and what is random, are left as they were."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ SEED = 0
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What a pass left behind: records in the order of calls, the copy that ran, gradients of its parameters by name."""
+    """What a pass left behind: records in the order of calls, the copy that ran, gradients of its parameters by name,
+    the record of the outputs, and the loss, summed over the batch."""
 
     records: tuple[Record, ...]
     model: nn.Module
     gradients: dict[str, Tensor | None]
     last: Record
+    loss: float
 
 
 def run(model: nn.Module, inputs: tuple[Tensor, ...], labels: Tensor | None) -> Run:
@@ -47,7 +49,7 @@ def run(model: nn.Module, inputs: tuple[Tensor, ...], labels: Tensor | None) -> 
         loss = _loss(last.output, labels)
         parameters = {name: each for name, each in twin.named_parameters() if each.requires_grad}
         found = _gradients(loss, parameters, given)
-    return Run(tuple(reader.records), twin, found, last)
+    return Run(tuple(reader.records), twin, found, last, float(loss.detach()))
 
 
 def _read(model: nn.Module, given: list[Tensor]) -> tuple[Reader, Any]:
@@ -108,10 +110,10 @@ def _tracked(x: Tensor) -> Tensor:
 
 def _last(reader: Reader, out: Any) -> Record:
     """The record of the output."""
-    found = [each for each in reader.parents(out) if each.follows]
-    if not found or found[0].is_first:
-        raise CheckError("nothing the model computes from the batch could be read; give the torch.nn.Module itself, not "
-                         "a script or a wrapper that hides its tensors")  # fmt: skip
+    found = [each for each in reader.parents(getattr(out, "logits", out)) if each.follows]
+    if not found or found[0].is_first or found[0].cut is None:
+        raise CheckError("nothing the model computes from the batch could be read; give the torch.nn.Module itself, "
+                         "not a script or a wrapper that hides its tensors")  # fmt: skip
     return found[0]
 
 
@@ -121,8 +123,22 @@ def _loss(out: Tensor, labels: Tensor | None) -> Tensor:
         signs = torch.randint(0, 2, out.shape, generator=torch.Generator().manual_seed(SEED)) * 2 - 1
         return (out * signs.to(out)).sum()
     if labels.is_floating_point():
+        _fitting(labels.shape == out.shape, labels, out, "numbers")
         return functional.mse_loss(out, labels.to(out), reduction="sum")
-    return functional.cross_entropy(out.flatten(0, -2), labels.flatten(), reduction="sum")
+    if out.dim() > 2 and labels.shape == out.shape[:1] + out.shape[2:]:
+        out = out.movedim(1, -1)
+    _fitting(labels.shape == out.shape[:-1], labels, out, "classes")
+    classes, odd = out.shape[-1], (labels < 0) | (labels >= out.shape[-1])
+    if odd.any():
+        raise CheckError(f"labels: {int(labels[odd][0])} is out of range; the model's {classes} outputs are classes 0 "
+                         f"to {classes - 1}")  # fmt: skip
+    return functional.cross_entropy(out.flatten(0, -2), labels.flatten().long(), reduction="sum")
+
+
+def _fitting(fits: bool, labels: Tensor, out: Tensor, kind: str) -> None:
+    if not fits:
+        raise CheckError(f"labels of shape {tuple(labels.shape)} do not fit outputs of shape {tuple(out.shape)} as "
+                         f"{kind}; give one for each")  # fmt: skip
 
 
 def _gradients(loss: Tensor, parameters: dict[str, Tensor], given: list[Tensor]) -> dict[str, Tensor | None]:

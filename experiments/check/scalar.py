@@ -99,7 +99,7 @@ def recognised(scalar: Scalar) -> Neurons | Scalar:
     return scalar
 
 
-def _with_slope(neurons: Neurons, slopes: np.ndarray, own: np.ndarray, breaks: tuple[float, ...], scalar: Scalar):  # noqa: ANN202
+def _with_slope(neurons: Neurons, slopes: np.ndarray, own: np.ndarray, breaks: tuple[float, ...], scalar: Scalar):
     if _same(slopes, own, breaks):
         return neurons
     for name, slope in SLOPES.items():

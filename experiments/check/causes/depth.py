@@ -1,0 +1,122 @@
+"""Signals and gradients that depth makes vanish or explode."""
+
+from __future__ import annotations
+
+import math
+
+from scipy import optimize, special
+
+from meanbits.experiments.check.expectations import Moments
+from meanbits.experiments.check.finding import Finding
+from meanbits.experiments.check.network import Network
+from meanbits.experiments.check.parts import Part
+from meanbits.numerics.depth.advise import SCALES
+from meanbits.theory.declarations.blocks import Neuron
+
+LEAST = 5  # layers with weights that make a network deep
+ALIKE, APART = 0.999, 0.99  # correlations of pairs behind the last layer, and before the first
+
+
+def depth(network: Network) -> Finding | None:
+    """Squared gradients, from the last hidden layer to the first, change by over e^6, as far as trainings survive."""
+    deep = [part for part in network.deep if 0 < network.total_gradient(part) < math.inf][:-1]
+    if len(deep) < LEAST:
+        return None
+    logs = [math.log(network.total_gradient(part)) for part in deep]
+    change, layers = logs[0] - logs[-1], len(deep) - 1
+    if abs(change) <= SCALES:
+        return None
+    where = next(part for part, log in zip(reversed(deep), reversed(logs), strict=True)
+                 if (log - logs[-1]) / change * abs(change) > SCALES)  # fmt: skip
+    rate = math.exp(change / layers)
+    told = _told(network, deep)
+    said = (
+        f"squared gradients {'grow' if change > 0 else 'fall'} by {rate:.3g} a layer on their way back, over {layers} "
+        f"layers by {math.exp(change):.2g}{told}"
+    )
+    return _named(network, deep, where, said, change)
+
+
+def _told(network: Network, deep: list[Part]) -> str:
+    """What the theory says of the same layers."""
+    known = [row.gradient_theory / row.gradient for part, row in zip(network.parts, network.rows, strict=True)
+             if part in deep and row.gradient > 0 and row.gradient_theory > 0]  # fmt: skip
+    if len(known) < len(deep) / 2:
+        return ""
+    apart = math.exp(sum(map(math.log, known)) / len(known))
+    return f" (the theory of each layer is {apart:.3g} times what is measured)"
+
+
+def _named(network: Network, deep: list[Part], where: Part, said: str, change: float) -> Finding:
+    inside = [part for part in network.parts if deep[0].record.index < part.record.index < deep[-1].record.index]
+    norms, skips = any(part.is_norm for part in inside), any(len(part.sources) == 2 for part in inside)
+    neurons = [part for part in inside if part.scalar is not None]
+    path = where.record.path
+    if not norms:
+        squares = [part.record.cut.q for part in (deep[0], deep[-1]) if part.record.cut]
+        return Finding("no norm", path, f"{said}; no norm stands between them, and q goes from {squares[0]:.3g} to "
+                       f"{squares[1]:.3g}", "put a norm behind each layer's weights, or give these the variance that "
+                       "keeps gradients", _initialised(network, deep, neurons))  # fmt: skip
+    clipped = [part for part in neurons if part.scalar is not None and part.scalar.is_clip]
+    if clipped and not skips:
+        width = optimize.brentq(lambda w: special.erf(w / math.sqrt(2)) / w**2 - 1, 0.1, 5)
+        return Finding(
+            "clip behind norm without skips",
+            path,
+            f"{said}: behind a norm fields have variance 1, of which a "
+            "clip lets only |h| < 1 pass, and no skip leads around it",
+            "add a skip around each layer, or narrow the slope to the width that keeps squared gradients",
+            f"x = x + block(x)\nslope = (h.abs() < {width:.4g}) / {width:.4g}  # in the backward of the sign",
+        )
+    name = "exploding gradients" if change > 0 else "vanishing gradients"
+    return Finding(name, path, said, "add skips with a norm inside, or scale the weights by the root of the factor",
+                   "x = x + block(norm(x))")  # fmt: skip
+
+
+def _initialised(network: Network, deep: list[Part], neurons: list[Part]) -> str:
+    """Code for a norm, and for the weights' variance."""
+    lines = (
+        [f"norm = torch.nn.BatchNorm1d({deep[0].record.cut.units})  # behind {deep[0].record.path}"]
+        if deep[0].record.cut
+        else []
+    )
+    square = _keeping(neurons[0]) if neurons else None
+    if square is not None:
+        lines += ["for module in model.modules():", "    if isinstance(module, torch.nn.Linear):",
+                  f"        torch.nn.init.normal_(module.weight, std=({square:.4g} / module.in_features) ** 0.5)",
+                  "        torch.nn.init.zeros_(module.bias)"]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _keeping(part: Part) -> float | None:
+    """The variance of weights, times fan, at which gradients keep their size in fields of the variance they then have."""
+    of, neuron = Moments(), part.blocks[0] if part.blocks else None
+    if not isinstance(neuron, Neuron):
+        return None
+
+    def excess(log_square: float) -> float:
+        square, q = math.exp(log_square), 1.0
+        for _ in range(300):
+            q = min(max(square * float(of.square(neuron.neurons, q)), 1e-6), 1e6)
+        return math.log(max(square * float(of.gradients(neuron.neurons, q, 0.0).square), 1e-300))
+
+    low, high = math.log(0.2), math.log(20.0)
+    if not excess(low) < 0 < excess(high):
+        return None
+    return math.exp(float(optimize.brentq(excess, low, high, xtol=1e-3)))
+
+
+def alike(network: Network) -> Finding | None:
+    """Inputs that were told apart have become one."""
+    first = next((each.cut for each in network.inputs if each.cut is not None), None)
+    last = network.run.last.cut
+    if first is None or last is None or not (first.c < APART and last.c > ALIKE):
+        return None
+    where, row = next((part, row) for part, row in zip(network.parts, network.rows, strict=True) if row.c > ALIKE)
+    return Finding(
+        "inputs become alike", row.layer,
+        f"the correlation of two inputs goes from {first.c:.4g} to {last.c:.5g} at the outputs; behind {where.kind} it "
+        f"first exceeds {ALIKE}",
+        "take away what inputs have in common: a batch norm, or biases of 0, and weights nearer to critical",
+        "torch.nn.BatchNorm1d(n)  # behind the weights",
+    )  # fmt: skip
