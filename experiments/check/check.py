@@ -43,8 +43,7 @@ def check(
 
     model: any torch.nn.Module, or a torch.export program; a copy of it runs, forward and backward, in the mode it is
     in. batch: a tensor or array (inputs, ...), or a tuple of the model's arguments; at least two inputs. labels:
-    classes or numbers, for cross-entropy or squared errors; without them gradients are those of the outputs times random
-    signs.
+    classes or numbers, for the gradients of weights; those of the layers are of the outputs times random signs.
     optimiser and lr: a torch optimiser, or "sgd" or "adam" with a learning rate; then weights and means are told that
     `steps` steps of one sign could not flip.
 

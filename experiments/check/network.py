@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from torch import Tensor
+from torch.fx import GraphModule
 
 from meanbits.experiments.check.parts import Part
 from meanbits.experiments.check.predict import predicted
@@ -57,6 +58,11 @@ class Network:
         return tuple(each for each in self.run.records if each.is_first)
 
     @property
+    def keeps_slopes(self) -> bool:
+        """Whether slopes of its own reach the backward pass; an exported program has only what is computed forward."""
+        return not isinstance(self.run.model, GraphModule)
+
+    @property
     def batch(self) -> int:
         """How many inputs there are."""
         return len(self.inputs[0].output)
@@ -64,6 +70,8 @@ class Network:
     @property
     def is_learnt(self) -> bool:
         """Whether the loss is below `LEARNT` of what chance gives, so that weights may well stand still."""
+        if self.run.loss is None:
+            return False
         return self.run.loss / self.batch < LEARNT * math.log(max(self.run.last.output.shape[-1], 2))
 
     @cached_property

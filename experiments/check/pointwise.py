@@ -1,4 +1,4 @@
-"""Which calls of a model together are a function of one number, and which: found by running them on numbers of choice."""
+"""Which calls of a model together are a function of one number: found by running them on numbers of choice."""
 
 from __future__ import annotations
 

@@ -34,6 +34,7 @@ class Reader(TorchFunctionMode):
         self.paths = {id(module): name for name, module in model.named_modules()}
         self.batch = batch
         self.records: list[Record] = []
+        self.measures = True  # gradients, as they come
         self.path = [""]
         self._by_tensor: dict[int, Record] = {}
         self._inside = 0  # calls whose inner calls are not looked at
@@ -94,6 +95,8 @@ class Reader(TorchFunctionMode):
             tensor.register_hook(lambda gradient: self._measure(record, gradient, axis))
 
     def _measure(self, record: Record, gradient: Tensor, axis: int) -> None:
+        if not self.measures:
+            return
         with torch.no_grad():
             arranged = by_unit(gradient.detach(), self.batch, axis)
             record.gradient = None if arranged is None else gradient_at(arranged)

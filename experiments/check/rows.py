@@ -19,11 +19,12 @@ class Row:
     """What was measured behind one part of a model, and beside it the theory, started from what was measured before.
 
     layer: the module's path, and call: which call of it, from 1, where modules are shared. q: mean square over inputs
-    and units; c: mean correlation of two inputs, nothing subtracted; gradient: mean square of the loss's gradient,
-    relative to that of the outputs. q_error, c_error: standard errors over units. sign_entropy: of the sign over the
-    batch, in bits, mean over units. saturated: share of units and inputs at which a bounded function is flat to
-    gradients; dead: share of units of a neuron that are the same for all inputs; beyond: share of |m| > 1 where means
-    of bits are expected; bad: share that is NaN or infinite. NaN stands for what has no meaning there, or no theory.
+    and units; c: mean correlation of two inputs, nothing subtracted; gradient: mean square of the gradient of the
+    outputs times random signs, relative to that at the outputs. q_error, c_error: standard errors over units.
+    sign_entropy: of the sign over the batch, in bits, mean over units. saturated: share of units and inputs at which a
+    bounded function is flat to gradients; dead: share of units of a neuron that are the same for all inputs; beyond:
+    share of |m| > 1 where means of bits are expected; bad: share that is NaN or infinite. NaN stands for what has no
+    meaning there, or no theory.
     """
 
     layer: str

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import random
+import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,13 +27,13 @@ SEED = 0
 @dataclass(frozen=True, eq=False)
 class Run:
     """What a pass left behind: records in the order of calls, the copy that ran, gradients of its parameters by name,
-    the record of the outputs, and the loss, summed over the batch."""
+    of the loss where there are labels, the record of the outputs, and that loss, summed over the batch."""
 
     records: tuple[Record, ...]
     model: nn.Module
     gradients: dict[str, Tensor | None]
     last: Record
-    loss: float
+    loss: float | None
 
 
 def run(model: nn.Module, inputs: tuple[Tensor, ...], labels: Tensor | None) -> Run:
@@ -46,10 +48,15 @@ def run(model: nn.Module, inputs: tuple[Tensor, ...], labels: Tensor | None) -> 
         with torch.enable_grad():
             reader, out = _read(twin, given)
         last = _last(reader, out)
-        loss = _loss(last.output, labels)
+        loss = None if labels is None else _loss(last.output, labels)
         parameters = {name: each for name, each in twin.named_parameters() if each.requires_grad}
-        found = _gradients(loss, parameters, given)
-    return Run(tuple(reader.records), twin, found, last, float(loss.detach()))
+        roots = [*parameters.values(), *(each for each in given if each.requires_grad)]
+        found = _gradients(_signed(last.output), roots)
+        if loss is not None:
+            reader.measures = False
+            found = _gradients(loss, roots)
+    gradients = dict(zip(parameters, found, strict=False))
+    return Run(tuple(reader.records), twin, gradients, last, None if loss is None else float(loss.detach()))
 
 
 def _read(model: nn.Module, given: list[Tensor]) -> tuple[Reader, Any]:
@@ -64,10 +71,16 @@ def _called(model: nn.Module, reader: Reader, given: list[Tensor]) -> Any:
     try:
         return _Named(model, reader).run(*given) if isinstance(model, GraphModule) else model(*given)
     except Exception as error:
-        where = f" in {reader.path[-1]}" if reader.path[-1] else ""
+        where = reader.path[-1] if isinstance(model, GraphModule) else _innermost(error, reader.paths)
         shapes = ", ".join(str(tuple(each.shape)) for each in given)
-        raise CheckError(f"the model cannot be run on this batch, of shape {shapes}: {reason(error)}{where}; give it "
-                         "what it is trained on") from None  # fmt: skip
+        raise CheckError(f"model(batch) raised {reason(error)}, in {where or 'the model'}, given {shapes}; make it run "
+                         "before it is checked") from None  # fmt: skip
+
+
+def _innermost(error: BaseException, paths: dict[int, str]) -> str:
+    """The module in which an exception arose, itself or in a hook of it."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return [paths[id(each.f_locals.get("self"))] for each in frames if id(each.f_locals.get("self")) in paths][-1]
 
 
 class _Named(Interpreter):
@@ -97,7 +110,9 @@ def _as_before() -> Iterator[None]:
 
 def _copied(model: nn.Module) -> nn.Module:
     try:
-        return copy.deepcopy(model)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch's, of its own graphs
+            return copy.deepcopy(model)
     except Exception as error:
         raise CheckError(f"the model cannot be copied, and a check runs a copy: {reason(error)}; keep out of its "
                          "attributes what copy.deepcopy refuses") from None  # fmt: skip
@@ -117,11 +132,14 @@ def _last(reader: Reader, out: Any) -> Record:
     return found[0]
 
 
-def _loss(out: Tensor, labels: Tensor | None) -> Tensor:
-    """Cross-entropy or mean square against labels; without them the outputs times random signs."""
-    if labels is None:
-        signs = torch.randint(0, 2, out.shape, generator=torch.Generator().manual_seed(SEED)) * 2 - 1
-        return (out * signs.to(out)).sum()
+def _signed(out: Tensor) -> Tensor:
+    """The outputs times random signs, whose gradients are as independent of the network as the theory's are."""
+    signs = torch.randint(0, 2, out.shape, generator=torch.Generator().manual_seed(SEED)) * 2 - 1
+    return (out * signs.to(out)).sum()
+
+
+def _loss(out: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy, or squared errors, summed."""
     if labels.is_floating_point():
         _fitting(labels.shape == out.shape, labels, out, "numbers")
         return functional.mse_loss(out, labels.to(out), reduction="sum")
@@ -141,14 +159,11 @@ def _fitting(fits: bool, labels: Tensor, out: Tensor, kind: str) -> None:
                          f"{kind}; give one for each")  # fmt: skip
 
 
-def _gradients(loss: Tensor, parameters: dict[str, Tensor], given: list[Tensor]) -> dict[str, Tensor | None]:
-    """Those of the loss with respect to parameters, by name; hooks measure the rest on the way."""
-    roots = [each for each in given if each.requires_grad]
-    wanted = [*parameters.values(), *roots]
-    if not loss.requires_grad or not wanted:
-        return dict.fromkeys(parameters)
+def _gradients(loss: Tensor, roots: list[Tensor]) -> tuple[Tensor | None, ...]:
+    """Those with respect to roots; hooks measure the rest on the way."""
+    if not loss.requires_grad or not roots:
+        return (None,) * len(roots)
     try:
-        found = torch.autograd.grad(loss, wanted, allow_unused=True)
+        return torch.autograd.grad(loss, roots, allow_unused=True, retain_graph=True)
     except Exception as error:
         raise CheckError(f"the backward pass of the model raised {reason(error)}; the check needs gradients") from None
-    return dict(zip(parameters, found, strict=False))

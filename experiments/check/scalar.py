@@ -36,9 +36,7 @@ class Scalar:
         with torch.enable_grad():
             x = torch.tensor(at, dtype=self.dtype, requires_grad=True)
             y = self.function(x * 1)
-            slope = torch.autograd.grad(y.sum(), x, allow_unused=True)[0] if y.requires_grad else None
-        zeros = np.zeros(len(at))
-        return y.detach().double().numpy(), zeros if slope is None else slope.double().numpy()
+        return y.detach().double().numpy(), _slope(y, x)
 
     def then(self, other: Scalar) -> Scalar:
         """This function, and another one of what it gives."""
@@ -83,6 +81,15 @@ class Scalar:
         slopes = np.abs(self(values)[1])
         most = np.abs(self.sampled[1]).max()
         return float((slopes < STEEP * most).mean()) if most else 1.0
+
+
+def _slope(y: Tensor, x: Tensor) -> np.ndarray:
+    """What autograd gives; 0 where it sees no dependence, or knows no derivative, so that none passes."""
+    try:
+        slope = torch.autograd.grad(y.sum(), x, allow_unused=True)[0] if y.requires_grad else None
+    except RuntimeError:
+        slope = None
+    return np.zeros(len(x)) if slope is None else slope.double().numpy()
 
 
 def recognised(scalar: Scalar) -> Neurons | Scalar:

@@ -21,7 +21,7 @@ LEGEND = (
 
 def summary(rows: Sequence[Row], findings: Sequence[Finding], repeated: Repeated | None) -> str:
     """Table, legend and verdict."""
-    lines, chosen = [cells(row) for row in rows], shown(rows, findings)
+    lines, chosen = [_fitting(cells(row)) for row in rows], shown(rows, findings)
     widths = [max(len(each[k]) for each in (HEADER, *(lines[i] for i in chosen if i is not None)))
               for k in range(len(HEADER))]  # fmt: skip
     table = [_line(HEADER, widths), *("..." if i is None else _line(lines[i], widths) for i in chosen)]
@@ -78,12 +78,17 @@ def repeats(found: Repeated) -> str:
 
 
 def cells(row: Row) -> tuple[str, ...]:
+    """A row for people; - for what has no meaning."""
     star = "*" if row.parted else ""
     numbers = (row.q, row.q_theory, row.c, row.c_theory, row.gradient, row.gradient_theory)
     shares = (row.saturated, row.dead)
     call = f"#{row.call}" if row.call > 1 else ""
-    return (_cut(f"{row.layer}{call}", PATH), _cut(row.kind + star, KIND), *map(_number, numbers),
+    return (f"{row.layer}{call}", row.kind + star, *map(_number, numbers),
             "-" if math.isnan(row.sign_entropy) else f"{row.sign_entropy:.2f}", *map(_share, shares))  # fmt: skip
+
+
+def _fitting(line: tuple[str, ...]) -> tuple[str, ...]:
+    return (_cut(line[0], PATH), _cut(line[1], KIND), *line[2:])
 
 
 def _number(value: float) -> str:

@@ -13,7 +13,8 @@ from meanbits.experiments.check.parts import Part
 from meanbits.numerics.depth.advise import SCALES
 from meanbits.theory.declarations.blocks import Neuron
 
-LEAST = 5  # layers with weights that make a network deep
+LEAST = 8  # layers with weights that make a network deep
+FOLLOWED = 60  # layers after which a field is taken to have settled
 ALIKE, APART = 0.999, 0.99  # correlations of pairs behind the last layer, and before the first
 
 
@@ -89,14 +90,14 @@ def _initialised(network: Network, deep: list[Part], neurons: list[Part]) -> str
 
 
 def _keeping(part: Part) -> float | None:
-    """The variance of weights, times fan, at which gradients keep their size in fields of the variance they then have."""
+    """The variance of weights, times fan, at which gradients keep their size in the fields that these weights give."""
     of, neuron = Moments(), part.blocks[0] if part.blocks else None
     if not isinstance(neuron, Neuron):
         return None
 
     def excess(log_square: float) -> float:
         square, q = math.exp(log_square), 1.0
-        for _ in range(300):
+        for _ in range(FOLLOWED):
             q = min(max(square * float(of.square(neuron.neurons, q)), 1e-6), 1e6)
         return math.log(max(square * float(of.gradients(neuron.neurons, q, 0.0).square), 1e-300))
 

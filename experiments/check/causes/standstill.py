@@ -19,6 +19,8 @@ LEVELS = 3  # values of quantised weights, relative to the largest
 
 def standstill(network: Network) -> Finding | None:
     """Latent weights or means that so many steps of one sign could not carry through 0."""
+    if not network.keeps_slopes:
+        return None
     for part in network.parts:
         held = _latent(network, part)
         if held is None:
