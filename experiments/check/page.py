@@ -17,7 +17,7 @@ from meanbits.experiments.check.text import HEADER, LEGEND, cells, remarks
 ENVIRONMENT = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 FRAGMENT = ENVIRONMENT.from_string("""\
 {% for finding in findings %}
-<section><h2>{{ finding.layer or "the model" }}: {{ finding.name }}</h2>
+<section><h2>{{ finding.name }}, at <code>{{ finding.layer or "the model" }}</code></h2>
 <p>{{ finding.why }}.</p><p><strong>Remedy:</strong> {{ finding.remedy }}.</p><pre><code>{{ finding.code }}</code></pre>
 </section>
 {% else %}
@@ -51,7 +51,7 @@ pre { background: #f3f5f7; padding: .7rem; overflow-x: auto }
 @media print { body { margin: 0; max-width: none } }
 </style></head>
 <body><main><h1>{{ title }}</h1>
-{{ fragment }}
+{{ fragment | safe }}{# escaped above #}
 {% if image %}
 <h2>Layer by layer</h2>
 <img alt="Mean square, correlation and squared gradients over the layers, measured and by theory"
@@ -63,10 +63,8 @@ pre { background: #f3f5f7; padding: .7rem; overflow-x: auto }
 
 def page(rows: Sequence[Row], findings: Sequence[Finding], repeated: Repeated | None) -> str:
     """One HTML document."""
-    from markupsafe import Markup
-
     title = f"meanbits check: {findings[0].name}" if findings else "meanbits check: ok"
-    inside = Markup(fragment(rows, findings, repeated))  # escaped by the same environment
+    inside = fragment(rows, findings, repeated)
     return PAGE.render(title=title, fragment=inside, image=_image(rows) if rows else "")
 
 

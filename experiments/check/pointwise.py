@@ -39,7 +39,7 @@ class Regions:
         calls = [each for each in self.base if self.base[each] is base and each.index <= record.index]
         names = ", ".join(each.name for each in calls if each.name != "detach")
         name = names if len(names) <= NAMES else f"{names[: NAMES - 3]}..."
-        return Scalar(name, lambda x: _again(record, {base: x}), base.output.dtype)
+        return Scalar(name, lambda x: again(record, {base: x}), base.output.dtype)
 
     def _base(self, record: Record) -> Record | None:
         """What a function of one number would be of: the same record for all that a call is given."""
@@ -63,9 +63,9 @@ def _is_pointwise(record: Record, base: Record) -> bool:
     numbers = torch.tensor(PROBES, dtype=base.output.dtype)
     try:
         with torch.no_grad():
-            together = _again(record, {base: numbers})
-            backwards = _again(record, {base: numbers.flip(0)}).flip(0)
-            alone = torch.cat([_again(record, {base: each.reshape(1)}) for each in numbers])
+            together = again(record, {base: numbers})
+            backwards = again(record, {base: numbers.flip(0)}).flip(0)
+            alone = torch.cat([again(record, {base: each.reshape(1)}) for each in numbers])
     except Exception:
         return False
     close = (torch.allclose(together.double(), each.double(), ROUNDING, ROUNDING, equal_nan=True)
@@ -73,14 +73,14 @@ def _is_pointwise(record: Record, base: Record) -> bool:
     return together.shape == numbers.shape and all(close)
 
 
-def _again(record: Record, known: dict[Record, Tensor]) -> Tensor:
+def again(record: Record, known: dict[Record, Tensor]) -> Tensor:
     """The output of a record where others are known to be something else."""
     if record in known:
         return known[record]
     outputs = {id(each.output): each for each in record.followed}
 
     def given(leaf: Any) -> Any:
-        return _again(outputs[id(leaf)], known).clone() if id(leaf) in outputs else leaf
+        return again(outputs[id(leaf)], known).clone() if id(leaf) in outputs else leaf
 
     known[record] = record.function(*tree_map(given, record.arguments), **tree_map(given, record.keywords))
     return known[record]

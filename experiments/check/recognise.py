@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from meanbits.experiments.check.norms import own_norms
 from meanbits.experiments.check.parts import Part
 from meanbits.experiments.check.pointwise import Regions
 from meanbits.experiments.check.records import Record
@@ -31,12 +33,30 @@ def parts_of(records: tuple[Record, ...]) -> tuple[Part, ...]:
     """The parts, in the order in which they ran."""
     followed = [each for each in records if each.follows and not each.is_first]
     regions = Regions(followed)
+    norms = own_norms(followed, regions.base)
+    inside = {each for *_, calls in norms.values() for each in calls}
     found = []
     for record in followed:
-        if record.cut is None or is_arranging(record) or (record in regions.base and not regions.ends(record)):
+        if record in norms:
+            found.append(_own_norm(record, *norms[record]))
+        if (
+            record in inside
+            or record.cut is None
+            or is_arranging(record)
+            or (record in regions.base and not regions.ends(record))
+        ):
             continue
         found.append(_pointwise(record, regions) if record in regions.base else _part(record))
     return tuple(found)
+
+
+def _own_norm(record: Record, given: Record, centred: bool, calls: tuple[Record, ...]) -> Part:
+    """A norm of the module's own; its gain and shift are told by what comes out."""
+    weights = [each for call in calls for each in call.arguments if isinstance(each, nn.Parameter)]
+    gain = next((each for each in weights if each.dim() == 1), None)
+    norm = (Normalise("batch" if centred else "rms"),)
+    part = _norm("layer norm" if centred else "rms norm", record, norm, gain, None, over_units=centred)
+    return replace(part, sources=(source(given),))
 
 
 def source(record: Record) -> Record:

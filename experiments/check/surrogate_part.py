@@ -62,7 +62,7 @@ def surrogate_part(record: Record, sources: tuple[Record, ...], layer: Surrogate
     known = surrogate.form.name == "exact" and not layer.rule.draws_neurons and len(sources) == 1
     blocks = _blocks(layer) if known else None
     return SurrogatePart(
-        f"{surrogate.name} layer", record, sources, blocks, weights.shape[0] / weights[0].numel(),
+        type(layer).__name__, record, sources, blocks, weights.shape[0] / weights[0].numel(),
         weights=(weights, layer.bias), layer=layer, noise=_noise(record.arguments[0], layer),
     )  # fmt: skip
 

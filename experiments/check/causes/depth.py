@@ -10,6 +10,7 @@ from meanbits.experiments.check.expectations import Moments
 from meanbits.experiments.check.finding import Finding
 from meanbits.experiments.check.network import Network
 from meanbits.experiments.check.parts import Part
+from meanbits.experiments.check.surrogate_part import SurrogatePart
 from meanbits.numerics.depth.advise import SCALES
 from meanbits.theory.declarations.blocks import Neuron
 
@@ -30,57 +31,65 @@ def depth(network: Network) -> Finding | None:
     where = next(part for part, log in zip(reversed(deep), reversed(logs), strict=True)
                  if (log - logs[-1]) / change * abs(change) > SCALES)  # fmt: skip
     rate = math.exp(change / layers)
-    told = _told(network, deep)
-    said = (
-        f"squared gradients {'grow' if change > 0 else 'fall'} by {rate:.3g} a layer on their way back, over {layers} "
-        f"layers by {math.exp(change):.2g}{told}"
-    )
+    said = (f"squared gradients {'grow' if change > 0 else 'fall'} by {rate:.3g} a layer on their way back"
+            f"{_told(network, deep, rate)}, over {layers} layers by {math.exp(change):.2g}")  # fmt: skip
     return _named(network, deep, where, said, change)
 
 
-def _told(network: Network, deep: list[Part]) -> str:
+def _told(network: Network, deep: list[Part], rate: float) -> str:
     """What the theory says of the same layers."""
-    known = [row.gradient_theory / row.gradient for part, row in zip(network.parts, network.rows, strict=True)
+    apart = [math.log(row.gradient_theory / row.gradient) for part, row in zip(network.parts, network.rows, strict=True)
              if part in deep and row.gradient > 0 and row.gradient_theory > 0]  # fmt: skip
-    if len(known) < len(deep) / 2:
-        return ""
-    apart = math.exp(sum(map(math.log, known)) / len(known))
-    return f" (the theory of each layer is {apart:.3g} times what is measured)"
+    return f" (by theory {rate * math.exp(sum(apart) / len(apart)):.3g})" if len(apart) > len(deep) / 2 else ""
 
 
 def _named(network: Network, deep: list[Part], where: Part, said: str, change: float) -> Finding:
     inside = [part for part in network.parts if deep[0].record.index < part.record.index < deep[-1].record.index]
-    norms, skips = any(part.is_norm for part in inside), any(len(part.sources) == 2 for part in inside)
-    neurons = [part for part in inside if part.scalar is not None]
-    path = where.record.path
-    if not norms:
-        squares = [part.record.cut.q for part in (deep[0], deep[-1]) if part.record.cut]
-        return Finding("no norm", path, f"{said}; no norm stands between them, and q goes from {squares[0]:.3g} to "
-                       f"{squares[1]:.3g}", "put a norm behind each layer's weights, or give these the variance that "
-                       "keeps gradients", _initialised(network, deep, neurons))  # fmt: skip
-    clipped = [part for part in neurons if part.scalar is not None and part.scalar.is_clip]
-    if clipped and not skips:
-        width = optimize.brentq(lambda w: special.erf(w / math.sqrt(2)) / w**2 - 1, 0.1, 5)
-        return Finding(
-            "clip behind norm without skips",
-            path,
-            f"{said}: behind a norm fields have variance 1, of which a "
-            "clip lets only |h| < 1 pass, and no skip leads around it",
-            "add a skip around each layer, or narrow the slope to the width that keeps squared gradients",
-            f"x = x + block(x)\nslope = (h.abs() < {width:.4g}) / {width:.4g}  # in the backward of the sign",
-        )
+    skips, path = any(len(part.sources) == 2 for part in inside), where.record.path
     name = "exploding gradients" if change > 0 else "vanishing gradients"
+    if any(isinstance(part, SurrogatePart) for part in deep):
+        return Finding(name, path, said, "start the means where the layers are critical, or as near to that as can be",
+                       "for module in model.modules():\n    if isinstance(module, mb.BinaryLinear | mb.BinaryConv2d):\n"
+                       "        mb.init.critical_(module.latent, module.rule.surrogate)")  # fmt: skip
+    if not any(part.is_norm for part in inside):
+        return _without_norm(network, deep, path, said)
+    if not skips and any(part.scalar is not None and part.scalar.is_clip for part in inside):
+        return _clipped(path, said, change)
     return Finding(name, path, said, "add skips with a norm inside, or scale the weights by the root of the factor",
                    "x = x + block(norm(x))")  # fmt: skip
 
 
-def _initialised(network: Network, deep: list[Part], neurons: list[Part]) -> str:
+def _without_norm(network: Network, deep: list[Part], path: str, said: str) -> Finding:
+    squares = [part.record.cut.q for part in (deep[0], deep[-1]) if part.record.cut]
+    inside = [part for part in network.parts if part.scalar is not None and part.record.index > deep[0].record.index]
+    return Finding("no norm", path, f"{said}; no norm stands between them, and q goes from {squares[0]:.3g} to "
+                   f"{squares[-1]:.3g}", "put a norm behind each layer's weights, or give these the variance that "
+                   "keeps gradients", _initialised(deep, inside))  # fmt: skip
+
+
+def _clipped(path: str, said: str, change: float) -> Finding:
+    """A norm keeps fields at variance 1, so that the factor is what the slope makes of that, at every depth."""
+    name = "clip behind norm without skips"
+    if change > 0:
+        return Finding(
+            name,
+            path,
+            f"{said}: behind a norm a clipped neuron has less variance than its slope lets "
+            "gradients pass, and no skip leads around it",
+            "add a skip around each layer",
+            "x = x + block(x)",
+        )
+    width = float(optimize.brentq(lambda w: special.erf(w / math.sqrt(2)) / w**2 - 1, 0.1, 5))
+    return Finding(name, path, f"{said}: behind a norm fields have variance 1, of which a clip lets only |h| < 1 pass, "
+                   "and no skip leads around it", "add a skip around each layer, or narrow the slope to the width that "
+                   "keeps squared gradients", f"x = x + block(x)\nslope = (h.abs() < {width:.4g}) / {width:.4g}  # in "
+                   "the backward of the sign")  # fmt: skip
+
+
+def _initialised(deep: list[Part], neurons: list[Part]) -> str:
     """Code for a norm, and for the weights' variance."""
-    lines = (
-        [f"norm = torch.nn.BatchNorm1d({deep[0].record.cut.units})  # behind {deep[0].record.path}"]
-        if deep[0].record.cut
-        else []
-    )
+    cut = deep[0].record.cut
+    lines = [] if cut is None else [f"norm = torch.nn.BatchNorm1d({cut.units})  # behind {deep[0].record.path}"]
     square = _keeping(neurons[0]) if neurons else None
     if square is not None:
         lines += ["for module in model.modules():", "    if isinstance(module, torch.nn.Linear):",

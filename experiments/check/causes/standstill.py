@@ -74,10 +74,12 @@ def _is_quantised(weight: Tensor) -> bool:
 def _share(network: Network, latent: Tensor, gradient: Tensor | None) -> float | None:
     """Share of weights that could reach 0; None where nothing tells: without a rate only a gradient of 0 does."""
     steps = network.steps
-    if gradient is None or steps is None or not (network.labelled or steps.adaptive):
-        flows = gradient is not None and bool(gradient.any())
-        passes = any(each.record.gradient and each.record.gradient.square for each in network.deep)
-        return None if flows or not passes else 0.0
+    passes = any(each.record.gradient and each.record.gradient.square for each in network.deep)
+    moves = 0.0 if gradient is None else float((gradient != 0).double().mean())
+    if not passes or (moves >= FEW and (steps is None or not (network.labelled or steps.adaptive))):
+        return None
+    if moves < FEW or steps is None or gradient is None:
+        return moves
     if network.labelled and network.is_learnt:
         return None
     return float((latent.abs() <= steps.reach(gradient / network.batch)).double().mean())
@@ -87,7 +89,7 @@ def _finding(network: Network, part: Part, name: str, latent: Tensor, gradient: 
     steps, size = network.steps, float(latent.abs().median())
     slope = 0.0 if gradient is None else float(gradient.square().mean().sqrt()) / network.batch
     if steps is None or not slope:
-        why = f"no gradient reaches {name}, whose signs are the weights"
+        why = f"a gradient reaches {share:.1%} of {name}, whose signs are the weights"
     else:
         step = steps.rate if steps.adaptive else steps.rate * slope
         why = (f"{name} has a median size of {size:.3g} and moves by {step:.2g} a step: {size / step:.2g} steps of one "
