@@ -22,9 +22,9 @@ from meanbits.experiments.check.repeated import repeated
 from meanbits.experiments.check.result import Check
 from meanbits.experiments.check.running import run
 
-CAUSES: tuple[Callable[[Network], Finding | None], ...] = (
-    unscaled, undefined, one_sign, silent_branch, no_slope, depth, standstill,
-)  # fmt: skip
+Cause = Callable[[Network], Finding | None]
+CAUSES: tuple[Cause, ...] = (unscaled, undefined, one_sign, silent_branch)
+OF_GRADIENTS: tuple[Cause, ...] = (no_slope, depth, standstill)
 HALF = (torch.float16, torch.bfloat16)
 ADAPTIVE = ("adam", "rmsprop", "adagrad", "adadelta", "lion", "rprop", "nadam", "radam")
 STEPS = 10_000
@@ -60,10 +60,16 @@ def check(
     inputs = _inputs(batch, module)
     targets = None if labels is None else _labels(labels, len(inputs[0]))
     network = Network.of(run(module, inputs, targets), targets is not None, _steps(optimiser, lr, steps))
-    findings = tuple(found for cause in CAUSES if (found := cause(network)) is not None)
-    if not findings and (found := alike(network)) is not None:
-        findings = (found,)
-    return Check(network.rows, findings, repeated(network), targets is not None)
+    return Check(network.rows, _findings(network), repeated(network), targets is not None)
+
+
+def _findings(network: Network) -> tuple[Finding, ...]:
+    """All that is wrong with inputs and design, and of gradients what comes first, since the rest follows."""
+    found = [each for cause in CAUSES if (each := cause(network)) is not None]
+    of_gradients = next((each for cause in OF_GRADIENTS if (each := cause(network)) is not None), None)
+    found += [] if of_gradients is None else [of_gradients]
+    also = alike(network) if not found else None
+    return tuple(found if also is None else [also])
 
 
 def _module(model: Any) -> nn.Module:

@@ -47,9 +47,7 @@ class Network:
         """Recognise the parts, and put the theory beside what was measured."""
         parts = parts_of(run.records)
         theory = predicted(parts, run.last)
-        calls = [sum(_again(part, each) for each in parts[: k + 1]) for k, part in enumerate(parts)]
-        rows = tuple(row_of(part, theory[part], run.last, takers(parts, part), call)
-                     for part, call in zip(parts, calls, strict=True))  # fmt: skip
+        rows = tuple(row_of(part, theory[part], run.last, takers(parts, part)) for part in parts)
         return cls(run, parts, rows, labelled, steps)
 
     @property
@@ -101,9 +99,3 @@ class Network:
 def takers(parts: tuple[Part, ...], part: Part) -> tuple[Part, ...]:
     """The parts that a part goes to."""
     return tuple(each for each in parts if part.record in each.sources)
-
-
-def _again(part: Part, other: Part) -> bool:
-    """Whether two parts are calls of one module's weights or function."""
-    same = part.kind == other.kind and part.record.path == other.record.path
-    return part is other or (same and bool(part.record.path) and part.weights == other.weights)

@@ -46,7 +46,7 @@ class Part:
     @property
     def is_norm(self) -> bool:
         """Whether it brings mean squares to 1."""
-        return any(isinstance(each, Normalise) for each in self.blocks or ())
+        return self.kind.endswith("norm") or any(isinstance(each, Normalise) for each in self.blocks or ())
 
     def forward(self, flows: list[Flow], of: Moments) -> Flow | None:
         """The flow behind it, of one source or of the sum of independent ones; None where no theory is known."""

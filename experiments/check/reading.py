@@ -7,6 +7,7 @@ went in, so that models need no tracing: branches, loops and shared modules are 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,7 +23,7 @@ from meanbits.experiments.check.records import INPUT, Record
 from meanbits.numerics.layers.surrogate_layer import SurrogateLayer
 
 ON_CHANNELS = ("conv", "batch_norm", "group_norm", "instance_norm", "pool")  # whose units are dimension 1
-ASKING = {"__get__", "__set__", "__len__", "dim", "size", "numel", "item", "requires_grad_", "register_hook"}
+ASKING = {"__set__", "__len__", "dim", "size", "numel", "item", "requires_grad_", "register_hook"}
 LAYER = "meanbits layer"
 
 
@@ -36,12 +37,15 @@ class Reader(TorchFunctionMode):
         self.records: list[Record] = []
         self.measures = True  # gradients, as they come
         self.path = [""]
+        self.calls: Counter[str] = Counter()
         self._by_tensor: dict[int, Record] = {}
         self._inside = 0  # calls whose inner calls are not looked at
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = str(getattr(func, "__name__", type(func).__name__))
+        if name == "__get__":  # a property, such as T
+            name = str(getattr(func.__self__, "__name__", name))
         if self._inside or name in ASKING:
             return func(*args, **kwargs)
         return self.call(name, func, args, kwargs)
@@ -69,8 +73,10 @@ class Reader(TorchFunctionMode):
         follows = any(each.follows for each in parents)
         tensors = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
         for tensor in tensors[:1] if name == LAYER else tensors:
+            if any(tensor is each.output and _version(tensor) == each.version for each in parents):
+                continue  # as it came
             record = Record(len(self.records), self.path[-1], _plain(name), function, tuple(args), dict(kwargs),
-                            parents, tensor, follows)  # fmt: skip
+                            parents, tensor, follows, self.calls[self.path[-1]])  # fmt: skip
             for parent in dict.fromkeys(parents):
                 parent.consumers.append(record)
             self.add(record)
@@ -86,6 +92,7 @@ class Reader(TorchFunctionMode):
         self.records.append(record)
         tensor = record.output
         self._by_tensor[id(tensor)] = record
+        record.version = _version(tensor)
         if not record.follows or not tensor.is_floating_point():
             return
         axis = record.axis = self._axis(record)
@@ -115,6 +122,7 @@ class Reader(TorchFunctionMode):
         if self._inside and not isinstance(module, SurrogateLayer):
             return
         self.path.append(self.paths[id(module)])
+        self.calls[self.path[-1]] += 1
         self._inside += isinstance(module, SurrogateLayer)
 
     def leave(self, module: nn.Module, args: Any, out: Any) -> None:
@@ -126,6 +134,10 @@ class Reader(TorchFunctionMode):
             self.note(LAYER, module, args, {}, self.parents(args), out)
         self._inside -= whole
         self.path.pop()
+
+
+def _version(tensor: Tensor) -> int:
+    return 0 if tensor.is_inference() else tensor._version
 
 
 def _plain(name: str) -> str:

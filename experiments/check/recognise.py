@@ -22,8 +22,10 @@ from meanbits.theory.declarations.weights import FIXED
 ARRANGING = {
     "view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "permute", "transpose", "movedim", "contiguous",
     "clone", "detach", "to", "float", "double", "view_as", "reshape_as", "moveaxis", "swapaxes", "t", "alias",
-    "lift_fresh", "unsafe_view", "identity", "requires_grad", "T", "swapdims", "expand",
+    "lift_fresh", "unsafe_view", "identity", "requires_grad", "T", "swapdims", "expand", "mT",
+    "H", "data", "type_as",
 }  # fmt: skip
+SLICING = {"split", "chunk", "getitem", "unbind", "narrow", "select", "slice", "tensor_split", "split_with_sizes"}
 SUMS = {"add", "iadd", "radd", "sub", "isub", "rsub"}
 PRODUCTS = {"mul", "imul", "rmul", "div", "truediv", "multiply"}
 MATRICES = {"matmul", "mm", "rmatmul"}
@@ -42,12 +44,29 @@ def parts_of(records: tuple[Record, ...]) -> tuple[Part, ...]:
         if (
             record in inside
             or record.cut is None
+            or record.name in SLICING
             or is_arranging(record)
             or (record in regions.base and not regions.ends(record))
         ):
             continue
         found.append(_pointwise(record, regions) if record in regions.base else _part(record))
-    return tuple(found)
+    return tuple(replace(part, blocks=None) if _is_dependent(part, found) else part for part in found)
+
+
+def _is_dependent(part: Part, parts: list[Part]) -> bool:
+    """Whether a sum is of a record and of what no weights between make of it: then the two are no independent parts."""
+    made_by = {each.record: each for each in parts}
+
+    def reached(record: Record, other: Record) -> bool:
+        made = made_by.get(record)
+        if record is other or made is None or made.is_dense:
+            return record is other
+        return any(reached(each, other) for each in made.sources)
+
+    if len(part.sources) != 2:
+        return False
+    first, second = part.sources
+    return reached(first, second) or reached(second, first)
 
 
 def _own_norm(record: Record, given: Record, centred: bool, calls: tuple[Record, ...]) -> Part:
@@ -183,6 +202,10 @@ def _rms_norm(record: Record) -> Part:
     return _norm("rms norm", record, (Normalise("rms"),), _argument(record, 2, "weight"), None)
 
 
+def _group_norm(record: Record) -> Part:
+    return replace(_layer_norm(record), kind="group norm")
+
+
 def _sum(record: Record) -> Part | None:
     """Of two that follow the batch, or with a number or a parameter."""
     given = _sources(record)
@@ -223,5 +246,6 @@ def _dropout(record: Record) -> Part | None:
 BUILDERS: dict[str, Callable[[Record], Part | None]] = {
     "linear": _linear, **dict.fromkeys(MATRICES, _matmul), **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _conv),
     "batch_norm": _batch_norm, "layer_norm": _layer_norm, "rms_norm": _rms_norm, **dict.fromkeys(SUMS, _sum),
-    **dict.fromkeys(PRODUCTS, _product), "dropout": _dropout,
+    **dict.fromkeys(PRODUCTS, _product), "group_norm": _group_norm,
+    **dict.fromkeys(("dropout", "dropout1d", "dropout2d", "dropout3d", "feature_dropout"), _dropout),
 }  # fmt: skip

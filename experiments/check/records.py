@@ -18,7 +18,8 @@ class Record:
     """A call: the module it was made in, the function, what it was given, and one tensor that came out.
 
     parents: the records whose outputs it was given, in order. follows: whether it depends on the batch; what does not
-    is a function of parameters. axis: the dimension of units. cut: what was measured of the output when the call
+    is a function of parameters. call: which call of the module it is in, from 1. axis: the dimension of units; version:
+    that of the tensor then, which calls in place raise. cut: what was measured of the output when the call
     returned, and gradient: of the gradient there, in the backward pass.
     """
 
@@ -31,7 +32,9 @@ class Record:
     parents: tuple[Record, ...]
     output: Tensor
     follows: bool
+    call: int = 1
     axis: int = -1
+    version: int = 0
     cut: Cut | None = None
     gradient: Gradient | None = None
     consumers: list[Record] = field(default_factory=list)

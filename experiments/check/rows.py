@@ -63,15 +63,16 @@ def first_parted(rows: Sequence[Row]) -> Row | None:
     return next((row for row in rows if row.parted), None)
 
 
-def row_of(part: Part, theory: Predicted, last: Record, takers: tuple[Part, ...], call: int) -> Row:
+def row_of(part: Part, theory: Predicted, last: Record, takers: tuple[Part, ...]) -> Row:
     """The row of a part; takers: the parts that it goes to."""
     record, cut = part.record, part.record.cut
     assert cut is not None
     end = last.gradient.square if last.gradient else 0.0
     gradient = record.gradient.square / end if record.gradient and end else math.nan
     return Row(
-        layer=record.path, call=call, kind=part.kind, shape=cut.shape, q=cut.q, q_error=cut.q_error, q_theory=theory.q,
-        c=cut.c, c_error=cut.c_error, c_theory=theory.c, gradient=gradient, gradient_theory=theory.gradient,
+        layer=record.path, call=max(record.call, 1), kind=part.kind, shape=cut.shape, q=cut.q, q_error=cut.q_error,
+        q_theory=theory.q, c=cut.c, c_error=cut.c_error, c_theory=theory.c,
+        gradient=gradient, gradient_theory=theory.gradient,
         sign_entropy=cut.sign_entropy, saturated=_saturated(part), bad=cut.bad,
         dead=cut.dead if part.scalar is not None or isinstance(part, SurrogatePart) else math.nan,
         beyond=cut.beyond if any(map(_reads_means, takers)) else math.nan,

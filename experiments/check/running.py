@@ -93,6 +93,7 @@ class _Named(Interpreter):
     def run_node(self, n: Any) -> Any:
         stack = list(n.meta.get("nn_module_stack", {}).values())
         self.reader.path[-1] = stack[-1][0] if stack else ""
+        self.reader.calls[self.reader.path[-1]] = 1
         return super().run_node(n)
 
 
@@ -126,7 +127,10 @@ def _tracked(x: Tensor) -> Tensor:
 def _last(reader: Reader, out: Any) -> Record:
     """The record of the output."""
     found = [each for each in reader.parents(getattr(out, "logits", out)) if each.follows]
-    if not found or found[0].is_first or found[0].cut is None:
+    if found and found[0].cut is None:
+        raise CheckError(f"the model gives {tuple(found[0].output.shape)}, no dimension of which runs over the batch; "
+                         "give it without its loss")  # fmt: skip
+    if not found or found[0].is_first:
         raise CheckError("nothing the model computes from the batch could be read; give the torch.nn.Module itself, "
                          "not a script or a wrapper that hides its tensors")  # fmt: skip
     return found[0]

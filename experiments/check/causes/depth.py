@@ -16,7 +16,8 @@ from meanbits.theory.declarations.blocks import Neuron
 
 LEAST = 8  # layers with weights that make a network deep
 FOLLOWED = 60  # layers after which a field is taken to have settled
-ALIKE, APART = 0.999, 0.99  # correlations of pairs behind the last layer, and before the first
+ALIKE, APART = 0.999, 0.99  # correlations of pairs before the last weights, and before the first
+FEW_UNITS = 8  # whose correlation says little
 
 
 def depth(network: Network) -> Finding | None:
@@ -119,13 +120,14 @@ def _keeping(part: Part) -> float | None:
 def alike(network: Network) -> Finding | None:
     """Inputs that were told apart have become one."""
     first = next((each.cut for each in network.inputs if each.cut is not None), None)
-    last = network.run.last.cut
-    if first is None or last is None or not (first.c < APART and last.c > ALIKE):
+    last = network.deep[-1].sources[0].cut if len(network.deep) > 1 else None
+    if first is None or last is None or not (first.c < APART and last.c > ALIKE) or last.units < FEW_UNITS:
         return None
     where, row = next((part, row) for part, row in zip(network.parts, network.rows, strict=True) if row.c > ALIKE)
     return Finding(
         "inputs become alike", row.layer,
-        f"the correlation of two inputs goes from {first.c:.4g} to {last.c:.5g} at the outputs; behind {where.kind} it "
+        f"the correlation of two inputs goes from {first.c:.4g} to {last.c:.5g} before the last "
+        f"weights; behind {where.kind} it "
         f"first exceeds {ALIKE}",
         "take away what inputs have in common: a batch norm, or biases of 0, and weights nearer to critical",
         "torch.nn.BatchNorm1d(n)  # behind the weights",
