@@ -123,6 +123,8 @@ def _labels(labels: Any, batch: int) -> Tensor:
     if found is None or found.dim() == 0 or len(found) != batch:
         size = "none" if found is None or found.dim() == 0 else len(found)
         raise CheckError(f"labels: {size} for {batch} inputs; give one for each")
+    if found.is_floating_point() and not torch.isfinite(found).all():
+        raise CheckError("labels: some are NaN or infinite; give finite numbers, or classes as integers")
     return found
 
 

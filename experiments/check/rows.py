@@ -11,7 +11,7 @@ from meanbits.experiments.check.predict import Predicted
 from meanbits.experiments.check.records import Record
 from meanbits.experiments.check.surrogate_part import SurrogatePart
 
-FAR, RELATIVE, ABSOLUTE = 4.0, 0.2, 0.05  # standard errors; of q and of gradients; of c
+FAR, RELATIVE, ABSOLUTE, FACTOR = 4.0, 0.2, 0.05, 2.0  # standard errors; of q; of c; of gradients
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class Row:
     @property
     def parted(self) -> tuple[str, ...]:
         """Which of q, c and gradient differ from theory: by over `FAR` standard errors, and by `RELATIVE` of it, or by
-        `ABSOLUTE` for c; gradients, whose errors are not independent, by a factor of 2."""
+        `ABSOLUTE` for c; gradients, whose errors are not independent, by a factor of `FACTOR`."""
+        ratio = self.gradient / self.gradient_theory if self.gradient_theory else math.nan
         apart = {
             "q": abs(self.q - self.q_theory) > max(FAR * self.q_error, RELATIVE * self.q_theory),
             "c": abs(self.c - self.c_theory) > max(FAR * self.c_error, ABSOLUTE),
-            "gradient": not (0.5 <= self.gradient / self.gradient_theory <= 2 if self.gradient_theory else True)
-            and not math.isnan(self.gradient + self.gradient_theory),
+            "gradient": ratio < 1 / FACTOR or ratio > FACTOR,
         }
         return tuple(name for name, differs in apart.items() if differs)
 

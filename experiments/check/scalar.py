@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from meanbits.theory.declarations.named_neurons import PLAIN
-from meanbits.theory.declarations.neurons import Neurons, continuous, leaky_relu, step
+from meanbits.theory.declarations.neurons import Neurons, leaky_relu, step
 from meanbits.theory.declarations.straight_through import SLOPES, straight_through
-from meanbits.theory.symbols import h
 
 Function = Callable[[Tensor], Tensor]
 GRID = np.linspace(-6, 6, 1200)  # where functions are compared; 0 is not on it
@@ -102,24 +101,41 @@ def recognised(scalar: Scalar) -> Neurons | Scalar:
             return _with_slope(neurons, slopes, steep, breaks, scalar)
     low = values[0] / GRID[0]
     if 0 < low < 1 and _same(values, np.where(GRID > 0, GRID, low * GRID)):
-        return leaky_relu(sp.Rational(str(round(float(low), 6))))
+        return _leaky(str(round(float(low), 6)))
     return scalar
 
 
-def _with_slope(neurons: Neurons, slopes: np.ndarray, own: np.ndarray, breaks: tuple[float, ...], scalar: Scalar):
+def _with_slope(
+    neurons: Neurons, slopes: np.ndarray, own: np.ndarray, breaks: tuple[float, ...], scalar: Scalar
+) -> Neurons | Scalar:
+    """With the slope that gradients see, where that has a name."""
     if _same(slopes, own, breaks):
         return neurons
-    for name, slope in SLOPES.items():
-        if _same(slopes, _values(slope), (-1, -0.5, 0, 0.5, 1)):
-            return straight_through(neurons, slope, name)
-    return scalar
+    seen = (name for name, slope in _slopes().items() if _same(slopes, slope, (-1, -0.5, 0, 0.5, 1)))
+    name = next(seen, None)
+    return scalar if name is None else _seen(neurons, name)
+
+
+@lru_cache(maxsize=64)
+def _leaky(slope: str) -> Neurons:
+    return leaky_relu(sp.Rational(slope))
+
+
+@lru_cache(maxsize=64)
+def _seen(neurons: Neurons, slope: str) -> Neurons:
+    return straight_through(neurons, SLOPES[slope], slope)
+
+
+@lru_cache(maxsize=1)
+def _slopes() -> dict[str, np.ndarray]:
+    return {name: _values(slope) for name, slope in SLOPES.items()}
 
 
 @lru_cache(maxsize=1)
 def _known() -> tuple[Neurons, ...]:
     """Those whose expectations close: others take the engine seconds, and a table of values none."""
     plain = tuple(PLAIN[name] for name in ("linear", "sign", "relu", "tanh", "erf", "hardtanh", "hardsigmoid"))
-    return (*plain, step(), continuous("sigmoid", 1 / (1 + sp.exp(-h))))
+    return (*plain, step())
 
 
 @lru_cache(maxsize=1)

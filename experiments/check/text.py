@@ -8,14 +8,15 @@ from collections.abc import Sequence
 
 from meanbits.experiments.check.finding import Finding
 from meanbits.experiments.check.repeated import Repeated
-from meanbits.experiments.check.rows import Row, first_parted
+from meanbits.experiments.check.rows import ABSOLUTE, FACTOR, FAR, RELATIVE, Row, first_parted
 
 WIDTH, PATH, KIND = 100, 20, 14
 MOST, BESIDE = 24, 4  # rows shown; on either side of the one that matters
 HEADER = ("layer", "is", "q", "theory", "c", "theory", "gradient", "theory", "signs", "flat", "dead")
 LEGEND = (
     "q: mean square; c: mean correlation of two inputs; gradient: mean square, relative to the outputs; theory: from "
-    "what was measured one layer before; signs: entropy in bits; flat, dead: shares; *: theory and measurement part"
+    "what was measured one layer before; signs: entropy in bits; flat, dead: shares; *: parted from theory, by over "
+    f"{FAR:g} standard errors and {RELATIVE:.0%}, of c {ABSOLUTE:g}, of gradients a factor of {FACTOR:g}"
 )
 
 
