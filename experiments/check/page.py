@@ -18,14 +18,15 @@ ENVIRONMENT = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 FRAGMENT = ENVIRONMENT.from_string("""\
 {% for finding in findings %}
 <section><h2>{{ finding.name }}, at <code>{{ finding.layer or "the model" }}</code></h2>
-<p>{{ finding.why }}.</p><p><strong>Remedy:</strong> {{ finding.remedy }}.</p><pre><code>{{ finding.code }}</code></pre>
+<p>{{ finding.why }}.</p><p><strong>Remedy:</strong> {{ finding.remedy }}.</p><pre tabindex="0"><code>{{ finding.code }}</code></pre>
 </section>
 {% else %}
 <p><strong>ok</strong>: no cause of failure was found.</p>
 {% endfor %}
 {% for remark in remarks %}<p>{{ remark }}.</p>{% endfor %}
 {% if rows %}
-<div class="wide" tabindex="0"><table><caption>{{ legend }}</caption>
+<p class="legend">{{ legend }}.</p>
+<div class="wide" tabindex="0" role="region" aria-label="All layers"><table>
 <thead><tr>{% for name in header %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in rows %}
@@ -43,7 +44,7 @@ PAGE = ENVIRONMENT.from_string("""\
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a;
        background: #fff }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums }
-caption { text-align: left; color: #444; padding: .5rem 0 } th, td { text-align: left; padding: .15rem .7rem }
+.legend { color: #444; font-size: .85rem } th, td { text-align: left; padding: .15rem .7rem }
 thead th { border-bottom: 2px solid #444 } tbody tr:nth-child(even) { background: #f3f5f7 }
 tr.named, tbody tr.named:nth-child(even) { background: #fbe3d6; font-weight: 600 }
 pre { background: #f3f5f7; padding: .7rem; overflow-x: auto }
