@@ -18,7 +18,8 @@ ENVIRONMENT = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 FRAGMENT = ENVIRONMENT.from_string("""\
 {% for finding in findings %}
 <section><h2>{{ finding.name }}, at <code>{{ finding.layer or "the model" }}</code></h2>
-<p>{{ finding.why }}.</p><p><strong>Remedy:</strong> {{ finding.remedy }}.</p><pre tabindex="0"><code>{{ finding.code }}</code></pre>
+<p>{{ finding.why }}.</p><p><strong>Remedy:</strong> {{ finding.remedy }}.</p>
+<pre tabindex="0"><code>{{ finding.code }}</code></pre>
 </section>
 {% else %}
 <p><strong>ok</strong>: no cause of failure was found.</p>
