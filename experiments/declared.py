@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
+from meanbits.theory.declarations.options import nearest
 from meanbits.theory.errors import shown
 
 if TYPE_CHECKING:
@@ -48,6 +49,31 @@ def declared(text: str) -> Surrogate | Layer | None:
         raise DeclarationError(f"{shown(text, PATH)} names no surrogate; {EXAMPLE}")
     found = installed().get(text)
     return None if found is None else _surrogate(text, _loaded(found.load, f"entry point {shown(text, PATH)}"))
+
+
+def named_object(text: str) -> object:
+    """What FILE.py:NAME or MODULE:NAME names, of whatever type.
+
+    Raises:
+        DeclarationError: as `declared`, and for a text of another form.
+    """
+    source, colon, name = text.rpartition(":")
+    if not (colon and source and name.isidentifier()):
+        raise DeclarationError(f"{shown(text, PATH)} names no object; write FILE.py:NAME or MODULE:NAME")
+    module = _of_file(Path(source)) if source.endswith(".py") else _of_module(source)
+    if name in vars(module):
+        return vars(module)[name]
+    known = [key for key in vars(module) if not key.startswith("_")]
+    raise DeclarationError(f"{shown(source, PATH)} has no {name}{nearest(name, known)}")
+
+
+def called(function: Callable[[], Loaded], text: str) -> Loaded:
+    """What a user's function gives.
+
+    Raises:
+        DeclarationError: an exception there, with its line.
+    """
+    return _loaded(function, shown(text, PATH))
 
 
 def installed() -> dict[str, EntryPoint]:

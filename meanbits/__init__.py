@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
+    from meanbits.experiments.check.check import check
     from meanbits.numerics.emission.backends import Backend
     from meanbits.numerics.layers.convolution import BinaryConv2d
     from meanbits.numerics.layers.linear import BinaryLinear
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "BinaryConv2d", "BinaryLinear", "Form", "Layer", "NeuronNoise", "Neurons", "Sign", "Surrogate", "SurrogateError",
-    "Treatment", "Weights", "advise", "catalogue", "certify", "compile", "compose", "continuous", "derive", "emit",
-    "fixed_point", "init", "paper_form", "phase_diagram", "profile", "simulate", "symbols", "ternary",
+    "Treatment", "Weights", "advise", "catalogue", "certify", "check", "compile", "compose", "continuous", "derive",
+    "emit", "fixed_point", "init", "paper_form", "phase_diagram", "profile", "simulate", "symbols", "ternary",
     "train", "verify",
 ]  # fmt: skip
 
@@ -45,6 +46,7 @@ HOMES = {
     "fixed_point": "meanbits.solving",
     "phase_diagram": "meanbits.solving",
     "profile": "meanbits.solving",
+    "check": "meanbits.experiments.check.check",
     "BinaryConv2d": "meanbits.numerics.layers.convolution",
     "BinaryLinear": "meanbits.numerics.layers.linear",
     "Form": "meanbits.theory.declarations.surrogates",

@@ -12,6 +12,7 @@ import click
 
 from meanbits import __version__
 from meanbits.advise_command import advise
+from meanbits.check_command import check
 from meanbits.claims_command import claims
 from meanbits.distance_command import distance
 from meanbits.jacobian_command import jacobian
@@ -82,6 +83,7 @@ for command in (
     phase,
     profile,
     advise,
+    check,
     simulate,
     train,
     sweep,

@@ -8,10 +8,15 @@ from pathlib import Path
 
 def write_text(path: Path, text: str) -> None:
     """Replace a file by one of this text; on failure the old one stays."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file by one of this content; on failure the old one stays."""
     target = path.resolve()
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_bytes(content)
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
