@@ -81,6 +81,7 @@ HOMES = {
     "student": "meanbits.theory.declarations.noise",
     "ternary": "meanbits.theory.declarations.weights",
     "ternary_free": "meanbits.theory.declarations.weights",
+    "train": "meanbits.experiments.training.train",
 }
 PARTS = {  # ready parts of a declaration: the module that has one, and its name there
     "binary": "weights.BINARY", "fixed": "weights.FIXED", "fixed_signs": "weights.FIXED_SIGNS", "sign": "neurons.SIGN",

@@ -154,7 +154,10 @@ def _inputs(
     from meanbits.experiments.random_networks.simulation import even, overlapping_inputs
 
     if dataset is not None:
-        return image_pairs(load(dataset, data_dir))[1], dataset, None
+        found = load(dataset, data_dir)
+        for note in found.notes:
+            notice(note)
+        return image_pairs(found)[1], dataset, None
     overlap = OVERLAP if overlap is None else overlap
     return overlapping_inputs(overlap, even(width)), "overlap", overlap
 

@@ -111,7 +111,8 @@ def _check(grid: Grid, ledger: Path, output: Path, data_dir: Path | None, device
         fail(f"--output {output}: it exists and is no dataset of meanbits; name another file")
     try:
         device_of(device)
-        check_data(grid, data_dir)
+        for note in check_data(grid, data_dir):
+            notice(note)
         for option, path in (("--ledger", ledger), ("--output", output)):
             path.parent.mkdir(parents=True, exist_ok=True)
             reason = unwritable_file(path)
