@@ -55,13 +55,19 @@ def value_called(text: str, example: str = EXAMPLE) -> Any | None:
     Raises:
         DeclarationError: no such file, module or name, or an exception there, with its line.
     """
-    source, colon, name = text.rpartition(":")
-    if not (colon and source and name.isidentifier()):
+    if not names_code(text):
         return None
+    source, _, name = text.rpartition(":")
     module = _of_file(Path(source), example) if source.endswith(".py") else _of_module(source, example)
     if vars(module).get(name) is None:
         raise DeclarationError(_unknown(module, source, name, example))
     return vars(module)[name]
+
+
+def names_code(text: str) -> bool:
+    """Whether a text is FILE.py:NAME or MODULE:NAME, code that runs when it is loaded."""
+    source, colon, name = text.rpartition(":")
+    return bool(colon and source) and name.isidentifier()
 
 
 def called(make: Callable[[], Loaded], what: str) -> Loaded:

@@ -50,7 +50,7 @@ def restore(training: Training, settings: Settings, path: Path) -> None:
         CheckpointError: no checkpoint of ours, or one of other settings (epochs may differ at a constant lr).
     """
     document = read(path)
-    mine, theirs = _lasting(asdict(settings)), _lasting(_stored_settings(document, path))
+    mine, theirs = _lasting(asdict(settings)), _lasting(stored_settings(document, path))
     changed = [name for name in sorted({*mine, *theirs}) if mine.get(name) != theirs.get(name)]
     if changed:
         raise CheckpointError(f"{path} is of other settings ({', '.join(changed)}): give those, or name another file")
@@ -100,21 +100,22 @@ def read(path: Path) -> dict[str, Any]:
     return document
 
 
-def settings_of(document: dict[str, Any], path: Path) -> Settings:
-    """The settings that a checkpoint was trained with.
+def settings_of(document: dict[str, Any], path: Path, surrogate: str | None = None) -> Settings:
+    """The settings that a checkpoint was trained with; the surrogate as named here, if it is.
 
     Raises:
         CheckpointError: settings of another version, or values out of their domain.
     """
     try:
-        return Settings(**_stored_settings(document, path))
+        named = {} if surrogate is None else {"surrogate": surrogate}
+        return Settings(**(stored_settings(document, path) | named))
     except (TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path} has settings that do not hold ({shown(error, 200)}): name another file"
         ) from None
 
 
-def _stored_settings(document: dict[str, Any], path: Path) -> dict[str, Any]:
+def stored_settings(document: dict[str, Any], path: Path) -> dict[str, Any]:
     """Read, and not used: a surrogate that they name may be code."""
     try:
         given = json.loads(document["settings"])
