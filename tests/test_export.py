@@ -136,17 +136,22 @@ def test_weights_without_bits_are_refused() -> None:
 @pytest.mark.parametrize("rows", [1, ROWS, ROWS + 1, 64])
 @pytest.mark.parametrize("kind", ["signs of means", "ternary", "batch norm and skip", "real readout", "double"])
 def test_packed_bits_give_the_same_logits_to_the_last_bit(
-    kind: str, rows: int, checkpoints: Callable[[str], Path]
+    kind: str, rows: int, checkpoints: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("meanbits.numerics.binary.packed.WEIGHTS", 0)  # however small
+    times, calls = SignBits.times, []
+    monkeypatch.setattr(SignBits, "times", lambda self, states: calls.append(1) or times(self, states))
     network = mb.export(checkpoints(kind))
     fast = mb.pack(network)
     images = trained(checkpoints(kind)).images.test.images[:rows]  # type: ignore[union-attr]
     assert torch.equal(fast(images), network(images))
+    assert len(calls) == (0 if rows > ROWS else 2 if kind == "real readout" else 3)  # the images are no signs
     assert sum(isinstance(each, PackedLinear) for each in fast.modules()) == (3 if kind == "real readout" else 4)
     assert not any(isinstance(each, PackedLinear) for each in network.modules())
 
 
-def test_packed_layers_take_what_is_no_sign_by_its_numbers() -> None:
+def test_packed_layers_take_what_is_no_sign_by_its_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meanbits.numerics.binary.packed.WEIGHTS", 0)
     layer = SignLinear(torch.tensor(RNG.choice([-1.0, 1.0], (5, 70))), torch.randn(5, dtype=torch.float64), 0.1)
     x = torch.rand(2, 3, 70, dtype=torch.float64)
     assert torch.equal(PackedLinear(layer)(x), layer(x))

@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
-BITS, BYTES = 64, 8
+BITS, BYTES = 64, 8  # of a word
 
 
 def packed(signs: NDArray[Any]) -> Words:
     """Bits of signs (rows, n), 1 for those above 0: (rows, words), the last word filled up with 0."""
-    octets = np.packbits(signs > 0, axis=-1)
-    return np.pad(octets, ((0, 0), (0, -octets.shape[-1] % BYTES))).view(np.uint64)
+    rows, inputs = signs.shape
+    octets = np.zeros((rows, -(-inputs // BITS) * BYTES), np.uint8)
+    octets[:, : -(-inputs // BYTES)] = np.packbits(signs > 0, axis=1)
+    return octets.view(np.uint64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,14 +9,17 @@ True
 from __future__ import annotations
 
 import copy
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from meanbits.numerics.binary.bits import SignBits, packed
 from meanbits.numerics.binary.sign_layers import SignLinear
 
-ROWS = 4  # up to which popcount beats the product of matrices, from 300 inputs and neurons on
+ROWS, WEIGHTS = 4, 2**19  # at most, and at least: popcount then beats the product of matrices
 EXACT = (torch.float32, torch.float64)  # types in which sums of signs are exact
 
 
@@ -33,12 +36,17 @@ class PackedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The field of states x."""
-        rows = x.reshape(-1, x.shape[-1])
-        is_few = len(rows) <= ROWS and x.device.type == "cpu" and x.dtype in EXACT
-        if not is_few or not bool((rows * rows == 1).all()):
-            return self.layer(x)
-        products = torch.from_numpy(self.bits.times(packed(rows.detach().numpy())))  # pyright: ignore
-        return self.layer.finished(products.to(x.dtype)).reshape(*x.shape[:-1], -1)
+        if self.pays(x):
+            rows: NDArray[np.floating[Any]] = x.detach().numpy().reshape(-1, x.shape[-1])  # pyright: ignore
+            if bool((np.abs(rows) == 1).all()):
+                products = torch.from_numpy(self.bits.times(packed(rows)))  # pyright: ignore
+                return self.layer.finished(products.to(x.dtype)).reshape(*x.shape[:-1], -1)
+        return self.layer(x)
+
+    def pays(self, x: Tensor) -> bool:
+        """Whether bits are multiplied faster, and as exactly."""
+        is_few = x.numel() <= ROWS * x.shape[-1] and self.layer.weight.numel() >= WEIGHTS
+        return is_few and x.device.type == "cpu" and x.dtype in EXACT
 
 
 def pack(module: nn.Module) -> nn.Module:

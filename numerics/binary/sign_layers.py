@@ -35,7 +35,7 @@ class SignField(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor | None, scale: float, sums: torch.dtype | None = None) -> None:
         super().__init__()
-        self.register_buffer("weight", weight)
+        self.register_buffer("weight", weight if sums is None else weight.to(sums))
         self.register_buffer("bias", bias)
         self.scale, self.sums = scale, sums
         self.is_whole = bool(torch.isin(weight, torch.tensor(LEVELS).to(weight)).all())
