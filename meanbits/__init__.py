@@ -59,6 +59,8 @@ HOMES = {
     "export": "meanbits.experiments.export.export",
     "load_network": "meanbits.experiments.export.files",
     "pack": "meanbits.numerics.binary.packed",
+    "from_torch": "meanbits.conversion",
+    "to_torch": "meanbits.conversion",
     "gaussian_weights": "meanbits.theory.declarations.weights",
     "Layer": "meanbits.theory.declarations.layer",
     "latent": "meanbits.theory.declarations.latent",
