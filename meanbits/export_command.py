@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from meanbits.experiments.export.export import Exported
 
 EPILOG = """\b
-Examples:
-  meanbits train --sigma-m2 0.8 --sigma-b2 0.001 --checkpoint run.pt
-  meanbits export run.pt -o bits.npz --store bits
-  meanbits export run.pt -o signs.onnx
+In Python: mb.export("run.pt") is a torch.nn.Module, mb.pack of it multiplies packed bits,
+mb.load_network("bits.npz") reads it back, and mb.export(model, "signs.pt") takes a model of
+mb.BinaryLinear and mb.BinaryConv2d.
+
 \b
-In Python: mb.export("run.pt") is a torch.nn.Module, mb.pack of it multiplies packed bits, mb.load_network("bits.npz")
-reads it back, and mb.export(model, "signs.pt") takes a model of mb.BinaryLinear and mb.BinaryConv2d."""
+Example: meanbits export run.pt -o bits.npz --store bits
+  run.pt by meanbits train --sigma-m2 0.8 --sigma-b2 0.001 --checkpoint run.pt"""
 
 
 @click.command(cls=Command, epilog=EPILOG)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from meanbits.files import unwritable_folder
 from meanbits.options import fail
-from meanbits.present import notice
+from meanbits.present import notices
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,8 +55,7 @@ class Settings:
             found = load(chosen, data_dir)
         except DataError as error:
             fail(f"--dataset {chosen}: {error}")
-        for note in found.notes:
-            notice(note)
+        notices(found.notes)
         return cls(preset, chosen, data_dir, seed, folder)
 
     def shown(self) -> dict[str, str | int]:

@@ -13,7 +13,7 @@ import click
 
 from meanbits.layer_options import BLOCKS
 from meanbits.options import FOLDER, PARTS, Command, Number, fail, json_option
-from meanbits.present import json_text, notice, number, progress, table
+from meanbits.present import json_text, notice, notices, number, progress, table
 
 if TYPE_CHECKING:
     from meanbits.experiments.training.loop import Training
@@ -53,10 +53,11 @@ TRAIN_OPTIONS = (
 )  # fmt: skip
 EPILOG = """\b
 Images of your own, bytes 0 to 255 or numbers in [0, 1] or [-1, 1], with labels 0 to K - 1:
-  python -c "import numpy; numpy.savez('mine.npz', x=images, y=labels)"    x_test, y_test if you have them
-  data.py:   def cifar(): return CIFAR10(P, True, ToTensor()), CIFAR10(P, False, ToTensor())
+  numpy.savez("mine.npz", x=images, y=labels)    (x_test, y_test, if you have them)
   meanbits train --dataset mine.npz --sigma-m2 0.8 --sigma-b2 0.001
+  def cifar(): return CIFAR10(P, True, ToTensor()), CIFAR10(P, False, ToTensor())    in data.py
   meanbits train --dataset data.py:cifar --sigma-m2 0.8 --sigma-b2 0.001
+
 \b
 Example: meanbits train deterministic --phi tanh --depth 5 --sigma-m2 0.9 --sigma-b2 0.001"""
 RUNNING = ("data_dir", "device", "threads", "checkpoint", "resume", "log_dir", "as_json")
@@ -154,8 +155,7 @@ def _trained(
 
     _use_threads(settings, threads)
     dataset = load(settings.dataset, data_dir)
-    for note in dataset.notes:
-        notice(note)
+    notices(dataset.notes)
     with ExitStack() as stack:
         after = [stack.enter_context(_shown_progress(settings))]
         if checkpoint is not None:
