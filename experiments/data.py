@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanbits.experiments.fetch import FetchError, fetched
-
-Images = NDArray[np.float64]
-Labels = NDArray[np.int64]
+from meanbits.experiments.images.files import of_folder, of_npz
+from meanbits.experiments.images.given import of_name
+from meanbits.experiments.images.labelled import DataError, Dataset, Labels
+from meanbits.experiments.images.scaling import Images
+from meanbits.theory.errors import shown
 
 IDX_FILES = {
     "train_images": "train-images-idx3-ubyte.gz",
@@ -45,21 +47,6 @@ DIGITS_TEST_SIZE = 360
 PAIR_CANDIDATES = 200
 
 
-class DataError(ValueError):
-    """A data set that is unknown, missing, damaged or unfit; one line that names the remedy."""
-
-
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """Images, float64 of shape (n, features) in [-1, 1], and their labels, int64 of shape (n,)."""
-
-    name: str
-    train_images: Images
-    train_labels: Labels
-    test_images: Images
-    test_labels: Labels
-
-
 @dataclass(frozen=True, eq=False)
 class ImagePair:
     """Two images, shape (features,) in [-1, 1], of one mean square q.
@@ -74,18 +61,17 @@ class ImagePair:
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
-    """Load `digits`, `mnist` or `fashion-mnist`.
+    """Load `digits`, `mnist`, `fashion-mnist`, or data of one's own: an .npz, a folder, or FILE.py:NAME.
 
-    The idx.gz files of the last two are looked for in `data_dir`, `$MEANBITS_DATA` and the user's cache folder, in
-    this order, in each under a folder of the data set's name first; where no `data_dir` is given and they are in none,
-    they are fetched into the cache. Raises DataError for an unknown name and for a file that is missing or is not, byte
-    for byte, the published one.
+    The idx.gz files of mnist and fashion-mnist are looked for in `data_dir`, `$MEANBITS_DATA` and the user's cache
+    folder, in this order, in each under a folder of the data set's name first; where no `data_dir` is given and they
+    are in none, they are fetched into the cache. Raises DataError for an unknown name, for a file that is missing or is
+    not, byte for byte, the published one, and for data that `images.labelled` refuses.
     """
     if name == "digits":
         return _load_digits()
     if name not in PUBLISHED_SHA256:
-        nearest = difflib.get_close_matches(name, DATASETS, n=1, cutoff=0)[0]
-        raise DataError(f"unknown data set {name!r}: did you mean {nearest!r}? There are {', '.join(DATASETS)}")
+        return _load_own(name)
     content = {part: _read_published(name, part, data_dir) for part in IDX_FILES}
     return Dataset(
         name=name,
@@ -94,6 +80,20 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
         test_images=_scaled(_idx_images(content["test_images"]), 255),
         test_labels=_idx_labels(content["test_labels"]),
     )
+
+
+def _load_own(name: str) -> Dataset:
+    path = Path(name).expanduser()
+    if path.suffix == ".npz":
+        return of_npz(path)
+    if path.is_dir():
+        return of_folder(path)
+    found = of_name(name)
+    if found is None:
+        nearest = difflib.get_close_matches(name, DATASETS, n=1, cutoff=0)[0]
+        raise DataError(f"unknown data set {shown(name)!r}: did you mean {nearest!r}? There are {', '.join(DATASETS)}, "
+                        "and yours: F.npz (x, y), a folder of idx files, or FILE.py:NAME")  # fmt: skip
+    return found
 
 
 def image_pairs(dataset: Dataset, count: int = 3, seed: int = 0) -> tuple[ImagePair, ...]:

@@ -16,9 +16,8 @@ from hashlib import sha256
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from meanbits.theory.declarations.options import nearest
 from meanbits.theory.errors import shown
 
 if TYPE_CHECKING:
@@ -41,39 +40,43 @@ def declared(text: str) -> Surrogate | Layer | None:
     Raises:
         DeclarationError: no such file, module or name; an exception there, with its line; neither of the two.
     """
-    source, colon, name = text.rpartition(":")
-    if colon and source and name.isidentifier():
-        module = _of_file(Path(source)) if source.endswith(".py") else _of_module(source)
-        return _surrogate(text, _named(module, source, name))
+    value = value_called(text)
+    if value is not None:
+        return _surrogate(text, value)
     if text.endswith(".py"):
         raise DeclarationError(f"{shown(text, PATH)} names no surrogate; {EXAMPLE}")
     found = installed().get(text)
     return None if found is None else _surrogate(text, _loaded(found.load, f"entry point {shown(text, PATH)}"))
 
 
-def named_object(text: str) -> object:
-    """What FILE.py:NAME or MODULE:NAME names, of whatever type.
+def value_called(text: str, example: str = EXAMPLE) -> Any | None:
+    """What FILE.py:NAME or MODULE:NAME names; None for any other text.
 
     Raises:
-        DeclarationError: as `declared`, and for a text of another form.
+        DeclarationError: no such file, module or name, or an exception there, with its line.
     """
+    if not names_code(text):
+        return None
+    source, _, name = text.rpartition(":")
+    module = _of_file(Path(source), example) if source.endswith(".py") else _of_module(source, example)
+    if vars(module).get(name) is None:
+        raise DeclarationError(_unknown(module, source, name, example))
+    return vars(module)[name]
+
+
+def names_code(text: str) -> bool:
+    """Whether a text is FILE.py:NAME or MODULE:NAME, code that runs when it is loaded."""
     source, colon, name = text.rpartition(":")
-    if not (colon and source and name.isidentifier()):
-        raise DeclarationError(f"{shown(text, PATH)} names no object; write FILE.py:NAME or MODULE:NAME")
-    module = _of_file(Path(source)) if source.endswith(".py") else _of_module(source)
-    if name in vars(module):
-        return vars(module)[name]
-    known = [key for key in vars(module) if not key.startswith("_")]
-    raise DeclarationError(f"{shown(source, PATH)} has no {name}{nearest(name, known)}")
+    return bool(colon and source) and name.isidentifier()
 
 
-def called(function: Callable[[], Loaded], text: str) -> Loaded:
-    """What a user's function gives.
+def called(make: Callable[[], Loaded], what: str) -> Loaded:
+    """What a function of the user gives.
 
     Raises:
         DeclarationError: an exception there, with its line.
     """
-    return _loaded(function, shown(text, PATH))
+    return _loaded(make, shown(what, PATH))
 
 
 def installed() -> dict[str, EntryPoint]:
@@ -81,12 +84,12 @@ def installed() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
-def _of_file(path: Path) -> ModuleType:
+def _of_file(path: Path, example: str) -> ModuleType:
     try:
         source = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise DeclarationError(f"{shown(path, PATH)}: {reason}; {EXAMPLE}") from None
+        raise DeclarationError(f"{shown(path, PATH)}: {reason}; {example}") from None
     name = f"meanbits_declared_{sha256(str(path.resolve()).encode(errors='replace') + source).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
@@ -106,9 +109,9 @@ def _of_file(path: Path) -> ModuleType:
             raise
 
 
-def _of_module(name: str) -> ModuleType:
+def _of_module(name: str, example: str) -> ModuleType:
     if not all(part.isidentifier() for part in name.split(".")):
-        raise DeclarationError(f"{shown(name, PATH)} is no module; {EXAMPLE}")
+        raise DeclarationError(f"{shown(name, PATH)} is no module; {example}")
     with _importing_from(Path()):
         return _loaded(lambda: importlib.import_module(name), f"module {name}")
 
@@ -145,16 +148,17 @@ def _first_line(error: BaseException) -> str:
     return shown(next(iter(str(error).splitlines()), "") or "no message", PATH)
 
 
-def _named(module: ModuleType, source: str, name: str) -> object:
+def _unknown(module: ModuleType, source: str, name: str, example: str) -> str:
     from meanbits.theory.declarations.layer import Layer
     from meanbits.theory.declarations.surrogates import Surrogate
 
-    if name in vars(module):
-        return vars(module)[name]
     known = [key for key, value in vars(module).items() if isinstance(value, Surrogate | Layer)]
+    hint = f"its surrogates: {', '.join(known) or 'none'}"
+    if example != EXAMPLE:
+        known = [key for key in vars(module) if not key.startswith("_")]
+        hint = example
     close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"its surrogates: {', '.join(known) or 'none'}"
-    raise DeclarationError(f"{shown(source, PATH)} has no {name}; {hint}")
+    return f"{shown(source, PATH)} has no {name}; {f'did you mean {close[0]}?' if close else hint}"
 
 
 def _surrogate(text: str, value: object) -> Surrogate | Layer:

@@ -15,6 +15,7 @@ from meanbits.advise_command import advise
 from meanbits.check_command import check
 from meanbits.claims_command import claims
 from meanbits.distance_command import distance
+from meanbits.export_command import export
 from meanbits.jacobian_command import jacobian
 from meanbits.mismatch_command import mismatch
 from meanbits.profile_command import profile
@@ -87,6 +88,7 @@ for command in (
     simulate,
     train,
     sweep,
+    export,
     verify,
     claims,
     figure,

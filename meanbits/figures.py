@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from meanbits.files import unwritable_folder
 from meanbits.options import fail
+from meanbits.present import notices
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,15 +44,18 @@ class Settings:
             fail(f"--output {folder}: {reason}")
         if not images:
             return cls(preset, None, None, seed, folder)
-        from meanbits.experiments.data import DataError, load
+        from meanbits.experiments.data import PUBLISHED_SHA256, DataError, load
 
         chosen = dataset or ("digits" if data_dir is None else "mnist")
         if chosen == "digits" and data_dir is not None:
             fail(f"--data-dir {data_dir}: digits come with scikit-learn; leave it out, or name another --dataset")
+        if chosen not in PUBLISHED_SHA256 and data_dir is not None:
+            fail(f"--data-dir {data_dir} is for mnist and fashion-mnist; leave it out beside --dataset {chosen}")
         try:
-            load(chosen, data_dir)
+            found = load(chosen, data_dir)
         except DataError as error:
             fail(f"--dataset {chosen}: {error}")
+        notices(found.notes)
         return cls(preset, chosen, data_dir, seed, folder)
 
     def shown(self) -> dict[str, str | int]:

@@ -123,8 +123,9 @@ FOLDER = click.Path(path_type=Path)
 RUN_OPTIONS = (
     click.option("--preset", type=click.Choice(["smoke", "quick", "paper"]), default="quick",
                  help="Size of the run, default quick."),
-    click.option("--dataset", metavar="NAME",
-                 help="digits, mnist or fashion-mnist; default digits, or mnist with --data-dir."),
+    click.option("--dataset", metavar="D",
+                 help="digits, mnist, fashion-mnist, or yours: F.npz (x, y), a folder of idx files, FILE.py:NAME; "
+                      "default digits, or mnist with --data-dir."),
     click.option("--data-dir", metavar="FOLDER", type=FOLDER, help="Folder of the idx.gz files."),
     click.option("--seed", metavar="I", type=click.IntRange(min=0), default=0,
                  help="Seed of the random networks, default 0."),

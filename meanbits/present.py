@@ -86,6 +86,12 @@ def notice(text: str) -> None:
     click.echo(text, err=True)
 
 
+def notices(lines: Iterable[str]) -> None:
+    """Each a line on stderr."""
+    for line in lines:
+        notice(line)
+
+
 @contextmanager
 def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr where that is a terminal; called with what is done and the total."""

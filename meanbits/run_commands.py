@@ -92,11 +92,16 @@ def figure(figure_id: str, surrogates: tuple[Surrogate, ...], as_json: bool, **o
     the figure shows.
     """
     kind = figure_kind(figure_id)
+    from meanbits.experiments.data import DATASETS
+
     if len(surrogates) > 1:
         fail(f"{len(surrogates)} surrogates; a figure shows one, or its own choice without S")
     for option in ("dataset", "data_dir"):
         if options[option] is not None and not kind.images:
             fail(f"--{option.replace('_', '-')} {options[option]}: figure {kind.id} shows no images; leave it out")
+    if kind.trains and options["dataset"] not in (None, *DATASETS):
+        fail(f"--dataset {options['dataset']}: figure {kind.id} keeps its trainings by the name of the data, of ten "
+             f"classes; use {', '.join(DATASETS)}, or meanbits sweep for yours")  # fmt: skip
     settings = Settings.checked(**options, images=kind.images)
     with progress(f"figure {kind.id}") as tick:
         try:

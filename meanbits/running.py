@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     import xarray as xr
 
-    from meanbits.experiments.training.loop import Training
     from meanbits.experiments.verification.verify import CheckResult
     from meanbits.theory.declarations.layer import Layer
     from meanbits.theory.declarations.surrogates import Surrogate
@@ -18,6 +15,8 @@ if TYPE_CHECKING:
     from meanbits.theory.stages.layer_theory import LayerTheory
 
     Subject = Surrogate | Layer | Theory | LayerTheory | str
+
+GIVEN = "given in Python"
 
 
 def verify(*subjects: Subject) -> tuple[CheckResult, ...]:
@@ -31,7 +30,7 @@ def verify(*subjects: Subject) -> tuple[CheckResult, ...]:
 
 
 def simulate(
-    subject: Subject,
+    surrogate: Subject,
     depth: int,
     sigma_m2: float | None = None,
     sigma_b2: float = 0.001,
@@ -69,7 +68,7 @@ def simulate(
     from meanbits.point import variance_of_means
     from meanbits.theory.declarations.layer import Layer
 
-    found = declaration(subject)
+    found = declaration(surrogate)
     variance = variance_of_means(found, sigma_m2)
     if isinstance(found, Layer):
         return chain_simulation(found, depth, variance, sigma_b2, width=width, networks=realisations, batch=batch,
@@ -82,31 +81,48 @@ def simulate(
 
 
 def train(
-    subject: Subject = "deterministic",
+    surrogate: Subject = "deterministic",
+    dataset: Any = "digits",
     *,
     data_dir: str | Path | None = None,
     device: str = "cpu",
-    on_epoch: Callable[[Training], None] | None = None,
+    checkpoint: str | Path | None = None,
     **settings: Any,
 ) -> dict[str, Any]:
-    """Train a deep surrogate on images, and measure what the binary networks behind it are worth.
+    """Train a deep surrogate as `meanbits train` does, and measure what the binary networks behind it are worth.
 
-    settings: those of `experiments.training.settings.Settings`, as dataset, depth, width, sigma_m2, sigma_b2, epochs,
-    lr. The record: loss of each epoch; surrogate, sign, sampled (by number of samples), each {train_accuracy,
-    test_accuracy}; q, c and means of each layer before and after.
+    dataset: what --dataset takes, arrays (x, y) or (x, y, x_test, y_test), a mapping of these names, or a Torch dataset
+    of (image, label), or two, for training and testing. checkpoint: a file to write after each epoch. settings: those
+    of `experiments.training.settings.Settings`, as depth, width, sigma_m2, sigma_b2, epochs, lr. The record is that of
+    `experiments.training.cells.train_cell`.
 
     Raises:
-        ValueError: a setting out of its domain, or no such data.
+        ValueError: a setting out of its domain, or a checkpoint of a declaration, which files name as FILE.py:NAME.
+        DataError: images or labels that are refused.
 
-    >>> record = train("deterministic", phi="tanh", depth=2, width=20, sigma_m2=0.9, epochs=1, train_size=200)
-    >>> sorted(record["sign"])
-    ['test_accuracy', 'train_accuracy']
+    >>> x, y = [[0.0, 0.9], [0.8, 0.1]] * 10, [0, 1] * 10
+    >>> record = train("deterministic", (x, y), phi="tanh", width=8, depth=1, epochs=1, sigma_m2=0.9, samples=1)
+    >>> record["train_size"], sorted(record["sign"])
+    (16, ['test_accuracy', 'train_accuracy'])
     """
+    from meanbits.experiments.data import load
+    from meanbits.experiments.images.given import of_object
     from meanbits.experiments.training.cells import train_cell
-    from meanbits.experiments.training.settings import Settings
+    from meanbits.experiments.training.checkpoint import save
+    from meanbits.experiments.training.settings import DeclaredSettings, Settings
 
-    chosen = Settings(subject if isinstance(subject, str) else declaration(subject), **settings)
-    return train_cell(chosen, data_dir, device, on_epoch=on_epoch)
+    if checkpoint is not None and not isinstance(surrogate, str):
+        raise ValueError("checkpoint: a file names its surrogate; give a name, or FILE.py:NAME, in place of an object")
+    named = isinstance(dataset, str)
+    settings["dataset"] = dataset if named else GIVEN
+    if isinstance(surrogate, str):
+        chosen = Settings(surrogate, **settings)
+    else:
+        chosen = DeclaredSettings(**settings, declaration=declaration(surrogate))
+    images = load(dataset, data_dir) if named else of_object(dataset)
+    path = None if checkpoint is None else Path(checkpoint)
+    on_epoch = None if path is None else lambda training: save(training, chosen, path)
+    return train_cell(chosen, data_dir, device, on_epoch=on_epoch, dataset=images)
 
 
 def declaration(subject: Subject) -> Surrogate | Layer:

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from meanbits.layer_options import block_options
 from meanbits.options import Command, fail, json_option
-from meanbits.present import filled, json_text, notice, progress, table
+from meanbits.present import filled, json_text, notice, notices, progress, table
 from meanbits.simulate_blocks import COLUMNS, FORMS, simulate_blocks
 from meanbits.simulation_options import simulation_options
 
@@ -154,7 +154,9 @@ def _inputs(
     from meanbits.experiments.random_networks.simulation import even, overlapping_inputs
 
     if dataset is not None:
-        return image_pairs(load(dataset, data_dir))[1], dataset, None
+        found = load(dataset, data_dir)
+        notices(found.notes)
+        return image_pairs(found)[1], dataset, None
     overlap = OVERLAP if overlap is None else overlap
     return overlapping_inputs(overlap, even(width)), "overlap", overlap
 

@@ -25,7 +25,9 @@ OPTIONS = (
     click.option("--means", metavar="LAW", default="two-point",
                  help="Law of the weight means: two-point (default), clipped-gaussian, uniform or beta."),
     click.option("--overlap", metavar="C", type=Number(-1, 1), help="Overlap of the two inputs, default 0.5."),
-    click.option("--dataset", metavar="D", help="Two images instead: digits, mnist or fashion-mnist."),
+    click.option("--dataset", metavar="D", 
+                 help="Two images instead: of digits, mnist, fashion-mnist, or yours: F.npz (x, y), a folder of idx "
+                      "files, FILE.py:NAME."),
     click.option("--data-dir", metavar="FOLDER", type=FOLDER, help="Folder of the idx.gz files."),
     click.option("--batch", metavar="B", type=COUNT, help="Inputs that batch norm is of, default 256."),
     click.option("--network", is_flag=True,

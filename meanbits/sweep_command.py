@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meanbits.options import FOLDER, Command, Number, fail, json_option
-from meanbits.present import json_text, notice
+from meanbits.present import json_text, notice, notices
 
 if TYPE_CHECKING:
     from meanbits.experiments.sweep.grid import Grid
@@ -111,7 +111,7 @@ def _check(grid: Grid, ledger: Path, output: Path, data_dir: Path | None, device
         fail(f"--output {output}: it exists and is no dataset of meanbits; name another file")
     try:
         device_of(device)
-        check_data(grid, data_dir)
+        notices(check_data(grid, data_dir))
         for option, path in (("--ledger", ledger), ("--output", output)):
             path.parent.mkdir(parents=True, exist_ok=True)
             reason = unwritable_file(path)

@@ -13,7 +13,7 @@ import click
 
 from meanbits.layer_options import BLOCKS
 from meanbits.options import FOLDER, PARTS, Command, Number, fail, json_option
-from meanbits.present import json_text, notice, number, progress, table
+from meanbits.present import json_text, notice, notices, number, progress, table
 
 if TYPE_CHECKING:
     from meanbits.experiments.training.loop import Training
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 Function = Callable[..., Any]
 WHOLE = click.IntRange(min=1)
 TRAIN_OPTIONS = (
-    click.option("--dataset", metavar="D", default="digits", help="digits (default), mnist or fashion-mnist."),
+    click.option("--dataset", metavar="D", default="digits", 
+                 help="digits (default), mnist, fashion-mnist, or yours: F.npz (x, y), a folder of idx files or of "
+                      "CIFAR-10's batches, FILE.py:NAME."),
     click.option("--data-dir", metavar="P", type=FOLDER, help="Folder of the idx.gz files."),
     click.option("--train-size", metavar="K", type=WHOLE, help="Images to train on, default all."),
     click.option("--depth", metavar="L", type=WHOLE, help="Hidden layers, default 3."),
@@ -49,6 +51,15 @@ TRAIN_OPTIONS = (
     click.option("--resume", is_flag=True, help="Go on from the checkpoint."),
     click.option("--log-dir", metavar="FOLDER", type=FOLDER, help="Write TensorBoard logs."),
 )  # fmt: skip
+EPILOG = """\b
+Images of your own, bytes 0 to 255 or numbers in [0, 1] or [-1, 1], with labels 0 to K - 1:
+  numpy.savez("mine.npz", x=images, y=labels)    (x_test, y_test, if you have them)
+  meanbits train --dataset mine.npz --sigma-m2 0.8 --sigma-b2 0.001
+  def cifar(): return CIFAR10(P, True, ToTensor()), CIFAR10(P, False, ToTensor())    in data.py
+  meanbits train --dataset data.py:cifar --sigma-m2 0.8 --sigma-b2 0.001
+
+\b
+Example: meanbits train deterministic --phi tanh --depth 5 --sigma-m2 0.9 --sigma-b2 0.001"""
 RUNNING = ("data_dir", "device", "threads", "checkpoint", "resume", "log_dir", "as_json")
 WIDE = 2**22  # multiplications of a layer and step from which threads pay
 
@@ -65,7 +76,7 @@ def train_options(command: Function) -> Function:
 
 @click.command(
     cls=Command,
-    epilog="\b\nExample: meanbits train deterministic --phi tanh --depth 5 --sigma-m2 0.9 --sigma-b2 0.001",
+    epilog=EPILOG,
 )
 @train_options
 @json_option
@@ -138,10 +149,13 @@ def _trained(
     resume: bool,
     log_dir: Path | None,
 ) -> dict[str, Any]:
+    from meanbits.experiments.data import load
     from meanbits.experiments.training.cells import train_cell
     from meanbits.experiments.training.checkpoint import restore, save
 
     _use_threads(settings, threads)
+    dataset = load(settings.dataset, data_dir)
+    notices(dataset.notes)
     with ExitStack() as stack:
         after = [stack.enter_context(_shown_progress(settings))]
         if checkpoint is not None:
@@ -151,7 +165,8 @@ def _trained(
 
             after.append(stack.enter_context(tensorboard(log_dir)))
         on_start = (lambda training: restore(training, settings, checkpoint)) if resume and checkpoint else None
-        return train_cell(settings, data_dir, device, on_start, lambda training: [each(training) for each in after])
+        on_epoch = lambda training: [each(training) for each in after]  # noqa: E731
+        return train_cell(settings, data_dir, device, on_start, on_epoch, dataset)
 
 
 @contextmanager

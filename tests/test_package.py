@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -37,7 +38,9 @@ def python(*arguments: str, cwd: Path = ROOT, interpreter: str = sys.executable)
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of the unpacked source distribution."""
     folder = tmp_path_factory.mktemp("sources")
-    name = python("-c", BUILD, "build_sdist", str(folder)).splitlines()[-1]
+    left = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "build", "output", "results")
+    shutil.copytree(ROOT, folder / "tree", symlinks=True, ignore=left)
+    name = python("-c", BUILD, "build_sdist", str(folder), cwd=folder / "tree").splitlines()[-1]
     with tarfile.open(folder / name) as archive:
         archive.extractall(folder, filter="data")
     sources = folder / name.removesuffix(".tar.gz")

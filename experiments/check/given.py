@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from meanbits.experiments.check.refusal import CheckError, reason
 from meanbits.experiments.data import load
-from meanbits.experiments.declared import called, named_object
+from meanbits.experiments.declared import called, value_called
 from meanbits.theory.errors import shown
 
 DEFAULT = "digits"
@@ -36,7 +36,9 @@ def given(text: str, data: str | None, count: int) -> tuple[Any, Any, Any]:
 
 
 def _declared(text: str) -> Any:
-    found = named_object(text)
+    found = value_called(text, f"write FILE.py:NAME, NAME {EXAMPLE}")
+    if found is None:
+        raise CheckError(f"{shown(text)} names no object; write FILE.py:NAME or MODULE:NAME, or a saved program .pt2")
     if callable(found) and not isinstance(found, nn.Module):
         found = called(found, text)
     parts = found if isinstance(found, tuple) else (found,)

@@ -64,8 +64,8 @@ def _gain(text: str) -> float:
         raise ValueError(f"surrogate: --gain {text} is not a number; write for example 1.5") from None
 
 
-def check_data(grid: Grid, data_dir: Path | None) -> None:
-    """Load each data set of a grid once.
+def check_data(grid: Grid, data_dir: Path | None) -> tuple[str, ...]:
+    """Load each data set of a grid once; what was done to data of one's own, a line each.
 
     Raises:
         DataError: it is unknown, missing or damaged, or smaller than a train_size.
@@ -76,10 +76,13 @@ def check_data(grid: Grid, data_dir: Path | None) -> None:
     for cell in grid.cells:
         name = cell.settings.dataset
         largest[name] = max(largest.get(name, 0), cell.settings.train_size or 0)
+    notes: tuple[str, ...] = ()
     for name, size in largest.items():
-        images = len(load(name, data_dir).train_images)
+        dataset = load(name, data_dir)
+        images, notes = len(dataset.train_images), notes + dataset.notes
         if size > images:
             raise DataError(f"train_size = {size}: {name} has {images} training images; give {images} or less")
+    return notes
 
 
 def trainer(data_dir: Path | None, device: str) -> Trainer:

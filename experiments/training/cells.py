@@ -45,17 +45,19 @@ def train_cell(
     device: str = "cpu",
     on_start: OnEpoch | None = None,
     on_epoch: OnEpoch | None = None,
+    dataset: Dataset | None = None,
 ) -> Record:
     """Train one network and measure what it is worth; the record depends on the settings alone.
 
     loss: mean of each epoch. surrogate, sign, sampled (by number of samples): train_accuracy and test_accuracy. q, c:
     of image pairs, (pairs, depth), by theory, before and after. polarised, sigma_m2, sigma_b2: of each layer, before
-    and after. on_start, on_epoch: called with the training before its first epoch, and after each.
+    and after. on_start, on_epoch: called with the training before its first epoch, and after each. dataset: images in
+    place of those that the settings name.
 
     Raises:
         DataError: no such data, or too little. NonFiniteLossError: a loss that is no number.
     """
-    (record,) = train_cells_batched([settings], data_dir, device, on_start, on_epoch)
+    (record,) = train_cells_batched([settings], data_dir, device, on_start, on_epoch, dataset)
     if isinstance(record, NonFiniteLossError):
         raise record
     return record
@@ -67,6 +69,7 @@ def train_cells_batched(
     device: str = "cpu",
     on_start: OnEpoch | None = None,
     on_epoch: OnEpoch | None = None,
+    dataset: Dataset | None = None,
 ) -> list[Record | NonFiniteLossError]:
     """`train_cell` of settings of one shape, as one computation; the error of each cell that comes to nothing.
 
@@ -76,9 +79,10 @@ def train_cells_batched(
     shapes = len({cell.shape for cell in cells})
     if shapes != 1:
         raise ValueError(f"{len(cells)} cells of {shapes} shapes: train those of one shape together")
-    images = images_of(cells[0], load(cells[0].dataset, data_dir), device)
-    found = streams(cells, device)
-    network = moved(initialised(cells, images.train.images.shape[1], found.initial), device)
+    dataset = load(cells[0].dataset, data_dir) if dataset is None else dataset
+    images, found = images_of(cells[0], dataset, device), streams(cells, device)
+    drawn = initialised(cells, images.train.images.shape[1], found.initial, dataset.classes)
+    network = moved(drawn, device)
     training = started(network, found)
     before = _inside(training, images)
     if on_start is not None:

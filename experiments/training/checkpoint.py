@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,8 +15,10 @@ import torch
 
 from meanbits.experiments.training.loop import Training
 from meanbits.experiments.training.settings import Settings
+from meanbits.theory.errors import shown
 
 FORMAT = "meanbits checkpoint 1"
+ENTRIES = ("format", "settings", "weights", "biases", "optimiser", "generators", "losses", "steps")
 
 
 class CheckpointError(ValueError):
@@ -48,17 +50,25 @@ def restore(training: Training, settings: Settings, path: Path) -> None:
         CheckpointError: no checkpoint of ours, or one of other settings (epochs may differ at a constant lr).
     """
     document = read(path)
-    mine, theirs = _lasting(asdict(settings)), _lasting(json.loads(document["settings"]))
+    mine, theirs = _lasting(asdict(settings)), _lasting(stored_settings(document, path))
     changed = [name for name in sorted({*mine, *theirs}) if mine.get(name) != theirs.get(name)]
     if changed:
         raise CheckpointError(f"{path} is of other settings ({', '.join(changed)}): give those, or name another file")
-    network = training.network
+    network, stored = training.network, [*document["weights"], *document["biases"]]
+    shapes, found = ([tuple(each.shape) for each in group] for group in (network.parameters, stored))
+    if shapes != found:
+        raise CheckpointError(f"{path} holds parameters of shapes {found}, and the images given need {shapes}: give "
+                              "the images it was trained on, or name another file")  # fmt: skip
     with torch.no_grad():
-        for mine, theirs in zip(network.parameters, [*document["weights"], *document["biases"]], strict=True):
+        for mine, theirs in zip(network.parameters, stored, strict=True):
             mine.copy_(theirs)
-    training.optimiser.load_state_dict(document["optimiser"])
-    for generator, state in zip(_generators(training), document["generators"], strict=True):
-        generator.set_state(state)
+    try:
+        training.optimiser.load_state_dict(document["optimiser"])
+        for generator, state in zip(_generators(training), document["generators"], strict=True):
+            generator.set_state(state)
+    except (ValueError, TypeError, KeyError, RuntimeError) as error:
+        reason = next(iter(str(error).splitlines()), "")
+        raise CheckpointError(f"{path} does not fit its own settings ({reason}): name another file") from None
     training.losses = [loss.to(network.weights[0].device) for loss in document["losses"]]
     training.steps = document["steps"]
 
@@ -81,7 +91,45 @@ def read(path: Path) -> dict[str, Any]:
         document = None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise CheckpointError(f"{path} is damaged or no checkpoint of meanbits: name another file")
+    missing, foreign = [name for name in ENTRIES if name not in document], sorted(map(str, {*document} - {*ENTRIES}))
+    if missing or foreign:
+        what = f"lacks {', '.join(missing)}" if missing else f"holds foreign entries, {shown(', '.join(foreign))}"
+        raise CheckpointError(f"{path} {what}: name a checkpoint as --checkpoint wrote it")
+    if not all(_is_tensors(document[name]) for name in ("weights", "biases", "generators", "losses")):
+        raise CheckpointError(f"{path} holds entries that are no tensors: name a checkpoint as --checkpoint wrote it")
     return document
+
+
+def settings_of(document: dict[str, Any], path: Path, surrogate: str | None = None) -> Settings:
+    """The settings that a checkpoint was trained with; the surrogate as named here, if it is.
+
+    Raises:
+        CheckpointError: settings of another version, or values out of their domain.
+    """
+    try:
+        named = {} if surrogate is None else {"surrogate": surrogate}
+        return Settings(**(stored_settings(document, path) | named))
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} has settings that do not hold ({shown(error, 200)}): name another file"
+        ) from None
+
+
+def stored_settings(document: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Read, and not used: a surrogate that they name may be code."""
+    try:
+        given = json.loads(document["settings"])
+        foreign = ", ".join(sorted({*given} - {each.name for each in fields(Settings)})) or None
+    except (TypeError, ValueError):
+        given, foreign = None, "no JSON"
+    if not isinstance(given, dict) or foreign:
+        raise CheckpointError(f"{path} has settings that meanbits does not know ({shown(foreign)}): use the version "
+                              "that wrote it, or train again")  # fmt: skip
+    return given
+
+
+def _is_tensors(entries: Any) -> bool:
+    return isinstance(entries, list) and all(isinstance(each, torch.Tensor) for each in entries)
 
 
 def _lasting(settings: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from meanbits.numerics.layers.mean_draws import draw_means_
 from meanbits.numerics.layers.norm import Moments
 from meanbits.theory.declarations.surrogates import SAMPLE
 
-CLASSES, PLAIN = 10, Between()
+PLAIN = Between()
 Draws = list["Draw"]
 
 
@@ -147,11 +147,13 @@ class Network:
                     weights.clamp_(-self.limit, self.limit)
 
 
-def initialised(cells: Sequence[Settings], features: int, generators: Sequence[torch.Generator]) -> Network:
+def initialised(
+    cells: Sequence[Settings], features: int, generators: Sequence[torch.Generator], classes: int = 10
+) -> Network:
     """The networks of cells of one shape, each drawn from its own generator, on the processor."""
     first = cells[0]
     rule = rule_of(first)
-    sizes = [features, *[first.width] * first.depth, CLASSES]
+    sizes = [features, *[first.width] * first.depth, classes]
     dtype = getattr(torch, first.dtype)
     weights: list[Tensor] = []
     biases: list[Tensor] = []

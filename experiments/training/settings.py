@@ -28,7 +28,7 @@ VARIES = ("sigma_m2", "sigma_b2", "gain", "seed")  # what cells of one shape may
 class Settings:
     """One training.
 
-    surrogate, and weights to gain: a declaration, or what `meanbits.compose` takes. normalise, dropout,
+    surrogate, and weights to gain: a surrogate or a chain of blocks as `meanbits.compose` takes it. normalise, dropout,
     scale, skip: blocks of its layers. A norm is of mean and variance of a field; dropout is averaged over where the
     field is, else drawn in training and left out after it. Weights `signs` and `absmean` are rounded from latent
     weights, which gradients see straight through. sigma_m2: None for what the weights settle, or 0.8. depth, width:
@@ -45,7 +45,7 @@ class Settings:
         ValueError: a value out of its domain, or parts of a surrogate that do not fit together.
     """
 
-    surrogate: str | Surrogate | Layer = "deterministic"
+    surrogate: str = "deterministic"
     weights: str | None = None
     neurons: str | None = None
     noise: str | None = None
@@ -131,6 +131,13 @@ class Settings:
         return float(self.epochs * (self.train_size or 60_000) * self.width * (800 + self.depth * self.width))
 
 
+@dataclass(frozen=True)
+class DeclaredSettings(Settings):
+    """One training of what is declared in Python, where files and command lines have a name."""
+
+    declaration: Surrogate | Layer | None = None
+
+
 def between_of(settings: Settings) -> Between:
     """Norm, dropout, scale and skip between the layers of some settings.
 
@@ -157,7 +164,8 @@ def composed(settings: Settings) -> Surrogate:
 
 def row_of_settings(settings: Settings) -> Row:
     """The surrogate of some settings and the blocks beside it."""
-    return _row(settings.surrogate, tuple((name, getattr(settings, name)) for name in (*PARTS, *BLOCKS)))
+    named = settings.declaration if isinstance(settings, DeclaredSettings) else None
+    return _row(named or settings.surrogate, tuple((name, getattr(settings, name)) for name in (*PARTS, *BLOCKS)))
 
 
 @lru_cache(maxsize=1024)

@@ -225,7 +225,8 @@ class SurrogateLayer(nn.Module):
 
 def _moved(field: Field, source: int, target: int) -> Field:
     mean, variance = field
-    return Field(mean.movedim(source, target), None if variance is None else variance.movedim(source, target))
+    axes = source % mean.dim(), target % mean.dim()  # to ONNX, which takes no negative ones
+    return Field(mean.movedim(*axes), None if variance is None else variance.movedim(*axes))
 
 
 def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:

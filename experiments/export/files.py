@@ -1,0 +1,123 @@
+"""Networks in files of Torch and of NumPy, whole weights as int8 or as packed bits; read back without running code."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from meanbits.experiments.export.networks import ExportError, SignNetwork, rebuilt, structure_of
+from meanbits.theory.errors import shown
+
+SIGNS, OTHER = "meanbits network of signs 1", "meanbits tensors 1"
+STORED = ("int8", "bits")
+README = (
+    "h = scale W x + bias, x' = sign(h), +1 at 0; the last layer's h are the logits; scales, norm and skip in "
+    "`structure`. W of packed bits: 2 * numpy.unpackbits(W.bits, axis=1, count=W.inputs) - 1, int8, times "
+    "unpackbits(W.nonzero, ...) where that is there"
+)
+BROKEN = (KeyError, TypeError, ValueError, RuntimeError, AttributeError, EOFError, pickle.UnpicklingError,
+          zipfile.BadZipFile)  # fmt: skip
+Document = dict[str, Any]
+
+
+def write(network: nn.Module, path: Path, store: str) -> None:
+    """An .npz that numpy.load reads without pickles, or a file that torch.load reads with weights_only."""
+    if path.suffix != ".npz":
+        torch.save(document_of(network, store), path)
+        return
+    document = document_of(network, store)
+    arrays = {name: tensor.numpy() for name, tensor in document.pop("state_dict").items()}
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays, **{name: np.array(text) for name, text in document.items()})
+
+
+def document_of(network: nn.Module, store: str) -> Document:
+    """All of a network of signs, or the tensors of another, in plain values; whole weights as `store` says."""
+    tensors = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
+    if store == "bits":
+        tensors = {name: value for key, tensor in tensors.items() for name, value in _as_bits(key, tensor).items()}
+    if not isinstance(network, SignNetwork):
+        return {"format": OTHER, "state_dict": tensors}
+    structure = json.dumps(structure_of(network))
+    return {"format": SIGNS, "readme": README, "structure": structure, "state_dict": tensors}
+
+
+def _as_bits(name: str, tensor: Tensor) -> dict[str, Tensor]:
+    """Packed bits of whole weights (out, ...), a row a neuron, with its length and shape; other tensors as they are."""
+    if tensor.dtype != torch.int8:
+        return {name: tensor}
+    rows = tensor.flatten(1).numpy()
+    found = {f"{name}.bits": torch.from_numpy(np.packbits(rows > 0, axis=1)),
+             f"{name}.inputs": torch.tensor(rows.shape[1]), f"{name}.shape": torch.tensor(tensor.shape)}  # fmt: skip
+    if not rows.all():
+        found[f"{name}.nonzero"] = torch.from_numpy(np.packbits(rows != 0, axis=1))
+    return found
+
+
+def from_bits(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors with whole weights as int8, however they were stored."""
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        stem, _, kind = name.rpartition(".")
+        if kind == "bits":
+            inputs, shape = int(tensors[f"{stem}.inputs"]), tensors[f"{stem}.shape"].tolist()
+            weights = 2 * _unpacked(tensor, inputs) - 1
+            if f"{stem}.nonzero" in tensors:
+                weights = weights * _unpacked(tensors[f"{stem}.nonzero"], inputs)
+            found[stem] = weights.reshape(shape)
+        elif f"{stem}.bits" not in tensors:
+            found[name] = tensor
+    return found
+
+
+def _unpacked(bits: Tensor, inputs: int) -> Tensor:
+    return torch.from_numpy(np.unpackbits(bits.numpy(), axis=1, count=inputs)).to(torch.int8)
+
+
+def read(path: Path) -> Document:
+    """The document in a file that `write` wrote, whole weights as int8.
+
+    Raises:
+        ExportError: the file cannot be read, or holds something else.
+    """
+    try:
+        document = _read_numpy(path) if path.suffix == ".npz" else torch.load(path, "cpu", weights_only=True)
+        if document["format"] not in (SIGNS, OTHER):
+            raise ValueError(f"format {shown(document['format'])}")
+        return document | {"state_dict": from_bits(document["state_dict"])}
+    except OSError as error:
+        raise ExportError(f"{path} cannot be read ({error.strerror}); name a file that meanbits export wrote") from None
+    except BROKEN as error:
+        raise ExportError(_foreign(path, error)) from None
+
+
+def _read_numpy(path: Path) -> Document:
+    with np.load(path, allow_pickle=False) as held:
+        arrays = {name: held[name] for name in held.files}
+    texts = {name: str(arrays.pop(name)) for name in ("format", "readme", "structure") if name in arrays}
+    return texts | {"state_dict": {name: torch.from_numpy(array) for name, array in arrays.items()}}
+
+
+def load_network(path: str | Path) -> SignNetwork:
+    """The network of signs in an .npz or .pt that `meanbits.export` wrote of a checkpoint, as a Torch module.
+
+    Raises:
+        ExportError: the file cannot be read, or holds something else.
+    """
+    document = read(Path(path))
+    try:
+        return rebuilt(json.loads(document["structure"]), document["state_dict"])
+    except BROKEN as error:
+        raise ExportError(_foreign(Path(path), error)) from None
+
+
+def _foreign(path: Path, error: Exception) -> str:
+    reason = shown(next(iter(str(error).splitlines()), ""))
+    return f"{path} holds no network of signs that meanbits export wrote of a checkpoint ({reason}); name another file"

@@ -1,0 +1,1 @@
+"""Torch models of plain layers as models of surrogate layers, and back."""
