@@ -89,6 +89,7 @@ PARTS = {  # ready parts of a declaration: the module that has one, and its name
     "matched": "surrogates.MATCHED", "gaussian": "noise.GAUSSIAN", "logistic": "noise.LOGISTIC",
     "uniform": "noise.UNIFORM", "laplace": "noise.LAPLACE", "cauchy": "noise.CAUCHY",
 }  # fmt: skip
+SCRIPT = "javascript"  # a backend to emit for; its code runs elsewhere
 NEURONS = ("tanh", "erf", "relu", "hardtanh", "linear", "gelu", "silu", "softplus", "hardsigmoid", "sin")
 
 
@@ -140,11 +141,15 @@ def derive(surrogate: Surrogate | Layer | str | None = None, **options: Any) -> 
 
 
 def emit(theory: Theory | LayerTheory, backend: str = "numpy") -> str:
-    """The source of a standalone module, for the backend "numpy" or "torch".
+    """The source of a standalone module, for the backend "numpy", "torch" or "javascript" (functions of numbers).
 
     Raises:
         ValueError: an unknown backend, or one that lacks a function of the theory.
     """
+    if backend == SCRIPT:
+        from meanbits.numerics.emission.script import emit_script
+
+        return emit_script(theory)
     from meanbits.numerics.emission.emit import emit as emit_source
     from meanbits.numerics.emission.emit_layer import emit_layer
     from meanbits.theory.derive import Theory
@@ -175,6 +180,8 @@ def _backend(name: str) -> Backend:
     from meanbits.theory.declarations.options import nearest
 
     known = {backend.name: backend for backend in BACKENDS}
+    if name == SCRIPT:
+        raise ValueError(f"backend '{SCRIPT}' cannot be compiled here: emit it, and run it with node or in a browser")
     if name not in known:
-        raise ValueError(f"unknown backend '{name}'{nearest(name, known)}")
+        raise ValueError(f"unknown backend '{name}'{nearest(name, [*known, SCRIPT])}")
     return known[name]
