@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from meanbits.numerics.layers.convolution import BinaryConv2d
     from meanbits.numerics.layers.linear import BinaryLinear
     from meanbits.numerics.layers.sign import Sign
+    from meanbits.reporting import report
     from meanbits.solving import advise, certify, fixed_point, phase_diagram, profile
     from meanbits.theory.declarations.compose_layer import compose
     from meanbits.theory.declarations.layer import Layer
@@ -34,7 +35,8 @@ __version__ = "0.1.0"
 __all__ = [
     "BinaryConv2d", "BinaryLinear", "Form", "Layer", "NeuronNoise", "Neurons", "Sign", "Surrogate", "SurrogateError",
     "Treatment", "Weights", "advise", "catalogue", "certify", "compile", "compose", "continuous", "derive", "emit",
-    "fixed_point", "init", "paper_form", "phase_diagram", "profile", "symbols", "ternary",
+    "fixed_point", "init", "paper_form", "phase_diagram", "profile", "report", "symbols",
+    "ternary",
 ]  # fmt: skip
 
 HOMES = {
@@ -73,6 +75,7 @@ HOMES = {
     "leaky_relu": "meanbits.theory.declarations.neurons",
     "levels": "meanbits.theory.declarations.weights",
     "paper_form": "meanbits.theory.declarations.surrogates",
+    "report": "meanbits.reporting",
     "quantiser": "meanbits.theory.declarations.neurons",
     "simulate_layers": "meanbits.experiments.random_networks.layer_networks",
     "step": "meanbits.theory.declarations.neurons",

@@ -1,0 +1,51 @@
+"""What the static pictures of a page show, as labelled data: correlation maps, layers, and the plane of variances."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from meanbits.numerics.depth.layer_phase import layer_phase_diagram
+from meanbits.numerics.depth.profile import profile
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.phase import phase_diagram
+from meanbits.numerics.solvers.solve import fixed_point
+from meanbits.theory.declarations.layer import Layer, as_layer
+from meanbits.theory.declarations.surrogates import Surrogate
+from meanbits.theory.derive import Theory
+
+STARTS = (0.0, 0.5, 0.99)
+DEPTH, CURVE = 20, 101
+MEANS, BIASES = 31, 25
+LOW_BIAS = 1e-4
+
+
+def correlation_maps(theory: Theory, sigma_m2: float, sigma_b2: float) -> xr.Dataset:
+    """c' over c at the fixed point of q, and that of c.
+
+    Raises:
+        ValueError: as `fixed_point`.
+    """
+    found, c = fixed_point(theory, sigma_m2, sigma_b2), np.linspace(0, 1, CURVE)
+    extra = (found.T,) if theory.maps.takes_total else ()
+    after = 1 - compile_theory(theory).gap_map(1 - c, found.q, np.float64(sigma_m2), np.float64(sigma_b2), *extra)
+    given = {"surrogate": theory.surrogate.name, "sigma_m2": sigma_m2, "sigma_b2": sigma_b2}
+    values = {"after": ("c", np.broadcast_to(after, c.shape)), "fixed": ((), float(found.c))}
+    return xr.Dataset(values, {"c": c}, given | {"xi_c": float(found.xi_c)})
+
+
+def layers(subject: Surrogate | Layer, sigma_m2: float, sigma_b2: float) -> xr.Dataset:
+    """Correlations and the total variance layer by layer, from a few correlations of the first fields."""
+    followed = [profile(as_layer(subject), DEPTH, sigma_m2, sigma_b2, c0=start) for start in STARTS]
+    columns = {"c": (("start", "layer"), np.array([each.c for each in followed])),
+               "T": ("layer", followed[0].T), "gradient": ("layer", followed[0].gradient)}  # fmt: skip
+    given = {"surrogate": subject.name, "sigma_m2": sigma_m2, "sigma_b2": sigma_b2}
+    return xr.Dataset(columns, {"start": list(STARTS), "layer": np.arange(followed[0].T.size)}, given)
+
+
+def plane(subject: Theory | Layer, largest_means: float, largest_biases: float) -> xr.Dataset:
+    """Depth scales over the variances of means and biases."""
+    biases = np.linspace(LOW_BIAS, largest_biases, BIASES)
+    if isinstance(subject, Layer):
+        return layer_phase_diagram(subject, np.linspace(largest_means / MEANS, largest_means, MEANS), biases)
+    return phase_diagram(subject, np.linspace(largest_means / MEANS, largest_means, MEANS), biases)
