@@ -24,9 +24,9 @@ CHAIN_TITLES = {
     "total_map": ("total map", "T'"),
     "variance_map": ("variance map", "q'"),
     "correlation_map": ("correlation map", "c'"),
-    "chi": ("slope of the correlation map", "χ"),
-    "gradient_growth": ("growth of squared gradients", "χ_g"),
-    "gradient_overlap": ("overlap of two gradients, a layer", "E δ_a δ_b / E δ'_a δ'_b"),
+    "chi": ("slope of the correlation map", "chi"),
+    "gradient_growth": ("growth of squared gradients", "chi_g"),
+    "gradient_overlap": ("overlap of two gradients, a layer", "E d_a d_b / E d'_a d'_b"),
 }
 
 

@@ -23,6 +23,11 @@ FIELD_LAW = sp.Symbol("N(hbar, Sigma)")
 BARRED = {symbols.hbar: None, symbols.hbar_added: "F"}
 FUNCTIONS = {"sign": "sgn", "asin": "arcsin", "atan": "arctan", "acos": "arccos", "atan2": "arctan2", "log": "ln"}
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+GREEK = {"Sigma": "Σ", "chi": "χ", "d": "δ", "E": "𝔼"}
+SIGNS = {"-": "−"}
+TOKEN = re.compile(
+    r"(?P<name>sigma_m2|sigma_b2|[A-Za-z]+)(?P<prime>')?(?:_(?P<below>\w+))?(?:\^(?P<power>\d))?|[^\sA-Za-z]"
+)
 POWER = re.compile(r"\^(\d+)")
 TIMES, DOT, MINUS = "&#x2062;", "·", "−"
 WIDE = {"+", MINUS, "=", "∼", "→", ","}
@@ -44,7 +49,7 @@ def formula(*sides: sp.Basic | str, between: str = "=") -> Formula:
     for number, side in enumerate(sides):
         if number:
             row.appendChild(printer.element("mo", between))
-        row.appendChild(printer.text(side) if isinstance(side, str) else printer._print(side))
+        row.appendChild(printer.words(side) if isinstance(side, str) else printer._print(side))
     return Formula(f'<math display="block">{_markup(row)}</math>', _width(row))
 
 
@@ -73,6 +78,26 @@ class Printer(MathMLPresentationPrinter):
     def text(self, name: str) -> Element:
         """Words, with powers raised."""
         return self.element("mtext", POWER.sub(lambda found: found[1].translate(RAISED), name))
+
+    def words(self, text: str) -> Element:
+        """The left side of an equation as the project writes it in text: names, primes, indices, squares, operators."""
+        row = self.element("mrow")
+        for found in TOKEN.finditer(text):
+            row.appendChild(self._named(found) if found["name"] else self.element("mo", SIGNS.get(found[0], found[0])))
+        return row
+
+    def _named(self, found: re.Match[str]) -> Element:
+        base = self._base(found["name"])
+        below = [self.element("mi", found["below"])] if found["below"] else []
+        above = [self.element("mo", "′")] if found["prime"] else []
+        above += [self.element("mn", found["power"])] if found["power"] else []
+        if below and above:
+            return self.element("msubsup", base, *below, self.element("mrow", *above))
+        return self.element("msub" if below else "msup", base, *(below or above)) if below or above else base
+
+    def _base(self, name: str) -> Element:
+        symbol = next((each for each in (*SQUARES, *BARRED) if each.name == name), None)
+        return self._print(symbol) if symbol else self.element("mi", GREEK.get(name, name))
 
     def bracketed(self, inside: Element, left: str = "(", right: str = ")") -> Element:
         """Something in brackets."""

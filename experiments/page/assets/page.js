@@ -21,15 +21,20 @@ function shown(value) {
   return String(Number(value.toPrecision(DIGITS))).replace("-", "−");
 }
 
+/** A number of layers, for a sentence. */
+function layers(scale) {
+  return shown(Number((6 * scale).toPrecision(2)));
+}
+
 /** What the fixed point means, in words. */
 function words(found) {
   if (found === null) return "No stable fixed point is found here: choose other numbers.";
   if (found.c === 1 && found.chi_1 <= 1) {
-    const kept = found.phase === "critical" ? "and at criticality they do so slowly: signals reach any depth" : `within about ${shown(6 * found.xi_c)} layers, 6 ξc, two inputs are told apart no more`;
+    const kept = found.phase === "critical" ? "and at criticality they do so slowly: signals reach any depth" : `within about ${layers(found.xi_c)} layers (6 ξc) two inputs are hardly told apart any more`;
     return `Ordered: inputs come to be alike, ${kept}.`;
   }
   const kind = found.phase === "chaotic" ? "Chaotic: inputs that are nearly equal part" : "Equal inputs part, by the noise of the network";
-  return `${kind}; all come to correlation ${shown(found.c)}, with e-fold over ${shown(found.xi_c)} layers, so depth up to about ${shown(6 * found.xi_c)} layers, 6 ξc, can be trained.`;
+  return `${kind}; all come to correlation ${shown(found.c)}, and within about ${layers(found.xi_c)} layers (6 ξc) are hardly told apart any more.`;
 }
 
 /** The correlation map as columns for uPlot: c, c, c', and the fixed point alone. */
