@@ -122,7 +122,7 @@ def _pictures(theory: Theory, moving: Live) -> tuple[Picture, ...]:
     made = [
         (maps_picture, partial(correlation_maps, theory, means, biases),
          "The correlation map (blue) and its stable fixed point (dot)."),
-        (layers_picture, partial(layers, surrogate, means, biases), "The correlation of two inputs, layer by layer."),
+        (layers_picture, partial(layers, theory, means, biases), "The correlation of two inputs, layer by layer."),
         (plane_picture, partial(plane, theory, moving.largest_means, TOP_BIASES),
          "The depth scale of correlations over the variances; the black line is chi_1 = 1."),
     ]  # fmt: skip

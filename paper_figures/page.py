@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from markupsafe import Markup, escape
 
 from meanbits.paper_figures.phase import draw as draw_plane
 from meanbits.paper_figures.style import COLOURS, FAINT, figure, write
@@ -52,9 +53,9 @@ def _at(dataset: xr.Dataset) -> str:
     return ", ".join(values)
 
 
-def inline_svg(draw: Callable[[Any, Path], Path], dataset: xr.Dataset, label: str) -> str:
+def inline_svg(draw: Callable[[Any, Path], Path], dataset: xr.Dataset, label: str) -> Markup:
     """A picture as an svg element that says what it shows."""
     with TemporaryDirectory() as folder:
         text = draw(dataset, Path(folder) / "picture.svg").read_text(encoding="utf-8")
     element = METADATA.sub("", PROLOG.sub("", text, count=1))
-    return element.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    return Markup(element.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from meanbits.experiments.claims.claim import Settled
 from meanbits.experiments.equations import SECTIONS, equations, legend, notes
 from meanbits.experiments.page.mathml import Formula, formula
-from meanbits.experiments.verification.verify import CheckResult
 from meanbits.theory.derive import Theory
 from meanbits.theory.gaussian.closing import rules_used
 from meanbits.theory.stages.layer_theory import LayerTheory
 from meanbits.theory.trace import Step
+
+if TYPE_CHECKING:
+    from meanbits.experiments.claims.claim import Settled
+    from meanbits.experiments.verification.verify import CheckResult
 
 Group = tuple[str, list[tuple[str, Formula]]]
 SOURCE = re.compile(r"(?P<authors>.+?)(?P<others> et al\.)? (?P<year>\d{4})(?:, (?:(?P<where>NeurIPS \d+)|appendix))?"

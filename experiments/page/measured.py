@@ -10,8 +10,7 @@ from meanbits.numerics.depth.profile import profile
 from meanbits.numerics.emission.emit import compile_theory
 from meanbits.numerics.solvers.phase import phase_diagram
 from meanbits.numerics.solvers.solve import fixed_point
-from meanbits.theory.declarations.layer import Layer, as_layer
-from meanbits.theory.declarations.surrogates import Surrogate
+from meanbits.theory.declarations.layer import Layer
 from meanbits.theory.derive import Theory
 
 STARTS = (0.0, 0.5, 0.99)
@@ -34,13 +33,29 @@ def correlation_maps(theory: Theory, sigma_m2: float, sigma_b2: float) -> xr.Dat
     return xr.Dataset(values, {"c": c}, given | {"xi_c": float(found.xi_c)})
 
 
-def layers(subject: Surrogate | Layer, sigma_m2: float, sigma_b2: float) -> xr.Dataset:
-    """Correlations and the total variance layer by layer, from a few correlations of the first fields."""
-    followed = [profile(as_layer(subject), DEPTH, sigma_m2, sigma_b2, c0=start) for start in STARTS]
-    columns = {"c": (("start", "layer"), np.array([each.c for each in followed])),
-               "T": ("layer", followed[0].T), "gradient": ("layer", followed[0].gradient)}  # fmt: skip
-    given = {"surrogate": subject.name, "sigma_m2": sigma_m2, "sigma_b2": sigma_b2}
-    return xr.Dataset(columns, {"start": list(STARTS), "layer": np.arange(followed[0].T.size)}, given)
+def layers(subject: Theory | Layer, sigma_m2: float, sigma_b2: float) -> xr.Dataset:
+    """Correlations layer by layer, from a few of the first fields; of a surrogate at the fixed point of q.
+
+    Raises:
+        ValueError: as `fixed_point`, or `profile`.
+    """
+    if isinstance(subject, Layer):
+        followed = np.array([profile(subject, DEPTH, sigma_m2, sigma_b2, c0=start).c for start in STARTS])
+        name = subject.name
+    else:
+        followed, name = _orbits(subject, sigma_m2, sigma_b2), subject.surrogate.name
+    given = {"surrogate": name, "sigma_m2": sigma_m2, "sigma_b2": sigma_b2}
+    axes = {"start": list(STARTS), "layer": np.arange(followed.shape[1])}
+    return xr.Dataset({"c": (("start", "layer"), followed)}, axes, given)
+
+
+def _orbits(theory: Theory, sigma_m2: float, sigma_b2: float) -> np.ndarray:
+    found, gap_map = fixed_point(theory, sigma_m2, sigma_b2), compile_theory(theory).gap_map
+    rest = (found.q, np.float64(sigma_m2), np.float64(sigma_b2), *((found.T,) if theory.maps.takes_total else ()))
+    gaps = [1 - np.array(STARTS)]
+    for _ in range(DEPTH):
+        gaps.append(np.broadcast_to(gap_map(gaps[-1], *rest), gaps[0].shape))
+    return 1 - np.array(gaps).T
 
 
 def plane(subject: Theory | Layer, largest_means: float, largest_biases: float) -> xr.Dataset:

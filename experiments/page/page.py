@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
+from markupsafe import Markup
 
-from meanbits.experiments.claims.claim import Settled
 from meanbits.experiments.equations import legend, notices
 from meanbits.experiments.page.content import (
     bibtex,
@@ -24,11 +24,14 @@ from meanbits.experiments.page.content import (
 from meanbits.experiments.page.live import Live
 from meanbits.experiments.page.mathml import inline
 from meanbits.experiments.page.shell import json_text, render, script_text
-from meanbits.experiments.verification.verify import CheckResult
 from meanbits.numerics.certificates.proof import Certificate
 from meanbits.theory import symbols
 from meanbits.theory.derive import Theory
 from meanbits.theory.stages.layer_theory import LayerTheory
+
+if TYPE_CHECKING:
+    from meanbits.experiments.claims.claim import Settled
+    from meanbits.experiments.verification.verify import CheckResult
 
 READOUTS = (
     ("phase", "phase"), ("q", "q, field variance"), ("c", "c*, correlation of deep layers"),
@@ -42,7 +45,7 @@ NAMED = {"sigma_m2": symbols.sigma_m2, "sigma_b2": symbols.sigma_b2}
 class Picture:
     """A picture as markup, and what is seen."""
 
-    markup: str
+    markup: Markup
     caption: str
 
 
