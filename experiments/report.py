@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
+from meanbits.experiments.page.caption import caption_markup
 from meanbits.experiments.page.content import bibtex, check_rows, claim_rows, grouped_equations, notes_of, sources
 from meanbits.experiments.page.page import Picture
 from meanbits.experiments.page.shell import render
@@ -77,7 +78,11 @@ def _evidence(outcome: Settled) -> dict[str, Any]:
 
 
 def _figure(figure: Figure) -> dict[str, Any]:
-    shown = [Picture(_image(path, figure.title), figure.caption) for path in figure.paths if path.suffix == ".png"]
+    shown = [
+        Picture(_image(path, figure.title), caption_markup(figure.caption))
+        for path in figure.paths
+        if path.suffix == ".png"
+    ]
     return {"title": figure.title, "pictures": shown, "files": [path.name for path in figure.paths]}
 
 

@@ -124,7 +124,7 @@ def _pictures(theory: Theory, moving: Live) -> tuple[Picture, ...]:
          "The correlation map (blue) and its stable fixed point (dot)."),
         (layers_picture, partial(layers, theory, means, biases), "The correlation of two inputs, layer by layer."),
         (plane_picture, partial(plane, theory, moving.largest_means, TOP_BIASES),
-         "The depth scale of correlations over the variances; the black line is chi_1 = 1."),
+         "The depth scale of correlations over the variances; the black line is $\\chi_1 = 1$."),
     ]  # fmt: skip
     return _drawn(made)
 
@@ -141,9 +141,9 @@ def _of_chain(layer: Layer, sigma_m2: float | None, sigma_b2: float | None, on_s
     means = variance_of_means(layer, largest / 2 if sigma_m2 is None and layer.open_weights else sigma_m2)
     biases = 0.01 if sigma_b2 is None else sigma_b2
     made = [(layers_picture, partial(layers, layer, means, biases), "The correlation of two inputs, layer by layer.")]
-    made += [(plane_picture, partial(plane, layer, largest, TOP_BIASES),
-              "Depth scales of correlations and of gradients over the variances; the black lines are chi_1 = 1 and "
-              "chi_g = 1.")]  # fmt: skip
+    made += [(plane_picture, partial(plane, layer, largest if layer.open_weights else None, TOP_BIASES),
+              "Depth scales of correlations and of gradients over the variances; the black lines are $\\chi_1 = 1$ "
+              "and $\\chi_g = 1$.")]  # fmt: skip
     pictures = _drawn(made)
     on_stage("checks")
     return Findings(pictures=pictures, checks=verify((layer,)))
@@ -157,6 +157,7 @@ def _largest_means(layer: Layer) -> float:
 
 def _drawn(made: Sequence[tuple[Any, Callable[[], Any], str]]) -> tuple[Picture, ...]:
     """Pictures of data that are measured now; what layers of these variances do not come to is left out."""
+    from meanbits.experiments.page.caption import caption_markup
     from meanbits.experiments.page.page import Picture
     from meanbits.paper_figures.page import inline_svg
 
@@ -166,5 +167,5 @@ def _drawn(made: Sequence[tuple[Any, Callable[[], Any], str]]) -> tuple[Picture,
             dataset = measure()
         except ValueError:
             continue
-        found.append(Picture(inline_svg(draw, dataset, caption), caption))
+        found.append(Picture(inline_svg(draw, dataset, caption_markup(caption).striptags()), caption_markup(caption)))
     return tuple(found)

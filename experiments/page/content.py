@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup, escape
+
 from meanbits.experiments.equations import SECTIONS, equations, legend, notes
-from meanbits.experiments.page.mathml import Formula, formula
+from meanbits.experiments.page.mathml import Formula, formula, inline_words
 from meanbits.theory.derive import Theory
 from meanbits.theory.gaussian.closing import rules_used
 from meanbits.theory.stages.layer_theory import LayerTheory
@@ -64,11 +66,20 @@ def shown_steps(trace: Iterable[Step]) -> list[ShownStep]:
             for each in trace]  # fmt: skip
 
 
-def legend_of(theory: Theory) -> list[tuple[str, str]]:
+def legend_of(theory: Theory | LayerTheory) -> list[tuple[Markup, str]]:
     """Every symbol of the equations and the steps."""
-    sides = [each.expression for each in equations(theory)]
-    sides += [side for step in theory.trace for side in (step.before, step.after)]
-    return list(legend(sides).items())
+    if isinstance(theory, Theory):
+        sides, trace = [each.expression for each in equations(theory)], theory.trace
+    else:
+        sides, trace = list(theory.formulas.values()), (*theory.forward, *theory.trace)
+    sides += [side for step in trace for side in (step.before, step.after)]
+    return [(_name(name), meaning) for name, meaning in legend(sides).items()]
+
+
+def _name(name: str) -> Markup:
+    """A symbol typeset; an indexed one by its letter, a node as it is written."""
+    letter = name.removesuffix("[...]")
+    return Markup(inline_words(letter)) if letter.isidentifier() else escape(name)
 
 
 def notes_of(theory: Theory) -> list[str]:

@@ -69,9 +69,9 @@ class Live:
         return means, at[BIASES]
 
     @property
-    def largest_means(self) -> float:
-        """Where the slider of sigma_m2 ends."""
-        return next((each.high for each in self.sliders if each.name == MEANS), self.start[0])
+    def largest_means(self) -> float | None:
+        """Where the slider of sigma_m2 ends; None where the weights fix it."""
+        return next((each.high for each in self.sliders if each.name == MEANS), None)
 
     @property
     def data(self) -> dict[str, Any]:

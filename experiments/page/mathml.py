@@ -23,7 +23,7 @@ FIELD_LAW = sp.Symbol("N(hbar, Sigma)")
 BARRED = {symbols.hbar: None, symbols.hbar_added: "F"}
 FUNCTIONS = {"sign": "sgn", "asin": "arcsin", "atan": "arctan", "acos": "arccos", "atan2": "arctan2", "log": "ln"}
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-GREEK = {"Sigma": "Σ", "chi": "χ", "d": "δ", "E": "𝔼"}
+OWN = {"d": "δ", "E": "𝔼"}
 SIGNS = {"-": "−"}
 TOKEN = re.compile(
     r"(?P<name>sigma_m2|sigma_b2|[A-Za-z]+)(?P<prime>')?(?:_(?P<below>\w+))?(?:\^(?P<power>\d))?|[^\sA-Za-z]"
@@ -58,6 +58,11 @@ def inline(expression: sp.Basic) -> str:
     return f"<math>{_markup(Printer()._print(expression))}</math>"
 
 
+def inline_words(text: str) -> str:
+    """MathML for the middle of a line, of a name as the project writes it in text."""
+    return f"<math>{_markup(Printer().words(text))}</math>"
+
+
 def _markup(node: Element) -> str:
     return node.toxml().encode("ascii", "xmlcharrefreplace").decode()
 
@@ -83,21 +88,33 @@ class Printer(MathMLPresentationPrinter):
         """The left side of an equation as the project writes it in text: names, primes, indices, squares, operators."""
         row = self.element("mrow")
         for found in TOKEN.finditer(text):
-            row.appendChild(self._named(found) if found["name"] else self.element("mo", SIGNS.get(found[0], found[0])))
+            if found["name"]:
+                row.appendChild(self._named(found))
+            else:
+                row.appendChild(self.element("mn" if found[0].isdigit() else "mo", SIGNS.get(found[0], found[0])))
         return row
 
     def _named(self, found: re.Match[str]) -> Element:
         base = self._base(found["name"])
+        if found["prime"]:
+            base = self.element("mrow", base, self._tight("′"))
         below = [self.element("mi", found["below"])] if found["below"] else []
-        above = [self.element("mo", "′")] if found["prime"] else []
-        above += [self.element("mn", found["power"])] if found["power"] else []
+        above = [self.element("mn", found["power"])] if found["power"] else []
         if below and above:
-            return self.element("msubsup", base, *below, self.element("mrow", *above))
+            return self.element("msubsup", base, *below, *above)
         return self.element("msub" if below else "msup", base, *(below or above)) if below or above else base
+
+    def _tight(self, sign: str) -> Element:
+        made = self.element("mo", sign)
+        made.setAttribute("lspace", "0")
+        made.setAttribute("rspace", "0")
+        return made
 
     def _base(self, name: str) -> Element:
         symbol = next((each for each in (*SQUARES, *BARRED) if each.name == name), None)
-        return self._print(symbol) if symbol else self.element("mi", GREEK.get(name, name))
+        if symbol is None and name in OWN:
+            return self.element("mi", OWN[name])
+        return self._print(symbol or sp.Symbol(name))
 
     def bracketed(self, inside: Element, left: str = "(", right: str = ")") -> Element:
         """Something in brackets."""
@@ -228,7 +245,7 @@ def _width(node: Element | Text) -> float:
         return _text_width(html.unescape(node.data))
     parts = [_width(child) for child in node.childNodes]
     match node.tagName:
-        case "mo":
+        case "mo" if not node.hasAttribute("lspace"):
             return OPERATOR if html.unescape(node.firstChild.data) in WIDE else sum(parts)
         case "mfrac" | "munderover" | "mover":
             return max(parts) + GAP

@@ -58,9 +58,15 @@ def _orbits(theory: Theory, sigma_m2: float, sigma_b2: float) -> np.ndarray:
     return 1 - np.array(gaps).T
 
 
-def plane(subject: Theory | Layer, largest_means: float, largest_biases: float) -> xr.Dataset:
-    """Depth scales over the variances of means and biases."""
+def plane(subject: Theory | Layer, largest_means: float | None, largest_biases: float) -> xr.Dataset:
+    """Depth scales over the variances of means and biases; over those of biases alone where weights fix the means."""
     biases = np.linspace(LOW_BIAS, largest_biases, BIASES)
     if isinstance(subject, Layer):
-        return layer_phase_diagram(subject, np.linspace(largest_means / MEANS, largest_means, MEANS), biases)
-    return phase_diagram(subject, np.linspace(largest_means / MEANS, largest_means, MEANS), biases)
+        means = np.full(1, np.nan) if largest_means is None else _up_to(largest_means)
+        return layer_phase_diagram(subject, means, biases)
+    fixed = subject.surrogate.weights.mean_square
+    return phase_diagram(subject, np.array([float(fixed)]) if largest_means is None else _up_to(largest_means), biases)
+
+
+def _up_to(largest: float) -> np.ndarray:
+    return np.linspace(largest / MEANS, largest, MEANS)

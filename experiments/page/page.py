@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 from markupsafe import Markup
 
-from meanbits.experiments.equations import legend, notices
+from meanbits.experiments.equations import notices
 from meanbits.experiments.page.content import (
     bibtex,
     chain_equations,
@@ -43,7 +43,7 @@ NAMED = {"sigma_m2": symbols.sigma_m2, "sigma_b2": symbols.sigma_b2}
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as markup, and what is seen."""
+    """A picture as markup, and what is seen, as text or markup."""
 
     markup: Markup
     caption: str
@@ -93,9 +93,8 @@ def _of_surrogate(theory: Theory) -> dict[str, Any]:
 
 def _of_chain(theory: LayerTheory) -> dict[str, Any]:
     name, trace = theory.layer.name, (*theory.forward, *theory.trace)
-    sides = [*theory.formulas.values(), *(side for step in trace for side in (step.before, step.after))]
     return {"title": f"{name}: mean-field theory", "heading": name, "equations": chain_equations(theory),
-            "steps": shown_steps(trace), "legend": list(legend(sides).items()), "notes": [], "notices": []}  # fmt: skip
+            "steps": shown_steps(trace), "legend": legend_of(theory), "notes": [], "notices": []}  # fmt: skip
 
 
 def _critical(found: Certificate | None) -> dict[str, Any] | None:

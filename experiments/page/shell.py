@@ -10,6 +10,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from meanbits.experiments.page.caption import prose
+
 ASSETS, TEMPLATES = Path(__file__).parent / "assets", Path(__file__).parent / "templates"
 
 
@@ -39,4 +41,5 @@ def _environment() -> Environment:
     made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
                        trim_blocks=True, lstrip_blocks=True)  # fmt: skip
     made.globals["asset"] = asset
+    made.filters["prose"] = prose
     return made

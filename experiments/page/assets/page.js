@@ -30,11 +30,11 @@ function layers(scale) {
 function words(found) {
   if (found === null) return "No stable fixed point is found here: choose other numbers.";
   if (found.c === 1 && found.chi_1 <= 1) {
-    const kept = found.phase === "critical" ? "and at criticality they do so slowly: signals reach any depth" : `within about ${layers(found.xi_c)} layers (6 ξc) two inputs are hardly told apart any more`;
+    const kept = found.phase === "critical" ? "and at criticality they do so slowly: signals reach any depth" : `within about ${layers(found.xi_c)} layers (six depth scales) two inputs are hardly told apart any more`;
     return `Ordered: inputs come to be alike, ${kept}.`;
   }
   const kind = found.phase === "chaotic" ? "Chaotic: inputs that are nearly equal part" : "Equal inputs part, by the noise of the network";
-  return `${kind}; all come to correlation ${shown(found.c)}, and within about ${layers(found.xi_c)} layers (6 ξc) are hardly told apart any more.`;
+  return `${kind}; all come to correlation ${shown(found.c)}, and within about ${layers(found.xi_c)} layers (six depth scales) are hardly told apart any more.`;
 }
 
 /** The correlation map as columns for uPlot: c, c, c', and the fixed point alone. */
@@ -61,7 +61,7 @@ function chart(id, label, series, scales) {
   const options = {
     width: Math.max(element.clientWidth, 200), height: 320, scales, legend: { live: true },
     axes: [{ ...axis, label: label.x, labelSize: 22 }, { ...axis, label: label.y, labelSize: 22 }],
-    series: [{ label: label.x, value: (_, value) => value === null ? "" : shown(value) }, ...series.map((each) => ({ ...each, value: (_, value) => value === null || value === undefined ? "" : shown(value) }))],
+    pxAlign: 0, series: [{ label: label.x, value: (_, value) => value === null ? "" : shown(value) }, ...series.map((each) => ({ pxAlign: 0, ...each, value: (_, value) => value === null || value === undefined ? "" : shown(value) }))],
     cursor: { drag: { x: false, y: false } },
   };
   const drawn = new uPlot(options, [[0, 1], ...series.map(() => [null, null])], element);
@@ -70,7 +70,7 @@ function chart(id, label, series, scales) {
 }
 
 const mapChart = chart("map-chart", { x: "c", y: "c′" }, [
-  { label: "c", stroke: COLOURS[3], dash: [5, 5], points: { show: false } },
+  { label: "c′ = c", stroke: COLOURS[3], dash: [5, 5], points: { show: false } },
   { label: "c′", stroke: COLOURS[0], width: 2, points: { show: false } },
   { label: "c*", stroke: COLOURS[1], points: { show: true, size: 11, fill: COLOURS[1] } },
 ], { x: { time: false, range: [0, 1] }, y: { range: (_, low, high) => [Math.min(low ?? 0, 0), Math.max(high ?? 1, 1)] } });
