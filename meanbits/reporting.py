@@ -123,7 +123,7 @@ def _pictures(theory: Theory, moving: Live) -> tuple[Picture, ...]:
         (maps_picture, partial(correlation_maps, theory, means, biases),
          "The correlation map (blue) and its stable fixed point (dot)."),
         (layers_picture, partial(layers, theory, means, biases), "The correlation of two inputs, layer by layer."),
-        (plane_picture, partial(plane, theory, moving.largest_means, TOP_BIASES),
+        (plane_picture, partial(plane, theory, moving.largest_means, means, TOP_BIASES),
          "The depth scale of correlations over the variances; the black line is $\\chi_1 = 1$."),
     ]  # fmt: skip
     return _drawn(made)
@@ -141,7 +141,7 @@ def _of_chain(layer: Layer, sigma_m2: float | None, sigma_b2: float | None, on_s
     means = variance_of_means(layer, largest / 2 if sigma_m2 is None and layer.open_weights else sigma_m2)
     biases = 0.01 if sigma_b2 is None else sigma_b2
     made = [(layers_picture, partial(layers, layer, means, biases), "The correlation of two inputs, layer by layer.")]
-    made += [(plane_picture, partial(plane, layer, largest if layer.open_weights else None, TOP_BIASES),
+    made += [(plane_picture, partial(plane, layer, largest if layer.open_weights else None, means, TOP_BIASES),
               "Depth scales of correlations and of gradients over the variances; the black lines are $\\chi_1 = 1$ "
               "and $\\chi_g = 1$.")]  # fmt: skip
     pictures = _drawn(made)

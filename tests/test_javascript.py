@@ -14,6 +14,8 @@ import pytest
 import sympy as sp
 
 import meanbits as mb
+from meanbits.experiments.page.live import live
+from meanbits.experiments.page.shell import asset
 from meanbits.numerics.emission.emit import emitted_functions
 from meanbits.numerics.emission.emit_layer import layer_functions
 from meanbits.numerics.emission.script import emit_script
@@ -162,3 +164,54 @@ def test_parameters_are_no_words_of_javascript(name):
     noise = mb.NeuronNoise("scaled", mb.gaussian.cdf.subs(mb.symbols.h, mb.symbols.h / scale))
     with pytest.raises(ValueError, match=f"'{name}' is a word"):
         emit_script(mb.derive(dataclasses.replace(mb.compose("deterministic"), neurons=mb.stochastic(noise))))
+
+
+SOLVE = """
+import {{ readFileSync }} from "node:fs";
+{solver}
+const MAPS = {{ {modules} }};
+const jobs = JSON.parse(readFileSync(0, "utf8"));
+const shown = (value) => typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+const asShown = (found) => found && Object.fromEntries(Object.entries(found).filter(([name]) => name !== "at").map(
+  ([name, value]) => [name, shown(value)]));
+console.log(JSON.stringify(jobs.map(([name, kind, points]) => points.map(([sigma_m2, sigma_b2]) =>
+  asShown(fixedPoint(MAPS[name], kind, {{ sigma_m2, sigma_b2 }}))))));
+"""
+BIASES = (0.0, 1e-6, 0.001, 0.05, 0.5, 3.0)
+NUMBERS = ("q", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c")
+
+
+def solved():
+    """Surrogates with fixed points: name, theory, and variances, corners included."""
+    named = [(each.name, each) for each in CATALOGUE if not each.real_input]
+    named += [("gain", mb.compose("deterministic", gain=1.7))]
+    named += [(neurons, mb.compose("continuous", neurons=neurons)) for neurons in ("relu", "linear", "hardtanh")]
+    for name, surrogate in named:
+        weights = surrogate.weights
+        top = 3.0 if weights.mean_limit is None else float(weights.mean_limit) ** 2
+        means = (0.0, 0.3 * top, 0.9 * top, top) if weights.mean_square is None else (float(weights.mean_square),)
+        yield name, mb.derive(surrogate), list(itertools.product(means, BIASES))
+
+
+def test_the_solver_of_a_page_finds_what_python_finds(tmp_path):
+    subjects = list(solved())
+    moving = {name: live(theory) for name, theory, _ in subjects}
+    modules = ", ".join(f'"{name}": (() => {{ {each.maps} }})()' for name, each in moving.items())
+    (tmp_path / "solve.mjs").write_text(SOLVE.format(solver=asset("solve.js"), modules=modules))
+    jobs = [[name, dataclasses.asdict(moving[name].kind), points] for name, _, points in subjects]
+    done = subprocess.run(
+        [NODE, str(tmp_path / "solve.mjs")], input=json.dumps(jobs), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for (name, theory, points), found in zip(subjects, json.loads(done.stdout), strict=True):
+        for point, got in zip(points, found, strict=True):
+            try:
+                expected = mb.fixed_point(theory, *point)
+            except ValueError:
+                assert got is None, (name, point)
+                continue
+            assert got is not None, (name, point)
+            assert got["phase"] == str(expected.phase), (name, point)
+            for key in NUMBERS:
+                value = float(getattr(expected, key))
+                assert float(got[key]) == value or abs(float(got[key]) - value) <= 1e-9 * abs(value), (name, point, key)

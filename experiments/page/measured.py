@@ -58,15 +58,18 @@ def _orbits(theory: Theory, sigma_m2: float, sigma_b2: float) -> np.ndarray:
     return 1 - np.array(gaps).T
 
 
-def plane(subject: Theory | Layer, largest_means: float | None, largest_biases: float) -> xr.Dataset:
-    """Depth scales over the variances of means and biases; over those of biases alone where weights fix the means."""
-    biases = np.linspace(LOW_BIAS, largest_biases, BIASES)
-    if isinstance(subject, Layer):
-        means = np.full(1, np.nan) if largest_means is None else _up_to(largest_means)
-        return layer_phase_diagram(subject, means, biases)
-    fixed = subject.surrogate.weights.mean_square
-    return phase_diagram(subject, np.array([float(fixed)]) if largest_means is None else _up_to(largest_means), biases)
+def plane(subject: Theory | Layer, largest_means: float | None, fixed_means: float, most_biases: float) -> xr.Dataset:
+    """Depth scales over the variances of means, up to the largest, and of biases; None: of biases alone.
 
-
-def _up_to(largest: float) -> np.ndarray:
-    return np.linspace(largest / MEANS, largest, MEANS)
+    Raises:
+        ValueError: as `fixed_point`, or for a chain that comes to a fixed point nowhere.
+    """
+    means, biases = np.array([fixed_means]), np.linspace(LOW_BIAS, most_biases, BIASES)
+    if largest_means is not None:
+        means = np.linspace(largest_means / MEANS, largest_means, MEANS)
+    if not isinstance(subject, Layer):
+        return phase_diagram(subject, means, biases)
+    diagram = layer_phase_diagram(subject, means, biases)
+    if not bool(diagram["found"].any()):
+        raise ValueError(f"{subject.name} comes to a fixed point nowhere")
+    return diagram
