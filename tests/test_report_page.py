@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import math
 import shutil
@@ -12,13 +13,17 @@ import pytest
 import sympy as sp
 
 import meanbits as mb
+from meanbits.experiments.claims.catalogue import chosen, settle
 from meanbits.experiments.page.live import NotLiveError, live
 from meanbits.experiments.page.page import Findings, page
+from meanbits.experiments.report import Derivation, Figure, report
+from meanbits.experiments.verification.verify import CheckResult
 from meanbits.numerics.emission.emit import compile_theory
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 375, "height": 720}
 scale = sp.Symbol("scale", positive=True)
 SCALED = mb.NeuronNoise("scaled logistic", mb.logistic.cdf.subs(mb.symbols.h, mb.symbols.h / scale))
@@ -54,7 +59,19 @@ def pages(tmp_path_factory):
         text = page(theory, "A lead.", theory.surrogate.reference, Findings(live(theory)), "0")
         paths[name] = folder / f"{name}.html"
         paths[name].write_text(text, encoding="utf-8")
+    paths["chain"], paths["paper"] = folder / "chain.html", folder / "paper.html"
+    paths["chain"].write_text(page(mb.derive("xnor"), "A lead.", "", Findings(), "0"), encoding="utf-8")
+    paths["paper"].write_text(whole_report(folder / "dot.png"), encoding="utf-8")
     return paths
+
+
+def whole_report(picture: Path) -> str:
+    """The page that `meanbits paper` writes, of one surrogate."""
+    picture.write_bytes(base64.b64decode(DOT))
+    check = CheckResult("lrt", "chi by two routes", "equal to 1e-13", "0.0 apart", 0.0, None, 1e-13, 1e-9, True)
+    figure = Figure("Figure 1", r"At $\sigma_b^2$ = 0.1.", (picture,))
+    derivations = [Derivation(mb.derive("lrt"), 0.1)]
+    return report({"meanbits": "0", "preset": "smoke"}, derivations, [check], settle(chosen(["eq.chi"])), [figure])
 
 
 class Shown:
@@ -68,7 +85,8 @@ class Shown:
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(path.as_uri())
-        self.page.wait_for_function("document.documentElement.dataset.ready")
+        if self.page.locator("#live-data").count():
+            self.page.wait_for_function("document.documentElement.dataset.ready")
 
     def __enter__(self):
         return self
@@ -155,14 +173,17 @@ def test_numbers_out_of_range_change_nothing(chromium, pages):
         assert shown.page.evaluate("document.body.innerText.includes('NaN')") is False
 
 
-@pytest.mark.parametrize("name", ["deterministic", "gain"])
+@pytest.mark.parametrize("name", ["deterministic", "gain", "chain", "paper"])
 def test_a_phone_scrolls_down_only(chromium, pages, name):
     with Shown(chromium, pages[name], PHONE) as shown:
         assert shown.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("name", ["deterministic", "gain"])
+@pytest.mark.parametrize(
+    ("name", "viewport"),
+    [("gain", DESKTOP), ("chain", PHONE), ("paper", DESKTOP), pytest.param("gain", PHONE, marks=pytest.mark.slow)],
+    ids=lambda each: each if isinstance(each, str) else each["width"],
+)
 def test_axe_finds_nothing_to_mend(chromium, pages, name, viewport):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     with Shown(chromium, pages[name], viewport) as shown:
