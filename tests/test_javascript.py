@@ -14,6 +14,7 @@ import pytest
 import sympy as sp
 
 import meanbits as mb
+from meanbits.cli import main
 from meanbits.experiments.page.live import live
 from meanbits.experiments.page.shell import asset
 from meanbits.numerics.emission.emit import emitted_functions
@@ -215,3 +216,13 @@ def test_the_solver_of_a_page_finds_what_python_finds(tmp_path):
             for key in NUMBERS:
                 value = float(getattr(expected, key))
                 assert float(got[key]) == value or abs(float(got[key]) - value) <= 1e-9 * abs(value), (name, point, key)
+
+
+def test_the_command_writes_a_module_again(tmp_path, capsys):
+    path = tmp_path / "maps.mjs"
+    for _ in range(2):
+        assert main(["emit", "deterministic", "--backend", "javascript", "-o", str(path)]) == 0
+    assert f"wrote {path}" in capsys.readouterr().err
+    assert path.read_text() == mb.emit(mb.derive("deterministic"), backend="javascript")
+    (tmp_path / "mine.mjs").write_text("// mine")
+    assert main(["emit", "deterministic", "--backend", "javascript", "-o", str(tmp_path / "mine.mjs")]) == 2

@@ -117,6 +117,7 @@ def test_signs_and_brackets(expression):
 def test_names_from_outside_are_no_markup():
     assert "<script>" not in formula(sp.Symbol("<script>alert(1)</script>")).source
     assert prose("<b>sigma_m2 <= 1</b>") == "&lt;b&gt;σ<sub>m</sub>² ≤ 1&lt;/b&gt;"
+    assert prose("T^k r^(k-1) -> 0") == "T<sup>k</sup> r<sup>k-1</sup> → 0"
     assert "<script>" not in caption_markup("$<script>$ <script>")
 
 

@@ -11,6 +11,9 @@ import pytest
 import meanbits as mb
 from meanbits.cli import main
 from meanbits.experiments.page.concerned import claims_about
+from meanbits.theory.gaussian.closing import rules_used
+from meanbits.theory.gaussian.node import GaussianNode
+from meanbits.theory.gaussian.rules import delta, signs
 
 SECTIONS = ("equations", "live", "pictures", "critical", "derivation", "cite")
 NAMES = ("lrt", "shayer", "random-binary")
@@ -90,3 +93,13 @@ def test_claims_are_about_what_a_surrogate_is():
     assert "crit.lrt-binary" not in about["shayer"]
     assert "crit.random-binary" in about["random-binary"]
     assert "crit.smallest-gain" in {claim.id for claim in claims_about(mb.compose("deterministic", gain=2))}
+
+
+def test_rules_are_those_that_close_a_step():
+    steps = {step.name: step for step in mb.derive("deterministic").trace}
+    assert rules_used(steps["overlap C'"].before) == (signs,)
+    assert set(rules_used(steps["chi = dc'/dc"].before)) == {signs, delta}
+    assert rules_used(steps["overlap C'"].after) == ()
+    left_open = mb.derive("lrt", noise="laplace:0.7").correlation_map
+    assert left_open.has(GaussianNode)
+    assert rules_used(left_open) == ()

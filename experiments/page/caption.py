@@ -15,8 +15,8 @@ SCRIPT = re.compile(r"([_^])(?:\{([^}]*)\}|(\w))")
 GREEK = ("sigma", "Sigma", "chi", "xi", "rho", "mu", "phi", "kappa", "alpha", "tau", "psi", "epsilon", "eta", "nu")
 NAMED = re.compile(rf"\b({'|'.join(GREEK)}|hbar|[A-Za-z])(?:_(\w{{1,3}})\b|\b)")
 SQUARED = re.compile(r"\bsigma_([mb])2\b")
-RAISED = re.compile(r"\^(\d)")
-RELATIONS = {"&gt;=": "≥", "&lt;=": "≤", "+-": "±"}
+RAISED = re.compile(r"\^(?:(\w)|\(([^()]*)\))")
+RELATIONS = {"&gt;=": "≥", "&lt;=": "≤", "+-": "±", "-&gt;": "→", "`": ""}
 TAGS = {"_": "sub", "^": "sup"}
 
 
@@ -30,7 +30,7 @@ def prose(text: str) -> Markup:
     """A sentence that names symbols in the project's plain notation, sigma_m2 <= 1, as markup."""
     marked = SQUARED.sub(r"σ<sub>\1</sub>²", str(escape(text)))
     marked = NAMED.sub(_name, marked)
-    marked = RAISED.sub(lambda found: f"<sup>{found[1]}</sup>", marked)
+    marked = RAISED.sub(lambda found: f"<sup>{found[1] or found[2]}</sup>", marked)
     marked = marked.replace("sum_j", "∑<sub>j</sub>")
     for plain, sign in RELATIONS.items():
         marked = marked.replace(plain, sign)
