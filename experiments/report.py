@@ -59,7 +59,7 @@ def report(
         figures=[_figure(each) for each in figures], theories=[_equations(each.theory) for each in derivations],
         claims=claim_rows(claims), evidence=[_evidence(each) for each in claims], checks=check_rows(checks),
         surrogate_header=SURROGATE_HEADER, surrogates=[_surrogate_row(each) for each in derivations],
-        settings=list(settings.items()), references=cited, bibtex=bibtex(cited, str(settings["meanbits"])),
+        settings=[(escape(name), escape(str(value))) for name, value in settings.items()], references=cited, bibtex=bibtex(cited, str(settings["meanbits"])),
     )  # fmt: skip
 
 
@@ -70,7 +70,12 @@ def _cited(theories: Iterable[Theory]) -> list[str]:
 def _surrogate_row(derivation: Derivation) -> tuple[str, ...]:
     surrogate = derivation.theory.surrogate
     parts = (surrogate.weights, surrogate.neurons, surrogate.treatment, surrogate.form)
-    return (surrogate.name, *(part.name for part in parts), f"{derivation.seconds:.2f} s", surrogate.reference)
+    return (
+        escape(surrogate.name),
+        *(escape(part.name) for part in parts),
+        f"{derivation.seconds:.2f} s",
+        surrogate.reference,
+    )
 
 
 def _evidence(outcome: Settled) -> dict[str, Any]:

@@ -26,8 +26,10 @@ def caption_markup(text: str) -> Markup:
     return Markup("").join(parts)
 
 
-def prose(text: str) -> Markup:
-    """A sentence that names symbols in the project's plain notation, sigma_m2 <= 1, as markup."""
+def prose(text: str | Markup) -> Markup:
+    """A sentence that names symbols in the project's plain notation, sigma_m2 <= 1, as markup; markup as it is."""
+    if isinstance(text, Markup):
+        return text
     marked = SQUARED.sub(r"σ<sub>\1</sub>²", str(escape(text)))
     marked = NAMED.sub(_name, marked)
     marked = RAISED.sub(lambda found: f"<sup>{found[1] or found[2]}</sup>", marked)

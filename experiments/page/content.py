@@ -89,7 +89,7 @@ def notes_of(theory: Theory) -> list[str]:
 
 def check_rows(checks: Iterable[CheckResult]) -> list[tuple[Any, ...]]:
     """Checks as rows of a table."""
-    return [(each.surrogate, each.check, each.expected, each.got,
+    return [(escape(each.surrogate), each.check, each.expected, each.got,
              *(f"{value:.3g}" for value in (each.error if each.z is None else each.z, each.tolerance,
                                             each.wrong_error)), bool(each.passed)) for each in checks]  # fmt: skip
 
@@ -99,7 +99,7 @@ def claim_rows(outcomes: Iterable[Settled]) -> list[tuple[str, ...]]:
     rows = []
     for each in outcomes:
         corrected = f" Corrected: {each.claim.corrected}" if each.correction else ""
-        rows.append((each.claim.id, each.claim.statement + corrected, each.verdict, ", ".join(each.settled_by),
+        rows.append((escape(each.claim.id), each.claim.statement + corrected, each.verdict, ", ".join(each.settled_by),
                      each.claim.source))  # fmt: skip
     return rows
 
