@@ -59,7 +59,8 @@ def report(
         figures=[_figure(each) for each in figures], theories=[_equations(each.theory) for each in derivations],
         claims=claim_rows(claims), evidence=[_evidence(each) for each in claims], checks=check_rows(checks),
         surrogate_header=SURROGATE_HEADER, surrogates=[_surrogate_row(each) for each in derivations],
-        settings=[(escape(name), escape(str(value))) for name, value in settings.items()], references=cited, bibtex=bibtex(cited, str(settings["meanbits"])),
+        settings=[(escape(name), escape(str(value))) for name, value in settings.items()], references=cited,
+        bibtex=bibtex(cited, str(settings["meanbits"])),
     )  # fmt: skip
 
 
