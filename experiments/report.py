@@ -1,13 +1,19 @@
-"""The report of a run in Markdown: what was derived, checked and drawn."""
+"""The report of a run as one page: what was derived, checked and drawn."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from meanbits.experiments.equations import equations, latex, notes
+from markupsafe import Markup, escape
+
+from meanbits.experiments.page.caption import caption_markup
+from meanbits.experiments.page.content import bibtex, check_rows, claim_rows, grouped_equations, notes_of, sources
+from meanbits.experiments.page.page import Picture
+from meanbits.experiments.page.shell import render
 from meanbits.theory.derive import Theory
 
 if TYPE_CHECKING:
@@ -15,10 +21,8 @@ if TYPE_CHECKING:
     from meanbits.experiments.verification.verify import CheckResult
 
 SURROGATE_HEADER = ("surrogate", "weights", "neurons", "treatment", "form", "derived in", "reference")
-CHECKS = "A check passes if its error (or |z|) is within tolerance and that of a formula made wrong on purpose is not."
-CLAIMS = "A claim is settled by running its checks, listed below the table: + where one holds, - where it does not."
-CLAIM_HEADER = ("claim", "statement", "verdict", "settled by")
-CHECK_HEADER = ("surrogate", "check", "expected", "got", "error or z", "tolerance", "if wrong", "passed")
+CONTENTS = (("figures", "Figures"), ("equations", "Equations"), ("claims", "Claims"), ("checks", "Checks"),
+            ("surrogates", "Surrogates"), ("run", "This run"), ("cite", "Cite"))  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,55 +49,54 @@ def report(
     claims: Sequence[Settled],
     figures: Sequence[Figure],
 ) -> str:
-    """The report in Markdown; figures are linked by name, so it lies in their folder."""
+    """The report as one file of HTML, the figures inside; their data are linked by name, so it lies in their folder."""
+    cited = _cited(derivation.theory for derivation in derivations)
     failed = [check for check in checks if not check.passed]
-    verdict = f"**{len(failed)} of {len(checks)} checks failed.**" if failed else f"All {len(checks)} checks passed."
-    parts = [
-        "# meanbits report", verdict, _markdown_table(("setting", "value"), settings.items()),
-        "## Surrogates", _markdown_table(SURROGATE_HEADER, map(_surrogate_row, derivations)),
-        "## Checks", CHECKS, _markdown_table(CHECK_HEADER, map(_check_row, checks)),
-        "## Claims", CLAIMS, _markdown_table(CLAIM_HEADER, map(_claim_row, claims)), "\n".join(map(_evidence, claims)),
-        "## Figures", *(_figure(figure) for figure in figures),
-        "## Equations", *(_equations(derivation.theory) for derivation in derivations),
-    ]  # fmt: skip
-    return "\n\n".join(parts) + "\n"
+    return render(
+        "paper.html", title="meanbits report", heading="meanbits report", version=settings["meanbits"],
+        contents=CONTENTS,
+        verdict=f"{len(failed)} of {len(checks)} checks failed." if failed else f"All {len(checks)} checks passed.",
+        figures=[_figure(each) for each in figures], theories=[_equations(each.theory) for each in derivations],
+        claims=claim_rows(claims), evidence=[_evidence(each) for each in claims], checks=check_rows(checks),
+        surrogate_header=SURROGATE_HEADER, surrogates=[_surrogate_row(each) for each in derivations],
+        settings=[(escape(name), escape(str(value))) for name, value in settings.items()], references=cited,
+        bibtex=bibtex(cited, str(settings["meanbits"])),
+    )  # fmt: skip
 
 
-def _markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines: list[Sequence[object]] = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", r"\|") for cell in line) + " |" for line in lines)
+def _cited(theories: Iterable[Theory]) -> list[str]:
+    return list(dict.fromkeys(each for theory in theories for each in sources(theory.surrogate.reference)))
 
 
 def _surrogate_row(derivation: Derivation) -> tuple[str, ...]:
     surrogate = derivation.theory.surrogate
     parts = (surrogate.weights, surrogate.neurons, surrogate.treatment, surrogate.form)
-    return (surrogate.name, *(part.name for part in parts), f"{derivation.seconds:.2f} s", surrogate.reference)
+    return (
+        escape(surrogate.name),
+        *(escape(part.name) for part in parts),
+        f"{derivation.seconds:.2f} s",
+        surrogate.reference,
+    )
 
 
-def _check_row(check: CheckResult) -> tuple[str, ...]:
-    measured = check.error if check.z is None else check.z
-    numbers = (f"{value:.3g}" for value in (measured, check.tolerance, check.wrong_error))
-    return (check.surrogate, check.check, check.expected, check.got, *numbers, "yes" if check.passed else "**no**")
+def _evidence(outcome: Settled) -> dict[str, Any]:
+    return {"id": outcome.claim.id, "lines": [(item.holds, item.line) for item in outcome.evidence]}
 
 
-def _claim_row(outcome: Settled) -> tuple[str, ...]:
-    claim, statement = outcome.claim, outcome.claim.statement
-    if outcome.correction:
-        statement = f"{statement} *Corrected:* {claim.corrected}"
-    return (claim.id, statement, f"**{outcome.verdict}**", ", ".join(outcome.settled_by))
+def _figure(figure: Figure) -> dict[str, Any]:
+    shown = [
+        Picture(_image(path, figure.title), caption_markup(figure.caption))
+        for path in figure.paths
+        if path.suffix == ".png"
+    ]
+    return {"title": figure.title, "pictures": shown, "files": [path.name for path in figure.paths]}
 
 
-def _evidence(outcome: Settled) -> str:
-    lines = [f"    - `{'+' if item.holds else '-'} {item.line}`" for item in outcome.evidence]
-    return "\n".join([f"- {outcome.claim.id} ({outcome.claim.source})", *lines])
+def _image(path: Path, title: str) -> Markup:
+    data = base64.b64encode(path.read_bytes()).decode()
+    return Markup(f'<img alt="{escape(title)}" src="data:image/png;base64,{data}">')
 
 
-def _figure(figure: Figure) -> str:
-    shown = [f"![{figure.title}]({path.name})" for path in figure.paths if path.suffix == ".png"]
-    files = ", ".join(f"[{path.name}]({path.name})" for path in figure.paths)
-    return "\n\n".join([f"### {figure.title}", *shown, figure.caption, f"Files: {files}"])
-
-
-def _equations(theory: Theory) -> str:
-    shown = [f"{item.title}:\n\n$$\n{item.left_latex} = {latex(item.expression)}\n$$" for item in equations(theory)]
-    return "\n\n".join([f"### {theory.surrogate.name}", *shown, *(f"- {text}" for text in notes(theory).values())])
+def _equations(theory: Theory) -> dict[str, Any]:
+    entries = [entry for _, group in grouped_equations(theory) for entry in group]
+    return {"name": theory.surrogate.name, "equations": entries, "notes": notes_of(theory)}

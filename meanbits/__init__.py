@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
+    from meanbits.conversion import from_torch, to_torch
     from meanbits.experiments.check.check import check
+    from meanbits.experiments.export.export import export
     from meanbits.numerics.emission.backends import Backend
     from meanbits.numerics.layers.convolution import BinaryConv2d
     from meanbits.numerics.layers.linear import BinaryLinear
     from meanbits.numerics.layers.sign import Sign
+    from meanbits.reporting import report
     from meanbits.running import simulate, train, verify
     from meanbits.solving import advise, certify, fixed_point, phase_diagram, profile
     from meanbits.theory.declarations.compose_layer import compose
@@ -36,8 +39,8 @@ __version__ = "0.1.0"
 __all__ = [
     "BinaryConv2d", "BinaryLinear", "Form", "Layer", "NeuronNoise", "Neurons", "Sign", "Surrogate", "SurrogateError",
     "Treatment", "Weights", "advise", "catalogue", "certify", "check", "compile", "compose", "continuous", "derive",
-    "emit", "fixed_point", "init", "paper_form", "phase_diagram", "profile", "simulate", "symbols", "ternary",
-    "train", "verify",
+    "emit", "export", "fixed_point", "from_torch", "init", "paper_form", "phase_diagram", "profile", "report",
+    "simulate", "symbols", "ternary", "to_torch", "train", "verify",
 ]  # fmt: skip
 
 HOMES = {
@@ -85,6 +88,7 @@ HOMES = {
     "leaky_relu": "meanbits.theory.declarations.neurons",
     "levels": "meanbits.theory.declarations.weights",
     "paper_form": "meanbits.theory.declarations.surrogates",
+    "report": "meanbits.reporting",
     "quantiser": "meanbits.theory.declarations.neurons",
     "simulate_layers": "meanbits.experiments.random_networks.layer_networks",
     "step": "meanbits.theory.declarations.neurons",
@@ -101,6 +105,7 @@ PARTS = {  # ready parts of a declaration: the module that has one, and its name
     "matched": "surrogates.MATCHED", "gaussian": "noise.GAUSSIAN", "logistic": "noise.LOGISTIC",
     "uniform": "noise.UNIFORM", "laplace": "noise.LAPLACE", "cauchy": "noise.CAUCHY",
 }  # fmt: skip
+SCRIPT = "javascript"  # a backend to emit for; its code runs elsewhere
 NEURONS = ("tanh", "erf", "relu", "hardtanh", "linear", "gelu", "silu", "softplus", "hardsigmoid", "sin")
 
 
@@ -152,11 +157,15 @@ def derive(surrogate: Surrogate | Layer | str | None = None, **options: Any) -> 
 
 
 def emit(theory: Theory | LayerTheory, backend: str = "numpy") -> str:
-    """The source of a standalone module, for the backend "numpy" or "torch".
+    """The source of a standalone module, for the backend "numpy", "torch" or "javascript" (functions of numbers).
 
     Raises:
         ValueError: an unknown backend, or one that lacks a function of the theory.
     """
+    if backend == SCRIPT:
+        from meanbits.numerics.emission.script import emit_script
+
+        return emit_script(theory)
     from meanbits.numerics.emission.emit import emit as emit_source
     from meanbits.numerics.emission.emit_layer import emit_layer
     from meanbits.theory.derive import Theory
@@ -188,6 +197,8 @@ def _backend(name: str) -> Backend:
     from meanbits.theory.declarations.options import nearest
 
     known = {backend.name: backend for backend in BACKENDS}
+    if name == SCRIPT:
+        raise ValueError(f"backend '{SCRIPT}' cannot be compiled here: emit it, and run it with node or in a browser")
     if name not in known:
-        raise ValueError(f"unknown backend '{name}'{nearest(name, known)}")
+        raise ValueError(f"unknown backend '{name}'{nearest(name, [*known, SCRIPT])}")
     return known[name]

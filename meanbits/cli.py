@@ -19,6 +19,7 @@ from meanbits.export_command import export
 from meanbits.jacobian_command import jacobian
 from meanbits.mismatch_command import mismatch
 from meanbits.profile_command import profile
+from meanbits.report_command import report
 from meanbits.run_commands import figure, paper, verify
 from meanbits.simulate_command import simulate
 from meanbits.solve_commands import critical, fixed_point, phase
@@ -92,6 +93,7 @@ for command in (
     verify,
     claims,
     figure,
+    report,
     paper,
 ):
     cli.add_command(command)

@@ -6,25 +6,25 @@ from typing import Any
 
 import sympy as sp
 
-from meanbits.experiments.equations import Equation, equations, latex, legend, notes, notices
+from meanbits.experiments.equations import (
+    BACKWARD,
+    CONDITIONS,
+    CURVE,
+    FORWARD,
+    JACOBIAN,
+    MAPS,
+    SECTIONS,
+    Equation,
+    equations,
+    latex,
+    legend,
+    notes,
+    notices,
+)
 from meanbits.present import wrapped
 from meanbits.theory.declarations.surrogates import Surrogate
 from meanbits.theory.derive import Theory
 from meanbits.theory.trace import Step
-
-FORWARD = ("field_mean", "field_variance", "field", "mean", "second_moment")
-JACOBIAN = {"jacobian": "leading", "jacobian_sigma_derivative": "sigma_derivative"}
-CONDITIONS = ("fixed_point", "marginal", "alignment")
-CURVE = {"critical_sigma_m2": "sigma_m2", "critical_sigma_b2": "sigma_b2", "curve_constraint": "constraint"}
-MAPS = ("variance_map", "covariance_map", "correlation_map", "chi", "total_map", "replica_map")
-BACKWARD = ("gradient_growth", "gradient_overlap")
-SECTIONS = (
-    ("Forward equations", FORWARD),
-    ("Maps of a layer", MAPS),
-    ("Jacobian", tuple(JACOBIAN)),
-    ("Gradients", BACKWARD),
-    ("Critical conditions", (*CONDITIONS, *CURVE, "critical_conditions", "critical_curve")),
-)
 
 
 def parts(surrogate: Surrogate) -> dict[str, str]:

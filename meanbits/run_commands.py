@@ -132,7 +132,7 @@ def paper(ctx: click.Context, as_json: bool, **options: Any) -> None:
     derivations = _derivations(CATALOGUE)
     checks = _checks(CATALOGUE, on_result=_printer(notice))
     settled, figures = _claims(), _figures(settings)
-    path = settings.folder / "report.md"
+    path = settings.folder / "report.html"
     made = settings.shown() | _versions() | {"seconds": f"{time.perf_counter() - start:.0f}"}
     write_text(path, report(made, derivations, checks, settled, figures))
     failed = sum(not check.passed for check in checks)

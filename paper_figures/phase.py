@@ -69,7 +69,8 @@ def _lines(diagram: xr.Dataset, axis: str, path: str | Path) -> Path:
         else:
             axes.set_ylim(0, 1.15 * high)
         axes.legend()
-        others = [f"{LABELS[str(name)]} $= {float(one[name]):.4g}$" for name in diagram.dims if name != axis]
+        known = [name for name in diagram.dims if name != axis and not np.isnan(float(one[name]))]
+        others = [f"{LABELS[str(name)]} $= {float(one[name]):.4g}$" for name in known]
         fixed = [rf"$\sigma_b^2 = {diagram.attrs['sigma_b2']:g}$"] if "sigma_b2" in diagram.attrs else []
         axes.set_title(", ".join([str(diagram.attrs["surrogate"]), *others, *fixed]), loc="left", fontsize=8)
         return write(drawn, path)

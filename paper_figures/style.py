@@ -22,6 +22,8 @@ FAINT = "#9A9A9A"
 EPONYMS = ("gaussian", "laplace", "cauchy")
 FEASIBLE = "#E4EEF6"  # a part of the plane that is allowed
 
+UNDATED = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+
 STYLE = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
@@ -87,10 +89,10 @@ def save(drawn: Figure, folder: str | Path, name: str) -> list[Path]:
 
 
 def write(drawn: Figure, path: str | Path) -> Path:
-    """Write a .pdf or a .png (300 dpi), whole or not at all; its folder is made."""
+    """Write a .pdf, a .svg or a .png (300 dpi), whole or not at all; its folder is made."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as drafts:
-        drawn.savefig(Path(drafts) / path.name, metadata={"CreationDate": None} if path.suffix == ".pdf" else {})
+        drawn.savefig(Path(drafts) / path.name, metadata=UNDATED.get(path.suffix, {}))
         os.replace(Path(drafts) / path.name, path)
     return path

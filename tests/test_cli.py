@@ -356,6 +356,7 @@ def test_paper_writes_one_report(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_
     def made(surrogate: Surrogate | None, settings: Settings, tick: Tick) -> Figure:
         settings.folder.mkdir()
         tick(1, 1)
+        (settings.folder / "figure_1.png").write_bytes(b"picture")
         return Figure("Figure 1", f"{surrogate}, {settings.dataset}.", (settings.folder / "figure_1.png",))
 
     monkeypatch.setitem(sys.modules, "meanbits.experiments.verification.verify", fake_verify(passed))
@@ -365,15 +366,16 @@ def test_paper_writes_one_report(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_
     result = run("paper --preset smoke -o results --json")
     verdict = "all 20 checks passed" if passed else "10 of 20 checks failed"
     assert result.code == (0 if passed else 1)
-    assert parsed(result.out) == {"report": "results/report.md", "passed": passed, "verdict": verdict}
-    text = (tmp_path / "results" / "report.md").read_text()
+    assert parsed(result.out) == {"report": "results/report.html", "passed": passed, "verdict": verdict}
+    text = (tmp_path / "results" / "report.html").read_text()
     assert verdict.capitalize() in text
-    assert "![Figure 1](figure_1.png)\n\nNone, digits.\n\nFiles: [figure_1.png](figure_1.png)" in text
-    assert all(f"\n### {name}\n" in text and f"\n| {name} | " in text for name in NAMES)
-    assert text.count("$$\n") % 2 == 0
-    assert "| eq.chi | " in text
-    assert "*Corrected:*" in text
-    assert run("paper --preset smoke -o results/again").out == f"results/again/report.md: {verdict}\n"
+    picture = '<img alt="Figure 1" src="data:image/png;base64,cGljdHVyZQ==">'
+    assert f"{picture}<figcaption>None, digits.</figcaption>" in text
+    assert all(f"<h3>{name}</h3>" in text and f"<tr><td>{name}</td>" in text for name in NAMES)
+    assert text.count("<math") == text.count("</math>") > 100
+    assert "<td>eq.chi</td>" in text
+    assert "Corrected: " in text
+    assert run("paper --preset smoke -o results/again").out == f"results/again/report.html: {verdict}\n"
 
 
 def test_figure_1_with_its_data(run: Run, tmp_path: Path) -> None:

@@ -153,7 +153,8 @@ class ArrayPrinter(StrPrinter):
         name = self.backend.functions.get(type(expr).__name__)
         if name is None:
             raise ValueError(
-                f"{self.backend.name} has no {type(expr).__name__}; add it to numerics/emission/backends.py"
+                f"{self.backend.name} has no {type(expr).__name__}; choose another backend, or add it to those of "
+                "numerics/emission"
             )
         return f"{name}({', '.join(self._print(argument) for argument in expr.args)})"
 

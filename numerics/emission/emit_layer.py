@@ -66,7 +66,7 @@ def emit_layer(theory: LayerTheory, backend: Backend = NUMPY) -> str:
     Raises:
         ValueError: a map that has no code.
     """
-    return module_source(_heading(theory), backend, layer_functions(theory))
+    return module_source(heading_of_chain(theory), backend, layer_functions(theory))
 
 
 def compile_layer(theory: LayerTheory, backend: Backend = NUMPY) -> SimpleNamespace:
@@ -78,7 +78,8 @@ def compile_layer(theory: LayerTheory, backend: Backend = NUMPY) -> SimpleNamesp
     return compiled(emit_layer(theory, backend), theory.layer.name, layer_functions(theory), backend)
 
 
-def _heading(theory: LayerTheory) -> Heading:
+def heading_of_chain(theory: LayerTheory) -> Heading:
+    """What a module says of a chain."""
     layer = theory.layer
     blocks = ", ".join(layer.block_names)
     return Heading(layer.name, "", f"Blocks {blocks}; treatment {layer.treatment.name}.", theory.total_map)

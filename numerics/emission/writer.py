@@ -82,6 +82,19 @@ class Heading:
         return cls(surrogate.name, f"{surrogate.reference}.", parts, theory.total_map)
 
 
+@dataclass(frozen=True)
+class Body:
+    """What a function computes, as source: names and what they are assigned, and the result of them.
+
+    expression: the whole, quadratures by name; source: what is left of it beside the assignments.
+    """
+
+    assignments: tuple[tuple[str, str], ...]
+    expression: sp.Expr
+    source: str
+    quadratures: tuple[Quadrature, ...]
+
+
 class ModuleWriter:
     """Writes the functions of one module, of these names, collecting the integrands they need."""
 
@@ -147,30 +160,35 @@ class ModuleWriter:
         return f"def {name}(u: {kind}) -> {kind}:\n    return {body}"
 
     def _statements(self, expression: sp.Expr, names: list[str]) -> list[str]:
-        statements: list[str] = []
+        body = self.assigned(expression)
+        statements = [f"    {name} = {source}" for name, source in body.assignments]
+        text = body.source
+        if not set(names) <= {symbol.name for symbol in body.expression.free_symbols}:
+            text = f"broadcast({text}, {', '.join(names)})"
+        if self.backend is NUMPY and (body.quadratures or body.expression.atoms(*DOUBLE)):
+            text = f"np.asarray({text}, dtype=np.result_type({', '.join(names)}))[()]"
+        statements.append(f"    return {text}")
+        if self.backend is NUMPY and body.expression.has(AtExtremes, Portion, Scaled):
+            guard = '    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there'
+            return [guard, *(f"    {statement}" for statement in statements)]
+        if self.backend is NUMPY and _diverges(body.expression, body.quadratures):
+            guard = '    with np.errstate(divide="ignore"):  # infinite at an end of the range'
+            return [*statements[:-1], guard, f"    {statements[-1]}"]
+        return statements
+
+    def assigned(self, expression: sp.Expr) -> Body:
+        """An expression as source: its quadratures and its common parts by name, and what is made of them."""
         named: dict[Quadrature, sp.Symbol] = {}
+        assignments: list[tuple[str, str]] = []
         for node in sorted(expression.atoms(GaussianExpectation, GaussianDifference, GaussianSlope), key=str):
             named[node] = sp.Symbol(f"expectation_{len(named) + 1}", positive=True)
-            statements.append(f"    {named[node].name} = {self._expectation(node)}")
+            assignments.append((named[node].name, self._expectation(node)))
         expression = like_terms_joined(expression.xreplace(named))
         if any(abs(part.args[0]) > OVERFLOW for part in expression.atoms(sp.exp) if part.is_number):
             expression = fold_constants(expression)  # before a factor beyond floats is one of its own
         common, (result,) = sp.cse(expression, symbols=sp.numbered_symbols("x"), order="none")
-        statements += [f"    {symbol.name} = {self.printer.source(value)}" for symbol, value in common]
-        used = {symbol.name for symbol in expression.free_symbols}
-        text = self.printer.source(result)
-        if not set(names) <= used:
-            text = f"broadcast({text}, {', '.join(names)})"
-        if self.backend is NUMPY and (named or expression.atoms(*DOUBLE)):
-            text = f"np.asarray({text}, dtype=np.result_type({', '.join(names)}))[()]"
-        statements.append(f"    return {text}")
-        if self.backend is NUMPY and expression.has(AtExtremes, Portion, Scaled):
-            guard = '    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there'
-            return [guard, *(f"    {statement}" for statement in statements)]
-        if self.backend is NUMPY and _diverges(expression, named):
-            guard = '    with np.errstate(divide="ignore"):  # infinite at an end of the range'
-            return [*statements[:-1], guard, f"    {statements[-1]}"]
-        return statements
+        assignments += [(symbol.name, self.printer.source(value)) for symbol, value in common]
+        return Body(tuple(assignments), expression, self.printer.source(result), tuple(named))
 
     def _expectation(self, node: Quadrature) -> str:
         if isinstance(node, GaussianDifference | GaussianSlope):

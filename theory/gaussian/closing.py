@@ -13,7 +13,7 @@ from functools import lru_cache
 import sympy as sp
 
 from meanbits.theory.gaussian.node import BOUND, GaussianNode
-from meanbits.theory.gaussian.rules import RULES, WHOLE
+from meanbits.theory.gaussian.rules import RULES, WHOLE, Rule
 from meanbits.theory.gaussian.tidy import MOST_OPERATIONS, simplified_almost_everywhere, tidy, tidy_rational
 from meanbits.theory.symbols import Q, Q_ab, T, c, q, u, v
 
@@ -126,6 +126,26 @@ def close(node: GaussianNode) -> sp.Expr | None:
             return None
         total += coefficient * value
     return constant * total
+
+
+def rules_used(expression: sp.Expr) -> tuple[Rule, ...]:
+    """The rules that close the outermost expectations of an expression, each once; of those left open, none."""
+    if isinstance(expression, GaussianNode):
+        return _rules_of(_marginal(flatten(expression))) if not evaluate(expression).has(GaussianNode) else ()
+    return tuple(dict.fromkeys(rule for part in expression.args for rule in rules_used(part)))
+
+
+def _rules_of(node: GaussianNode) -> tuple[Rule, ...]:
+    """The rule that takes an expectation as a whole, or those that close its terms."""
+    integrand = node.integrand.as_independent(*BOUND, as_Add=False)[1]
+    bare = node.func(integrand, node.mean, node.covariance)
+    whole = next((rule for rule in WHOLE if rule(bare, close) is not None), None)
+    if whole is not None:
+        return (whole,)
+    terms = (term.as_independent(*BOUND, as_Add=False)[1] for term in sp.Add.make_args(_as_sum_of_products(integrand)))
+    nodes = [_marginal(node.func(term, node.mean, node.covariance)) for term in terms if not term.is_number]
+    found = (next((rule for rule in RULES if rule(each, close) is not None), None) for each in nodes)
+    return tuple(dict.fromkeys(rule for rule in found if rule is not None))
 
 
 def _terms(integrand: sp.Expr) -> int:

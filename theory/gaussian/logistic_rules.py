@@ -51,7 +51,10 @@ CENTRED: Patterns = (  # of two variables of mean 0 and one variance, or of one:
 
 
 def tanhs(node: GaussianNode, _: object) -> sp.Expr | None:
-    """tanh, its slope, products of two of either, and their derivatives: by the mixture of `gaussian.logistic`."""
+    """tanh, its slope, products of two of either, and their derivatives: tanh is a scale mixture of erfs.
+
+    Source: Andrews and Mallows 1974, J. R. Statist. Soc. B 36, 99; the overlaps are those of `gaussian.logistic`.
+    """
     fields = _fields(node)
     if fields is None:
         return None

@@ -1,0 +1,1 @@
+"""Pages for readers: one self-contained file, equations and pictures before the table of checks."""

@@ -1,0 +1,228 @@
+"""The JavaScript that a theory emits, run by node at points beside NumPy, limits included."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import math
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import meanbits as mb
+from meanbits.cli import main
+from meanbits.experiments.page.live import live
+from meanbits.experiments.page.shell import asset
+from meanbits.numerics.emission.emit import emitted_functions
+from meanbits.numerics.emission.emit_layer import layer_functions
+from meanbits.numerics.emission.script import emit_script
+from meanbits.theory.declarations.rows import CHAINS
+from meanbits.theory.declarations.surrogates import CATALOGUE
+from meanbits.theory.derive import Theory
+
+NODE = shutil.which("node")
+AGREEMENT = 1e-12
+EPSILON = np.finfo(np.float64).eps
+SEED, DRAWN = 5, 12
+TINY = {"c": (-1.0, -0.3, 0.0, 0.7, 1 - 1e-9, 1.0), "gap": (0.0, 1e-25, 1e-9, 0.3, 1.0, 1.9, 2.0),
+        "q": (0.0, 1e-12, 0.02, 1.0, 37.0, 1e12, np.inf), "T": (1e-6, 0.7, 30.0), "sigma_m2": (0.0, 0.3, 1.0),
+        "sigma_b2": (0.0, 1e-5, 2.0), "typical": (-0.2, 0.0, 0.9), "hbar": (-30.0, -1.0, 0.0, 1e-9, 2.0),
+        "h": (-300.0, -1.0, 0.0, 1e-9, 2.0), "Sigma": (0.1, 3.0), "r": (-1.0, 0.0, 0.4, 1.0),
+        "mu_4": (0.0, 0.5)}  # fmt: skip
+RANGES = {"c": (-1, 1), "gap": (0, 2), "typical": (-1, 1), "r": (-1, 1), "hbar": (-4, 4), "h": (-4, 4)}
+RUN = """
+import {{ readFileSync }} from "node:fs";
+const modules = {{ {modules} }};
+const jobs = JSON.parse(readFileSync(0, "utf8"));
+const asNumber = (each) => typeof each === "string" ? Number(each) : each;
+const shown = (value) => Number.isFinite(value) ? value : String(value);
+const run = ([name, key, points]) => points.map((point) => {{
+  try {{ return shown(modules[name][key](...point.map(asNumber))); }} catch (error) {{ return "NaN"; }}
+}});
+console.log(JSON.stringify(jobs.map(run)));
+"""
+
+pytestmark = pytest.mark.skipif(NODE is None, reason="node is not installed")
+
+
+def subjects():
+    yield from ((surrogate.name, surrogate) for surrogate in CATALOGUE)
+    yield from ((row.name, row.layer) for row in CHAINS if row.name in SCRIPTED_CHAINS)
+    yield "gain", mb.compose("deterministic", gain=1.7)
+    yield "gaussian-noise", mb.compose("lrt", noise="gaussian:0.5")
+    yield "relu", mb.compose("continuous", neurons="relu")
+
+
+SCRIPTED_CHAINS = ("binaryconnect-ste", "xnor")
+
+
+def grid(names, generator):
+    """Points of a function: every pair of singular values of two arguments, others at a draw, and draws."""
+    draw = [[value(name, generator) for name in names] for _ in range(DRAWN)]
+    for (i, first), (j, second) in itertools.combinations(enumerate(names), 2):
+        for low, high in itertools.product(TINY.get(first, (1.0,)), TINY.get(second, (1.0,))):
+            point = [value(name, generator) for name in names]
+            point[i], point[j] = low, high
+            draw.append(point)
+    return draw + [[each] for each in (TINY[names[0]] if len(names) == 1 else ())]
+
+
+def value(name, generator):
+    low, high = RANGES.get(name, (0, 1))
+    return float(generator.uniform(low, high)) if name in RANGES or "sigma" in name else float(generator.gamma(1.0))
+
+
+def numpy_values(maps, function, points):
+    """NaN where NumPy refuses the point."""
+    columns = np.array(points, np.float64)
+    with np.errstate(all="ignore"):
+        try:
+            return np.broadcast_to(getattr(maps, function.name)(*columns.T), len(points))
+        except ValueError:
+            return np.array([numpy_value(getattr(maps, function.name), point) for point in columns])
+
+
+def numpy_value(function, point):
+    try:
+        return float(function(*point))
+    except ValueError:
+        return np.nan
+
+
+def in_json(points):
+    return [[each if math.isfinite(each) else "Infinity" for each in point] for point in points]
+
+
+def run(modules, jobs, folder):
+    """What node makes of jobs [module, function, points], the modules by name."""
+    lines = []
+    for name, text in modules.items():
+        (folder / f"{name}.mjs").write_text(text)
+        lines.append(f'"{name}": await import("./{name}.mjs")')
+    (folder / "run.mjs").write_text(RUN.format(modules=", ".join(lines)))
+    done = subprocess.run(
+        [NODE, str(folder / "run.mjs")], input=json.dumps(jobs), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return [np.array([float(each) for each in values]) for values in json.loads(done.stdout)]
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """(subject, function) to points, what NumPy makes of them, what node does, and the maps of NumPy."""
+    generator = np.random.default_rng(SEED)
+    modules, jobs, expected = {}, [], {}
+    for name, subject in subjects():
+        theory = mb.derive(subject)
+        maps = mb.compile(theory)
+        functions = emitted_functions(theory) if isinstance(theory, Theory) else layer_functions(theory)
+        modules[name] = mb.emit(theory, backend="javascript")
+        for function in functions:
+            points = grid([symbol.name for symbol in function.arguments], generator)
+            jobs.append([name, function.name, in_json(points)])
+            expected[name, function.name] = points, numpy_values(maps, function, points), maps
+    got = run(modules, jobs, tmp_path_factory.mktemp("scripts"))
+    return {key: (*value[:2], values, value[2]) for (key, value), values in zip(expected.items(), got, strict=True)}
+
+
+def rounding_of(function, point):
+    """What the formula makes of a few ulp of its arguments: nothing, unless its terms cancel."""
+    ulps = range(-3, 4)
+    near = [float(function(*(each * (1 + ulp * EPSILON) for each in point))) for ulp in ulps]
+    return 4 * (np.nanmax(near) - np.nanmin(near))
+
+
+@pytest.mark.parametrize("name", [name for name, _ in subjects()])
+def test_scripts_say_what_numpy_says(compared, name):
+    for (subject, function), (points, expected, got, maps) in compared.items():
+        if subject != name:
+            continue
+        assert np.array_equal(np.isnan(got), np.isnan(expected)), function
+        with np.errstate(invalid="ignore"):
+            off = np.abs(got - expected) > AGREEMENT * np.abs(expected)
+        for each in np.flatnonzero(off & (got != expected) & ~np.isnan(got)):
+            error = abs(got[each] - expected[each])
+            with np.errstate(all="ignore"):
+                assert error <= rounding_of(getattr(maps, function), points[each]), (function, points[each])
+
+
+def test_what_has_no_script_is_refused_by_name():
+    with pytest.raises(ValueError, match="javascript has no quadrature for E"):
+        mb.emit(mb.derive("lrt", noise="laplace:0.7"), backend="javascript")
+    with pytest.raises(ValueError, match="javascript has no PiecewiseOverlap"):
+        mb.emit(mb.derive("continuous", neurons="hardtanh"), backend="javascript")
+    with pytest.raises(ValueError, match="emit it"):
+        mb.compile(mb.derive("deterministic"), backend="javascript")
+
+
+@pytest.mark.parametrize("name", ["new", "Math", "portion"])
+def test_parameters_are_no_words_of_javascript(name):
+    scale = sp.Symbol(name, positive=True)
+    noise = mb.NeuronNoise("scaled", mb.gaussian.cdf.subs(mb.symbols.h, mb.symbols.h / scale))
+    with pytest.raises(ValueError, match=f"'{name}' is a word"):
+        emit_script(mb.derive(dataclasses.replace(mb.compose("deterministic"), neurons=mb.stochastic(noise))))
+
+
+SOLVE = """
+import {{ readFileSync }} from "node:fs";
+{solver}
+const MAPS = {{ {modules} }};
+const jobs = JSON.parse(readFileSync(0, "utf8"));
+const shown = (value) => typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+const asShown = (found) => found && Object.fromEntries(Object.entries(found).filter(([name]) => name !== "at").map(
+  ([name, value]) => [name, shown(value)]));
+console.log(JSON.stringify(jobs.map(([name, kind, points]) => points.map(([sigma_m2, sigma_b2]) =>
+  asShown(fixedPoint(MAPS[name], kind, {{ sigma_m2, sigma_b2 }}))))));
+"""
+BIASES = (0.0, 1e-6, 0.001, 0.05, 0.5, 3.0)
+NUMBERS = ("q", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c")
+
+
+def solved():
+    """Surrogates with fixed points: name, theory, and variances, corners included."""
+    named = [(each.name, each) for each in CATALOGUE if not each.real_input]
+    named += [("gain", mb.compose("deterministic", gain=1.7))]
+    named += [(neurons, mb.compose("continuous", neurons=neurons)) for neurons in ("relu", "linear", "hardtanh")]
+    for name, surrogate in named:
+        weights = surrogate.weights
+        top = 3.0 if weights.mean_limit is None else float(weights.mean_limit) ** 2
+        means = (0.0, 0.3 * top, 0.9 * top, top) if weights.mean_square is None else (float(weights.mean_square),)
+        yield name, mb.derive(surrogate), list(itertools.product(means, BIASES))
+
+
+def test_the_solver_of_a_page_finds_what_python_finds(tmp_path):
+    subjects = list(solved())
+    moving = {name: live(theory) for name, theory, _ in subjects}
+    modules = ", ".join(f'"{name}": (() => {{ {each.maps} }})()' for name, each in moving.items())
+    (tmp_path / "solve.mjs").write_text(SOLVE.format(solver=asset("solve.js"), modules=modules))
+    jobs = [[name, dataclasses.asdict(moving[name].kind), points] for name, _, points in subjects]
+    done = subprocess.run(
+        [NODE, str(tmp_path / "solve.mjs")], input=json.dumps(jobs), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for (name, theory, points), found in zip(subjects, json.loads(done.stdout), strict=True):
+        for point, got in zip(points, found, strict=True):
+            try:
+                expected = mb.fixed_point(theory, *point)
+            except ValueError:
+                assert got is None, (name, point)
+                continue
+            assert got is not None, (name, point)
+            assert got["phase"] == str(expected.phase), (name, point)
+            for key in NUMBERS:
+                value = float(getattr(expected, key))
+                assert float(got[key]) == value or abs(float(got[key]) - value) <= 1e-9 * abs(value), (name, point, key)
+
+
+def test_the_command_writes_a_module_again(tmp_path, capsys):
+    path = tmp_path / "maps.mjs"
+    for _ in range(2):
+        assert main(["emit", "deterministic", "--backend", "javascript", "-o", str(path)]) == 0
+    assert f"wrote {path}" in capsys.readouterr().err
+    assert path.read_text() == mb.emit(mb.derive("deterministic"), backend="javascript")
+    (tmp_path / "mine.mjs").write_text("// mine")
+    assert main(["emit", "deterministic", "--backend", "javascript", "-o", str(tmp_path / "mine.mjs")]) == 2
