@@ -236,8 +236,7 @@ def test_every_block_treatment_and_slope(
 
 def compare(layer: Layer, means: float, width: int, networks: int) -> None:
     expected = profile(layer, 3, means, 0.05)
-    batch = 256 if not any(each.weights.is_random for each in layer.dense) else 128  # each input draws weights
-    found = simulate_layers(layer, 3, means, 0.05, width=width, networks=networks, batch=batch)
+    found = simulate_layers(layer, 3, means, 0.05, width=width, networks=networks)
     for name, values in (("T", expected.T), ("pair", expected.c)):
         assert np.abs(found.z(name, values)).max() < 4, name
     if layer.passes_gradient:

@@ -121,12 +121,13 @@ class Draw:
         inputs = x.shape[-1]
         if not block.weights.is_random:
             return x @ self._fixed(block, inputs).T / math.sqrt(inputs)
-        signs = torch.where(self.uniform(inputs, inputs) < 0.5, -1.0, 1.0).double() * math.sqrt(block.means)
-        return torch.stack([self._passed(block, signs, row) for row in x]) / math.sqrt(inputs)
+        means = torch.where(self.uniform(inputs, inputs) < 0.5, -1.0, 1.0).double() * math.sqrt(block.means)
+        tops = _tops(block, means)
+        return torch.stack([self._passed(block, means, tops, row) for row in x]) / math.sqrt(inputs)
 
-    def _passed(self, block: Dense, means: Tensor, row: Tensor) -> Tensor:
+    def _passed(self, block: Dense, means: Tensor, tops: list[tuple[float, Tensor]], row: Tensor) -> Tensor:
         """S x of one draw, x (..., N), through which gradients run, or through M alone."""
-        weights = self._weights(block, means)
+        weights = self._weights(block, means, tops)
         return row @ weights.T if block.drawn else row @ means.T + row.detach() @ (weights - means).T
 
     def _fixed(self, block: Dense, inputs: int) -> Tensor:
@@ -136,14 +137,13 @@ class Draw:
         drawn = drawn_values(block.weights.means, (inputs, inputs), self.generator)
         return drawn * math.sqrt(block.means / float(block.weights.mean_square))
 
-    def _weights(self, block: Dense, means: Tensor) -> Tensor:
+    def _weights(self, block: Dense, means: Tensor, tops: list[tuple[float, Tensor]]) -> Tensor:
         """One draw of S given M = +-sigma_m; of its two moments where no law is declared."""
-        if not block.weights.law:
+        if not tops:
             return means + torch.sqrt(block.second - means**2) * self.normal(*means.shape)
-        chance, drawn, left = self.uniform(*means.shape), torch.zeros_like(means), torch.zeros_like(means)
-        for value, probability in block.weights.law:
-            below, left = left, left + _chance(probability)(means)
-            drawn = torch.where((chance >= below) & (chance < left), float(value), drawn)
+        chance, drawn = self.uniform(*means.shape), torch.full_like(means, tops[-1][0])
+        for value, top in reversed(tops[:-1]):
+            drawn = torch.where(chance < top, value, drawn)
         return drawn
 
     def uniform(self, *shape: int) -> Tensor:
@@ -157,6 +157,15 @@ class Draw:
     def kept(self, keep: float, x: Tensor) -> Tensor:
         """x / keep where kept, else 0."""
         return torch.where(self.uniform(*x.shape) < keep, x / keep, 0.0)
+
+
+def _tops(block: Dense, means: Tensor) -> list[tuple[float, Tensor]]:
+    """The values of S and P(S at most the value | M), in the order of the law; none where no law is declared."""
+    tops, top = [], torch.zeros_like(means)
+    for value, probability in block.weights.law or ():
+        top = top + _chance(probability)(means)
+        tops.append((float(value), top))
+    return tops
 
 
 @lru_cache(maxsize=64)
