@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterable, Sequence
 
 import click
+from click.shell_completion import shell_complete
 
 from meanbits import __version__
 from meanbits.advise_command import advise
@@ -33,6 +34,7 @@ EXTRA = {"matplotlib": "experiments", "pooch": "experiments", "sklearn": "experi
 EXIT_UNEXPECTED = 3
 LONGEST = 1000  # of an error line
 DEBUG = "MEANBITS_DEBUG"
+COMPLETE = "_MEANBITS_COMPLETE"  # set by a shell that asks for completions, as Click names it
 EXIT_INTERRUPTED = 130  # as a shell reports SIGINT
 EXIT_BROKEN_PIPE = 141  # as a shell reports SIGPIPE
 
@@ -101,6 +103,8 @@ for command in (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0 done, 1 a check failed, 2 bad input, 3 a fault of meanbits."""
+    if instruction := os.environ.get(COMPLETE):
+        return shell_complete(cli, {}, "meanbits", COMPLETE, instruction)
     try:
         with cli.make_context("meanbits", list(sys.argv[1:] if arguments is None else arguments)) as ctx:
             cli.invoke(ctx)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from meanbits.options import Function, Number, composed_with_blocks, part_options
+from meanbits.options import Function, Number, composed_with_blocks, part_options, surrogate_names
 
 BLOCKS = (
     ("--normalise", "KIND", "batch, rms or layer norm of the field, before the neurons, or KIND:behind, of what the "
@@ -21,7 +21,7 @@ BLOCKS = (
 def block_options(command: Function) -> Function:
     """S and the options of its layer; the command is called with `subject`, a surrogate or a chain of blocks."""
 
-    @click.argument("name", metavar="[S]", required=False)
+    @click.argument("name", metavar="[S]", required=False, shell_complete=surrogate_names)
     @_layer_options
     @functools.wraps(command)
     def wrapped(name: str | None, parts: dict[str, str | None], **others: Any) -> Any:
@@ -33,7 +33,7 @@ def block_options(command: Function) -> Function:
 def subjects_options(command: Function) -> Function:
     """Any number of S, and the options of each one's layer; the command is called with `subjects`."""
 
-    @click.argument("names", metavar="[S]...", nargs=-1)
+    @click.argument("names", metavar="[S]...", nargs=-1, shell_complete=surrogate_names)
     @_layer_options
     @functools.wraps(command)
     def wrapped(names: tuple[str, ...], parts: dict[str, str | None], **others: Any) -> Any:

@@ -47,10 +47,20 @@ def fail_about(surrogate: Surrogate | Layer, error: ValueError) -> NoReturn:
     fail(text if surrogate.name in text else f"{surrogate.name}: {text}")
 
 
+def surrogate_names(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The names that a shell completes to."""
+    from meanbits.experiments.declared import installed
+    from meanbits.theory.declarations.rows import CHAINS
+    from meanbits.theory.declarations.surrogates import CATALOGUE
+
+    known = [*(row.name for row in (*CATALOGUE, *CHAINS)), *installed()]
+    return [name for name in known if name.startswith(incomplete)]
+
+
 def surrogate_options(command: Function) -> Function:
     """S and the options that compose one; the command is called with `surrogate`."""
 
-    @click.argument("name", metavar="[S]", required=False)
+    @click.argument("name", metavar="[S]", required=False, shell_complete=surrogate_names)
     @part_options
     @functools.wraps(command)
     def wrapped(name: str | None, parts: dict[str, str | None], **others: Any) -> Any:
@@ -62,7 +72,7 @@ def surrogate_options(command: Function) -> Function:
 def surrogates_options(command: Function) -> Function:
     """Any number of S, and the options that compose each; the command is called with `surrogates`."""
 
-    @click.argument("names", metavar="[S]...", nargs=-1)
+    @click.argument("names", metavar="[S]...", nargs=-1, shell_complete=surrogate_names)
     @part_options
     @functools.wraps(command)
     def wrapped(names: tuple[str, ...], parts: dict[str, str | None], **others: Any) -> Any:

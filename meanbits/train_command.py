@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meanbits.layer_options import BLOCKS
-from meanbits.options import FOLDER, PARTS, Command, Number, fail, json_option
+from meanbits.options import FOLDER, PARTS, Command, Number, fail, json_option, surrogate_names
 from meanbits.present import json_text, notice, notices, number, progress, table
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def train_options(command: Function) -> Function:
     for option, metavar, text in reversed([*PARTS, *BLOCKS]):
         kind = Number() if option in ("--gain", "--scale", "--dropout") else str
         command = click.option(option, metavar=metavar, help=text, type=kind)(command)
-    return click.argument("surrogate", metavar="[S]", default="deterministic")(command)
+    return click.argument("surrogate", metavar="[S]", default="deterministic", shell_complete=surrogate_names)(command)
 
 
 @click.command(

@@ -437,6 +437,21 @@ def test_python_m_meanbits() -> None:
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
 
 
+@pytest.mark.parametrize(("words", "expected"), [
+    ("meanbits fix", ["fixed-point"]), ("meanbits map ran", ["random-binary"]),
+    ("meanbits train b", ["baldassi", "binaryconnect-ste", "bi-real", "bitlinear"]),
+    ("meanbits map --sigma", ["--sigma-m2", "--sigma-b2"]),
+])  # fmt: skip
+def test_a_shell_completes(
+    words: str, expected: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_MEANBITS_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    assert main([]) == 0
+    assert capsys.readouterr().out.split() == [f"plain,{each}" for each in expected]
+
+
 def test_a_closed_pipe_is_no_error() -> None:
     command = f"{shlex.quote(sys.executable)} -m meanbits derive --steps | head -n 1"
     done = subprocess.run(["sh", "-c", command], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
