@@ -209,7 +209,7 @@ def legend(expressions: Iterable[sp.Basic]) -> dict[str, str]:
         said["E[f; u ~ N([m], [s])]"] = "expectation of f over a Gaussian u of mean m and variance s"
     if any(isinstance(node, GaussianExpectation) and node.is_pair for node in nodes):
         said["E[f; u, v ~ N([m, n], [s, k, t])]"] = "the same over a Gaussian pair, k its covariance"
-    special = {type(node) for node in nodes if type(node).__module__ == "meanbits.theory.gaussian.special"}
+    special = {type(node) for node in nodes if type(node).__module__.startswith("meanbits.theory") and node.is_Function}
     return said | {
         node.__name__: SENTENCE_END.split(node.__doc__ or node.__name__)[0] for node in sorted(special, key=str)
     }

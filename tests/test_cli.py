@@ -437,6 +437,15 @@ def test_python_m_meanbits() -> None:
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
 
 
+@pytest.mark.parametrize("line", ["deterministic --gain 1.5", "lrt", "continuous --neurons relu", "bi-real", "shayer"])
+def test_every_function_that_is_printed_is_explained(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["derive", *line.split()]) == 0
+    formulas, _, symbols = capsys.readouterr().out.partition("\nSymbols\n")
+    assert set(re.findall(r"\b([A-Z][A-Za-z]+)\(", formulas)) - {"Sum", "Max"} <= set(
+        re.findall(r"^  (\S+)", symbols, re.M)
+    )
+
+
 @pytest.mark.parametrize(("words", "expected"), [
     ("meanbits fix", ["fixed-point"]), ("meanbits map ran", ["random-binary"]),
     ("meanbits train b", ["baldassi", "binaryconnect-ste", "bi-real", "bitlinear"]),
