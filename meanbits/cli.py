@@ -29,8 +29,8 @@ from meanbits.theory_commands import catalogue, derive, emit, map_command
 from meanbits.train_command import train
 
 EXIT_BAD_INPUT = 2
-EXTRA = {"matplotlib": "experiments", "pooch": "experiments", "sklearn": "experiments", "torch": "experiments",
-         "xarray": "experiments", "distributed": "dask", "dask": "dask", "tensorboard": "tensorboard"}  # fmt: skip
+EXTRA = {**dict.fromkeys(("joblib", "matplotlib", "pooch", "sklearn", "torch", "xarray"), "experiments"),
+         "dask": "dask", "distributed": "dask", "tensorboard": "tensorboard"}  # fmt: skip
 EXIT_UNEXPECTED = 3
 LONGEST = 1000  # of an error line
 DEBUG = "MEANBITS_DEBUG"

@@ -22,7 +22,7 @@ def defined(sources: list[str]) -> list[str]:
         (
             NUMPY,
             "box(clip_covariance(a, r))",
-            "box Real unit_interval_rule flat_points batches correlations strip_integrals corner_integrals "
+            "box Real unit_interval_rule flat_points batches correlations FARTHEST strip_integrals corner_integrals "
             "clip_covariance",
         ),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, groupby
 
 from meanbits.experiments.claims.block_claims import BLOCK_CLAIMS
 from meanbits.experiments.claims.claim import Claim, Settled, settled
@@ -17,6 +18,7 @@ from meanbits.experiments.claims.neuron_claims import NEURON_CLAIMS
 from meanbits.experiments.claims.replica_claims import REPLICA_CLAIMS
 from meanbits.experiments.claims.slope_claims import SLOPE_CLAIMS
 from meanbits.experiments.claims.training_claims import TRAINING_CLAIMS
+from meanbits.experiments.side_by_side import side_by_side
 from meanbits.theory.declarations.options import nearest
 
 CLAIMS: tuple[Claim, ...] = (
@@ -36,13 +38,21 @@ CLAIMS: tuple[Claim, ...] = (
 
 
 def settle(claims: Sequence[Claim] = CLAIMS, on_result: Callable[[Settled], None] | None = None) -> tuple[Settled, ...]:
-    """Run the checks of each claim; `on_result` sees each outcome as it comes."""
+    """Run the checks of each claim; `on_result` sees each outcome as it comes.
+
+    Claims of one subject, the first word of their id, share what they measure; subjects are settled side by side.
+    """
     outcomes = []
-    for claim in claims:
-        outcomes.append(settled(claim))
+    subjects = [tuple(group) for _, group in groupby(claims, key=lambda claim: claim.id.partition(".")[0])]
+    for outcome in chain.from_iterable(side_by_side(_settled_all, subjects)):
+        outcomes.append(outcome)
         if on_result is not None:
-            on_result(outcomes[-1])
+            on_result(outcome)
     return tuple(outcomes)
+
+
+def _settled_all(claims: tuple[Claim, ...]) -> tuple[Settled, ...]:
+    return tuple(map(settled, claims))
 
 
 def chosen(ids: Iterable[str]) -> tuple[Claim, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from meanbits.experiments.chain.checks import applies, field_moment_error, margi
 from meanbits.experiments.data import ImagePair, image_pairs, load
 from meanbits.experiments.random_networks.networks import LayerStatistics, simulate
 from meanbits.experiments.random_networks.propagation import theory_orbit
+from meanbits.experiments.side_by_side import side_by_side
 from meanbits.experiments.verification.chain_checks import CHAIN_CHECKS, network_distances
 from meanbits.experiments.verification.chain_checks import DEPTH as CHAIN_DEPTH
 from meanbits.experiments.verification.chain_subject import ChainSubject
@@ -54,14 +56,27 @@ class CheckResult:
 def verify(
     subjects: Sequence[Surrogate | Layer], on_result: Callable[[CheckResult], None] | None = None
 ) -> tuple[CheckResult, ...]:
-    """Run every check that applies to each surrogate or chain of blocks; `on_result` sees each result as it comes."""
+    """Run every check that applies to each surrogate or chain of blocks; `on_result` sees each result as it comes.
+
+    Several subjects are checked side by side, a process a core.
+    """
     results = []
-    for subject in subjects:
-        for result in _checks_of_chain(subject) if isinstance(subject, Layer) else _checks(subject):
-            results.append(result)
-            if on_result is not None:
-                on_result(result)
+    for result in checks_of(subjects[0]) if len(subjects) == 1 else chain.from_iterable(
+        side_by_side(results_of, subjects)):  # fmt: skip
+        results.append(result)
+        if on_result is not None:
+            on_result(result)
     return tuple(results)
+
+
+def results_of(subject: Surrogate | Layer) -> tuple[CheckResult, ...]:
+    """The results of every check that applies."""
+    return tuple(checks_of(subject))
+
+
+def checks_of(subject: Surrogate | Layer) -> Iterator[CheckResult]:
+    """The results of every check that applies, as they come."""
+    return _checks_of_chain(subject) if isinstance(subject, Layer) else _checks(subject)
 
 
 def _checks(surrogate: Surrogate) -> Iterator[CheckResult]:

@@ -25,6 +25,8 @@ function unit_rule_of(sharpness) {
   return UNIT_RULES.get(decade);
 }
 
+const FARTHEST = 50; // the normal density there is exp(-1250), which rounds to 0, as beyond
+
 /**
  * Integrals of D(s) and of (r - s) D(s) over s below r, D(s) = 2 n2(a, a; s) - 2 n2(a, -a; s), n2 the bivariate normal
  * density; x^2 = (1 - s) / (1 + s) runs from low, where s = r, to low + width = 1 - top. Plackett 1954; Owen 1956.
@@ -32,7 +34,7 @@ function unit_rule_of(sharpness) {
 function strip_integrals(a, low, width, top) {
   if (a < 0) throw new RangeError(`clipped normals: a = ${a} is negative; give numbers >= 0`);
   if (!Number.isFinite(100 / (a > 0 ? a : 1))) return [NaN, NaN];
-  const h = a * a / 2;
+  const h = Math.min(a, FARTHEST) ** 2 / 2;
   let [first, second] = [0, 0];
   for (const [t, rest, w] of unit_rule_of(100 / (a > 0 ? a : 1))) {
     const x = low + width * t;
