@@ -16,7 +16,7 @@ paper: $(INSTALLED) ## Derive, verify, draw and report (PRESET=smoke|quick|paper
 	$(BIN)/meanbits paper --preset $(PRESET)
 
 test: $(INSTALLED) ## Run the tests, all but the slow ones
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
 
 slow: $(INSTALLED) ## Run the slow tests
 	$(BIN)/pytest -n 2 -m slow

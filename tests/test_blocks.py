@@ -118,7 +118,7 @@ def test_the_growth_of_a_stream_is_that_of_its_law() -> None:
 STREAMS = (
     ("random-binary", {"backward": "clip"}, {"skip": "1"}, 1.0, 0.0, 1 - 2 / math.pi),
     ("continuous", {"neurons": "erf"}, {"skip": "1", "normalise": "rms"}, 1.3, 0.2, None),
-    ("bitlinear", {}, {}, 1.0, 0.0, None),
+    pytest.param("bitlinear", {}, {}, 1.0, 0.0, None, marks=pytest.mark.slow),
     ("continuous", {"neurons": "relu"}, {"skip": "1", "normalise": "rms"}, 1.3, 0.0, 0.0),
 )
 

@@ -490,7 +490,7 @@ def test_simulations_and_trainings_from_python() -> None:
         mb.train(mb.compose("xnor"), neurons="tanh", **common)
 
 
-@pytest.mark.parametrize("neurons", ["relu", "leaky:0.3"])
+@pytest.mark.parametrize("neurons", ["relu", pytest.param("leaky:0.3", marks=pytest.mark.slow)])
 def test_inputs_that_become_one_by_a_power_of_depth_come_to_a_fixed_point(neurons: str) -> None:
     """Behind rms norm neurons of degree 1 have chi_1 = 1 without biases."""
     layer = mb.compose("continuous", neurons=neurons, normalise="rms")

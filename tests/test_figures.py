@@ -28,6 +28,7 @@ SLOW = {
     "depth-gain",
     "depth-blocks",
     "4",
+    "5",
     "replicas",
     "gain",
     "spectra",

@@ -107,7 +107,9 @@ def test_biases_next_to_nothing_and_beyond_every_scale() -> None:
     assert large.chi_1 == pytest.approx(1 / math.pi * math.sqrt(2e218 / 2) / 1e218, rel=1e-12)
 
 
-@pytest.mark.parametrize("means", [0.3, 0.95, 1.0])
+@pytest.mark.parametrize(
+    "means", [pytest.param(0.3, marks=pytest.mark.slow), pytest.param(0.95, marks=pytest.mark.slow), 1.0]
+)
 def test_one_of_several_is_reached_from_one_and_all_are_listed(means: float) -> None:
     """tanh^3 with a little tanh: a small q, a large one, and an unstable one between, by panels."""
     theory, (z, weight) = paper(S_SHAPED, 3), half_line()

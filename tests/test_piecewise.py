@@ -435,7 +435,9 @@ def test_three_levels_end_to_end():
     assert_allclose(float(tensors.correlation_map(0.4, 1.3, spread, bias)), expected, EXACT)
 
 
-@pytest.mark.parametrize("name", ["16 levels", "clipped relu", "hard sigmoid", "leaky relu", "jump and bends"])
+@pytest.mark.parametrize("name", [
+    pytest.param("16 levels", marks=pytest.mark.slow), "clipped relu", "hard sigmoid", "leaky relu", "jump and bends"
+])  # fmt: skip
 def test_maps_end_to_end(name):
     maps, reference = maps_of(name), Reference(SHAPES[name], 1.3)
     after = 1.7 * float(reference.overlap(1).mid()) + 0.05

@@ -181,7 +181,12 @@ def test_a_phone_scrolls_down_only(chromium, pages, name):
 
 @pytest.mark.parametrize(
     ("name", "viewport"),
-    [("gain", DESKTOP), ("chain", PHONE), ("paper", DESKTOP), pytest.param("gain", PHONE, marks=pytest.mark.slow)],
+    [
+        ("gain", DESKTOP),
+        ("chain", PHONE),
+        pytest.param("paper", DESKTOP, marks=pytest.mark.slow),
+        pytest.param("gain", PHONE, marks=pytest.mark.slow),
+    ],
     ids=lambda each: each if isinstance(each, str) else each["width"],
 )
 def test_axe_finds_nothing_to_mend(chromium, pages, name, viewport):
@@ -212,6 +217,7 @@ def test_without_scripts_the_equations_stand(chromium, pages):
     context.close()
 
 
+@pytest.mark.slow
 def test_time_to_use_and_to_redraw(chromium, pages, record_property):
     """Measured, not asserted: 1 s until a page answers, 20 ms a redraw."""
     for name in SUBJECTS:
