@@ -158,12 +158,18 @@ KINDS = (
                "jacobian_spectra", "jacobian_spectra"),
     FigureKind("distance", "Distance from the stochastic network", "divergence of surrogates from the exact chain",
                "chain_distance", "chain_distance"),
+    FigureKind("blumenfeld-2019-1", "Correlations over depth about the best weights",
+               "networks of 16 levels, theory against random networks",
+               "blumenfeld_2019.propagation", "blumenfeld_2019.propagation", paper="blumenfeld-2019"),
     FigureKind("blumenfeld-2019-2", "Best step over the number of levels",
                "what the best quantiser of N levels loses, and its step, with the paper's fits",
                "blumenfeld_2019.best_step", "blumenfeld_2019.best_step", paper="blumenfeld-2019"),
     FigureKind("blumenfeld-2019-4", "Local exponent of depth over the number of levels",
                "d ln xi/d ln N from 2 to 100,000 levels, equal steps and best ones",
                "blumenfeld_2019.exponent", "blumenfeld_2019.exponent", paper="blumenfeld-2019"),
+    FigureKind("blumenfeld-2019-5", "Forward and backward over the weights",
+               "chi and chi_g of straight-through networks of few levels, and where either is best",
+               "blumenfeld_2019.straight_through", "blumenfeld_2019.straight_through", paper="blumenfeld-2019"),
 )  # fmt: skip
 FIGURES: MappingProxyType[str, FigureKind] = MappingProxyType({kind.id: kind for kind in KINDS})
 
