@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, FAINT, MARKERS, figure, provenance, save
+from meanbits.paper_figures.style import COLOURS, MARKERS, figure, provenance, save
 
 DASHES = ((0, (1, 1)), "-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)))
 SHOWN = 13  # marks along a curve
@@ -16,11 +16,8 @@ SHOWN = 13  # marks along a curve
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
     """Draw `figures.blumenfeld_2019.propagation`'s dataset as propagation.pdf and .png in `folder`; their paths."""
     every = max(1, dataset.sizes["layer"] // SHOWN)
-    with figure(height=2.5) as drawn:
+    with figure(height=2.8) as drawn:
         axes = drawn.subplots()
-        start = float(dataset.theory.sel(factor=1.0)[0])
-        limit = start * np.exp(-(dataset.layer - 1) / dataset.attrs["xi"])
-        axes.plot(dataset.layer, limit, color=FAINT, linewidth=0.6, label=r"$e^{-l/\xi}$ at best")
         for colour, dash, marker, factor in zip(COLOURS, DASHES, MARKERS, dataset.factor.values, strict=False):
             one = dataset.sel(factor=factor)
             name = rf"$\sigma_w = {factor:g}\,\sigma_w^*$" if factor != 1 else r"$\sigma_w = \sigma_w^*$"
@@ -29,7 +26,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
                           linestyle="none", markerfacecolor="white")  # fmt: skip
             axes.plot([], [], color=colour, linestyle=dash, marker=marker, markerfacecolor="white", label=name)
         axes.set(xlabel="layer $l$", ylabel="correlation $c$", ylim=(-0.03, 1))
-        axes.legend(loc="upper right")
+        drawn.legend(loc="outside upper center", ncols=2)
         return save(drawn, folder, "propagation")
 
 

@@ -98,8 +98,8 @@ DEPTH_CLAIMS: tuple[Claim, ...] = (
         "the paper's figure of trained depths is drawn).",
         (Check(partial(_constant, MANY), partial(_constant, None)),),
         "1.82 is the power of N + 1 fitted over N = 3 to 1025. The local exponent in N is least, 1.716, near 10 "
-        "levels, passes 1.82 near 436 and tends to 2: 1 - chi is 4 ln N/(3 N^2) at last, the least distortion of a uniform "
-        "quantiser of a Gaussian (Hui and Neuhoff 2001), and xi 3 N^2/(4 ln N).",
+        "levels, passes 1.82 near 436 and tends to 2: 1 - chi is 4 ln N/(3 N^2) at last, the least distortion of a "
+        "uniform quantiser of a Gaussian (Hui and Neuhoff 2001), and xi 3 N^2/(4 ln N).",
         (
             formula(_fit),
             formula(_passes),

@@ -36,7 +36,8 @@ def measure(surrogate: Surrogate | None, preset: str, seed: int, tick: Tick) -> 
         tick(done, len(LEVELS))
     names = ("sigma_m2", "chi", "growth")
     planes = np.moveaxis(np.array(table), 2, 0)
-    curves = {name: (("levels", "point"), values) for name, values in zip(names, planes, strict=True)}
-    at = {name: ("levels", values)
-          for name, values in zip(("best", "balanced", "growth_at_best"), np.transpose(marks), strict=True)}  # fmt: skip
+    dims = ("levels", "point")
+    curves = {name: (dims, values) for name, values in zip(names, planes, strict=True)}
+    marked = zip(("best", "balanced", "growth_at_best"), np.transpose(marks), strict=True)
+    at = {name: ("levels", values) for name, values in marked}
     return labelled(xr.Dataset(curves | at, {"levels": list(LEVELS)}), preset, seed)
