@@ -48,7 +48,7 @@ def claims(ids: tuple[str, ...], paper: str | None, as_json: bool) -> None:
             tick(len(done), len(asked))
 
         outcomes = settle(asked, on_result)
-    click.echo(json_text({"claims": [_document(outcome) for outcome in outcomes]}))
+    click.echo(json_text({"claims": [document(outcome) for outcome in outcomes]}))
 
 
 def _tally(outcomes: Sequence[Settled]) -> str:
@@ -61,7 +61,8 @@ def _tally(outcomes: Sequence[Settled]) -> str:
     )
 
 
-def _document(outcome: Settled) -> dict[str, Any]:
+def document(outcome: Settled) -> dict[str, Any]:
+    """A claim, its verdict and its evidence, as they stand in JSON."""
     claim = outcome.claim
     evidence = [{"of": "statement", **_plain(item)} for item in outcome.as_stated]
     evidence += [{"of": "correction", **_plain(item)} for item in outcome.correction]

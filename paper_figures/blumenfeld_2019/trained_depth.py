@@ -46,8 +46,8 @@ def caption(dataset: xr.Dataset) -> str:
            if np.isfinite(k) else "")  # fmt: skip
     counts = ", ".join(str(count) for count in dataset["count"].values)
     return (
-        f"Training accuracy of networks of $N$ = {counts} levels, slope 1 where $|h| < 1$, real weights without biases, "
-        "each at the step that keeps its field best. (a) Over depth. (b) Over depth in depth scales, $\\xi$ = "
+        f"Training accuracy of networks of $N$ = {counts} levels, slope 1 where $|h| < 1$, real weights without "
+        "biases, each at the step that keeps its field best. (a) Over depth. (b) Over depth in depth scales, $\\xi$ = "
         f"{scales} layers; lines: 4, 6 and 9 $\\xi$, which the paper draws; dotted: half way from chance to the best. "
         f"{fit}{dataset.sizes['depth'] * dataset.sizes['neurons']} networks{provenance(dataset)}"
     )
