@@ -63,9 +63,9 @@ def cli(ctx: click.Context) -> None:
 
     It derives the theory of a surrogate from its definition, emits it as code, solves and checks it, simulates and
     trains the networks it is about, and draws the figures of Stamatescu et al. 2020 (arXiv 1902.00177) and of other
-    papers. A surrogate S is a name of `meanbits catalogue`, or composed by options, or one that you declare in Python: FILE.py:NAME,
-    MODULE:NAME, or a name of the entry-point group meanbits.surrogates. Only those run code of yours; formulas are
-    parsed, never evaluated.
+    papers. A surrogate S is a name of `meanbits catalogue`, or composed by options, or one that you declare in Python:
+    FILE.py:NAME, MODULE:NAME, or a name of the entry-point group meanbits.surrogates. Only those run code of yours;
+    formulas are parsed, never evaluated.
 
     Exit status: 0 done, 1 a check failed, 2 bad input, 3 meanbits failed unexpectedly (MEANBITS_DEBUG=1 shows where).
     """

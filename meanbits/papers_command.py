@@ -26,11 +26,15 @@ def papers(keys: tuple[str, ...], as_json: bool, **options: Any) -> None:
     Without KEY of every paper but Stamatescu et al. 2020, whose are those of meanbits paper. Trainings are kept, so
     that a run cut short goes on.
     """
+    from meanbits.experiments.data import DATASETS
     from meanbits.theory.declarations.options import nearest
 
     for key in keys:
         if key not in KEYS:
             fail(f"unknown paper '{key}'{nearest(key, KEYS)}")
+    if options["dataset"] not in (None, *DATASETS):
+        fail(f"--dataset {options['dataset']}: trainings of figures are kept by the name of the data; use "
+             f"{', '.join(DATASETS)}")  # fmt: skip
     settings = Settings.checked(**options)
     found = [_settled(paper, settings) for paper in LITERATURE if not keys or paper.key in keys]
     if as_json:

@@ -22,7 +22,7 @@ def support(levels: float) -> float:
         ValueError: fewer than 2 levels.
 
     >>> round(support(1e5), 3)
-    6.051
+    6.08
     """
     if not 2 <= levels < math.inf:
         raise ValueError(f"levels = {levels:g}: give at least 2")

@@ -35,7 +35,7 @@ def caption(dataset: xr.Dataset) -> str:
     z = float(np.abs((dataset["mean"] - dataset.theory) / dataset.error).max())
     given = dataset.attrs
     return (
-        f"Correlation of two inputs, {1 - given['gap']:g} at first, over the layers of networks of {given['levels']} "
+        f"Correlation of two inputs, {given['overlap']:g} at first, over the layers of networks of {given['levels']} "
         "levels, without biases, about the weights $\\sigma_w^*$ that keep it longest. Lines: theory; marks: "
         f"{given['networks']} random networks of width {given['width']}, standard errors below the marks' size or "
         f"drawn; the farthest mean lies {z:.1f} of them off. $\\xi$ = {float(given['xi']):.1f} layers at "

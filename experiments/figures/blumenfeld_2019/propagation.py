@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from meanbits.experiments.claims.evidence import two_inputs
 from meanbits.experiments.figures.blumenfeld_2019.best_step import no_surrogate
 from meanbits.experiments.figures.labels import Tick, labelled, sized
 from meanbits.experiments.random_networks.networks import simulate
 from meanbits.experiments.random_networks.propagation import theory_orbit
+from meanbits.experiments.random_networks.simulation import even, overlapping_inputs
 from meanbits.numerics.quantisers.straight_through import weights
 from meanbits.numerics.quantisers.uniform import best_uniform
 from meanbits.theory.declarations.compose import compose
@@ -21,7 +21,7 @@ from meanbits.theory.derive import derive
 
 SIZES = {"smoke": (4, 200, 4, 8), "quick": (16, 1000, 10, 40), "paper": (16, 2000, 20, 100)}
 FACTORS = (0.9, 1.0, 1.2, 1.5)  # of the best sigma_w
-GAP, MEAN_SQUARE = 0.1, 0.3  # of the inputs
+OVERLAP = 0.9  # of the inputs
 
 
 def measure(surrogate: Surrogate | None, preset: str, seed: int, tick: Tick) -> xr.Dataset:
@@ -35,7 +35,7 @@ def measure(surrogate: Surrogate | None, preset: str, seed: int, tick: Tick) -> 
     no_surrogate(surrogate, "blumenfeld-2019-1")
     levels, width, networks, depth = sized(preset, SIZES)
     shown = compose("continuous", neurons=f"quantiser:{levels}")
-    pair, best = two_inputs(GAP, MEAN_SQUARE, width), weights(levels, best_uniform(levels).step)
+    pair, best = overlapping_inputs(OVERLAP, even(width)), weights(levels, best_uniform(levels).step)
     variances, rows = best * np.array(FACTORS) ** 2, []
     for done, means in enumerate(variances, 1):
         setting = {"sigma_m2": float(means), "sigma_b2": 0.0, "pair": pair, "depth": depth}
@@ -47,5 +47,5 @@ def measure(surrogate: Surrogate | None, preset: str, seed: int, tick: Tick) -> 
     data = xr.Dataset({"theory": (dims, theory), "mean": (dims, mean), "error": (dims, error),
                        "sigma_m2": ("factor", variances)},
                       {"factor": list(FACTORS), "layer": np.arange(1, depth + 1)})  # fmt: skip
-    return labelled(data, preset, seed, levels=levels, width=width, networks=networks, gap=GAP,
+    return labelled(data, preset, seed, levels=levels, width=width, networks=networks, overlap=OVERLAP,
                     xi=best_uniform(levels).xi)  # fmt: skip
