@@ -21,7 +21,7 @@ COUNTS, FEW, COARSE, LAYERS = (3, 4, 5), 4, 3, 8
 # 1 - chi and step by the number of levels, as the supplement prints them.
 PRINTED = {3: (0.190174, 1.223612), 4: (0.118846, 0.995498), 5: (0.082178, 0.842421), 8: (0.037440, 0.586293),
            16: (0.011543, 0.335168), 32: (0.003495, 0.188094)}  # fmt: skip
-GRID, DIGITS = 2 / 1999, 1e-6  # between the supplement's steps, and of its losses
+GRID, DIGITS = 2 / 1999, 5e-7  # between the supplement's steps, and of its losses
 LINES = {"loss": (-1.82, 0.71), "step": (-0.88, 1.40)}  # power of N + 1 and intercept, of its figure 2
 BEST_LINE = (-0.884, 1.417)  # of the best steps themselves
 TWO_DIGITS, THREE_DIGITS = 0.005, 0.0005  # what roundings leave open
