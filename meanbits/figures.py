@@ -172,7 +172,7 @@ KINDS = (
                "d ln xi/d ln N from 2 to 100,000 levels, equal steps and best ones",
                "blumenfeld_2019.exponent", "blumenfeld_2019.exponent", paper="blumenfeld-2019"),
     FigureKind("blumenfeld-2019-5", "Forward and backward over the weights",
-               "chi and chi_g of straight-through networks of few levels, and where either is best",
+               "chi and chi_g over the weights, and where either is best",
                "blumenfeld_2019.straight_through", "blumenfeld_2019.straight_through", paper="blumenfeld-2019"),
 )  # fmt: skip
 FIGURES: MappingProxyType[str, FigureKind] = MappingProxyType({kind.id: kind for kind in KINDS})
