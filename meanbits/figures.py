@@ -174,6 +174,8 @@ KINDS = (
     FigureKind("blumenfeld-2019-5", "Forward and backward over the weights",
                "chi and chi_g over the weights, and where either is best",
                "blumenfeld_2019.straight_through", "blumenfeld_2019.straight_through", paper="blumenfeld-2019"),
+    FigureKind("yang-2019-1", "Gradients behind batch norm", "squared gradients over layers, theory against networks",
+               "yang_2019.gradients", "yang_2019.gradients", paper="yang-2019"),
 )  # fmt: skip
 FIGURES: MappingProxyType[str, FigureKind] = MappingProxyType({kind.id: kind for kind in KINDS})
 

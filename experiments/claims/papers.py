@@ -29,7 +29,13 @@ BLUMENFELD = Paper(
     "A Mean Field Theory of Quantized Deep Networks: The Quantization-Depth Trade-Off",
     "1906.00771",
 )
-LITERATURE: tuple[Paper, ...] = (BLUMENFELD,)  # beside the paper that the workbench began with
+YANG = Paper(
+    "yang-2019",
+    "Yang et al. 2019",
+    "A Mean Field Theory of Batch Normalization",
+    "1902.08129",
+)
+LITERATURE: tuple[Paper, ...] = (BLUMENFELD, YANG)  # beside the paper that the workbench began with
 KEYS = (STAMATESCU.key, THEORY, *(paper.key for paper in LITERATURE))
 
 
