@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import xarray as xr
+from matplotlib.ticker import MaxNLocator
 
 from meanbits.paper_figures.style import COLOURS, MARKERS, figure, provenance, save
 
@@ -22,6 +23,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
                           markerfacecolor="white")  # fmt: skip
             axes.plot([], [], color=colour, linestyle=dash, marker=marker, markerfacecolor="white", label=str(name))
         axes.set(xlabel="layer", ylabel="squared gradients / last")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         drawn.legend(loc="outside upper center", ncols=2)
         return save(drawn, folder, "gradients")
 
