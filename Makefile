@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help paper test slow lint docs bench clean
+.PHONY: help paper papers test slow lint docs bench clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -14,6 +14,9 @@ help: ## List the targets
 
 paper: $(INSTALLED) ## Derive, verify, draw and report (PRESET=smoke|quick|paper, default quick)
 	$(BIN)/meanbits paper --preset $(PRESET)
+
+papers: $(INSTALLED) ## Draw the figures of other papers and settle their claims (PRESET as above)
+	$(BIN)/meanbits papers --preset $(PRESET)
 
 test: $(INSTALLED) ## Run the tests, all but the slow ones
 	$(BIN)/pytest -n 2 --dist loadfile

@@ -1,4 +1,4 @@
-"""The command claims: settle the claims of the paper and print the verdicts with their evidence."""
+"""The command claims: settle the claims of papers and print the verdicts with their evidence."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from meanbits.experiments.claims.papers import KEYS
 from meanbits.options import Command, fail, json_option
 from meanbits.present import filled, json_text, progress
 
@@ -15,18 +16,24 @@ if TYPE_CHECKING:
     from meanbits.experiments.claims.claim import Evidence, Settled
 
 
-@click.command(cls=Command, epilog="\b\nExample: meanbits claims crit.deterministic crit.depth-bound")
+@click.command(
+    cls=Command,
+    epilog="\b\nExample: meanbits claims crit.deterministic crit.depth-bound\n"
+    "         meanbits claims --paper blumenfeld-2019",
+)
 @click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--paper", metavar="KEY", help=f"Those of one paper: {', '.join(KEYS)} (our own, of no paper).")
 @json_option
-def claims(ids: tuple[str, ...], as_json: bool) -> None:
-    """Settle the claims of the paper, each by running its checks.
+def claims(ids: tuple[str, ...], paper: str | None, as_json: bool) -> None:
+    """Settle claims of papers, each by running its checks.
 
-    Without ID, all of them. A verdict is holds, holds with a correction, or fails; the evidence stands below it.
+    Without ID and without --paper, all those of Stamatescu et al. 2020 and of the theory beyond it; those of other
+    papers by --paper or by ID. A verdict is holds, holds with a correction, or fails; the evidence stands below it.
     """
     from meanbits.experiments.claims.catalogue import chosen, settle
 
     try:
-        asked = chosen(ids)
+        asked = chosen(ids, paper)
     except ValueError as error:
         fail(str(error))
     if not as_json:
@@ -41,7 +48,7 @@ def claims(ids: tuple[str, ...], as_json: bool) -> None:
             tick(len(done), len(asked))
 
         outcomes = settle(asked, on_result)
-    click.echo(json_text({"claims": [_document(outcome) for outcome in outcomes]}))
+    click.echo(json_text({"claims": [document(outcome) for outcome in outcomes]}))
 
 
 def _tally(outcomes: Sequence[Settled]) -> str:
@@ -54,12 +61,13 @@ def _tally(outcomes: Sequence[Settled]) -> str:
     )
 
 
-def _document(outcome: Settled) -> dict[str, Any]:
+def document(outcome: Settled) -> dict[str, Any]:
+    """A claim, its verdict and its evidence, as they stand in JSON."""
     claim = outcome.claim
     evidence = [{"of": "statement", **_plain(item)} for item in outcome.as_stated]
     evidence += [{"of": "correction", **_plain(item)} for item in outcome.correction]
-    return {"id": claim.id, "statement": claim.statement, "source": claim.source, "verdict": outcome.verdict,
-            "settled_by": list(outcome.settled_by), "evidence": evidence,
+    return {"id": claim.id, "paper": claim.paper, "statement": claim.statement, "source": claim.source,
+            "verdict": outcome.verdict, "settled_by": list(outcome.settled_by), "evidence": evidence,
             "correction": claim.corrected if outcome.correction else None}  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from meanbits.distance_command import distance
 from meanbits.export_command import export
 from meanbits.jacobian_command import jacobian
 from meanbits.mismatch_command import mismatch
+from meanbits.papers_command import papers
 from meanbits.profile_command import profile
 from meanbits.report_command import report
 from meanbits.run_commands import figure, paper, verify
@@ -63,10 +64,10 @@ def cli(ctx: click.Context) -> None:
     """A workbench for the mean-field theory of binary neural networks.
 
     It derives the theory of a surrogate from its definition, emits it as code, solves and checks it, simulates and
-    trains the networks it is about, and draws the figures of Stamatescu et al. 2020 (arXiv 1902.00177). A surrogate S
-    is a name of `meanbits catalogue`, or composed by options, or one that you declare in Python: FILE.py:NAME,
-    MODULE:NAME, or a name of the entry-point group meanbits.surrogates. Only those run code of yours; formulas are
-    parsed, never evaluated.
+    trains the networks it is about, and draws the figures of Stamatescu et al. 2020 (arXiv 1902.00177) and of other
+    papers. A surrogate S is a name of `meanbits catalogue`, or composed by options, or one that you declare in Python:
+    FILE.py:NAME, MODULE:NAME, or a name of the entry-point group meanbits.surrogates. Only those run code of yours;
+    formulas are parsed, never evaluated.
 
     Exit status: 0 done, 1 a check failed, 2 bad input, 3 meanbits failed unexpectedly (MEANBITS_DEBUG=1 shows where).
     """
@@ -97,6 +98,7 @@ for command in (
     figure,
     report,
     paper,
+    papers,
 ):
     cli.add_command(command)
 

@@ -70,7 +70,8 @@ class FigureKind:
 
     surrogate: the options of `compose` for the surrogate shown unless another is asked for; None where the figure
     compares several of its own. images: whether it passes images of a data set through networks. trains: whether it
-    trains networks, which takes minutes at preset quick and days at preset paper.
+    trains networks, which takes minutes at preset quick and days at preset paper. paper: the key of the paper that it
+    is of, where that is another than the one the workbench began with; its id is that key and a number.
     """
 
     id: str
@@ -81,6 +82,7 @@ class FigureKind:
     surrogate: Mapping[str, Any] | None = field(default=None, hash=False)
     images: bool = False
     trains: bool = False
+    paper: str | None = None
 
     @property
     def file_name(self) -> str:
@@ -156,6 +158,24 @@ KINDS = (
                "jacobian_spectra", "jacobian_spectra"),
     FigureKind("distance", "Distance from the stochastic network", "divergence of surrogates from the exact chain",
                "chain_distance", "chain_distance"),
+    FigureKind("blumenfeld-2019-1", "Correlations over depth about the best weights",
+               "networks of 16 levels, theory against random networks",
+               "blumenfeld_2019.propagation", "blumenfeld_2019.propagation", paper="blumenfeld-2019"),
+    FigureKind("blumenfeld-2019-2", "Best step over the number of levels",
+               "what the best quantiser of N levels loses, and its step, with the paper's fits",
+               "blumenfeld_2019.best_step", "blumenfeld_2019.best_step", paper="blumenfeld-2019"),
+    FigureKind("blumenfeld-2019-3", "Accuracy over depth and the number of levels",
+               "training accuracy of networks of 2 to 16 levels, and multiples of xi",
+               "blumenfeld_2019.trained_depth", "blumenfeld_2019.trained_depth", images=True, trains=True,
+               paper="blumenfeld-2019"),
+    FigureKind("blumenfeld-2019-4", "Local exponent of depth over the number of levels",
+               "d ln xi/d ln N from 2 to 100,000 levels, equal steps and best ones",
+               "blumenfeld_2019.exponent", "blumenfeld_2019.exponent", paper="blumenfeld-2019"),
+    FigureKind("blumenfeld-2019-5", "Forward and backward over the weights",
+               "chi and chi_g over the weights, and where either is best",
+               "blumenfeld_2019.straight_through", "blumenfeld_2019.straight_through", paper="blumenfeld-2019"),
+    FigureKind("yang-2019-1", "Gradients behind batch norm", "squared gradients over layers, theory against networks",
+               "yang_2019.gradients", "yang_2019.gradients", paper="yang-2019"),
 )  # fmt: skip
 FIGURES: MappingProxyType[str, FigureKind] = MappingProxyType({kind.id: kind for kind in KINDS})
 

@@ -16,7 +16,7 @@ from scipy.stats import norm
 
 from meanbits.cli import main
 from meanbits.experiments.claims import curve_claims, edge_claims
-from meanbits.experiments.claims.catalogue import CLAIMS, chosen, settle
+from meanbits.experiments.claims.catalogue import CLAIMS, LITERATURE_CLAIMS, chosen, settle
 from meanbits.experiments.claims.claim import (
     CORRECTED,
     FAILS,
@@ -30,6 +30,7 @@ from meanbits.experiments.claims.claim import (
     settled,
 )
 from meanbits.experiments.claims.evidence import PAPER, derived, theory_of
+from meanbits.experiments.claims.papers import KEYS
 from meanbits.theory.symbols import q
 
 # What differs from "holds". The verdicts themselves come from the checks; this notices when one changes.
@@ -47,14 +48,18 @@ NOT_AS_STATED = {
     "crit.exceptions": CORRECTED,
     "crit.near-corner": CORRECTED,
     "block.depth": CORRECTED,
+    "blumenfeld.depth": CORRECTED,
+    "blumenfeld.fit": CORRECTED,
 }
 SLOW = {"eq.lrt-binary", "eq.lrt-continuous", "eq.random-binary", "eq.replica", "crit.lrt-binary", "crit.random-binary",
         "eq.continuous-neurons", "eq.convex", "crit.curve-feasible", "crit.lrt-erf", "eq.paper-neuron",
         "crit.near-corner", "crit.stochastic-binary", "crit.depth-bound", "crit.convexity",
         "crit.smallest-gain", "block.batch-norm", "block.batch-norm-explodes", "slope.mismatch", "slope.own",
-        "block.depth"}  # fmt: skip
+        "block.depth", "blumenfeld.best-step", "blumenfeld.depth", "blumenfeld.backward",
+        "yang.relu", "yang.neurons"}  # fmt: skip
 SHEET = Path(__file__).parents[1] / "docs" / "theory.md"
-EVERY = [pytest.param(claim, id=claim.id, marks=[pytest.mark.slow] * (claim.id in SLOW)) for claim in CLAIMS]
+ALL = (*CLAIMS, *LITERATURE_CLAIMS)
+EVERY = [pytest.param(claim, id=claim.id, marks=[pytest.mark.slow] * (claim.id in SLOW)) for claim in ALL]
 
 
 def fake(holds: bool, by: str = "derivation") -> Check:
@@ -176,7 +181,7 @@ def test_the_verdict_follows_from_the_evidence() -> None:
 
 
 def test_claims_are_well_formed() -> None:
-    assert len({claim.id for claim in CLAIMS}) == len(CLAIMS)
+    assert len({claim.id for claim in ALL}) == len(ALL)
     with pytest.raises(ValueError, match="no check"):
         made()
     with pytest.raises(ValueError, match="both its words and its checks"):
@@ -202,12 +207,27 @@ def test_claims_are_chosen_by_id() -> None:
         chosen(["crit.determinstic"])
 
 
+def test_claims_are_chosen_by_paper() -> None:
+    """Every claim has one paper; without one asked for, those settled are the first paper's and the theory's."""
+    by_paper = {key: chosen(paper=key) for key in KEYS}
+    assert sorted(claim.id for claims in by_paper.values() for claim in claims) == sorted(claim.id for claim in ALL)
+    assert {claim.paper for claim in CLAIMS} == {"stamatescu-2020", "theory"}
+    for key, claims in by_paper.items():
+        assert claims, key
+    assert by_paper["blumenfeld-2019"] == tuple(c for c in LITERATURE_CLAIMS if c.id.startswith("blumenfeld."))
+    assert chosen(["blumenfeld.depth"], "blumenfeld-2019") == chosen(["blumenfeld.depth"])
+    with pytest.raises(ValueError, match=r"--paper blumenfeld: unknown paper; did you mean blumenfeld-2019\?"):
+        chosen(paper="blumenfeld")
+    with pytest.raises(ValueError, match=r"claim eq.chi is of stamatescu-2020, not of --paper blumenfeld-2019; leave"):
+        chosen(["eq.chi"], "blumenfeld-2019")
+
+
 def test_command_prints_one_json_document(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["claims", "eq.chi", "crit.deterministic", "--json"]) == 0
     captured = capsys.readouterr()
     first, second = json.loads(captured.out)["claims"]
     assert captured.err == ""
-    assert set(first) == {"id", "statement", "source", "verdict", "settled_by", "evidence", "correction"}
+    assert set(first) == {"id", "paper", "statement", "source", "verdict", "settled_by", "evidence", "correction"}
     assert (first["id"], first["verdict"], first["correction"]) == ("eq.chi", HOLDS, None)
     assert (second["verdict"], second["settled_by"]) == (CORRECTED, ["certificate"])
     assert second["correction"].startswith("The exactly marginalised sign neuron has none.")
@@ -229,3 +249,5 @@ def test_command_prints_the_evidence_for_people(capsys: pytest.CaptureFixture[st
 def test_command_refuses_an_unknown_claim(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["claims", "eq.chy"]) == 2
     assert "unknown claim 'eq.chy'; did you mean eq.chi?" in capsys.readouterr().err
+    assert main(["claims", "--paper", "yang-2091"]) == 2
+    assert "--paper yang-2091: unknown paper; did you mean yang-2019?" in capsys.readouterr().err

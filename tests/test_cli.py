@@ -362,7 +362,9 @@ def test_paper_writes_one_report(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setitem(sys.modules, "meanbits.experiments.verification.verify", fake_verify(passed))
     few = chosen(["eq.chi", "crit.deterministic"])
     monkeypatch.setattr("meanbits.experiments.claims.catalogue.settle", lambda on_result: settle(few, on_result))
-    monkeypatch.setattr("meanbits.run_commands.FIGURES", {"1": SimpleNamespace(id="1", trains=False, made=made)})
+    monkeypatch.setattr(
+        "meanbits.run_commands.FIGURES", {"1": SimpleNamespace(id="1", trains=False, paper=None, made=made)}
+    )
     result = run("paper --preset smoke -o results --json")
     verdict = "all 20 checks passed" if passed else "10 of 20 checks failed"
     assert result.code == (0 if passed else 1)

@@ -10,6 +10,7 @@ import sympy as sp
 import xarray as xr
 
 from meanbits.cli import main
+from meanbits.experiments.claims.papers import LITERATURE
 from meanbits.experiments.figures import critical_curves, critical_gain, depth_scales, gain_phase, labels
 from meanbits.experiments.figures.critical_curves import critical_points
 from meanbits.figures import FIGURES, FigureKind, Settings
@@ -33,6 +34,8 @@ SLOW = {
     "gain",
     "spectra",
     "distance",
+    "blumenfeld-2019-1",
+    "blumenfeld-2019-3",
 }
 EACH = [pytest.param(kind, id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name, kind in FIGURES.items()]
 PROVENANCE = ("preset", "seed", "version", "figure")
@@ -61,6 +64,14 @@ def test_a_figure_with_its_data(kind: FigureKind, tmp_path: Path) -> None:
 def test_ids_and_descriptions() -> None:
     assert all(re.fullmatch(r"[a-z0-9-]+", name) and kind.id == name for name, kind in FIGURES.items())
     assert len({kind.description for kind in FIGURES.values()}) == len(FIGURES)
+
+
+def test_figures_of_other_papers_bear_their_key() -> None:
+    keys = {paper.key for paper in LITERATURE}
+    for name, kind in FIGURES.items():
+        key, _, number = name.rpartition("-")
+        assert (kind.paper == key and number.isdigit()) if kind.paper else key not in keys
+    assert {kind.paper for kind in FIGURES.values()} == {None, *keys}
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,7 +34,7 @@ RELU_LAYER, SIGN_LAYER = {"name": "continuous", "neurons": "relu"}, {"name": "ra
 Options = dict[str, Any]
 
 
-def _growth_behind_batch_norm(neurons: Neurons) -> sp.Expr:
+def growth_behind_batch_norm(neurons: Neurons) -> sp.Expr:
     """What a layer behind another multiplies squared gradients by: batch norm, neurons, weights without biases."""
     of, chain = SymbolicMoments(), (Normalise("batch"), Neuron(neurons), Dense(FIXED, sigma_m2, sigma_m2, sp.S.Zero))
     flow = forward(chain, Flow(sp.S.One, sp.S.One, sp.S.One), of)
@@ -43,17 +43,17 @@ def _growth_behind_batch_norm(neurons: Neurons) -> sp.Expr:
 
 def _poincare_ratio(factor: Any) -> Evidence:
     claimed = moment(PHI.diff(h) ** 2, 1) / (moment(PHI**2, 1) - moment(PHI, 1) ** 2)
-    found = _growth_behind_batch_norm(REAL)
+    found = growth_behind_batch_norm(REAL)
     return derived("growth of squared gradients behind batch norm, any phi", [(found, factor * claimed)])
 
 
 def _in_closed_form(factor: Any) -> Evidence:
-    sign = _growth_behind_batch_norm(compose(**SIGN_LAYER).neurons)
-    pairs = [(_growth_behind_batch_norm(RELU), factor * sp.pi / (sp.pi - 1)), (sign, factor * sp.erf(1 / sp.sqrt(2)))]
+    sign = growth_behind_batch_norm(compose(**SIGN_LAYER).neurons)
+    pairs = [(growth_behind_batch_norm(RELU), factor * sp.pi / (sp.pi - 1)), (sign, factor * sp.erf(1 / sp.sqrt(2)))]
     return derived("the growth of relu, and of signs with slope clip", pairs)
 
 
-def _excess(factor: Any) -> Evidence:
+def excess_of_slope(factor: Any) -> Evidence:
     """E f'^2 - Var f of a polynomial by its Hermite coefficients: a sum of squares, of those beyond the linear one."""
     weights = sp.symbols(f"c0:{DEGREE + 1}", real=True)
     f = sum(weight * sp.polys.orthopolys.hermite_prob_poly(k, h) for k, weight in enumerate(weights))
@@ -63,7 +63,7 @@ def _excess(factor: Any) -> Evidence:
     return derived(what, [(evaluate_all(excess), factor * claimed)])
 
 
-def _never_below(least: float) -> Evidence:
+def never_below(least: float) -> Evidence:
     layers = {
         each.name: layer_named(compose("continuous", neurons=each.name), normalise="batch") for each in CONTINUOUS
     }
@@ -86,7 +86,7 @@ def _networks(name: str, blocks: tuple[tuple[str, str], ...], parts: tuple[tuple
     return simulate_layers(layer, DEPTH, 1.0, 0.0, width=WIDTH, batch=BATCH, networks=NETWORKS, seed=SEED)
 
 
-def _simulated(options: Options, blocks: dict[str, str], factor: Any) -> Evidence:
+def simulated_gradients(options: Options, blocks: dict[str, str], factor: Any) -> Evidence:
     """Squared gradients of random networks against the profile, the growth of each layer times a factor."""
     parts = {key: value for key, value in options.items() if key != "name"}
     layer = layer_named(compose(**options), **blocks)
@@ -150,8 +150,8 @@ BLOCK_CLAIMS: tuple[Claim, ...] = (
         (
             formula(_poincare_ratio),
             formula(_in_closed_form),
-            formula(partial(_simulated, RELU_LAYER, {"normalise": "batch"})),
-            formula(partial(_simulated, SIGN_LAYER, {"normalise": "batch"})),
+            formula(partial(simulated_gradients, RELU_LAYER, {"normalise": "batch"})),
+            formula(partial(simulated_gradients, SIGN_LAYER, {"normalise": "batch"})),
         ),
     ),
     Claim(
@@ -159,7 +159,7 @@ BLOCK_CLAIMS: tuple[Claim, ...] = (
         sheet(10),
         "With exact slopes batch norm never shrinks gradients: E f'^2 >= Var f (the Gaussian Poincare inequality), "
         "with equality for linear neurons alone.",
-        (formula(_excess), either(_never_below, 1.0, 1.1)),
+        (formula(excess_of_slope), either(never_below, 1.0, 1.1)),
     ),
     Claim(
         "block.sign-of-relu-squared",
@@ -177,7 +177,8 @@ BLOCK_CLAIMS: tuple[Claim, ...] = (
             formula(_skip_growth),
             formula(_stretched),
             Check(
-                partial(_simulated, SIGN_LAYER, {"skip": "1"}, 1.0), partial(_simulated, SIGN_LAYER, {"skip": "1"}, 1.1)
+                partial(simulated_gradients, SIGN_LAYER, {"skip": "1"}, 1.0),
+                partial(simulated_gradients, SIGN_LAYER, {"skip": "1"}, 1.1),
             ),
         ),
     ),

@@ -1,4 +1,4 @@
-"""The claims that the workbench settles: those of Stamatescu et al. 2020 (arXiv 1902.00177) and those beyond it."""
+"""The claims that the workbench settles: of Stamatescu et al. 2020 and the theory beyond it, and of other papers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, groupby
 
 from meanbits.experiments.claims.block_claims import BLOCK_CLAIMS
+from meanbits.experiments.claims.blumenfeld_2019.claims import BLUMENFELD_CLAIMS
 from meanbits.experiments.claims.claim import Claim, Settled, settled
 from meanbits.experiments.claims.critical_claims import CRITICAL_CLAIMS
 from meanbits.experiments.claims.curve_claims import CURVE_CLAIMS
@@ -15,9 +16,11 @@ from meanbits.experiments.claims.field_claims import FIELD_CLAIMS
 from meanbits.experiments.claims.lrt_claims import LRT_CLAIMS
 from meanbits.experiments.claims.map_claims import MAP_CLAIMS
 from meanbits.experiments.claims.neuron_claims import NEURON_CLAIMS
+from meanbits.experiments.claims.papers import KEYS
 from meanbits.experiments.claims.replica_claims import REPLICA_CLAIMS
 from meanbits.experiments.claims.slope_claims import SLOPE_CLAIMS
 from meanbits.experiments.claims.training_claims import TRAINING_CLAIMS
+from meanbits.experiments.claims.yang_2019.claims import YANG_CLAIMS
 from meanbits.experiments.side_by_side import side_by_side
 from meanbits.theory.declarations.options import nearest
 
@@ -35,6 +38,9 @@ CLAIMS: tuple[Claim, ...] = (
     *TRAINING_CLAIMS,
     *SLOPE_CLAIMS,
 )
+
+
+LITERATURE_CLAIMS: tuple[Claim, ...] = (*BLUMENFELD_CLAIMS, *YANG_CLAIMS)
 
 
 def settle(claims: Sequence[Claim] = CLAIMS, on_result: Callable[[Settled], None] | None = None) -> tuple[Settled, ...]:
@@ -55,15 +61,24 @@ def _settled_all(claims: tuple[Claim, ...]) -> tuple[Settled, ...]:
     return tuple(map(settled, claims))
 
 
-def chosen(ids: Iterable[str]) -> tuple[Claim, ...]:
-    """The claims of these ids, in their order; all without any.
+def chosen(ids: Iterable[str] = (), paper: str | None = None) -> tuple[Claim, ...]:
+    """The claims of these ids, in their order, of this paper if one is named. Without ids all of that paper, or
+    `CLAIMS`, which those of other papers are not among.
 
     Raises:
-        ValueError: for an id that is not known, with the nearest one.
+        ValueError: for an id or a key that is not known, with the nearest one, or an id of another paper.
     """
-    known = {claim.id: claim for claim in CLAIMS}
+    if paper is not None and paper not in KEYS:
+        raise ValueError(f"--paper {paper}: unknown paper{nearest(paper, KEYS)}")
+    known = {claim.id: claim for claim in (*CLAIMS, *LITERATURE_CLAIMS)}
     asked = tuple(ids)
     for name in asked:
         if name not in known:
             raise ValueError(f"unknown claim '{name}'{nearest(name, known)}")
-    return tuple(known[name] for name in asked) or CLAIMS
+        if paper not in (None, known[name].paper):
+            raise ValueError(
+                f"claim {name} is of {known[name].paper}, not of --paper {paper}; leave one of the two out"
+            )
+    if asked:
+        return tuple(known[name] for name in asked)
+    return CLAIMS if paper is None else tuple(claim for claim in known.values() if claim.paper == paper)

@@ -9,6 +9,8 @@ from typing import Any
 
 import sympy as sp
 
+from meanbits.experiments.claims.papers import paper_of
+
 HOLDS, CORRECTED, FAILS = "holds", "holds with a correction", "fails"
 AS_CLAIMED, TENTH_MORE = sp.S.One, sp.Rational(11, 10)
 
@@ -59,6 +61,11 @@ class Claim:
             raise ValueError(f"claim {self.id}: no check of the statement; give at least one")
         if (self.corrected is None) != (not self.correction):
             raise ValueError(f"claim {self.id}: a correction needs both its words and its checks")
+
+    @property
+    def paper(self) -> str:
+        """The key of the paper whose statement it is, or that it goes on from: the one that its source begins with."""
+        return paper_of(self.source)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 import sympy as sp
 
 from meanbits.experiments.claims.claim import Evidence
+from meanbits.experiments.claims.papers import STAMATESCU
 from meanbits.experiments.data import ImagePair
 from meanbits.experiments.random_networks.measurements import Array
 from meanbits.experiments.random_networks.networks import LayerStatistics, simulate
@@ -25,7 +26,7 @@ from meanbits.theory.symbols import h, u
 
 Options = dict[str, Any]
 
-PAPER = "Stamatescu et al. 2020"
+PAPER = STAMATESCU.citation
 PHI = sp.Function("phi", real=True)(h)  # any neuron: a real one x = phi(h), or a bit with E[x|h] = phi(h)
 REAL = continuous("phi", PHI)
 BIT = Neurons.of_values("phi", ((sp.S.One, (1 + PHI) / 2), (sp.S.NegativeOne, (1 - PHI) / 2)))

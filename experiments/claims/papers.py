@@ -1,0 +1,48 @@
+"""The papers whose statements are settled and whose figures are drawn, by key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+THEORY = "theory"  # the key of claims that are of no paper: those of the theory sheet and of the workbench
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper: the key it is asked for by, how a source cites it, its title and its number on arXiv."""
+
+    key: str
+    citation: str
+    title: str
+    arxiv: str
+
+
+STAMATESCU = Paper(
+    "stamatescu-2020",
+    "Stamatescu et al. 2020",
+    "Critical initialisation in continuous approximations of binary neural networks",
+    "1902.00177",
+)
+BLUMENFELD = Paper(
+    "blumenfeld-2019",
+    "Blumenfeld, Gilboa, Soudry 2019",
+    "A Mean Field Theory of Quantized Deep Networks: The Quantization-Depth Trade-Off",
+    "1906.00771",
+)
+YANG = Paper(
+    "yang-2019",
+    "Yang et al. 2019",
+    "A Mean Field Theory of Batch Normalization",
+    "1902.08129",
+)
+LITERATURE: tuple[Paper, ...] = (BLUMENFELD, YANG)  # beside the paper that the workbench began with
+KEYS = (STAMATESCU.key, THEORY, *(paper.key for paper in LITERATURE))
+
+
+def paper_of(source: str) -> str:
+    """The key of the paper that a source begins with, `THEORY` for none.
+
+    >>> paper_of("Blumenfeld, Gilboa, Soudry 2019, abstract"), paper_of("theory sheet, section 8")
+    ('blumenfeld-2019', 'theory')
+    """
+    return next((paper.key for paper in (STAMATESCU, *LITERATURE) if source.startswith(paper.citation)), THEORY)
