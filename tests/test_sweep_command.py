@@ -144,7 +144,7 @@ def test_bad_grids_are_refused_in_one_line(call: Call, tmp_path: Path, text: str
 
 BAD_LINES = {
     "sweep": "issing argument 'FILE.toml'",
-    "sweep nothing.toml": "there is no file nothing.toml; name a grid, or one of depth_blocks_paper, ",
+    "sweep nothing.toml": "there is no file nothing.toml; name a grid, or one of blumenfeld_2019_paper, ",
     "sweep grid.toml --ledger other.sqlite --resume": "other.sqlite is the ledger of another grid; name another file",
     "sweep grid.toml --ledger other.sqlite": "other.sqlite is the ledger of another grid",
     "sweep grid.toml --ledger same.sqlite": "same.sqlite exists; go on with --resume",
