@@ -499,3 +499,9 @@ def test_inputs_that_become_one_by_a_power_of_depth_come_to_a_fixed_point(neuron
     assert found.c == 1
     apart = 1 - profile(layer, 400, 1.3, 0.0).c
     assert 1.8 < math.log2(apart[200] / apart[400]) < 2  # as l^-2
+
+
+def test_fields_that_vanish_come_to_no_fixed_point_without_a_warning() -> None:
+    """Three levels let nothing through where fields are far below their thresholds: T underflows."""
+    layer = as_layer(mb.compose("continuous", neurons="quantiser:3"))
+    assert not layer_fixed_points(layer, [0.5], [0.0]).found.any()

@@ -127,7 +127,8 @@ def _leapt(numbers: Layer, first: Flow, second: Flow, third: Flow) -> Flow:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = last / step
         ahead = np.where((ratio > 0) & (ratio < 1), last * ratio / (1 - ratio), 0.0)
-    leap = third.scaled(np.clip(1 + ahead / third.total, 0.5, 2.0))
+        factor = np.clip(1 + ahead / third.total, 0.5, 2.0)
+    leap = third.scaled(np.where(third.total > 0, factor, 1.0))
     nearer = np.abs(forward(numbers.blocks, leap, OF).total - leap.total) < np.abs(last)
     return Flow(*(np.where(nearer, new, old) for new, old in zip(_fields(leap), _fields(third), strict=True)))
 
