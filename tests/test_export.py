@@ -1,7 +1,7 @@
 """What is exported is the network that was trained: every file, read back, gives its logits, and packed bits do too."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from meanbits.numerics.binary.bits import SignBits, packed
 from meanbits.numerics.binary.packed import ROWS, PackedLinear
 from meanbits.numerics.binary.sign_layers import SignLinear
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 onnxruntime = pytest.importorskip("onnxruntime")
 RNG = np.random.default_rng(3)
 KINDS: dict[str, dict[str, Any]] = {
@@ -40,14 +41,6 @@ KINDS: dict[str, dict[str, Any]] = {
     "double": {"dtype": "float64"},
 }
 ALIKE = ("sampled", "rounded", "one density", "layer norm", "rms")  # run beside others as slow tests
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

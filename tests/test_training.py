@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,17 +33,10 @@ from meanbits.numerics.layers.linear import BinaryLinear
 
 SMALL = Settings(train_size=200, width=24, depth=2, epochs=2, batch_size=50, lr=3e-3, samples=3, sigma_b2=0.01)
 KINDS = ("deterministic", "soudry", "lrt", "shayer", "peters-welling", "moment-matching", "stochastic-binary")
+pytestmark = pytest.mark.usefixtures("one_thread")
 OF_SMALL = ["--train-size", "200", "--width", "24", "--depth", "2", "--epochs", "2", "--samples", "2",
             "--sigma-m2", "0.8", "--sigma-b2", "0.01"]  # fmt: skip
 Record = dict[str, Any]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def network_of(settings: Settings, features: int = 64, cells: int = 1) -> Network:

@@ -197,6 +197,9 @@ class ArrayPrinter(StrPrinter):
             return f"1 / {self.parenthesize(base**-exponent, PRECEDENCE['Mul'])}"
         if exponent == 2 and base.is_Symbol:
             return f"{self._print(base)} * {self._print(base)}"
+        return self._power(base, exponent)
+
+    def _power(self, base: sp.Expr, exponent: sp.Expr) -> str:
         return f"{self.parenthesize(base, PRECEDENCE['Pow'])} ** {self.parenthesize(exponent, PRECEDENCE['Pow'])}"
 
     def _print_Rational(self, expr: sp.Rational) -> str:

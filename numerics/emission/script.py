@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import sympy as sp
-from sympy.printing.precedence import PRECEDENCE
 
 from meanbits.numerics.emission.backends import COMMON, ArrayPrinter, Backend
 from meanbits.numerics.emission.copying import RUNTIME
@@ -78,14 +77,7 @@ class ScriptPrinter(ArrayPrinter):
         value, at, zero, infinity = map(self._print, expr.args)
         return f"at_extremes({value}, {at}, () => {zero}, () => {infinity})"
 
-    def _print_Pow(self, expr: sp.Pow) -> str:
-        base, exponent = expr.as_base_exp()
-        if exponent == sp.Rational(1, 2):
-            return f"Math.sqrt({self._print(base)})"
-        if exponent.is_negative:
-            return f"1 / {self.parenthesize(base**-exponent, PRECEDENCE['Mul'])}"
-        if exponent == 2 and base.is_Symbol:
-            return f"{self._print(base)} * {self._print(base)}"
+    def _power(self, base: sp.Expr, exponent: sp.Expr) -> str:
         return f"Math.pow({self._print(base)}, {self._print(exponent)})"
 
 
