@@ -32,7 +32,7 @@ def advise_chain(layer: Layer, depth: int, sigma_b2: float, words: dict[str, str
         click.echo(json_text(_document(advice) | {"unknown": list(UNKNOWN)}))
         return
     click.echo(f"{layer.name}: {', '.join(layer.block_names)}\n")
-    click.echo(filled(_verdict(advice), "") + "\n")
+    click.echo(filled(advice.verdict, "") + "\n")
     rows = [_row(advice, each) for each in (advice.given, *advice.tried[:SHOWN])]
     click.echo(table(list(rows[0]), [[str(value) for value in row.values()] for row in rows]))
     click.echo("\nforward: e-foldings of a small difference in correlation over the depth; backward: of squared "
@@ -50,21 +50,6 @@ def _compose(words: dict[str, str]) -> bool:
     except SurrogateError:
         return False
     return True
-
-
-def _verdict(advice: LayerAdvice) -> str:
-    found = advice.advised
-    if found is None:
-        return f"depth {advice.depth} does not train, and nothing tried makes it: see the table for the least bad"
-    if found is advice.given:
-        return f"depth {advice.depth} trains as it is" + _at(found)
-    named = advice.options(found)
-    how = " ".join(f"--{option} {value}" for option, value in found.change.items()) if named is None else named
-    return f"depth {advice.depth} does not train as it is; it does with: {how}{_at(found)}"
-
-
-def _at(found: Alternative) -> str:
-    return "" if found.sigma_m2 is None else f", at sigma_m2 = {found.sigma_m2:.6g}"
 
 
 def _row(advice: LayerAdvice, each: Alternative) -> dict[str, Any]:

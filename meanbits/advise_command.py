@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +9,7 @@ import click
 from meanbits.advise_chain import advise_chain
 from meanbits.layer_options import BLOCKS, block_options
 from meanbits.options import PARTS, Command, Number, fail, json_option
-from meanbits.present import json_text, number
+from meanbits.present import json_text
 
 if TYPE_CHECKING:
     from meanbits.numerics.depth.advise import Advice
@@ -49,9 +48,7 @@ def _advise_surrogate(surrogate: Surrogate, depth: int, sigma_b2: float, as_json
     if as_json:
         click.echo(json_text(_document(advice)))
         return
-    click.echo(_told(advice))
-    if advice.instead is not None:
-        click.echo(f"\ninstead:\n{_told(advice.instead)}")
+    click.echo(repr(advice))
 
 
 def _words(more: tuple[tuple[str, str, str], ...] = ()) -> dict[str, str]:
@@ -62,17 +59,6 @@ def _words(more: tuple[tuple[str, str, str], ...] = ()) -> dict[str, str]:
     names = ["name", *(option.lstrip("-") for option, *_ in (*PARTS, *more))]
     words = {name: given[name] for name in names if given.get(name) is not None}
     return words or {"name": DEFAULT}
-
-
-def _told(advice: Advice) -> str:
-    verdict = "trainable" if advice.trainable else f"not trainable: {advice.reason}"
-    given = {"surrogate": advice.surrogate.name, f"depth {advice.depth}": verdict, "options": advice.options,
-             "sigma_m2": number(advice.sigma_m2), "sigma_b2": number(advice.sigma_b2),
-             "gain": None if advice.gain is None else number(advice.gain), "chi_1": number(advice.chi_1),
-             "xi_c": number(advice.xi_c),
-             "xi_g": None if math.isinf(advice.xi_g) else number(advice.xi_g),
-             "6 xi_c" if math.isinf(advice.xi_g) else "reach": number(advice.reach)}  # fmt: skip
-    return "\n".join(f"{name:<10} {value}" for name, value in given.items() if value is not None)
 
 
 def _document(advice: Advice) -> dict[str, Any]:

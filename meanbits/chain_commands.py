@@ -62,6 +62,7 @@ def map_of_chain(layer: Layer, sigma_m2: float | None, sigma_b2: float, q: float
 
 def fixed_point_of_chain(layer: Layer, sigma_m2: float | None, sigma_b2: float, as_json: bool) -> None:
     """Print the fixed point that layers come to from q = 1, c = 1/2."""
+    from meanbits.numerics.depth.layer_fixed_points import no_fixed_point
     from meanbits.numerics.depth.stream import settled
     from meanbits.profile_command import at_fixed_point
 
@@ -71,8 +72,7 @@ def fixed_point_of_chain(layer: Layer, sigma_m2: float | None, sigma_b2: float, 
     except ValueError as error:
         fail_about(layer, error)
     if found is None:
-        fail(f"{layer.name} ({', '.join(layer.block_names)}) comes to no fixed point; see with "
-             "meanbits profile how it grows or vanishes")  # fmt: skip
+        fail(no_fixed_point(layer))
     values = at_fixed_point(found)
     if as_json:
         click.echo(json_text({**named(layer), "sigma_m2": means, "sigma_b2": sigma_b2, **values}))

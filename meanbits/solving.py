@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from meanbits.numerics.depth.advise import Advice
     from meanbits.numerics.depth.layer_advise import LayerAdvice
     from meanbits.numerics.depth.layer_fixed_points import LayerPoints
+    from meanbits.numerics.depth.positions import Modes
     from meanbits.numerics.depth.profile import Profile
     from meanbits.numerics.solvers.solve import FixedPoint
     from meanbits.theory.declarations.layer import Layer
@@ -25,19 +26,22 @@ def fixed_point(
     surrogate: Subject, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
 ) -> FixedPoint | LayerPoints:
     """The stable fixed point (q, c) at each (sigma_m2, sigma_b2), with its slopes and depth scales; of a chain of
-    blocks, what layers come to, NaN where they come to none.
+    blocks, what layers come to, NaN at those of several points where `found` says that they come to none.
 
     gain takes the place of that of a surrogate in paper form. The arguments broadcast.
 
     Raises:
-        ValueError: a single layer, which has no fixed point, or parameters out of the domain.
+        ValueError: a single layer, one point where a chain comes to no fixed point, or parameters out of the domain.
     """
-    from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points
+    from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points, no_fixed_point
     from meanbits.numerics.solvers.solve import fixed_point as solve
 
     layer = _layer(surrogate, gain)
     if layer is not None:
-        return layer_fixed_points(layer, sigma_m2, sigma_b2)
+        found = layer_fixed_points(layer, sigma_m2, sigma_b2)
+        if found.found.ndim == 0 and not found.found:
+            raise ValueError(no_fixed_point(layer))
+        return found
     return solve(_theory(surrogate), sigma_m2, sigma_b2, gain)
 
 
@@ -92,11 +96,31 @@ def profile(layer: Layer | Surrogate | str, depth: int, sigma_m2: float, sigma_b
         ValueError: a depth or first field out of range, or open symbols.
     """
     from meanbits.numerics.depth.profile import profile as follow
-    from meanbits.theory.declarations.compose_layer import compose
     from meanbits.theory.declarations.layer import as_layer
 
-    subject = compose(layer) if isinstance(layer, str) else layer
-    return follow(as_layer(subject), depth, sigma_m2, sigma_b2, **first)
+    return follow(as_layer(_declared(layer)), depth, sigma_m2, sigma_b2, **first)
+
+
+def convolved(subject: Surrogate | Layer | str, window: tuple[int, ...]) -> Layer:
+    """A chain with convolutions of this window in place of its dense blocks.
+
+    >>> convolved("random-binary", (3, 3))
+    Layer('random-binary': sign neurons, convolution 3x3 (fixed signs weights); treatment none)
+    """
+    from meanbits.theory.declarations.layer import convolved as with_windows
+
+    return with_windows(_declared(subject), window)
+
+
+def modes(layer: Layer, sigma_m2: float, sigma_b2: float, positions: tuple[int, ...]) -> Modes:
+    """The modes of a chain with convolutions at its fixed point, on a circle or a torus of so many positions.
+
+    Raises:
+        ValueError: a chain without convolutions, of windows that do not fit, or that comes to no fixed point.
+    """
+    from meanbits.numerics.depth.positions import modes as of_layer
+
+    return of_layer(layer, sigma_m2, sigma_b2, positions)
 
 
 def advise(surrogate: Subject, depth: int, sigma_b2: float = 0.001) -> Advice | LayerAdvice:
@@ -120,13 +144,19 @@ def advise(surrogate: Subject, depth: int, sigma_b2: float = 0.001) -> Advice | 
 
 def _layer(surrogate: Subject, gain: object = None) -> Layer | None:
     """The chain of blocks, if that is what it is; it has no gain."""
-    from meanbits.theory.declarations.compose_layer import compose
     from meanbits.theory.declarations.layer import Layer
 
-    found = compose(surrogate) if isinstance(surrogate, str) else surrogate
+    found = _declared(surrogate)
     if isinstance(found, Layer) and gain is not None:
         raise ValueError(f"{found.name} is a chain of blocks and has no gain; leave it out")
     return found if isinstance(found, Layer) else None
+
+
+def _declared(subject: Any) -> Any:
+    """What a name stands for; anything else is as it is."""
+    from meanbits.theory.declarations.compose_layer import compose
+
+    return compose(subject) if isinstance(subject, str) else subject
 
 
 def _theory(surrogate: Subject) -> Theory:

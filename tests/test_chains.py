@@ -263,7 +263,7 @@ def test_fixed_points_of_a_grid_are_those_of_points() -> None:
     for i, j in np.ndindex(2, 3):
         alone = layer_fixed_points(layer, means[i], biases[j])
         assert [grid.q[i, j], grid.c[i, j]] == pytest.approx([float(alone.q), float(alone.c)], abs=1e-10)
-    assert not mb.fixed_point("bi-real", 1.0, 0.0).found
+    assert not mb.fixed_point("bi-real", [1.0], 0.0).found.any()
     assert mb.phase_diagram("quantised-k", means, biases)["xi_g"].values == pytest.approx(grid.xi_g, rel=1e-12)
 
 

@@ -10,6 +10,7 @@ import sympy as sp
 
 from meanbits.theory import symbols
 from meanbits.theory.declarations.surrogates import Surrogate
+from meanbits.theory.printed import as_latex, as_text
 from meanbits.theory.stages.backward import Backward, backward
 from meanbits.theory.stages.correlation import Maps, correlation_maps
 from meanbits.theory.stages.criticality import Criticality, critical_conditions
@@ -20,8 +21,6 @@ from meanbits.theory.stages.marginal import Forward, forward_equations
 from meanbits.theory.stages.meanfield import MeanField, mean_field
 from meanbits.theory.stages.moments import FieldMoments, field_moments
 from meanbits.theory.trace import Step
-
-SHOWN = 160  # characters of an expression in a repr
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +40,11 @@ class Theory:
         surrogate = self.surrogate
         parts = f"weights {surrogate.weights.name}, neurons {surrogate.neurons.name}, {surrogate.treatment.name}"
         maps = {"T'": self.total_map, "q'": self.variance_map, "c'": self.correlation_map, "chi": self.chi}
-        lines = [f"{name} = {_short(str(expression))}" for name, expression in maps.items()]
-        return "\n    ".join([f"Theory of {surrogate.name} ({parts}), {len(self.trace)} steps", *lines])
+        return as_text(f"Theory of {surrogate.name} ({parts}), {len(self.trace)} steps", maps)
 
     def _repr_latex_(self) -> str:
         maps = {"T'": self.total_map, "q'": self.variance_map, "c'": self.correlation_map, r"\chi": self.chi}
-        lines = r" \\ ".join(f"{name} &= {sp.latex(expression)}" for name, expression in maps.items())
-        return rf"$$\begin{{aligned}} {lines} \end{{aligned}}$$"
+        return as_latex(maps)
 
     @property
     def symbols(self) -> ModuleType:
@@ -109,10 +106,6 @@ class Theory:
     def critical_curve(self) -> tuple[sp.Expr, sp.Expr] | None:
         """(sigma_m2, sigma_b2) along q, or None where no curve exists."""
         return None if self.criticality is None else self.criticality.curve
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 @lru_cache(maxsize=256)

@@ -23,7 +23,7 @@ class ProofStep:
     holds: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Certificate:
     """Whether a critical initialisation exists, and the proof.
 
@@ -39,6 +39,10 @@ class Certificate:
     method: str
     steps: tuple[ProofStep, ...]
     box: Box | None
+
+    def __repr__(self) -> str:
+        how = f"{'proven' if self.certified else 'not proven'}: {self.method}, {len(self.steps)} steps"
+        return f"{self.feasible}: {self.statement}\n{how}"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ WORTH = 1.1  # times as far a state must reach for its gradients to grow or vani
 ROUNDING = 1e-9  # of chi_1 at a crossing: more means that it jumps across 1, at a transition of first order
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Advice:
     """An initialisation and how deep it reaches: reach = 6 xi_c layers, infinite at criticality.
 
@@ -51,6 +52,20 @@ class Advice:
     fault: str | None = None
     xi_g: float = np.inf
     instead: Advice | None = None
+
+    def __repr__(self) -> str:
+        lines = "\n".join(f"{name:<10} {value}" for name, value in self._told.items() if value is not None)
+        return lines if self.instead is None else f"{lines}\n\ninstead:\n{self.instead!r}"
+
+    @property
+    def _told(self) -> dict[str, object]:
+        """What people read, by name; None where it says nothing."""
+        bounded = not math.isinf(self.xi_g)
+        return {"surrogate": self.surrogate.name,
+                f"depth {self.depth}": "trainable" if self.trainable else f"not trainable: {self.reason}",
+                "options": self.options, "sigma_m2": self.sigma_m2, "sigma_b2": self.sigma_b2, "gain": self.gain,
+                "chi_1": self.chi_1, "xi_c": self.xi_c, "xi_g": self.xi_g if bounded else None,
+                "reach" if bounded else "6 xi_c": self.reach}  # fmt: skip
 
     @property
     def reach(self) -> float:

@@ -56,7 +56,7 @@ class Alternative:
         return self.farthest <= SCALES
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LayerAdvice:
     """The chain as it is, the alternatives tried, best first, and the words that name a chain on a command line."""
 
@@ -65,6 +65,22 @@ class LayerAdvice:
     given: Alternative
     tried: tuple[Alternative, ...]
     words: Change | None
+
+    def __repr__(self) -> str:
+        return f"{self.given.layer.name}: {self.verdict}"
+
+    @property
+    def verdict(self) -> str:
+        """Whether the depth trains, and what to change where it does not, in words."""
+        found = self.advised
+        if found is None:
+            return f"depth {self.depth} does not train, and nothing tried makes it"
+        at = "" if found.sigma_m2 is None else f", at sigma_m2 = {found.sigma_m2:.6g}"
+        if found is self.given:
+            return f"depth {self.depth} trains as it is{at}"
+        named = self.options(found)
+        how = " ".join(f"--{option} {value}" for option, value in found.change.items()) if named is None else named
+        return f"depth {self.depth} does not train as it is; it does with: {how}{at}"
 
     @property
     def advised(self) -> Alternative | None:

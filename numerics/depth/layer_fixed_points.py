@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from meanbits.numerics.depth.neuron_moments import NeuronMoments
 from meanbits.numerics.depth.profile import Array, coordinates, first_flow, growth_at
+from meanbits.numerics.shown import Shown
 from meanbits.numerics.solvers.scales import depth_scale, gradient_scale
 from meanbits.theory.declarations.blocks import Flow
 from meanbits.theory.declarations.blocks.chain import forward, slope
@@ -23,8 +24,8 @@ LARGEST = 1e8  # of T, beyond which a field counts as growing without bound
 OF = NeuronMoments()
 
 
-@dataclass(frozen=True, eq=False)
-class LayerPoints:
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerPoints(Shown):
     """Of each (sigma_m2, sigma_b2): q, c, T; chi = dc'/dc there, chi_1 at c = 1; chi_g, the growth of gradients.
 
     Arrays of one shape. typical: correlation of a typical pair of the batch. found: whether layers come to a fixed
@@ -40,6 +41,8 @@ class LayerPoints:
     chi_1: Array
     chi_g: Array
     found: Array
+
+    shown = ("q", "c", "T", "typical", "chi", "chi_1", "chi_g", "xi_c", "xi_g", "found")
 
     @property
     def xi_c(self) -> Array:
@@ -66,6 +69,11 @@ def layer_fixed_points(
         values[:, index] = _described(layer, layer.at(means[index], biases[index]), flow)
     found = ~np.isnan(values[0])
     return LayerPoints(*(each.reshape(shape)[()] for each in (*values, found)))
+
+
+def no_fixed_point(layer: Layer) -> str:
+    """What is said of a chain where layers come to none."""
+    return f"{layer!r} comes to no fixed point; see with profile how it grows or vanishes"
 
 
 def _settled(

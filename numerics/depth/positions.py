@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points
+from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points, no_fixed_point
 from meanbits.numerics.depth.neuron_moments import NeuronMoments
 from meanbits.numerics.depth.profile import Array, growth_of
+from meanbits.numerics.shown import Shown
 from meanbits.numerics.solvers.scales import depth_scale, gradient_scale
 from meanbits.theory.declarations.blocks import Convolution, Flow
 from meanbits.theory.declarations.blocks.chain import backward, forward, slope
@@ -44,8 +45,8 @@ class ModeFlow(Flow):
         return np.prod([_transform(size, angle) for size, angle in zip(window, self.angles, strict=True)], 0)
 
 
-@dataclass(frozen=True, eq=False)
-class Modes:
+@dataclass(frozen=True, eq=False, repr=False)
+class Modes(Shown):
     """Of each wave over the positions, arrays of their shape in the order of `numpy.fft.fftfreq`, mode 0 the first.
 
     chi: by how much a layer shrinks a deviation of the correlation, in size; chi_g: likewise of squared gradients, NaN
@@ -54,6 +55,8 @@ class Modes:
 
     chi: Array
     chi_g: Array
+
+    shown = ("chi", "chi_g", "xi_c", "xi_g")
 
     @property
     def xi_c(self) -> Array:
@@ -81,8 +84,7 @@ def modes(layer: Layer, sigma_m2: float, sigma_b2: float, positions: tuple[int, 
     _check(layer, positions)
     point = layer_fixed_points(layer, sigma_m2, sigma_b2)
     if not point.found:
-        raise ValueError(f"{layer.name} comes to no fixed point at sigma_m2 = {sigma_m2:g}, sigma_b2 = {sigma_b2:g}; "
-                         "choose others, or see with profile how it grows or vanishes")  # fmt: skip
+        raise ValueError(no_fixed_point(layer))
     if layer.is_relative:
         raise ValueError(f"{layer.name}: modes are derived for fields that are not integrated out; use treatment "
                          "none, sample or network")  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from meanbits.numerics.depth.neuron_moments import NeuronMoments
+from meanbits.numerics.shown import Shown
 from meanbits.theory.declarations.blocks import Factors, Flow
 from meanbits.theory.declarations.blocks.chain import backward, forward
 from meanbits.theory.declarations.layer import Layer
@@ -16,8 +17,8 @@ MOST_LAYERS = 100_000
 Array = Any
 
 
-@dataclass(frozen=True, eq=False)
-class Profile:
+@dataclass(frozen=True, eq=False, repr=False)
+class Profile(Shown):
     """Arrays (depth + 1,): row l after l layers, row 0 the first field; where the network has a first layer of its own,
     row 0 is the inputs and row l + 1 after l layers, and one row more for a last layer of its own.
 
@@ -31,6 +32,8 @@ class Profile:
     T: np.ndarray
     gradient: np.ndarray
     overlap: np.ndarray
+
+    shown = ("q", "c", "T", "gradient", "overlap")
 
 
 def profile(

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from meanbits.numerics.blocks import BLOCK, on_all_cores
 from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.shown import Shown
 from meanbits.numerics.solvers.domain import check_domain, refuse_nan, relative_gain
 from meanbits.numerics.solvers.faint import FAINT, faint_slopes
 from meanbits.numerics.solvers.newton import (
@@ -38,8 +39,8 @@ MANY = 5000  # points from which on tables pay
 PART = BLOCK // 2
 
 
-@dataclass(frozen=True)
-class FixedPoint:
+@dataclass(frozen=True, repr=False)
+class FixedPoint(Shown):
     """The stable fixed point of each (sigma_m2, sigma_b2); arrays of one shape.
 
     q, T: field variances, as the maps take them and in total. r: overlap with a noise-independent replica where the
@@ -62,6 +63,8 @@ class FixedPoint:
     dq: Array
     xi_q: Array
     xi_c: Array
+
+    shown = ("sigma_m2", "sigma_b2", "q", "T", "r", "c", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c", "phase")
 
     @property
     def phase(self) -> NDArray[np.str_]:

@@ -27,7 +27,7 @@ from meanbits.theory.errors import SurrogateError
 from meanbits.theory.symbols import sigma_b2, sigma_m2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Layer:
     """Blocks in turn, from the field of one layer to that of the next; a network repeats them.
 
@@ -69,6 +69,9 @@ class Layer:
                                  "field to field; put the dense block behind them (a block of your own that leaves "
                                  "fields Gaussian says gives_field = None)")  # fmt: skip
         has_field(self.last, True)
+
+    def __repr__(self) -> str:
+        return f"Layer({self.name!r}: {', '.join(self.block_names)}; treatment {self.treatment.name})"
 
     @property
     def is_relative(self) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 
 import sympy as sp
 
+from meanbits.theory.declarations.brief import Brief
 from meanbits.theory.declarations.law import Law, law_moment
 from meanbits.theory.declarations.noise import NeuronNoise
 from meanbits.theory.errors import SurrogateError
@@ -21,8 +22,8 @@ ROUNDING = 1e-12
 MOST_LEVELS, MOST_BITS, FEW_VALUES = 64, 6, 3
 
 
-@dataclass(frozen=True)
-class Neurons:
+@dataclass(frozen=True, repr=False)
+class Neurons(Brief):
     """A neuron by its moments given the field: m(h) = `mean` and s(h) = E[x^2 | h], expressions in h.
 
     second: s, or None where the state is m(h) itself. law: pairs (value, probability) where it has finitely many
@@ -37,7 +38,7 @@ class Neurons:
     mean: sp.Expr
     second: sp.Expr | None = None
     noise: NeuronNoise | None = None
-    law: Law = ()
+    law: Law = field(default=(), repr=False)
     backward: sp.Expr | None = None
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import sympy as sp
 
+from meanbits.theory.declarations.brief import Brief
 from meanbits.theory.declarations.grammar import FormulaError, canonical, evaluator, parse
 from meanbits.theory.errors import SurrogateError
 from meanbits.theory.functions.domain import check_real
@@ -21,8 +22,8 @@ TAIL, ROUNDING = 1e-6, 1e-12
 MOST_DEGREES = 30
 
 
-@dataclass(frozen=True)
-class NeuronNoise:
+@dataclass(frozen=True, repr=False)
+class NeuronNoise(Brief):
     """A latent noise of scale 1, given by its CDF as an expression in h; skew, kinks and jumps are allowed.
 
     Raises:

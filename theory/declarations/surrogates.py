@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import sympy as sp
 
+from meanbits.theory.declarations.brief import Brief
 from meanbits.theory.declarations.neurons import CONTINUOUS, ROUNDING, SIGN, Neurons, stochastic
 from meanbits.theory.declarations.noise import LOGISTIC
 from meanbits.theory.declarations.weights import BINARY, FIXED, FIXED_SIGNS, Weights
@@ -19,8 +20,8 @@ TANH, _, RELU, *_ = CONTINUOUS
 FIELDS, PROPAGATES, FORMS = ("integrated", "sampled", "sharp"), ("mean", "sample"), ("exact", "matched", "paper")
 
 
-@dataclass(frozen=True)
-class Treatment:
+@dataclass(frozen=True, repr=False)
+class Treatment(Brief):
     """What is done with the Gaussian field and with the neurons.
 
     field: "integrated" out, "sampled" afresh for every input, or "sharp" (it has no variance).
@@ -47,8 +48,8 @@ NONE = Treatment("none", "sharp", "mean")
 TREATMENTS: tuple[Treatment, ...] = (MARGINALISE, SAMPLE, NETWORK, SAMPLE_NEURONS, NONE)
 
 
-@dataclass(frozen=True)
-class Form:
+@dataclass(frozen=True, repr=False)
+class Form(Brief):
     """How the neuron's mean is integrated over the field.
 
     "exact"; "matched": slopes at 0 matched to an erf, integrated, matched back; "paper": phi(gain hbar/sqrt(Sigma)).
@@ -83,8 +84,8 @@ def paper_form(phi: sp.Expr, gain: sp.Expr = sp.S.One) -> Form:
     return Form("paper", phi, sp.sympify(gain))
 
 
-@dataclass(frozen=True)
-class Surrogate:
+@dataclass(frozen=True, repr=False)
+class Surrogate(Brief):
     """A stochastic network, what is done with its field, and where that was proposed.
 
     gradient_through_sigma: whether training differentiates the field variance.
@@ -98,7 +99,7 @@ class Surrogate:
     weights: Weights
     neurons: Neurons
     treatment: Treatment
-    reference: str
+    reference: str = field(repr=False)
     form: Form = EXACT
     gradient_through_sigma: bool = True
     real_input: bool = False

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import sympy as sp
 
+from meanbits.theory.declarations.brief import Brief
 from meanbits.theory.declarations.law import Law, law_moment
 from meanbits.theory.errors import SurrogateError
 from meanbits.theory.symbols import mean_weight, rho, sigma_m2
 
 
-@dataclass(frozen=True)
-class Weights:
+@dataclass(frozen=True, repr=False)
+class Weights(Brief):
     """A weight law by its moments given the mean M: E S = M and E S^2 = `second`, an expression in M.
 
     law: pairs (value, probability) where it has finitely many values. mean_limit: bounds |M| (None: any).
@@ -29,8 +30,8 @@ class Weights:
     mean_limit: sp.Expr | None
     mean_square: sp.Expr | None = None
     largest_square: sp.Expr | None = None
-    law: Law = ()
-    means: Law = ()
+    law: Law = field(default=(), repr=False)
+    means: Law = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         reason = _weights_objection(self)

@@ -16,14 +16,12 @@ PHI_OF_SIGNS = "erf(h/sqrt(2))"
 
 
 def words_of(surrogate: Surrogate) -> Words | None:
-    """Words that compose gives these parts for; None where some part has no name there."""
-    for base in CATALOGUE:
-        if (base.gradient_through_sigma, base.real_input) != (surrogate.gradient_through_sigma, surrogate.real_input):
-            continue
-        words = {"name": base.name, **dict(_changes(base, surrogate))}
-        if names(words, surrogate):
-            return words
-    return None
+    """The fewest words that compose gives these parts for; None where some part has no name there."""
+    alike = (base for base in CATALOGUE
+             if (base.gradient_through_sigma, base.real_input)
+             == (surrogate.gradient_through_sigma, surrogate.real_input))  # fmt: skip
+    found = sorted(({"name": base.name, **dict(_changes(base, surrogate))} for base in alike), key=len)
+    return next((words for words in found if names(words, surrogate)), None)
 
 
 def words_of_row(row: Row) -> dict[str, str] | None:

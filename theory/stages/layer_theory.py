@@ -13,6 +13,7 @@ from meanbits.theory.declarations.blocks.chain import backward, forward, slope
 from meanbits.theory.declarations.blocks.flow import Block
 from meanbits.theory.declarations.layer import Layer
 from meanbits.theory.gaussian.tidy import tidy_rational
+from meanbits.theory.printed import as_latex, as_text
 from meanbits.theory.stages.layer_forward import forward_steps
 from meanbits.theory.stages.layer_gap import layer_gap
 from meanbits.theory.stages.neuron_moments import SymbolicMoments
@@ -38,6 +39,16 @@ class LayerTheory:
     chi: sp.Expr
     gradient_growth: sp.Expr | None
     gradient_overlap: sp.Expr | None
+
+    def __repr__(self) -> str:
+        return as_text(f"Theory of {self.layer.name}: {', '.join(self.layer.block_names)}", self._named("chi", "chi_g"))
+
+    def _repr_latex_(self) -> str:
+        return as_latex(self._named(r"\chi", r"\chi_g"))
+
+    def _named(self, slope: str, growth: str) -> dict[str, sp.Expr]:
+        maps = {"T'": self.total_map, "q'": self.variance_map, "c'": self.correlation_map, slope: self.chi}
+        return maps if self.gradient_growth is None else maps | {growth: self.gradient_growth}
 
     @cached_property
     def trace(self) -> tuple[Step, ...]:
