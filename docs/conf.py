@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 import meanbits
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import command_pages  # noqa: E402
 
 project = "meanbits"
 author = "The meanbits authors"
@@ -49,4 +56,5 @@ def plain(_app: Any, _what: str, _name: str, _object: Any, _options: Any, lines:
 
 def setup(app: Any) -> None:
     """Sphinx calls this."""
+    command_pages.write(HERE)
     app.connect("autodoc-process-docstring", plain, priority=900)
