@@ -24,6 +24,8 @@ extensions = [
 ]  # fmt: skip
 html_theme = "furo"
 html_title = f"meanbits {release}"
+html_static_path = ["_static"]
+html_css_files = ["wrap.css"]
 exclude_patterns = ["_build", "gallery/*.ipynb", "gallery/*.py"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
