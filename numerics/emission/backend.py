@@ -34,8 +34,8 @@ class Backend(Conventions, ABC):
             ValueError: a function that the language lacks.
         """
 
-    def load(self, source: str, name: str, functions: Sequence[EmittedFunction]) -> SimpleNamespace:
-        """The functions of a text that `write` made, as attributes; they take arrays that broadcast.
+    def load(self, heading: Heading, functions: Sequence[EmittedFunction]) -> SimpleNamespace:
+        """The functions as attributes; they take arrays that broadcast, and the keywords of their signatures.
 
         Raises:
             ValueError: code that runs elsewhere.
@@ -60,8 +60,8 @@ class ArrayBackend(Backend):
         """The text of a Python module that needs the library alone."""
         return self.writer(self, heading, self.printer(self)).module(functions)
 
-    def load(self, source: str, name: str, functions: Sequence[EmittedFunction]) -> SimpleNamespace:
-        """The functions of a module's source as attributes."""
+    def load(self, heading: Heading, functions: Sequence[EmittedFunction]) -> SimpleNamespace:
+        """The functions of the module that is written, as attributes."""
         module = ModuleType(f"meanbits_{self.name}")
-        exec(compile(source, f"<{shown(name)}, {self.name}>", "exec"), module.__dict__)
+        exec(compile(self.write(heading, functions), f"<{shown(heading.name)}, {self.name}>", "exec"), module.__dict__)
         return SimpleNamespace(**{each.name: self.wrap(getattr(module, each.name)) for each in functions})

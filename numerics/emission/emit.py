@@ -169,7 +169,7 @@ def compile_theory(theory: Theory, backend: Backend = NUMPY) -> CompiledTheory:
 
 def compile_functions(theory: Theory, functions: Sequence[EmittedFunction], backend: Backend) -> SimpleNamespace:
     """Functions of a theory, or of its ratios, as attributes."""
-    return backend.load(emit(theory, backend, functions), theory.surrogate.name, functions)
+    return backend.load(Heading.of(theory), functions)
 
 
 def is_emittable(function: EmittedFunction, takes_total: bool) -> bool:

@@ -76,7 +76,7 @@ def compile_layer(theory: LayerTheory, backend: Backend = NUMPY) -> SimpleNamesp
     Raises:
         ValueError: as `emit_layer`.
     """
-    return backend.load(emit_layer(theory, backend), theory.layer.name, layer_functions(theory))
+    return backend.load(heading_of_chain(theory), layer_functions(theory))
 
 
 def heading_of_chain(theory: LayerTheory) -> Heading:

@@ -23,6 +23,14 @@ class ArrayPrinter(StrPrinter):
         """The source of an expression without expectations."""
         return self.doprint(fold_constants(expression))
 
+    def library(self, name: str) -> str:
+        """A function of the library in source."""
+        return f"{self.backend.module}.{name}"
+
+    def runtime(self, name: str) -> str:
+        """A function of the runtime in source."""
+        return name
+
     def _print_Function(self, expr: sp.Function) -> str:
         name = self.backend.functions.get(type(expr).__name__)
         if name is None:
@@ -42,9 +50,9 @@ class ArrayPrinter(StrPrinter):
         constant, rest = expr.as_coeff_Add()
         factor, core = rest.as_coeff_Mul()
         if factor == -constant and isinstance(core, sp.exp):  # e^x - 1 keeps its digits near x = 0
-            return f"{self._times(factor)}{self.backend.module}.expm1({self._print(core.args[0])})"
+            return f"{self._times(factor)}{self.library('expm1')}({self._print(core.args[0])})"
         if found := bells(expr):  # 1 - tanh^2 far out
-            terms = (f"{self._times(each)}sech_squared({self._print(at)})" for each, at in found)
+            terms = (f"{self._times(each)}{self.runtime('sech_squared')}({self._print(at)})" for each, at in found)
             return " + ".join(terms).replace("+ -", "- ")
         return super()._print_Add(expr, order)
 
@@ -66,7 +74,7 @@ class ArrayPrinter(StrPrinter):
     def _print_Pow(self, expr: sp.Pow) -> str:
         base, exponent = expr.as_base_exp()
         if exponent == sp.Rational(1, 2):
-            return f"{self.backend.module}.sqrt({self._print(base)})"
+            return f"{self.library('sqrt')}({self._print(base)})"
         if exponent.is_negative:
             return f"1 / {self.parenthesize(base**-exponent, PRECEDENCE['Mul'])}"
         if exponent == 2 and base.is_Symbol:

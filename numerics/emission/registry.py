@@ -13,6 +13,7 @@ GROUP = "meanbits.backends"
 OWN = {  # each loaded when it is asked for
     "numpy": "meanbits.numerics.emission.backends:NUMPY",
     "torch": "meanbits.numerics.emission.backends:TORCH",
+    "c": "meanbits.numerics.emission.c_backend:C",
     "javascript": "meanbits.numerics.emission.script:JAVASCRIPT",
 }
 

@@ -181,12 +181,23 @@ class ModuleWriter:
         for node in sorted(expression.atoms(GaussianExpectation, GaussianDifference, GaussianSlope), key=str):
             named[node] = sp.Symbol(f"expectation_{len(named) + 1}", positive=True)
             assignments.append((named[node].name, self._expectation(node)))
-        expression = like_terms_joined(expression.xreplace(named))
-        if any(abs(part.args[0]) > OVERFLOW for part in expression.atoms(sp.exp) if part.is_number):
-            expression = fold_constants(expression)  # before a factor beyond floats is one of its own
-        common, (result,) = sp.cse(expression, symbols=sp.numbered_symbols("x"), order="none")
+        expression = self.prepared(expression.xreplace(named))
+        common, (result,) = self.shared([expression])
         assignments += [(symbol.name, self.printer.source(value)) for symbol, value in common]
         return Body(tuple(assignments), expression, self.printer.source(result), tuple(named))
+
+    def prepared(self, expression: sp.Expr) -> sp.Expr:
+        """An expression whose parts keep their digits on lines of their own."""
+        expression = like_terms_joined(expression)
+        if any(abs(part.args[0]) > OVERFLOW for part in expression.atoms(sp.exp) if part.is_number):
+            return fold_constants(expression)  # before a factor beyond floats is one of its own
+        return expression
+
+    def shared(self, expressions: list[sp.Expr]) -> tuple[list[tuple[sp.Symbol, sp.Expr]], list[sp.Expr]]:
+        """The parts that expressions have in common, by names that they do not have, and what is left of them."""
+        taken = {symbol.name for each in expressions for symbol in each.free_symbols}
+        names = (symbol for symbol in sp.numbered_symbols("x") if symbol.name not in taken)
+        return sp.cse(expressions, symbols=names, order="none")
 
     def _expectation(self, node: Quadrature) -> str:
         if isinstance(node, GaussianDifference | GaussianSlope):
