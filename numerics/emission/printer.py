@@ -31,6 +31,10 @@ class ArrayPrinter(StrPrinter):
         """A function of the runtime in source."""
         return name
 
+    def divided(self, above: str, below: str) -> str:
+        """A quotient in source."""
+        return f"{above} / {below}"
+
     def _print_Function(self, expr: sp.Function) -> str:
         name = self.backend.functions.get(type(expr).__name__)
         if name is None:
@@ -76,7 +80,7 @@ class ArrayPrinter(StrPrinter):
         if exponent == sp.Rational(1, 2):
             return f"{self.library('sqrt')}({self._print(base)})"
         if exponent.is_negative:
-            return f"1 / {self.parenthesize(base**-exponent, PRECEDENCE['Mul'])}"
+            return self.divided("1", self.parenthesize(base**-exponent, PRECEDENCE["Mul"]))
         if exponent == 2 and base.is_Symbol:
             return f"{self._print(base)} * {self._print(base)}"
         return self._power(base, exponent)
@@ -114,8 +118,8 @@ def _print_fraction(printer: ArrayPrinter, expr: sp.Mul) -> str:
     if denominator == 1:
         return sign + product(numerator)
     below = product(denominator)
-    return f"{sign}{product(numerator)} / " + (f"({below})" if denominator.is_Mul else printer.parenthesize(
-        denominator, PRECEDENCE["Mul"]))  # fmt: skip
+    below = f"({below})" if denominator.is_Mul else printer.parenthesize(denominator, PRECEDENCE["Mul"])
+    return sign + printer.divided(product(numerator), below)
 
 
 def fold_constants(expression: sp.Expr) -> sp.Expr:
