@@ -30,8 +30,15 @@ MB_INLINE double mb_softplus(double u) { return mb_larger(u, 0.0) + log1p(exp(-f
 /** part / whole, limit where whole is 0. */
 MB_INLINE double mb_quotient(double part, double whole, double limit) { return whole == 0 ? limit : part / whole; }
 
-/** part / (part + rest) for part, rest >= 0: 1 where rest is 0, even if part is, or where part is infinite. */
-MB_INLINE double mb_portion(double part, double rest) { return rest == 0 ? 1.0 : 1 / (1 + rest / part); }
+/**
+ * part / (part + rest) for part, rest >= 0: 1 where rest is 0, even if part is, or where part is infinite; no number
+ * where only the sum is.
+ */
+MB_INLINE double mb_portion(double part, double rest) {
+  const double whole = part + rest, share = part / whole;
+  if (rest == 0 || part == INFINITY) return 1;
+  return whole == INFINITY && rest != INFINITY ? NAN : share;
+}
 
 /** share * value, 0 where share is 0, even if value is infinite. */
 MB_INLINE double mb_scaled(double share, double value) { return share == 0 ? 0.0 : share * value; }

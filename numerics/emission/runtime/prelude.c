@@ -74,7 +74,7 @@ MB_INLINE void mb_replace(size_t n, const double *argument, double end, mb_kerne
  * A map at n points, block by block; an argument of stride 0 is one number for all. A short block is filled up.
  * The number of values that are no numbers.
  */
-MB_OUTER size_t mb_run(const mb_map *map, size_t n, const double *const *given, const size_t *strides, double *out) {
+MB_OUTER MB_CLONES size_t mb_run(const mb_map *map, size_t n, const double *const *given, const size_t *strides, double *out) {
   double held[MB_MOST][MB_BLOCK], value[MB_BLOCK];
   size_t lost = 0;
   const double *block[MB_MOST];
