@@ -159,8 +159,8 @@ def derive(surrogate: Surrogate | Layer | str | None = None, **options: Any) -> 
 def emit(theory: Theory | LayerTheory, backend: str | Backend = "numpy") -> str:
     """The source of a standalone module.
 
-    backend: "numpy", "torch", "c" (a header), "javascript" (functions of numbers), one of an installed package, or a
-    `Backend`.
+    backend: "numpy", "torch", "c" (a header), "jax", "javascript" (functions of numbers), one of an installed package,
+    or a `Backend`.
 
     Raises:
         ValueError: an unknown backend, or one that lacks a function of the theory.
@@ -178,7 +178,7 @@ def compile(theory: Theory | LayerTheory, backend: str | Backend = "numpy") -> S
     """The maps of a theory as functions that broadcast: `variance_map`, `correlation_map`, `chi` and more.
 
     backend: "numpy", "torch", "c" (by the compiler at hand, kept in the user's cache; those of NumPy, with a warning,
-    where there is none), one of an installed package, or a `Backend`.
+    where there is none), "jax" (in float64), one of an installed package, or a `Backend`.
 
     Raises:
         ValueError: an unknown backend, one that lacks a function of the theory, or one whose code runs elsewhere.

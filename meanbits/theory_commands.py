@@ -87,7 +87,7 @@ def _chain_shown(layer: Layer, shape: str, steps: bool) -> str:
     "--backend",
     metavar="NAME",
     default="numpy",
-    help="numpy (default), torch, c, javascript, or one of an installed package.",
+    help="numpy (default), torch, c, jax, javascript, or one of an installed package.",
 )
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE, not to stdout.")
 @click.option("--force", is_flag=True, help="Replace FILE even if it is not an emitted module.")
@@ -95,7 +95,7 @@ def _chain_shown(layer: Layer, shape: str, steps: bool) -> str:
 def emit(subject: Surrogate | Layer, backend: str, output: Path | None, force: bool, as_json: bool) -> None:
     """Write the maps as a standalone module.
 
-    It is readable, and needs only NumPy and SciPy, or Torch, or a C compiler, or a browser or node.
+    It is readable, and needs only NumPy and SciPy, or Torch, JAX, a C compiler, or a browser or node.
     """
     import meanbits
 

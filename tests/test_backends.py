@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import runpy
 import shutil
 from pathlib import Path
@@ -20,17 +21,21 @@ from meanbits.numerics.emission.backend import Backend
 from meanbits.numerics.emission.backends import NUMPY, TORCH
 from meanbits.numerics.emission.c_backend import C
 from meanbits.numerics.emission.emit import compile_functions, emitted_functions
+from meanbits.numerics.emission.jax_backend import JAX
 from meanbits.numerics.emission.registry import backend_of
 from meanbits.theory.declarations.surrogates import CATALOGUE
 
 ROOT = Path(__file__).parents[1]
 MPMATH = runpy.run_path(str(ROOT / "examples" / "mpmath_backend.py"))["MPMATH"]
 CC = shutil.which("cc") or shutil.which("gcc")
-BACKENDS = [NUMPY, TORCH, pytest.param(C, marks=pytest.mark.skipif(CC is None, reason="no C compiler")), MPMATH]
+HAS_JAX = importlib.util.find_spec("jax") is not None
+WITH_JAX = pytest.mark.skipif(not HAS_JAX, reason="no JAX")
+WITH_C = pytest.mark.skipif(CC is None, reason="no C compiler")
+BACKENDS = [NUMPY, TORCH, pytest.param(C, marks=WITH_C), pytest.param(JAX, marks=WITH_JAX), MPMATH]
 ON_EVERY = pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
 BESIDE_NUMPY = pytest.mark.parametrize("backend", BACKENDS[1:], ids=lambda backend: backend.name)
-QUICK = ("deterministic", "lrt")
-ROWS = [pytest.param(row, marks=() if row.name in QUICK else pytest.mark.slow, id=row.name) for row in CATALOGUE]
+ROWS = [pytest.param(row, marks=() if row.name == "deterministic" else pytest.mark.slow, id=row.name)
+        for row in CATALOGUE]  # fmt: skip
 SUMS = {"lrt", "shayer", "moment-matching", "continuous", "stochastic-binary"}  # of tanh, which the one outside lacks
 
 
@@ -44,6 +49,20 @@ def one_variant(monkeypatch, kept):
     """Libraries are compiled once, for any processor; test_c compares the variants for others."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(kept))
     monkeypatch.setenv("CC", f"{CC} -DMB_CLONES=")
+
+
+@pytest.fixture(autouse=True)
+def double():
+    """JAX in float64."""
+    if not HAS_JAX:
+        yield
+        return
+    import jax
+
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)
 
 
 @BESIDE_NUMPY
@@ -161,3 +180,64 @@ def test_torch_gradients_are_the_slopes():
     maps, c = few(TORCH), torch.tensor([-1.0, -0.6, 0.1, 1.0], dtype=torch.float64, requires_grad=True)
     maps.correlation_map(c, 1.3, 0.7, 0.1).sum().backward()
     assert np.allclose(c.grad, few(NUMPY).chi(c.detach().numpy(), 1.3, 0.7, 0.1), rtol=1e-12)
+
+
+@WITH_JAX
+@pytest.mark.parametrize("name", ["deterministic", pytest.param("lrt", marks=pytest.mark.slow)])
+def test_jax_compiles_maps_over_batches_and_differentiates(name):
+    import jax
+    import jax.numpy as jnp
+
+    maps, theirs = few(JAX, name), few(NUMPY, name)
+    c = jnp.array([-1.0, -0.6, 0.1, 1.0])
+    point = 1.3, 0.7, 0.1
+    slopes = jax.jit(jax.vmap(jax.grad(maps.correlation_map), (0, None, None, None)))(c, *point)
+    assert slopes.dtype == jnp.float64
+    assert np.allclose(slopes, theirs.chi(np.asarray(c), *point), rtol=1e-12)
+    gaps = jnp.array([0.0, 1e-20, 0.3, 2.0])
+    slopes = jax.vmap(jax.grad(maps.gap_map), (0, None, None, None))(gaps, *point)
+    assert np.allclose(slopes, theirs.chi_at_gap(np.asarray(gaps), *point), rtol=1e-12)
+    second = jax.grad(jax.grad(maps.correlation_map))(0.3, *point)
+    step = 1e-5
+    ends = [float(theirs.chi(0.3 + side * step, *point)) for side in (-1, 1)]
+    assert float(second) == pytest.approx((ends[1] - ends[0]) / (2 * step), rel=1e-7)
+
+
+@WITH_JAX
+def test_slopes_in_a_variance_at_its_ends_are_those_of_the_theory():
+    import jax
+
+    wanted = ("variance_map", "variance_slope")
+    maps, theirs = few(JAX, wanted=wanted), few(NUMPY, wanted=wanted)
+    for q in (0.0, 0.5, np.inf):
+        slope = float(jax.grad(maps.variance_map)(q, 0.7, 0.1))
+        assert slope == pytest.approx(float(theirs.variance_slope(q, 0.7, 0.1)), rel=1e-13)
+
+
+@WITH_JAX
+def test_jax_in_single_precision_is_refused_and_float32_arrays_stay_so():
+    import jax
+    import jax.numpy as jnp
+
+    single = few(JAX).correlation_map(jnp.float32([0.3, 0.9]), 1.0, 0.5, 0.1)
+    assert single.dtype == jnp.float32
+    assert np.allclose(single, few(NUMPY).correlation_map(np.array([0.3, 0.9]), 1.0, 0.5, 0.1), rtol=2e-6)
+    jax.config.update("jax_enable_x64", False)
+    with pytest.raises(ValueError, match=r"JAX is in single precision: call jax.config.update"):
+        few(JAX)
+
+
+@WITH_JAX
+def test_jax_refuses_what_it_lacks():
+    with pytest.raises(ValueError, match="jax has no quadrature for E"):
+        mb.emit(mb.derive("lrt", noise="laplace:0.7"), backend="jax")
+
+
+@pytest.mark.parametrize("name", ["deterministic", pytest.param("peters-welling", marks=pytest.mark.slow)])
+def test_torch_modules_stay_right_when_compiled_in_single_precision(name):
+    """Compiled float32 erf of torch 2.13 errs by 1e-7 however small its value."""
+    maps, theirs = (few(each, name, ("mean",)) for each in (TORCH, NUMPY))
+    fields = torch.tensor([1e-30, 1e-12, 1e-7, 1e-5, 1e-3, 0.3, 2.0], dtype=torch.float32)
+    compiled = torch.compile(maps.mean, fullgraph=True)
+    expected = theirs.mean(fields.double().numpy(), 1.0)
+    assert np.allclose(compiled(fields, 1.0).numpy(), expected, rtol=1e-6, atol=0)

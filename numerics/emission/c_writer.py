@@ -11,7 +11,7 @@ import sympy as sp
 
 from meanbits.numerics.emission.c_printer import IN_C, PREFIX, CPrinter, no_quadrature
 from meanbits.numerics.emission.copying import RUNTIME
-from meanbits.numerics.emission.runtime.logistic_numpy import mixture_pairs, mixture_rule
+from meanbits.numerics.emission.runtime.mixture_numpy import mixture_pairs, mixture_rule
 from meanbits.numerics.emission.writer import (
     MEANING,
     PARAMETER,

@@ -98,6 +98,7 @@ IN_NUMPY = Conventions(
         "far_numpy",
         "broken_numpy",
         "clipped_numpy",
+        "mixture_numpy",
         "logistic_numpy",
         "shapes",
         "strips_numpy",

@@ -14,6 +14,7 @@ OWN = {  # each loaded when it is asked for
     "numpy": "meanbits.numerics.emission.backends:NUMPY",
     "torch": "meanbits.numerics.emission.backends:TORCH",
     "c": "meanbits.numerics.emission.c_backend:C",
+    "jax": "meanbits.numerics.emission.jax_backend:JAX",
     "javascript": "meanbits.numerics.emission.script:JAVASCRIPT",
 }
 
