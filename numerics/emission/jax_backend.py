@@ -46,7 +46,7 @@ class JaxBackend(ArrayBackend):
             import jax
         except ModuleNotFoundError:
             raise ValueError("backend 'jax' needs JAX: pip install 'meanbits[jax]'") from None
-        if not jax.config.jax_enable_x64:
+        if jax.numpy.result_type(float) != "float64":
             raise ValueError("JAX is in single precision: call jax.config.update('jax_enable_x64', True) first; arrays "
                              "of float32 then stay so")  # fmt: skip
         return super().load(heading, functions)
