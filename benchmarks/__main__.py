@@ -11,6 +11,7 @@ from benchmarks.table import as_json, as_markdown, load, machine
 GROUPS = (
     ("maps", "benchmarks.maps:closed_form_rows", "emitted maps beside the same formulas by hand, NumPy and Torch"),
     ("erf", "benchmarks.erf:erf_rows", "the erf map, its gap form and chi beside one arcsine a point, and floors"),
+    ("c", "benchmarks.c:c_rows", "erf and tanh maps in C, beside C by hand and NumPy"),
     ("tanh", "benchmarks.tanh:tanh_rows", "tanh maps, direct and through a table, with their errors"),
     ("quadrature", "benchmarks.maps:quadrature_rows", "maps that are two-dimensional quadratures"),
     ("scalar", "benchmarks.scalar:scalar_rows", "calls with numbers instead of arrays"),

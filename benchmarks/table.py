@@ -14,6 +14,7 @@ from benchmarks.timing import Row
 
 HEADER = ("", "measured", "median", "compared", "required", "met")
 MACHINE = ("cpu", "cpu_count", "load", "load_at_end")
+LEVELS = ("avx512f", "avx2", "avx", "sse2", "asimd")
 PACKAGES = ("numpy", "scipy", "sympy", "mpmath", "python-flint", "torch")
 
 
@@ -24,6 +25,7 @@ def machine() -> dict[str, object]:
         "cpu": _processor(),
         "cpu_count": os.cpu_count(),
         "load": load(),
+        "SIMD": simd(),
         "python": platform.python_version(),
     } | versions
 
@@ -31,6 +33,13 @@ def machine() -> dict[str, object]:
 def load() -> float | None:
     """How many processes wait for a processor, on average over a minute."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def simd() -> str:
+    """The widest vectors that the processor has, which NumPy and emitted C use, if it is of a kind that says so."""
+    path = Path("/proc/cpuinfo")
+    flags = set(path.read_text(encoding="utf-8").split()) if path.is_file() else set[str]()
+    return next((level for level in LEVELS if level in flags), "unknown")
 
 
 def _processor() -> str:

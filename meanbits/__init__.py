@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from meanbits.conversion import from_torch, to_torch
     from meanbits.experiments.check.check import check
     from meanbits.experiments.export.export import export
-    from meanbits.numerics.emission.backends import Backend
+    from meanbits.numerics.emission.backend import Backend
     from meanbits.numerics.layers.convolution import BinaryConv2d
     from meanbits.numerics.layers.linear import BinaryLinear
     from meanbits.numerics.layers.sign import Sign
@@ -50,6 +50,7 @@ HOMES = {
     "phase_diagram": "meanbits.solving",
     "profile": "meanbits.solving",
     "check": "meanbits.experiments.check.check",
+    "Backend": "meanbits.numerics.emission.backend",
     "BinaryConv2d": "meanbits.numerics.layers.convolution",
     "BinaryLinear": "meanbits.numerics.layers.linear",
     "Form": "meanbits.theory.declarations.surrogates",
@@ -105,7 +106,6 @@ PARTS = {  # ready parts of a declaration: the module that has one, and its name
     "matched": "surrogates.MATCHED", "gaussian": "noise.GAUSSIAN", "logistic": "noise.LOGISTIC",
     "uniform": "noise.UNIFORM", "laplace": "noise.LAPLACE", "cauchy": "noise.CAUCHY",
 }  # fmt: skip
-SCRIPT = "javascript"  # a backend to emit for; its code runs elsewhere
 NEURONS = ("tanh", "erf", "relu", "hardtanh", "linear", "gelu", "silu", "softplus", "hardsigmoid", "sin")
 
 
@@ -156,49 +156,44 @@ def derive(surrogate: Surrogate | Layer | str | None = None, **options: Any) -> 
     return derive_layer(surrogate) if isinstance(surrogate, Layer) else derive_theory(surrogate)
 
 
-def emit(theory: Theory | LayerTheory, backend: str = "numpy") -> str:
-    """The source of a standalone module, for the backend "numpy", "torch" or "javascript" (functions of numbers).
+def emit(theory: Theory | LayerTheory, backend: str | Backend = "numpy") -> str:
+    """The source of a standalone module.
+
+    backend: "numpy", "torch", "c" (a header), "jax", "javascript" (functions of numbers), one of an installed package,
+    or a `Backend`.
 
     Raises:
         ValueError: an unknown backend, or one that lacks a function of the theory.
     """
-    if backend == SCRIPT:
-        from meanbits.numerics.emission.script import emit_script
-
-        return emit_script(theory)
     from meanbits.numerics.emission.emit import emit as emit_source
     from meanbits.numerics.emission.emit_layer import emit_layer
+    from meanbits.numerics.emission.registry import backend_of
     from meanbits.theory.derive import Theory
 
-    return (emit_source if isinstance(theory, Theory) else emit_layer)(theory, _backend(backend))  # type: ignore[arg-type]
+    chosen = backend_of(backend)
+    return emit_source(theory, chosen) if isinstance(theory, Theory) else emit_layer(theory, chosen)
 
 
-def compile(theory: Theory | LayerTheory, backend: str = "numpy") -> SimpleNamespace:
+def compile(theory: Theory | LayerTheory, backend: str | Backend = "numpy") -> SimpleNamespace:
     """The maps of a theory as functions that broadcast: `variance_map`, `correlation_map`, `chi` and more.
 
+    backend: "numpy", "torch", "c" (by the compiler at hand, kept in the user's cache; those of NumPy, with a warning,
+    where there is none), "jax" (in float64), one of an installed package, or a `Backend`.
+
     Raises:
-        ValueError: an unknown backend, or one that lacks a function of the theory.
+        ValueError: an unknown backend, one that lacks a function of the theory, or one whose code runs elsewhere.
     """
     from meanbits.numerics.emission.emit import compile_theory
     from meanbits.numerics.emission.emit_layer import compile_layer
     from meanbits.numerics.emission.refusal import where_defined, without_nan
+    from meanbits.numerics.emission.registry import backend_of
     from meanbits.theory.declarations.surrogates import CATALOGUE
     from meanbits.theory.derive import Theory
 
+    chosen = backend_of(backend)
     if not isinstance(theory, Theory):
-        chain = compile_layer(theory, _backend(backend))
-        return where_defined(chain, theory.layer.name) if backend == "numpy" else chain
-    maps = compile_theory(theory, _backend(backend))
-    return maps if theory.surrogate in CATALOGUE or backend != "numpy" else without_nan(maps, theory.surrogate.name)
-
-
-def _backend(name: str) -> Backend:
-    from meanbits.numerics.emission.backends import BACKENDS
-    from meanbits.theory.declarations.options import nearest
-
-    known = {backend.name: backend for backend in BACKENDS}
-    if name == SCRIPT:
-        raise ValueError(f"backend '{SCRIPT}' cannot be compiled here: emit it, and run it with node or in a browser")
-    if name not in known:
-        raise ValueError(f"unknown backend '{name}'{nearest(name, [*known, SCRIPT])}")
-    return known[name]
+        chain = compile_layer(theory, chosen)
+        return where_defined(chain, theory.layer.name) if chosen.gives_arrays else chain
+    maps = compile_theory(theory, chosen)
+    named = theory.surrogate in CATALOGUE
+    return without_nan(maps, theory.surrogate.name) if chosen.gives_arrays and not named else maps

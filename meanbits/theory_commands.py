@@ -83,14 +83,19 @@ def _chain_shown(layer: Layer, shape: str, steps: bool) -> str:
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits emit deterministic --backend torch -o deterministic.py")
 @block_options
-@click.option("--backend", metavar="NAME", default="numpy", help="numpy (default), torch or javascript.")
+@click.option(
+    "--backend",
+    metavar="NAME",
+    default="numpy",
+    help="numpy (default), torch, c, jax, javascript, or one of an installed package.",
+)
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE, not to stdout.")
 @click.option("--force", is_flag=True, help="Replace FILE even if it is not an emitted module.")
 @json_option
 def emit(subject: Surrogate | Layer, backend: str, output: Path | None, force: bool, as_json: bool) -> None:
     """Write the maps as a standalone module.
 
-    It is readable, and needs only NumPy and SciPy, or Torch, or a browser or node.
+    It is readable, and needs only NumPy and SciPy, or Torch, JAX, a C compiler, or a browser or node.
     """
     import meanbits
 
@@ -201,4 +206,4 @@ def _check_output(path: Path, force: bool) -> None:
 def _is_emitted(path: Path) -> bool:
     with path.open(encoding="utf-8", errors="replace") as file:
         first = file.readline()
-    return first.startswith(('"""', "// ")) and MARKER in first
+    return first.startswith(('"""', "// ", "/* ")) and MARKER in first

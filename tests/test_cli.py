@@ -109,7 +109,7 @@ BAD = {
     "derive --stps": r"unknown option '--stps'; did you mean --steps\?",
     "derive lrt soudry": r"unexpected extra argument \(soudry\); see meanbits derive --help",
     f"map --phi 0*h --sigma-m2 0.5 {POINT}": r"--phi 0\*h: 0 does not depend on h",
-    "emit --backend jax": r"--backend jax: unknown backend 'jax'; known: numpy, torch",
+    "emit --backend fortran": r"--backend fortran: unknown backend 'fortran'; known: numpy, torch, c, jax",
     "emit --backend tourch": r"--backend tourch: unknown backend 'tourch'; did you mean torch\?",
     "emit -o missing/maps.py": r"--output missing/maps.py: the folder missing does not exist; create it",
     "emit -o .": r"--output \.: \. is not a file; name a file",

@@ -14,8 +14,9 @@ import torch
 from scipy.integrate import quad
 
 from meanbits.numerics.emission import definition, expectations
-from meanbits.numerics.emission.backends import NUMPY, TORCH, ArrayPrinter, Backend
+from meanbits.numerics.emission.backends import NUMPY, TORCH, Backend
 from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.emission.printer import ArrayPrinter
 from meanbits.numerics.emission.routes import compiled, edges_of
 from meanbits.numerics.emission.runtime import piecewise_torch
 from meanbits.numerics.emission.runtime.broken_pairs_numpy import needed_reach

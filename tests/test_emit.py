@@ -12,8 +12,9 @@ import torch
 
 import meanbits
 from meanbits.experiments.verification.points import random_points
-from meanbits.numerics.emission.backends import BACKENDS, NUMPY, TORCH, ArrayPrinter, Backend
+from meanbits.numerics.emission.backends import BACKENDS, NUMPY, TORCH, Backend
 from meanbits.numerics.emission.emit import compile_theory, emit, emitted_functions
+from meanbits.numerics.emission.printer import ArrayPrinter
 from meanbits.numerics.emission.writer import separated
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate

@@ -12,11 +12,11 @@ from typing import Any
 RUNTIME = Path(__file__).parent / "runtime"
 
 
-def copied_sources(runtime: Iterable[str], text: str) -> list[str]:
+def copied_sources(runtime: Iterable[str | Path], text: str) -> list[str]:
     """The source of what `text` uses of the runtime modules, and of what that uses, in the order of the modules.
 
-    The modules are named, and read but not imported: writing NumPy source does not load Torch. They are one namespace:
-    a definition may use those of another module, whose import is not copied.
+    The modules, files of `runtime` by name or others by path, are read but not imported: writing NumPy source does not
+    load Torch. They are one namespace: a definition may use those of another module, whose import is not copied.
 
     Raises:
         ValueError: if two modules define the same name.
@@ -42,7 +42,7 @@ def used_imports(imports: Iterable[str], text: str) -> list[str]:
     return [kept for line, kept in cut if kept or not line]
 
 
-def loaded(runtime: Iterable[str], imports: Iterable[str], body: str) -> Any:
+def loaded(runtime: Iterable[str | Path], imports: Iterable[str], body: str) -> Any:
     """The function named `function` of some source, run with what it uses of the runtime and of the imports."""
     needed = "\n\n".join(copied_sources(runtime, body))
     used = "\n".join(line for line in used_imports(imports, f"{needed}\n{body}") if line)
@@ -53,13 +53,13 @@ def loaded(runtime: Iterable[str], imports: Iterable[str], body: str) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _definitions(module: str) -> tuple[tuple[str, str, frozenset[str]], ...]:
+def _definitions(module: str | Path) -> tuple[tuple[str, str, frozenset[str]], ...]:
     """Name, source and used names of every function, class and constant at the top of a runtime module."""
     return tuple(_parsed(module))
 
 
-def _parsed(module: str) -> Iterator[tuple[str, str, frozenset[str]]]:
-    text = (RUNTIME / f"{module}.py").read_text(encoding="utf-8")
+def _parsed(module: str | Path) -> Iterator[tuple[str, str, frozenset[str]]]:
+    text = (RUNTIME / module).with_suffix(".py").read_text(encoding="utf-8")
     lines = text.splitlines()
     for node in ast.parse(text).body:
         match node:

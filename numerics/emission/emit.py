@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
 
-from meanbits.numerics.blocks import in_blocks
-from meanbits.numerics.emission.backends import NUMPY, Backend
+from meanbits.numerics.emission.backend import Backend
+from meanbits.numerics.emission.backends import NUMPY
 from meanbits.numerics.emission.belief import check_against_definitions
-from meanbits.numerics.emission.copying import copied_sources
-from meanbits.numerics.emission.writer import EmittedFunction, Heading, ModuleWriter, field_symbol
+from meanbits.numerics.emission.writer import EmittedFunction, Heading, field_symbol
 from meanbits.theory.declarations.surrogates import CATALOGUE
 from meanbits.theory.derive import Theory
-from meanbits.theory.errors import shown
 from meanbits.theory.functions.pieces import cut_at_breaks
 from meanbits.theory.gaussian.difference import as_angles
 from meanbits.theory.gaussian.expectation import GaussianExpectation
@@ -129,16 +127,7 @@ def emit(theory: Theory, backend: Backend = NUMPY, functions: Sequence[EmittedFu
     Raises:
         ValueError: if the backend lacks a function that they need.
     """
-    return module_source(Heading.of(theory), backend, functions or emitted_functions(theory))
-
-
-def module_source(heading: Heading, backend: Backend, offered: Sequence[EmittedFunction]) -> str:
-    """The source of a standalone module with these functions."""
-    writer = ModuleWriter(backend, heading, frozenset(function.name for function in offered))
-    bodies = [writer.function(function) for function in offered]
-    written = [*writer.integrand_sources(), *bodies]
-    body = "\n\n\n".join([*copied_sources(backend.runtime, "\n".join(written)), *written])
-    return f"{writer.header(body)}\n\n\n{body}\n"
+    return backend.write(Heading.of(theory), functions or emitted_functions(theory))
 
 
 class CompiledTheory(SimpleNamespace):
@@ -180,15 +169,7 @@ def compile_theory(theory: Theory, backend: Backend = NUMPY) -> CompiledTheory:
 
 def compile_functions(theory: Theory, functions: Sequence[EmittedFunction], backend: Backend) -> SimpleNamespace:
     """Functions of a theory, or of its ratios, as attributes."""
-    return compiled(emit(theory, backend, functions), theory.surrogate.name, functions, backend)
-
-
-def compiled(source: str, name: str, functions: Sequence[EmittedFunction], backend: Backend) -> SimpleNamespace:
-    """The functions of a module's source as attributes."""
-    module = ModuleType(f"meanbits_{backend.name}")
-    exec(compile(source, f"<{shown(name)}, {backend.name}>", "exec"), module.__dict__)
-    wrap = in_blocks if backend is NUMPY else lambda function: function
-    return SimpleNamespace(**{each.name: wrap(getattr(module, each.name)) for each in functions})
+    return backend.load(Heading.of(theory), functions)
 
 
 def is_emittable(function: EmittedFunction, takes_total: bool) -> bool:

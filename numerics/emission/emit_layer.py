@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import sympy as sp
 
-from meanbits.numerics.emission.backends import NUMPY, Backend
-from meanbits.numerics.emission.emit import VARIANCES, EmittedFunction, compiled, is_emittable, module_source
-from meanbits.numerics.emission.writer import Heading
+from meanbits.numerics.emission.backend import Backend
+from meanbits.numerics.emission.backends import NUMPY
+from meanbits.numerics.emission.emit import VARIANCES, is_emittable
+from meanbits.numerics.emission.writer import EmittedFunction, Heading
 from meanbits.theory.gaussian.difference import as_angles
 from meanbits.theory.stages.layer_theory import LayerTheory
 from meanbits.theory.symbols import T, c, gap, q, sigma_b2, sigma_m2, typical
@@ -66,7 +67,7 @@ def emit_layer(theory: LayerTheory, backend: Backend = NUMPY) -> str:
     Raises:
         ValueError: a map that has no code.
     """
-    return module_source(heading_of_chain(theory), backend, layer_functions(theory))
+    return backend.write(heading_of_chain(theory), layer_functions(theory))
 
 
 def compile_layer(theory: LayerTheory, backend: Backend = NUMPY) -> SimpleNamespace:
@@ -75,7 +76,7 @@ def compile_layer(theory: LayerTheory, backend: Backend = NUMPY) -> SimpleNamesp
     Raises:
         ValueError: as `emit_layer`.
     """
-    return compiled(emit_layer(theory, backend), theory.layer.name, layer_functions(theory), backend)
+    return backend.load(heading_of_chain(theory), layer_functions(theory))
 
 
 def heading_of_chain(theory: LayerTheory) -> Heading:

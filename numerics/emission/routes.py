@@ -12,10 +12,11 @@ from functools import lru_cache
 import numpy as np
 import sympy as sp
 
-from meanbits.numerics.emission.backends import NUMPY
+from meanbits.numerics.emission.conventions import IN_NUMPY
 from meanbits.numerics.emission.copying import loaded
 from meanbits.numerics.emission.mesh import mesh
 from meanbits.numerics.emission.piecewise_source import piecewise_lines
+from meanbits.numerics.emission.printer import ArrayPrinter
 from meanbits.numerics.emission.runtime.broken_numpy import broken_mean, broken_pair
 from meanbits.numerics.emission.runtime.gaussian_numpy import gaussian_mean, gaussian_pair
 from meanbits.theory.errors import SurrogateError
@@ -67,8 +68,8 @@ def _serves(function: Function, edges: tuple[float, ...]) -> bool:
 @lru_cache(maxsize=1024)
 def compiled(cut: Pieces) -> Function:
     """Pieces as a NumPy function."""
-    body = "\n".join(piecewise_lines(cut, "function", NUMPY))
-    return loaded(NUMPY.runtime, NUMPY.imports, body)
+    body = "\n".join(piecewise_lines(cut, "function", ArrayPrinter(IN_NUMPY)))
+    return loaded(IN_NUMPY.runtime, IN_NUMPY.imports, body)
 
 
 def joint_edges(first: sp.Expr, second: sp.Expr) -> tuple[float, ...] | None:

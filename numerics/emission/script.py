@@ -8,10 +8,12 @@ from functools import lru_cache
 
 import sympy as sp
 
-from meanbits.numerics.emission.backends import COMMON, ArrayPrinter, Backend
+from meanbits.numerics.emission.backend import Backend
+from meanbits.numerics.emission.conventions import COMMON
 from meanbits.numerics.emission.copying import RUNTIME
 from meanbits.numerics.emission.emit import emitted_functions
 from meanbits.numerics.emission.emit_layer import heading_of_chain, layer_functions
+from meanbits.numerics.emission.printer import ArrayPrinter
 from meanbits.numerics.emission.writer import (
     MEANING,
     PARAMETER,
@@ -52,7 +54,18 @@ def runtime_definitions() -> dict[str, str]:
 
 PLAIN = ("Abs", "asin", "atan", "atan2", "cos", "cosh", "exp", "log", "sign", "sin", "sinh", "tanh", "Max", "Min")
 OWN = COMMON | {"erf": "erf", "erfc": "erfc", "HardTanh": "hard_tanh", "Box": "box", "Softplus": "softplus"}
-JAVASCRIPT = Backend(
+
+
+class ScriptBackend(Backend):
+    """JavaScript, whose code runs in browsers and in node."""
+
+    def write(self, heading: Heading, functions: Sequence[EmittedFunction]) -> str:
+        """The text of a module that exports these functions, of numbers."""
+        names = ", ".join(function.name for function in functions)
+        return f"{script_source(heading, functions)}\nexport {{ {names} }};\n"
+
+
+JAVASCRIPT = ScriptBackend(
     name="javascript",
     functions={name: f"Math.{name.lower()}" for name in PLAIN}
     | {name: source for name, source in OWN.items() if source in runtime_definitions()},
@@ -85,8 +98,7 @@ class ScriptWriter(ModuleWriter):
     """Writes the functions of one script."""
 
     def __init__(self, heading: Heading) -> None:
-        super().__init__(JAVASCRIPT, heading)
-        self.printer = ScriptPrinter(JAVASCRIPT)
+        super().__init__(JAVASCRIPT, heading, ScriptPrinter(JAVASCRIPT))
 
     def header(self, body: str) -> str:
         """What the script is, as a comment."""
@@ -129,9 +141,7 @@ def emit_script(theory: Theory | LayerTheory) -> str:
     Raises:
         ValueError: a function that JavaScript lacks, or a parameter whose name is a word of it.
     """
-    heading, offered = _subject(theory)
-    names = ", ".join(function.name for function in offered)
-    return f"{script_source(heading, offered)}\nexport {{ {names} }};\n"
+    return JAVASCRIPT.write(*_subject(theory))
 
 
 def _subject(theory: Theory | LayerTheory) -> tuple[Heading, Sequence[EmittedFunction]]:

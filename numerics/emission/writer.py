@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
 
-from meanbits.numerics.emission.backends import NUMPY, TORCH, ArrayPrinter, Backend, fold_constants
-from meanbits.numerics.emission.copying import used_imports
+from meanbits.numerics.emission.conventions import Conventions
+from meanbits.numerics.emission.copying import copied_sources, used_imports
 from meanbits.numerics.emission.digits import like_terms_joined
 from meanbits.numerics.emission.piecewise_source import piecewise_lines
+from meanbits.numerics.emission.printer import ArrayPrinter, fold_constants
 from meanbits.numerics.emission.routes import edges_of, joint_edges
 from meanbits.theory.derive import Theory
 from meanbits.theory.errors import quoted, shown
@@ -44,11 +45,6 @@ MEANING = {
 PARAMETER = "a parameter of the declaration"
 DOUBLE = (BoxApart, BoxProbability, ClipCovariance, ClipDifference, ExpErfc)  # in float64 whatever the arguments
 ENDS = ((c, 1), (gap, 0), (sigma_m2, 1))
-SLOPES = {
-    "total_map": "total_slope", "variance_map": "variance_slope", "correlation_map": "chi", "gap_map": "chi_at_gap",
-}  # fmt: skip
-RANGES = {c: "-1, 1", gap: "0, 2", q: "0, torch.inf", T: "0, torch.inf"}
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -96,13 +92,20 @@ class Body:
 
 
 class ModuleWriter:
-    """Writes the functions of one module, of these names, collecting the integrands they need."""
+    """Writes the functions of one module, collecting the integrands they need."""
 
-    def __init__(self, backend: Backend, heading: Heading, names: frozenset[str] = frozenset()) -> None:
-        self.backend, self.heading, self.names = backend, heading, names
-        self.printer = ArrayPrinter(backend)
+    def __init__(self, backend: Conventions, heading: Heading, printer: ArrayPrinter | None = None) -> None:
+        self.backend, self.heading = backend, heading
+        self.printer = printer or ArrayPrinter(backend)
         self.integrands: dict[sp.Expr, str] = {}
         self.constants: dict[tuple[object, ...], str] = {}
+
+    def module(self, functions: Sequence[EmittedFunction]) -> str:
+        """The source of a standalone module with these functions."""
+        bodies = [self.function(function) for function in functions]
+        written = [*self.integrand_sources(), *bodies]
+        body = "\n\n\n".join([*copied_sources(self.backend.runtime, "\n".join(written)), *written])
+        return f"{self.header(body)}\n\n\n{body}\n"
 
     def header(self, body: str) -> str:
         """The module docstring and the imports the body uses."""
@@ -119,31 +122,21 @@ class ModuleWriter:
         lines = [f"def {function.name}({arguments}) -> {self.backend.array_type}:"]
         lines += [f'    """{title}', "", "    All arguments broadcast.", ""]
         lines += [f"    {symbol.name}: {MEANING.get(symbol, PARAMETER)}." for symbol in function.arguments]
-        slopes = self._slopes(function)
-        given = "given = " if slopes else ""
-        lines += ['    """', f"    {given}{', '.join(names)}{',' * (len(names) == 1)} = as_arrays({', '.join(names)})"]
-        if function.expression.has(T) and T not in function.arguments:
-            lines.append(f"    T = {self.printer.source(self.heading.total_map)}")
-        if not slopes:
-            return "\n".join([*lines, *self._statements(function.expression, names)])
-        for symbol, (name, ends) in zip(function.arguments, slopes, strict=False):
-            lines += [f"    {symbol.name} = held({symbol.name}, {ends})"] if name != UNKNOWN else []
-            lines += [f"    {symbol.name}_inside = inside({symbol.name})"] if _has_limits(function, symbol) else []
-        *statements, result = self._statements(function.expression.replace(AtExtremes, _kept_inside), names)
-        text = f"[{', '.join(f'({name}, {ends})' for name, ends in slopes)}], given"
-        return "\n".join([*lines, *statements, f"    return with_ends({result.removeprefix('    return ')}, {text})"])
+        lines += ['    """', *self.body(function, names)]
+        return "\n".join(lines)
 
-    def _slopes(self, function: EmittedFunction) -> list[tuple[str, str]]:
-        """Of each argument that needs it, the function that is the slope at the ends of its range, and these ends."""
-        found: list[tuple[str, str]] = []
-        for symbol in function.arguments if self.backend is TORCH else ():
-            name = SLOPES.get(function.name, UNKNOWN) if symbol == function.arguments[0] else UNKNOWN
-            known = name in self.names and symbol in RANGES and function.expression.has(symbol)
-            ends = RANGES[symbol] if known or _has_limits(function, symbol) else ""
-            found.append((name if known else UNKNOWN, ends))
-        while found and not found[-1][1]:
-            found.pop()
-        return found
+    def body(self, function: EmittedFunction, names: list[str]) -> list[str]:
+        """The statements of a function."""
+        return [f"    {self.taken(names)}", *self.total(function), *self.statements(function.expression, names)]
+
+    def taken(self, names: list[str]) -> str:
+        """The statement that makes arrays of the arguments."""
+        return f"{', '.join(names)}{',' * (len(names) == 1)} = as_arrays({', '.join(names)})"
+
+    def total(self, function: EmittedFunction) -> list[str]:
+        """The line that gives T, where a function takes it from its other arguments."""
+        needed = function.expression.has(T) and T not in function.arguments
+        return [f"    T = {self.printer.source(self.heading.total_map)}"] if needed else []
 
     def integrand_sources(self) -> list[str]:
         """The integrands that the functions written so far call."""
@@ -154,26 +147,31 @@ class ModuleWriter:
     def _integrand_source(self, integrand: sp.Expr, name: str) -> str:
         cut = finite(pieces(integrand))
         if switches_branches(integrand) or cut != pieces(integrand):
-            return "\n".join(piecewise_lines(cut, name, self.backend))
+            return "\n".join(piecewise_lines(cut, name, self.printer))
         kind, body = self.backend.array_type, self.printer.source(integrand)
         body = body if integrand.has(u) else f"{self.backend.module}.ones_like(u) * {body}"
         return f"def {name}(u: {kind}) -> {kind}:\n    return {body}"
 
-    def _statements(self, expression: sp.Expr, names: list[str]) -> list[str]:
+    def statements(self, expression: sp.Expr, names: list[str]) -> list[str]:
+        """The body of a function of these names, its result last."""
         body = self.assigned(expression)
         statements = [f"    {name} = {source}" for name, source in body.assignments]
         text = body.source
         if not set(names) <= {symbol.name for symbol in body.expression.free_symbols}:
             text = f"broadcast({text}, {', '.join(names)})"
-        if self.backend is NUMPY and (body.quadratures or body.expression.atoms(*DOUBLE)):
-            text = f"np.asarray({text}, dtype=np.result_type({', '.join(names)}))[()]"
+        if body.quadratures or body.expression.atoms(*DOUBLE):
+            text = self.backend.cast.format(text, ", ".join(names))
         statements.append(f"    return {text}")
-        if self.backend is NUMPY and body.expression.has(AtExtremes, Portion, Scaled):
-            guard = '    with np.errstate(all="ignore"):  # the limits in q replace what is undefined there'
-            return [guard, *(f"    {statement}" for statement in statements)]
-        if self.backend is NUMPY and _diverges(body.expression, body.quadratures):
-            guard = '    with np.errstate(divide="ignore"):  # infinite at an end of the range'
-            return [*statements[:-1], guard, f"    {statements[-1]}"]
+        return self._guarded(statements, body) if self.backend.guard else statements
+
+    def _guarded(self, statements: list[str], body: Body) -> list[str]:
+        guard = self.backend.guard
+        if body.expression.has(AtExtremes, Portion, Scaled):
+            within = f"    {guard.format('all')}  # the limits in q replace what is undefined there"
+            return [within, *(f"    {statement}" for statement in statements)]
+        if _diverges(body.expression, body.quadratures):
+            within = f"    {guard.format('divide')}  # infinite at an end of the range"
+            return [*statements[:-1], within, f"    {statements[-1]}"]
         return statements
 
     def assigned(self, expression: sp.Expr) -> Body:
@@ -183,12 +181,23 @@ class ModuleWriter:
         for node in sorted(expression.atoms(GaussianExpectation, GaussianDifference, GaussianSlope), key=str):
             named[node] = sp.Symbol(f"expectation_{len(named) + 1}", positive=True)
             assignments.append((named[node].name, self._expectation(node)))
-        expression = like_terms_joined(expression.xreplace(named))
-        if any(abs(part.args[0]) > OVERFLOW for part in expression.atoms(sp.exp) if part.is_number):
-            expression = fold_constants(expression)  # before a factor beyond floats is one of its own
-        common, (result,) = sp.cse(expression, symbols=sp.numbered_symbols("x"), order="none")
+        expression = self.prepared(expression.xreplace(named))
+        common, (result,) = self.shared([expression])
         assignments += [(symbol.name, self.printer.source(value)) for symbol, value in common]
         return Body(tuple(assignments), expression, self.printer.source(result), tuple(named))
+
+    def prepared(self, expression: sp.Expr) -> sp.Expr:
+        """An expression whose parts keep their digits on lines of their own."""
+        expression = like_terms_joined(expression)
+        if any(abs(part.args[0]) > OVERFLOW for part in expression.atoms(sp.exp) if part.is_number):
+            return fold_constants(expression)  # before a factor beyond floats is one of its own
+        return expression
+
+    def shared(self, expressions: list[sp.Expr]) -> tuple[list[tuple[sp.Symbol, sp.Expr]], list[sp.Expr]]:
+        """The parts that expressions have in common, by names that they do not have, and what is left of them."""
+        taken = {symbol.name for each in expressions for symbol in each.free_symbols}
+        names = (symbol for symbol in sp.numbered_symbols("x") if symbol.name not in taken)
+        return sp.cse(expressions, symbols=names, order="none")
 
     def _expectation(self, node: Quadrature) -> str:
         if isinstance(node, GaussianDifference | GaussianSlope):
@@ -238,15 +247,6 @@ def _diverges(outside: sp.Expr, quadratures: Iterable[Quadrature]) -> bool:
     """Whether a formula, or the law of one of its quadratures, divides by 0 at an end of a range."""
     parts = [outside, *(sp.Tuple(*node.args[1:]) for node in quadratures)]
     return any(part.subs(at, end).doit().has(sp.zoo) for part in parts for at, end in ENDS if part.has(at))
-
-
-def _has_limits(function: EmittedFunction, symbol: sp.Symbol) -> bool:
-    return any(node.args[1] == symbol for node in function.expression.atoms(AtExtremes))
-
-
-def _kept_inside(value: sp.Expr, at: sp.Symbol, zero: sp.Expr, infinity: sp.Expr) -> sp.Expr:
-    """Limits beside a value at another point, whose gradient is a number where the limits replace it."""
-    return AtExtremes(value.xreplace({at: sp.Symbol(f"{at.name}_inside", positive=True)}), at, zero, infinity)
 
 
 def separated(integrand: sp.Expr) -> list[tuple[sp.Expr, sp.Expr, sp.Expr]]:

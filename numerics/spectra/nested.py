@@ -8,8 +8,9 @@ from functools import lru_cache
 import numpy as np
 import sympy as sp
 
-from meanbits.numerics.emission.backends import NUMPY, ArrayPrinter
+from meanbits.numerics.emission.backends import NUMPY
 from meanbits.numerics.emission.copying import loaded
+from meanbits.numerics.emission.printer import ArrayPrinter
 from meanbits.numerics.emission.runtime.gaussian_numpy import gaussian_mean, gaussian_pair
 from meanbits.numerics.solvers.newton import Array
 from meanbits.theory.gaussian.expectation import GaussianExpectation

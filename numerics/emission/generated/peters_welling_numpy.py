@@ -5,6 +5,8 @@ Weights binary; neurons sign; treatment sample-neurons; form exact.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
@@ -16,7 +18,9 @@ def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
     Beside arrays, float64 scalars become Python numbers: NumPy then reuses temporary arrays, and writes fewer.
     """
     if all(isinstance(argument, float | int) for argument in arguments):
-        return [np.asarray(argument, np.float64)[()] for argument in arguments]
+        numbers: Any = arguments
+        scalars: list[Any] = [np.float64(number) for number in numbers]
+        return scalars
     found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
     dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
     arrays = [np.asarray(argument, dtype=dtype) for argument in arguments]

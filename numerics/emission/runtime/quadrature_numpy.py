@@ -5,6 +5,7 @@ one step serves every variance; Gauss-Hermite rules, blind below their first nod
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -58,8 +59,10 @@ def batches(
             yield table, points[start : start + block]
 
 
-def correlations(rho: np.ndarray) -> np.ndarray:
+def correlations(rho: Any) -> Any:
     """rho, where a magnitude of 1 plus at most 1e-15, a ratio's rounding, counts as 1. Raises ValueError beyond."""
+    if isinstance(rho, float) and -1 <= rho <= 1:
+        return rho
     if (np.abs(rho) > 1 + 1e-15).any():
         raise ValueError(f"correlation of magnitude {np.nanmax(np.abs(rho))}; give numbers in [-1, 1]")
     return np.minimum(np.maximum(rho, -1.0), 1.0)
