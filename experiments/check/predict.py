@@ -15,6 +15,7 @@ from meanbits.experiments.check.records import Record
 from meanbits.experiments.check.scalar import Scalar, recognised
 from meanbits.theory.declarations.blocks import Flow, Neuron
 
+Taker = tuple[Part, int, Record]  # a part, which of its sources, and that source
 NOTHING = 1e-30  # of q: below it there is no field to speak of
 
 
@@ -29,12 +30,21 @@ class Predicted:
 
 def predicted(parts: tuple[Part, ...], last: Record) -> dict[Part, Predicted]:
     """The theory of each part; the gradient from what was measured behind the parts that it goes to."""
-    of, fields = Moments(), _fields(parts)
+    of, fields, takers = Moments(), _fields(parts), _takers(parts)
     growth = _growths(parts, fields, of)
     found = {}
     for part in parts:
         q, c = _forward(part, fields, of)
-        found[part] = Predicted(q, c, _gradient(part, parts, growth, last))
+        found[part] = Predicted(q, c, _gradient(part, takers.get(part.record, []), growth, last))
+    return found
+
+
+def _takers(parts: Iterable[Part]) -> dict[Record, list[Taker]]:
+    """By record, the parts that take it, or some units of it."""
+    found: dict[Record, list[Taker]] = {}
+    for part in parts:
+        for place, given in enumerate(part.sources):
+            found.setdefault(whole(given), []).append((part, place, given))
     return found
 
 
@@ -102,15 +112,14 @@ def _growths(
     return found
 
 
-def _gradient(part: Part, parts: tuple[Part, ...], growth: dict[Part, tuple[float, ...]], last: Record) -> float:
+def _gradient(part: Part, taken: list[Taker], growth: dict[Part, tuple[float, ...]], last: Record) -> float:
     """The sum of what comes back from all parts that take this one, or some units of it."""
     if part.record is source(last):
         return 1.0
     end, total = last.gradient, 0.0
-    taken = [(each, k, given) for each in parts for k, given in enumerate(each.sources) if whole(given) is part.record]
     if end is None or not end.square or not taken:
         return math.nan
-    for taker, k, given in taken:
+    for taker, place, given in taken:
         back, share = taker.record.gradient, given.output.numel() / part.record.output.numel()
-        total += (0.0 if back is None else back.square / end.square) * growth[taker][k] * share
+        total += (0.0 if back is None else back.square / end.square) * growth[taker][place] * share
     return total

@@ -4,43 +4,48 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from meanbits.experiments.check.kinds.given import whole
+from meanbits.experiments.check.kinds.given import source, whole
 from meanbits.experiments.check.parts import Part
 from meanbits.experiments.check.records import Record
 
 JOINED = ("sum", "product")
+PIECES = ("chunk", "split", "tensor_split", "split_with_sizes")  # calls whose outputs have no unit in common
+Origins = frozenset[Record]
 
 
 def independent(parts: list[Part]) -> tuple[Part, ...]:
-    """The parts; no theory for sums and products of what has an origin in common behind the same weights, nor for sums
-    of two that both have a mean."""
+    """The parts; no theory for sums and products of what no weights tell apart, nor for sums of two with a mean."""
     made_by = {each.record: each for each in parts}
-    origins: dict[Record, frozenset[Record]] = {}
+    origins: dict[Record, Origins] = {}
     for part in parts:
-        before = () if part.is_dense else (_origins(each, origins) for each in part.sources)
+        before = () if part.is_dense else tuple(_origins(each, origins) for each in part.sources)
         origins[part.record] = frozenset({part.record}).union(*before)
     return tuple(replace(part, blocks=None) if _is_bound(part, origins, made_by) else part for part in parts)
 
 
-def _origins(record: Record, known: dict[Record, frozenset[Record]]) -> frozenset[Record]:
+def _origins(record: Record, known: dict[Record, Origins]) -> Origins:
+    """What a record is a function of without weights between, itself among them; pieces of fields for themselves."""
     held = whole(record)
-    return frozenset({record, held}) | known.get(held, frozenset())
+    if held is record:
+        return known.get(record, frozenset({record}))
+    made = known.get(held, frozenset({held}))
+    return frozenset({record}) if _is_piece(record) and made == {held} else made | {record}
 
 
-def _is_bound(part: Part, origins: dict[Record, frozenset[Record]], made_by: dict[Record, Part]) -> bool:
+def _is_piece(record: Record) -> bool:
+    """Whether it has some of the units of a call, and no other output of that call has them."""
+    before = source(record.followed[0])
+    shapes = record.output.shape, before.output.shape
+    return record.name in PIECES and whole(before) is before and shapes[0][record.axis] < shapes[1][record.axis]
+
+
+def _is_bound(part: Part, known: dict[Record, Origins], made_by: dict[Record, Part]) -> bool:
     if part.kind not in JOINED or len(part.sources) != len(JOINED):
         return False
-    first, second = (_origins(each, origins) for each in part.sources)
-    if _halves(part):
-        first, second = (each - {whole(part.sources[0])} for each in (first, second))
-    apart = not first & second
-    return not apart or (part.kind == "sum" and not any(_is_centred(each, made_by) for each in part.sources))
-
-
-def _halves(part: Part) -> bool:
-    """Whether both are slices of one field: other units of it, with weights of their own."""
-    first, second = part.sources
-    return first is not second and whole(first) is whole(second) and whole(first) not in (first, second)
+    first, second = (_origins(each, known) for each in part.sources)
+    wholes = [{whole(each) for each in side} - side for side in (first, second)]
+    together = first & second or wholes[0] & second or wholes[1] & first
+    return bool(together) or (part.kind == "sum" and not any(_is_centred(each, made_by) for each in part.sources))
 
 
 def _is_centred(record: Record, made_by: dict[Record, Part]) -> bool:
