@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from meanbits.experiments.export.accuracy import Compared, Outputs, compared
 from meanbits.experiments.export.checkpoints import Trained, trained
 from meanbits.experiments.export.files import STORED, load_network, read, write
-from meanbits.experiments.export.models import signs_of_model
+from meanbits.experiments.export.models import require_model, signs_of_model
 from meanbits.experiments.export.networks import ExportError, SignNetwork, SurrogateNetwork, sign_network
 from meanbits.experiments.export.onnx import onnx_outputs, require_onnx, write_onnx
 from meanbits.experiments.training.counterparts import Labelled, sign_outputs
+from meanbits.numerics.layers.usable import random_state_kept
 
 NETWORKS, SUFFIXES = ("signs", "surrogate"), (".pt", ".onnx", ".npz")
 
@@ -55,7 +56,7 @@ def export(
         ExportError: a network that cannot be exported so, or that classifies an image differently when read back.
     """
     check(network, None if path is None else Path(path), exporter, store)
-    if not isinstance(source, nn.Module):
+    if isinstance(source, str | Path):
         found = exported(Path(source), None if path is None else Path(path), network, exporter=exporter, store=store,
                          **options)  # fmt: skip
         if found.accuracy is not None and not found.accuracy.equal and not is_drawn(found.module):
@@ -64,7 +65,8 @@ def export(
         return found.module
     if options:
         raise TypeError(f"{', '.join(options)} beside a model; these are for checkpoints")
-    module = signs_of_model(source) if network == "signs" else copy.deepcopy(source).eval()
+    model = require_model(source)
+    module = signs_of_model(model) if network == "signs" else copy.deepcopy(model).eval()
     if path is not None:
         written(module, Path(path), example, exporter, store, lambda draft: _runs(module, draft, example))
     return module
@@ -128,7 +130,7 @@ def written(
     """Write a file whole or not at all; what `checked` finds of its draft."""
     if path.suffix == ".onnx" and example is None:
         raise ExportError(f"{path}: ONNX is traced on inputs; give example, a batch of them")
-    with TemporaryDirectory(dir=path.resolve().parent, prefix=f".{path.name}-") as folder:
+    with random_state_kept(), TemporaryDirectory(dir=path.resolve().parent, prefix=f".{path.name}-") as folder:
         draft = Path(folder) / path.name
         if path.suffix == ".onnx" and example is not None:
             write_onnx(module, example, draft, exporter)
@@ -182,4 +184,5 @@ def _accuracy(source: Trained, module: nn.Module, after: Outputs) -> Compared | 
             return sign_outputs(network, Labelled(images, images))[0]
         return network.logits(images.unsqueeze(0))[0]
 
-    return compared(before, after, (source.images.seen, source.images.test))
+    with random_state_kept():
+        return compared(before, after, (source.images.seen, source.images.test))
