@@ -142,7 +142,8 @@ def _match(graph: fx.GraphModule, path: str, node: fx.Node) -> Match | str:
     """The layer with its norm and activation, or why it has none."""
     norm, user = None, _user(node)
     if isinstance(user, fx.Node) and (module := _module(graph, user)) is not None and is_norm(module):
-        reason = norm_objection(module, graph.get_submodule(path))
+        hooked = f"feeds {user.target}, which has hooks" if has_hooks(module) else None
+        reason = hooked or norm_objection(module, graph.get_submodule(path))
         norm, user = user, reason or _user(user)
     if isinstance(user, str):
         return user
