@@ -10,6 +10,7 @@ from meanbits.experiments.check.records import Record
 
 JOINED = ("sum", "product")
 PIECES = ("chunk", "split", "tensor_split", "split_with_sizes")  # calls whose outputs have no unit in common
+WITH_WEIGHTS = ("multi_head_attention_forward", "native_multi_head_attention")  # calls that end in weights of their own
 Origins = frozenset[Record]
 
 
@@ -18,9 +19,14 @@ def independent(parts: list[Part]) -> tuple[Part, ...]:
     made_by = {each.record: each for each in parts}
     origins: dict[Record, Origins] = {}
     for part in parts:
-        before = () if part.is_dense else tuple(_origins(each, origins) for each in part.sources)
+        before = () if _mixes(part) else tuple(_origins(each, origins) for each in part.sources)
         origins[part.record] = frozenset({part.record}).union(*before)
     return tuple(replace(part, blocks=None) if _is_bound(part, origins, made_by) else part for part in parts)
+
+
+def _mixes(part: Part) -> bool:
+    """Whether what comes out is a field of weights that nothing else has."""
+    return part.is_dense or part.record.name in WITH_WEIGHTS
 
 
 def _origins(record: Record, known: dict[Record, Origins]) -> Origins:
@@ -51,7 +57,7 @@ def _is_bound(part: Part, known: dict[Record, Origins], made_by: dict[Record, Pa
 def _is_centred(record: Record, made_by: dict[Record, Part]) -> bool:
     """Whether the mean over weights is 0: fields, norms that take means away, and what keeps signs alike."""
     part = made_by.get(whole(record))
-    while part is not None and not (part.is_dense or part.is_norm):
+    while part is not None and not (_mixes(part) or part.is_norm):
         if part.scalar is not None or part.blocks is None:
             return False
         if part.kind == "sum":
