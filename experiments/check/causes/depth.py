@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from scipy import optimize, special
-
 from meanbits.experiments.check.expectations import Moments
 from meanbits.experiments.check.finding import Finding
 from meanbits.experiments.check.network import Network
@@ -80,6 +78,8 @@ def _clipped(path: str, said: str, change: float) -> Finding:
             "add a skip around each layer",
             "x = x + block(x)",
         )
+    from scipy import optimize, special  # slow to import, and seldom needed
+
     width = float(optimize.brentq(lambda w: special.erf(w / math.sqrt(2)) / w**2 - 1, 0.1, 5))
     return Finding(name, path, f"{said}: behind a norm fields have variance 1, of which a clip lets only |h| < 1 pass, "
                    "and no skip leads around it", "add a skip around each layer, or narrow the slope to the width that "
@@ -101,6 +101,8 @@ def _initialised(deep: list[Part], neurons: list[Part]) -> str:
 
 def _keeping(part: Part) -> float | None:
     """The variance of weights, times fan, at which gradients keep their size in the fields that these weights give."""
+    from scipy import optimize
+
     of, neuron = Moments(), part.blocks[0] if part.blocks else None
     if not isinstance(neuron, Neuron):
         return None
