@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from meanbits.numerics.conversion.refusal import ConversionError
 from meanbits.numerics.layers.batch_norm import MOMENTUM
 from meanbits.numerics.layers.norm import LEAST
 from meanbits.numerics.layers.surrogate_layer import SurrogateLayer
@@ -49,11 +48,8 @@ def _is_plain(norm: nn.Module) -> bool:
 
 @torch.no_grad()
 def keep_moments_(made: SurrogateLayer, norm: nn.Module, kept: float) -> None:
-    """Running moments of the plain layer's field, of which `kept` is left."""
-    if made.batch is None:
+    """Running moments of the plain layer's field, of which `kept` is left, where the norm has some."""
+    if made.batch is None or not isinstance(norm, BATCH) or norm.running_mean is None or norm.running_var is None:
         return
-    mean, variance = norm.running_mean, norm.running_var
-    if mean is None or variance is None:
-        raise ConversionError("batch norm without running moments; keep them by track_running_stats=True")
-    made.batch.running_mean.copy_(mean * kept)  # pyright: ignore
-    made.batch.running_var.copy_(variance * kept**2)  # pyright: ignore
+    made.batch.running_mean.copy_(norm.running_mean * kept)
+    made.batch.running_var.copy_(norm.running_var * kept**2)

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
@@ -28,7 +28,7 @@ def objection(model: object) -> str | None:
     if not isinstance(model, nn.Module):
         return f"is of type {type(model).__name__}; give a torch.nn.Module"
     tensors: list[Tensor] = [*model.parameters(), *model.buffers()]
-    if any(isinstance(each, nn.parameter.UninitializedTensorMixin) for each in tensors):
+    if any(isinstance(each, nn.UninitializedParameter | nn.UninitializedBuffer) for each in tensors):
         return "has lazy modules without shapes; run it once on a batch first"
     if any(each.is_meta for each in tensors):
         return "is on device meta, without numbers; give it numbers by model.to_empty(device='cpu') and load_state_dict"
@@ -48,7 +48,7 @@ def has_hooks(module: nn.Module) -> bool:
 
 
 @contextmanager
-def random_state_kept() -> Iterator[None]:
+def random_state_kept() -> Generator[None]:
     """What is drawn inside leaves Torch's generators as they were."""
     with torch.random.fork_rng():
         yield
