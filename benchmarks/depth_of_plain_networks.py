@@ -41,8 +41,9 @@ def built(neuron: str, norm: str, depth: int, std: float | None) -> nn.Sequentia
     """Weights, and depth times norm, neuron, weights; and a readout."""
     torch.manual_seed(SEED)
     norms = {"batch": lambda: [nn.BatchNorm1d(WIDTH)], "none": list}
+    first = nn.Linear(64, WIDTH)
     hidden = [part for _ in range(depth) for part in (*norms[norm](), NEURONS[neuron](), nn.Linear(WIDTH, WIDTH))]
-    model = nn.Sequential(nn.Linear(64, WIDTH), *hidden, nn.Linear(WIDTH, 10))
+    model = nn.Sequential(first, *hidden, nn.Linear(WIDTH, 10))
     for layer in model if std is not None else ():
         if isinstance(layer, nn.Linear):
             nn.init.normal_(layer.weight, std=std / layer.in_features**0.5)
