@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from meanbits.experiments.declared import PATH
 from meanbits.experiments.fetch import FetchError, fetched
 from meanbits.experiments.images.files import of_folder, of_npz
 from meanbits.experiments.images.given import of_name
@@ -44,6 +45,7 @@ PUBLISHED_SHA256 = {
 DATASETS = ("digits", *PUBLISHED_SHA256)
 
 DIGITS_TEST_SIZE = 360
+DIGITS_SHAPE, MNIST_SHAPE = (8, 8), (28, 28)
 PAIR_CANDIDATES = 200
 
 
@@ -66,8 +68,10 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     The idx.gz files of mnist and fashion-mnist are looked for in `data_dir`, `$MEANBITS_DATA` and the user's cache
     folder, in this order, in each under a folder of the data set's name first; where no `data_dir` is given and they
     are in none, they are fetched into the cache. Raises DataError for an unknown name, for a file that is missing or is
-    not, byte for byte, the published one, and for data that `images.labelled` refuses.
+    not, byte for byte, the published one, for a `data_dir` beside data that are not looked for, and for data that
+    `images.labelled` refuses.
     """
+    check_folder(name, data_dir)
     if name == "digits":
         return _load_digits()
     if name not in PUBLISHED_SHA256:
@@ -75,11 +79,21 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     content = {part: _read_published(name, part, data_dir) for part in IDX_FILES}
     return Dataset(
         name=name,
+        shape=MNIST_SHAPE,
         train_images=_scaled(_idx_images(content["train_images"]), 255),
         train_labels=_idx_labels(content["train_labels"]),
         test_images=_scaled(_idx_images(content["test_images"]), 255),
         test_labels=_idx_labels(content["test_labels"]),
     )
+
+
+def check_folder(name: str, data_dir: str | Path | None) -> None:
+    """Raises:
+    DataError: a folder beside data that are not looked for in it.
+    """
+    if data_dir is not None and name not in PUBLISHED_SHA256:
+        raise DataError(f"--data-dir {shown(data_dir, PATH)} is for {' and '.join(PUBLISHED_SHA256)}, and "
+                        f"{shown(name, PATH)} is not looked for there; leave it out")  # fmt: skip
 
 
 def _load_own(name: str) -> Dataset:
@@ -92,7 +106,7 @@ def _load_own(name: str) -> Dataset:
     if found is None:
         nearest = difflib.get_close_matches(name, DATASETS, n=1, cutoff=0)[0]
         raise DataError(f"unknown data set {shown(name)!r}: did you mean {nearest!r}? There are {', '.join(DATASETS)}, "
-                        "and yours: F.npz (x, y), a folder of idx files, or FILE.py:NAME")  # fmt: skip
+                        "and yours: F.npz (x, y), a folder of idx files or CIFAR's batches, FILE.py:NAME")  # fmt: skip
     return found
 
 
@@ -136,7 +150,7 @@ def _load_digits() -> Dataset:
     digits: Any = load_digits()
     images, labels = _scaled(digits.data, 16), digits.target.astype(np.int64)
     split = len(images) - DIGITS_TEST_SIZE
-    return Dataset("digits", images[:split], labels[:split], images[split:], labels[split:])
+    return Dataset("digits", images[:split], labels[:split], images[split:], labels[split:], shape=DIGITS_SHAPE)
 
 
 def _scaled(grey_levels: NDArray[np.uint8] | NDArray[np.float64], white: int) -> Images:

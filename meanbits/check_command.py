@@ -10,6 +10,7 @@ import click
 
 from meanbits.files import unwritable_file, write_bytes, write_text
 from meanbits.options import Command, Number, fail, json_option
+from meanbits.present import notices
 
 if TYPE_CHECKING:
     from meanbits.experiments.check.result import Check
@@ -24,8 +25,9 @@ FOUND = 1  # the exit status where a cause was found
 )
 @click.argument("model", metavar="MODEL")
 @click.option("--data", metavar="D",
-              help="Inputs and labels: digits, mnist, fashion-mnist, or an .npz file with x and, if there are "
-                   "labels, y. Default: the batch that MODEL gives, else digits.")  # fmt: skip
+              help="Inputs, scaled to [-1, 1]: digits, mnist, fashion-mnist, F.npz (x, and y if there are labels), a "
+                   "folder of idx files or of CIFAR's batches, FILE.py:NAME. Default: the batch that MODEL gives, "
+                   "else digits.")  # fmt: skip
 @click.option(
     "--batch", type=click.IntRange(2, 100_000), default=256, metavar="N", help="Inputs taken of D, default 256."
 )
@@ -53,16 +55,16 @@ def check(
     from meanbits.experiments.check.check import check as examine
     from meanbits.experiments.check.given import given
     from meanbits.experiments.check.refusal import CheckError
-    from meanbits.experiments.data import DataError
     from meanbits.experiments.declared import DeclarationError
 
     _writable(report, "--report", ".html")
     _writable(figure, "--output", ".png")
     try:
-        network, inputs, labels = given(model, data, batch)
-        found = examine(network, inputs, labels, optimiser=optimiser, lr=lr, steps=steps)
-    except (CheckError, DataError, DeclarationError) as error:
+        taken = given(model, data, batch)
+        found = examine(taken.model, taken.batch, taken.labels, optimiser=optimiser, lr=lr, steps=steps)
+    except (CheckError, DeclarationError) as error:
         fail(str(error))
+    notices(taken.notes)
     _write(found, report, figure)
     click.echo(found.to_json() if as_json else str(found))
     if not found.ok:

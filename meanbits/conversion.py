@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from meanbits import init as initial
-from meanbits.numerics.conversion.plan import ConversionError, Match, Plan, plan, traced
+from meanbits.numerics.conversion.norms import keep_moments_
+from meanbits.numerics.conversion.plan import Match, Plan, blocks_of, plan, traced
+from meanbits.numerics.conversion.refusal import ConversionError
 from meanbits.numerics.conversion.twins import keep_means_, plain_twin, put, set_latent_, surrogate_twin
 from meanbits.numerics.layers.surrogate_layer import SurrogateLayer
+from meanbits.numerics.layers.usable import has_hooks, objection, random_state_kept, unwrapped
 from meanbits.present import table
 
 if TYPE_CHECKING:
@@ -54,7 +57,10 @@ def from_torch(
     """A copy of a model whose Linear and Conv2d layers before a sign, tanh or hardtanh are surrogate layers.
 
     A surrogate layer contains its neuron, so the activation behind goes with the layer: it is recognised by what it
-    does to numbers, as a module or a function, whatever its name. All others stay plain, the readout among them.
+    does to numbers, as a module or a function, whatever its name. So does a norm between the two, BatchNorm1d or 2d,
+    LayerNorm or RMSNorm of gains 1 and shifts 0, and a Dropout before the layer. Skips stay as they are written: what
+    they add to is no longer means of bits, and the next layer reads real numbers. All others stay plain, the readout
+    among them.
     surrogate, options: as `BinaryLinear` takes them. init: "means" keeps W x + b as the mean of the field, where |W|
     sqrt(N) is within the range of the means, else shrunk into it (which changes no sign of it, but its size beside the
     noise; latent weights keep what rounding leaves); "critical" draws means by `init.critical_`, biases 0. Layers that
@@ -62,7 +68,7 @@ def from_torch(
     What was done is in `.conversion` of the model, which prints as a table.
 
     Raises:
-        ConversionError: a model that cannot be traced, or without a layer to convert.
+        ConversionError: a model in half precision, that cannot be traced, or without a layer to convert.
 
     >>> import torch
     >>> net = nn.Sequential(nn.Linear(9, 4), nn.Tanh(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2))
@@ -74,6 +80,22 @@ def from_torch(
     """
     if init not in INITS:
         raise ConversionError(f"init = {init!r}: use {' or '.join(INITS)}")
+    model = _module(model)
+    if init == "critical":
+        return _converted(model, surrogate, init, options)
+    with random_state_kept():
+        return _converted(model, surrogate, init, options)
+
+
+def _module(model: object) -> nn.Module:
+    found = unwrapped(model)
+    why = objection(found)
+    if why is not None or not isinstance(found, nn.Module):
+        raise ConversionError(f"the model {why}")
+    return found
+
+
+def _converted(model: nn.Module, surrogate: Any, init: str, options: dict[str, Any]) -> nn.Module:
     found = plan(model)
     matches, plain = _convertible(model, found)
     if not matches:
@@ -85,7 +107,8 @@ def from_torch(
               for path, reason in plain.items()}  # fmt: skip
     ends = {match.activation for match in matches}
     for match in matches:
-        given = {"inputs": "means" if match.source in ends else "real"} | options
+        reads = "means" if match.source in ends else "real"
+        given = {"inputs": reads} | blocks_of(match, found.traced) | options
         report[match.path] = _convert(made, match, surrogate, init, given)
     _take_out(made, matches, in_graph)
     order = [path for path, _ in model.named_modules() if path in report]
@@ -110,29 +133,36 @@ def _is_same_in_training(model: nn.Module) -> bool:
 
 def _convert(made: nn.Module, match: Match, surrogate: Any, init: str, options: dict[str, Any]) -> Converted:
     layer = made.get_submodule(match.path)
-    twin = surrogate_twin(layer, surrogate, options)
+    try:
+        twin = surrogate_twin(layer, surrogate, options)
+    except TypeError as error:  # options beside an object that has settled them
+        raise ConversionError(f"{match.path}: {error}") from None
     kept = None
     if init == "means":
         kept = keep_means_(twin, layer)
+        if match.norm is not None:
+            keep_moments_(twin, made.get_submodule(str(match.norm.target)), kept)
     else:
         like = twin.latent.detach().clone()
         set_latent_(twin, initial.critical_(like, twin.rule.surrogate, parametrisation="ntk"))
         if twin.bias is not None:
             nn.init.zeros_(twin.bias)
     put(made, match.path, twin)
-    rounded = ", weights rounded" if twin.is_latent else ""
-    remark = f"{type(twin).__name__}, neurons {twin.rule.surrogate.neurons.name}{rounded}"
+    parts = [type(twin).__name__, f"{twin.normalise} norm" * (twin.normalise is not None),
+             f"dropout {twin.dropout:g}" * bool(twin.dropout), f"neurons {twin.rule.surrogate.neurons.name}",
+             "weights rounded" * twin.is_latent]  # fmt: skip
+    remark = ", ".join(filter(None, parts))
     return Converted(match.path, match.kind, twin.inputs, kept, remark)
 
 
 def _take_out(made: nn.Module, matches: list[Match], in_graph: bool) -> None:
-    """The activations, of which the layers have their own."""
-    for match in matches:
+    """The activations, norms and dropouts, of which the layers have their own."""
+    for node in (each for match in matches for each in match.taken):
         if in_graph:
-            match.activation.replace_all_uses_with(match.node)
-            match.node.graph.erase_node(match.activation)
+            node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
+            node.graph.erase_node(node)
         else:
-            put(made, str(match.activation.target), nn.Identity())
+            put(made, str(node.target), nn.Identity())
     if in_graph:
         made.recompile()  # type: ignore[operator]
 
@@ -146,6 +176,12 @@ def to_torch(model: nn.Module, activation: Callable[[], nn.Module] | None = None
     Raises:
         ConversionError: no surrogate layers, or neurons or norms that torch.nn does not have.
     """
+    model = _module(model)
+    with random_state_kept():
+        return _plain(model, activation)
+
+
+def _plain(model: nn.Module, activation: Callable[[], nn.Module] | None) -> nn.Module:
     held = nn.ModuleDict({"model": copy.deepcopy(model)})
     found = [(path, each) for path, each in held.named_modules(remove_duplicate=False)
              if isinstance(each, SurrogateLayer)]  # fmt: skip
@@ -154,6 +190,8 @@ def to_torch(model: nn.Module, activation: Callable[[], nn.Module] | None = None
     made: dict[nn.Module, nn.Module] = {}
     for path, layer in found:
         name = path.removeprefix("model").removeprefix(".") or "the model"
+        if has_hooks(layer):
+            raise ConversionError(f"{name} has hooks, which the layers in its place would not have; remove them first")
         made[layer] = made[layer] if layer in made else plain_twin(layer, name, activation)
         put(held, path, made[layer])
     return held["model"]

@@ -99,7 +99,7 @@ def evaluate(
 
 def _growth(theory: Theory, q: float, means: float, biases: float, total: float | None) -> float | None:
     """chi_g, the growth of squared gradients; None where it has no value."""
-    from meanbits.numerics.solvers.gradients import gradient_growth
+    from meanbits.numerics.solvers.backward import gradient_growth
 
     given = (np.float64(each) for each in (q, means, biases))
     growth = float(gradient_growth(theory, *given, None if total is None else np.float64(total)))

@@ -24,7 +24,7 @@ WHOLE = click.IntRange(min=1)
 TRAIN_OPTIONS = (
     click.option("--dataset", metavar="D", default="digits", 
                  help="digits (default), mnist, fashion-mnist, or yours: F.npz (x, y), a folder of idx files or of "
-                      "CIFAR-10's batches, FILE.py:NAME."),
+                      "CIFAR's batches, FILE.py:NAME."),
     click.option("--data-dir", metavar="P", type=FOLDER, help="Folder of the idx.gz files."),
     click.option("--train-size", metavar="K", type=WHOLE, help="Images to train on, default all."),
     click.option("--depth", metavar="L", type=WHOLE, help="Hidden layers, default 3."),

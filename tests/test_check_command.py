@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shlex
 import zipfile
 from collections.abc import Callable
@@ -109,9 +110,52 @@ def test_the_page_needs_nothing_else(run: Run) -> None:
 @pytest.mark.parametrize("line", ["models.py:few", "models.py:images", "models.py:images --batch 9 --data digits",
                                   "models.py:good --data own.npz --lr 0.01 --optimiser sgd"])  # fmt: skip
 def test_models_and_data(run: Run, line: str) -> None:
-    np.savez("own.npz", x=np.random.default_rng(0).normal(size=(30, 64)), y=np.arange(30) % 10)
+    np.savez("own.npz", x=np.random.default_rng(0).normal(size=(30, 64)).clip(-1, 1), y=np.arange(30) % 3)
     found = run(line)
-    assert (found.code, found.err) == (0, "")
+    assert found.code == 0
+    assert found.err == ("own.npz: images of numbers in [-1, 1], taken as they are\n" if "own" in line else "")
+
+
+COLOURS = np.random.default_rng(1).integers(0, 256, (40, 3, 8, 8), dtype=np.uint8)
+OWN = """
+import numpy, torch
+from torch import nn
+x, y = numpy.load("colours.npy"), numpy.arange(40) % 4
+channels_first, channels_last, grey = (x, y), (x.transpose(0, 2, 3, 1), y), (x[:, 0], y)
+def items(): return torch.utils.data.TensorDataset(torch.tensor(x) / 255, torch.tensor(y))
+torch.manual_seed(0)
+conv = nn.Sequential(nn.Conv2d(3, 12, 3), nn.BatchNorm2d(12), nn.ReLU(), nn.Flatten(), nn.Linear(432, 4))
+flat = nn.Sequential(nn.Flatten(), nn.Linear(192, 30), nn.ReLU(), nn.Linear(30, 4))
+"""
+
+
+def test_all_that_trainings_take_is_the_same_batch(run: Run, tmp_path: Path) -> None:
+    """Colours in any order of axes, as arrays, items and files: the convolution sees the same numbers."""
+    np.save("colours.npy", COLOURS)
+    np.savez("colours.npz", x=COLOURS, y=np.arange(40) % 4)
+    np.savez("alone.npz", x=COLOURS[[k for k in range(40) if k % 20 < 16]])
+    Path("own.py").write_text(OWN)
+    names = ("own.py:channels_first", "own.py:channels_last", "own.py:items", "colours.npz", "alone.npz")
+    found = [run(f"own.py:conv --json --data {name}") for name in names]
+    first, *others = (json.loads(each.out)["layers"] for each in found)
+    assert all(each.code == 0 and "scaled to [-1, 1]" in each.err for each in found)
+    assert first[0]["shape"] == [32, 12, 6, 6]
+    for other in others:
+        assert [row["q"] for row in other] == pytest.approx([row["q"] for row in first], rel=1e-5)
+    assert run("own.py:flat --data own.py:items").code == 0
+    refused = run("own.py:conv --data own.py:grey")
+    assert (refused.code, "shape (8, 8), and the model begins with a convolution of 3 chan" in refused.err) == (2, True)
+
+
+def test_folders_of_cifar_are_colours(run: Run, tmp_path: Path) -> None:
+    images = np.random.default_rng(2).integers(0, 256, (20, 3072), dtype=np.uint8)
+    for name in ("train", "test", "meta"):
+        entries = {b"data": images, b"fine_labels": [k % 4 for k in range(20)], b"coarse_labels": [0] * 20}
+        Path(name).write_bytes(pickle.dumps(entries))
+    Path("own.py").write_text(OWN.replace("8, 8", "32, 32").replace("432", "10800").replace("192", "3072"))
+    np.save("colours.npy", COLOURS)
+    found = run("own.py:conv --json --data . --batch 16")
+    assert (found.code, json.loads(found.out)["layers"][0]["shape"]) == (0, [16, 12, 30, 30])
 
 
 def test_what_a_model_prints_goes_to_standard_error(run: Run) -> None:
@@ -144,7 +188,11 @@ def spoilt(name: str) -> None:
     np.savez("empty.npz", z=np.ones(3))
     np.savez("objects.npz", x=np.array([{}, {}], dtype=object))
     np.savez("wide.npz", x=np.ones((9, 63)))
-    np.savez("classes.npz", x=np.random.default_rng(0).normal(size=(9, 64)), y=np.arange(9) + 5)
+    np.savez("gaps.npz", x=np.zeros((9, 64), np.uint8), y=np.arange(9) + 5)
+    np.savez("classes.npz", x=np.random.default_rng(0).random((60, 64)), y=np.arange(60) % 12)
+    np.savez("normal.npz", x=np.random.default_rng(0).normal(size=(9, 64)))
+    Path("folder").mkdir()
+    Path("folder/test_batch").touch()
     np.savez("bad.npz", x=np.full((9, 64), np.nan))
 
 
@@ -159,12 +207,17 @@ BAD = {
     "state.pt2": "cannot be read by torch",
     "other.pt2": "cannot be read by torch",
     "models.py:good --data mnits": "did you mean 'mnist'",
-    "models.py:good --data missing.npz": "--data missing.npz: FileNotFoundError",
-    "models.py:good --data empty.npz": "has no array x",
-    "models.py:good --data objects.npz": "--data objects.npz: ValueError",
+    "models.py:good --data missing.npz": "missing.npz cannot be read (No such file",
+    "models.py:good --data empty.npz": "empty.npz holds z; give x",
+    "models.py:good --data objects.npz": "objects.npz cannot be read (Object arrays",
     "models.py:good --data wide.npz": "model(batch) raised RuntimeError",
-    "models.py:good --data classes.npz": "labels: 10 is out of range",
-    "models.py:good --data bad.npz": "[0, 0] is nan; give finite inputs",
+    "models.py:good --data classes.npz": "labels: 10 is out of range; the model's 10 outputs",
+    "models.py:good --data gaps.npz": "no training image has label 0, 1, 2",
+    "models.py:good --data bad.npz": "images hold nan or infinite numbers",
+    "models.py:good --data normal.npz": "or let MODEL give (model, batch, labels), which are taken as they are",
+    "models.py:images --data wide.npz": "gives inputs of shape (63,), and the model begins with a convolution of 1 ch",
+    "models.py:images --data folder": "lacks data_batch_1",
+    "models.py:good --data models.py:number": "is of type int, not labelled images",
     "models.py:good --batch 1": "'--batch': 1 is not in the range",
     "models.py:good --lr nan": "'--lr': nan is not a finite number",
     "models.py:good --optimiser sgd": "give the learning rate of sgd",

@@ -13,6 +13,7 @@ from torch import nn
 
 import meanbits as mb
 from meanbits.cli import main
+from meanbits.experiments.data import load
 from meanbits.experiments.export.checkpoints import trained
 from meanbits.experiments.export.export import exported
 from meanbits.experiments.export.files import load_network, read
@@ -21,8 +22,9 @@ from meanbits.experiments.images.labelled import DataError
 from meanbits.experiments.training.checkpoint import CheckpointError
 from meanbits.experiments.training.counterparts import Labelled, sign_outputs
 from meanbits.numerics.binary.bits import SignBits, packed
-from meanbits.numerics.binary.packed import ROWS, PackedLinear
-from meanbits.numerics.binary.sign_layers import SignLinear
+from meanbits.numerics.binary.packed import ROWS, PackedConv2d, PackedLinear
+from meanbits.numerics.binary.sign_layers import SignConv2d, SignLinear
+from meanbits.numerics.layers.patches import Patches
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -148,8 +150,96 @@ def test_packed_layers_take_what_is_no_sign_by_its_numbers(monkeypatch: pytest.M
     layer = SignLinear(torch.tensor(RNG.choice([-1.0, 1.0], (5, 70))), torch.randn(5, dtype=torch.float64), 0.1)
     x = torch.rand(2, 3, 70, dtype=torch.float64)
     assert torch.equal(PackedLinear(layer)(x), layer(x))
-    with pytest.raises(ValueError, match="Linear has no linear layer of signs; give what"):
+    with pytest.raises(ValueError, match="Linear has no layer of signs; give what"):
         mb.pack(nn.Linear(2, 2))
+
+
+CONVOLUTIONS = {
+    "plain": Patches((3, 3)),
+    "padded": Patches((3, 2), padding=(2, 1), stride=(2, 1)),
+    "same": Patches((3, 5), padding="same"),
+    "dilated groups": Patches((2, 3), padding=(1, 2), dilation=(2, 1), groups=2),
+    "circular": Patches((3, 3), padding=(1, 1), mode="circular"),
+    "reflect": Patches((3, 3), padding=(2, 1), stride=(2, 2), groups=2, mode="reflect"),
+}
+
+
+@pytest.mark.parametrize("values", [(-1.0, 1.0), (-1.0, 0.0, 1.0)], ids=["signs", "ternary"])
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_packed_convolutions_are_exact(
+    name: str, values: tuple[float, ...], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patches = CONVOLUTIONS[name]
+    weight = torch.tensor(RNG.choice(values, (6, 8 // patches.groups, *patches.kernel)), dtype=dtype)
+    layer = SignConv2d(weight, torch.randn(6, 1, 1, dtype=dtype), 0.3, patches)
+    x = torch.tensor(RNG.choice([-1.0, 1.0], (3, 8, 5, 7)), dtype=dtype)
+    fast = PackedConv2d(layer)
+    assert torch.equal(layer.finished(fast.multiplied(x)), layer(x))
+    monkeypatch.setattr("meanbits.numerics.binary.packed.WEIGHTS", 0)
+    monkeypatch.setattr("meanbits.numerics.binary.packed.ROWS", 1000)
+    times, calls = SignBits.times, []
+    monkeypatch.setattr(SignBits, "times", lambda self, states: calls.append(1) or times(self, states))
+    network = mb.pack(nn.Sequential(layer))
+    for given in (x, x / 2, x[:1]):
+        assert torch.equal(network(given), layer(given))
+    assert len(calls) == 2 * patches.groups  # numbers that are no signs are multiplied as such
+
+
+def test_convolutions_of_real_weights_stay_as_they_are() -> None:
+    real = SignConv2d(torch.randn(2, 2, 3, 3), None, 1.0, Patches((3, 3)))
+    with pytest.raises(ValueError, match="Sequential has no layer of signs"):
+        mb.pack(nn.Sequential(real))
+
+
+def accuracy(outputs: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, y: torch.Tensor) -> float:
+    with torch.no_grad():
+        return float((outputs(x).argmax(1) == y).double().mean())
+
+
+def trained_convolutions() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+    """A small network of convolutions that knows half the digits, and all of these."""
+    torch.manual_seed(7)
+    data = load("digits")
+    x, y = torch.tensor(data.train_images).float().view(-1, 1, 8, 8), torch.tensor(data.train_labels)
+    found = nn.Sequential(mb.BinaryConv2d(1, 16, 3, padding=1), nn.MaxPool2d(2), mb.BinaryConv2d(16, 16, 3, padding=1),
+                          nn.Flatten(), mb.BinaryLinear(256, 64, normalise="batch"), nn.Linear(64, 10))  # fmt: skip
+    optimiser = torch.optim.Adam(found.parameters(), 0.01)
+    for chosen in torch.randperm(len(x)).split(64):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(found(x[chosen]), y[chosen]).backward()
+        optimiser.step()
+        for layer in found.modules():
+            if isinstance(layer, mb.BinaryLinear | mb.BinaryConv2d):
+                layer.project_()
+    return found, x, y
+
+
+def test_models_of_convolutions_keep_their_accuracy_in_every_format(tmp_path: Path) -> None:
+    found, x, y = trained_convolutions()
+    network = mb.export(found)
+    before = accuracy(network, x, y)
+    assert before > 0.5
+    for name, store in (("a.pt", "int8"), ("b.pt", "bits"), ("a.npz", "int8"), ("b.npz", "bits")):
+        mb.export(found, tmp_path / name, store=store)
+        again = mb.load_network(tmp_path / name, network)
+        assert torch.equal(again(x), network(x))
+        assert torch.equal(mb.pack(again)(x[:3]), network(x[:3]))
+    mb.export(found, tmp_path / "a.onnx", example=x[:5], exporter="script")
+    (logits,) = onnxruntime.InferenceSession(str(tmp_path / "a.onnx")).run(None, {"images": x.numpy()})
+    assert accuracy(lambda _: torch.tensor(logits), x, y) == before
+    with pytest.raises(ExportError, match=r"a.npz holds the tensors of a model; give a module of its structure too"):
+        mb.load_network(tmp_path / "a.npz")
+    with pytest.raises(ExportError, match=r"a.pt does not fit Linear .*; give the model that was exported"):
+        mb.load_network(tmp_path / "a.pt", nn.Linear(2, 2))
+
+
+@pytest.mark.slow
+def test_models_of_convolutions_keep_their_accuracy_by_the_newer_exporter(tmp_path: Path) -> None:
+    found, x, y = trained_convolutions()
+    network = mb.export(found, tmp_path / "a.onnx", example=x[:5])
+    (logits,) = onnxruntime.InferenceSession(str(tmp_path / "a.onnx")).run(None, {"images": x.numpy()})
+    assert accuracy(lambda _: torch.tensor(logits), x, y) == accuracy(network, x, y)
 
 
 def model() -> nn.Module:

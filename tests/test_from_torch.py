@@ -140,6 +140,128 @@ def test_plain_twins_have_norm_scale_and_dropout_of_the_layer() -> None:
     assert isinstance(mb.to_torch(mb.BinaryLinear(6, 5, dropout=0.2))[0], nn.Dropout)
 
 
+def normed(norm: nn.Module, activation: nn.Module | None = None) -> nn.Sequential:
+    """Dropout, norms and skips as people write them, all of them seen some batches."""
+    torch.manual_seed(6)
+    net = nn.Sequential(nn.Linear(9, 12), norm, activation or nn.Tanh(), nn.Dropout(0.25), nn.Linear(12, 7),
+                        nn.BatchNorm1d(7), nn.Hardtanh(), nn.Linear(7, 3))  # fmt: skip
+    for _ in range(3):
+        net(torch.rand(20, 9) * 2 - 1)
+    return net
+
+
+NORMS = {"batch": lambda: nn.BatchNorm1d(12), "layer": lambda: nn.LayerNorm(12),
+         "rms": lambda: nn.RMSNorm(12, 1e-5)}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NORMS)
+def test_norms_and_dropout_go_with_the_layer_and_come_back(kind: str) -> None:
+    net, x = normed(NORMS[kind]()), torch.rand(30, 9) * 2 - 1
+    made = mb.from_torch(net)
+    assert [each.remark for each in made.conversion.layers] == [
+        f"BinaryLinear, {kind} norm, neurons sign", "BinaryLinear, batch norm, dropout 0.25, neurons sign",
+        "stays Linear: gives the output",
+    ]  # fmt: skip
+    assert [each.kept for each in made.conversion.layers] == [1, 1, None]
+    assert [made[k].inputs for k in (0, 4)] == ["real", "means"]
+    assert [type(made[k]) for k in (1, 2, 3, 5, 6)] == [nn.Identity] * 5
+    back = mb.to_torch(made, activation=nn.Tanh)
+    assert made(x).shape == (30, 3)
+    plain = copy.deepcopy(net)
+    plain[6] = nn.Tanh()
+    torch.testing.assert_close(back.eval()(x), plain.eval()(x), rtol=1e-5, atol=1e-5)
+    torch.manual_seed(1)
+    drawn = back.train()(x)
+    torch.manual_seed(1)
+    torch.testing.assert_close(drawn, plain.train()(x), rtol=1e-5, atol=1e-5)
+    for name, value in plain[5].named_buffers():
+        if name != "num_batches_tracked":
+            torch.testing.assert_close(dict(back[4][2].named_buffers())[name], value, rtol=1e-5, atol=1e-6)
+
+
+def test_norms_of_convolutions_and_shrunk_fields() -> None:
+    """The norm undoes that weights were shrunk into the range of means."""
+    torch.manual_seed(7)
+    net = nn.Sequential(nn.Conv2d(2, 5, 3), nn.BatchNorm2d(5), nn.Tanh())
+    net[0].weight.data.mul_(5)
+    x = torch.rand(6, 2, 8, 8) * 2 - 1
+    net(x)
+    made = mb.from_torch(net)
+    assert made.conversion.layers[0].kept < 0.5
+    torch.testing.assert_close(mb.to_torch(made, nn.Tanh).eval()(x), net.eval()(x), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(made[0].batch.running_mean, net[1].running_mean * made.conversion.layers[0].kept)
+
+
+class Skips(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.branch, self.joined, self.last = (nn.Linear(8, 8) for _ in range(4))
+        self.norm, self.out = nn.BatchNorm1d(8), nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.tanh(self.first(x))
+        x = x + torch.tanh(self.norm(self.branch(x)))
+        x = torch.tanh(x + self.joined(x))
+        return self.out(torch.tanh(self.last(x)))
+
+
+def test_skips_stay_and_those_within_a_field_are_named() -> None:
+    torch.manual_seed(8)
+    net, x = Skips(), torch.rand(16, 8) * 2 - 1
+    net(x)
+    made = mb.from_torch(net)
+    remarks = {each.path: (each.inputs, each.remark) for each in made.conversion.layers}
+    assert remarks["branch"] == ("means", "BinaryLinear, batch norm, neurons sign")
+    assert remarks["joined"][1] == (
+        "stays Linear: feeds add, no sign, tanh or hardtanh; put the activation on the branch, as x + tanh(layer(x)), "
+        "or norm and activation"
+    )
+    assert remarks["last"][0] == "real"  # the skip's sum is no mean of bits
+    back = mb.to_torch(made, nn.Tanh)
+    assert made(x).shape == (16, 2)
+    torch.testing.assert_close(back.eval()(x), net.eval()(x), rtol=1e-5, atol=1e-5)
+
+
+def gained() -> nn.Module:
+    norm = nn.BatchNorm1d(12)
+    norm.weight.data[0] = 2
+    return norm
+
+
+def watched() -> nn.Module:
+    norm = nn.BatchNorm1d(12)
+    norm.register_forward_hook(lambda *_: None)
+    return norm
+
+
+ODD_NORMS = {
+    "feeds BatchNorm1d with gains or shifts, which a batch norm of meanbits has not": gained,
+    "feeds BatchNorm1d of eps 0.001; layers of meanbits have 1e-05": lambda: nn.BatchNorm1d(12, 1e-3),
+    "feeds BatchNorm1d of momentum 0.5, or": lambda: nn.BatchNorm1d(12, momentum=0.5),
+    "feeds BatchNorm1d of momentum 0.1, or without running": lambda: nn.BatchNorm1d(12, track_running_stats=False),
+    "feeds LayerNorm with gains or shifts": lambda: shifted(nn.LayerNorm(12)),
+    "feeds 1, which has hooks": watched,
+    "feeds 1, no sign, tanh or hardtanh": lambda: nn.GroupNorm(3, 12),
+}
+
+
+def shifted(norm: nn.LayerNorm) -> nn.Module:
+    norm.bias.data[3] = 0.1
+    return norm
+
+
+@pytest.mark.parametrize("message", ODD_NORMS)
+def test_norms_that_layers_do_not_have_keep_the_layer_plain(message: str) -> None:
+    first = mb.from_torch(normed(ODD_NORMS[message]())).conversion.layers[0]
+    assert first.remark.startswith(f"stays Linear: {message}")
+
+
+def test_norms_beside_a_settled_chain_are_refused() -> None:
+    chain = mb.compose("continuous", neurons="tanh", normalise="rms")
+    with pytest.raises(ConversionError, match=r"0: .*normalise beside a Layer, whose parts are settled: give a name"):
+        mb.from_torch(normed(nn.BatchNorm1d(12)), chain)
+
+
 def test_rounded_weights_keep_what_rounding_leaves() -> None:
     net = sequential()
     made = mb.from_torch(net, weights="signs", neurons="sign", backward="clip", treatment="none")

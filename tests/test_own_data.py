@@ -18,6 +18,7 @@ from meanbits.cli import main
 from meanbits.experiments.data import DataError, load
 from meanbits.experiments.images.given import of_object
 from meanbits.experiments.images.labelled import Dataset
+from meanbits.experiments.sweep.trainings import check_data, training_grid
 
 RNG = np.random.default_rng(5)
 BYTES = RNG.integers(0, 256, (40, 3, 3), dtype=np.uint8)
@@ -146,6 +147,22 @@ def test_batches_of_cifar(protocol: int, tmp_path: Path) -> None:
     assert (dataset.train_images.shape, dataset.test_images.shape, dataset.classes) == ((50, 3072), (10, 3072), 10)
 
 
+def test_batches_of_cifar_100_have_fine_labels(tmp_path: Path) -> None:
+    images = RNG.integers(0, 256, (200, 3072), dtype=np.uint8)
+    for name in ("train", "test", "meta"):
+        held = {b"data": images, b"fine_labels": list(range(100)) * 2, b"coarse_labels": [0] * 200}
+        (tmp_path / name).write_bytes(pickle.dumps(held, 2))
+    dataset = load(str(tmp_path))
+    assert (dataset.classes, dataset.shape, dataset.train_labels[101]) == (100, (3, 32, 32), 1)
+    np.testing.assert_allclose(dataset.test_images, images / 127.5 - 1)
+    (tmp_path / "test").write_bytes(pickle.dumps({b"data": images, b"labels": [0] * 200}, 2))
+    with pytest.raises(DataError, match="holds no fine_labels of CIFAR-100"):
+        load(str(tmp_path))
+    (tmp_path / "test").unlink()
+    with pytest.raises(DataError, match="lacks test of CIFAR-100; unpack"):
+        load(str(tmp_path))
+
+
 class Evil:
     def __init__(self, *called: Any) -> None:
         self.called = called
@@ -264,6 +281,26 @@ def test_checkpoints_are_not_resumed_on_images_of_another_shape(
     assert "give the images it was trained on" in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.parametrize("change", ["pixel", "label"])
+def test_checkpoints_are_not_resumed_on_images_that_have_changed(
+    change: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = npz(tmp_path, x=BYTES, y=LABELS)
+    line = ["train", "--dataset", path, *TINY, "--checkpoint", str(tmp_path / "c.pt"), "--resume", "--epochs", "2"]
+    assert main([*line[:-3], "--epochs", "1"]) == 0
+    written = (tmp_path / "c.pt").read_bytes()
+    images, labels = BYTES.copy(), LABELS.copy()
+    images[0, 0, 0] ^= change == "pixel"
+    labels[:2] = labels[1::-1] if change == "label" else labels[:2]
+    npz(tmp_path, x=images, y=labels)
+    capsys.readouterr()
+    assert main(line) == 2
+    assert "c.pt was trained on other images or labels than those given: give" in capsys.readouterr().err
+    assert (tmp_path / "c.pt").read_bytes() == written
+    npz(tmp_path, x=BYTES, y=LABELS)
+    assert main(line) == 0
+
+
 def test_commands_take_own_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = npz(tmp_path, x=BYTES, y=LABELS)
     grid = f'dataset = "{path}"\nwidth = 8\ndepth = [1, 2]\nepochs = 1\nsamples = 1\nsigma_m2 = 0.8\n'
@@ -275,6 +312,36 @@ def test_commands_take_own_images(tmp_path: Path, capsys: pytest.CaptureFixture[
     for line in lines:
         assert main(line) == 0
         assert "own.npz: images of bytes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ["train --sigma-m2 0.8 --sigma-b2 0.01", "simulate --depth 2",
+                                  "sweep grid.toml -o g.nc",
+                                  "train --dataset digits --sigma-m2 0.8 --sigma-b2 0.01"])  # fmt: skip
+def test_folders_beside_data_that_are_not_looked_for_are_refused(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = npz(tmp_path, x=BYTES, y=LABELS)
+    (tmp_path / "grid.toml").write_text(f'dataset = "{path}"\nwidth = 8\ndepth = 1\nsigma_m2 = 0.8\n')
+    before = set(tmp_path.iterdir())
+    own = [] if "sweep" in line or "--dataset" in line else ["--dataset", path]
+    assert main([*line.split(), *own, "--data-dir", str(tmp_path)]) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert "is for mnist and fashion-mnist, and" in error
+    assert error.endswith("is not looked for there; leave it out")
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_grid_may_have_own_data_beside_published_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is for those of its data sets that are looked for there."""
+    asked = []
+    monkeypatch.setattr("meanbits.experiments.data._read_published", lambda name, part, folder: asked.append(folder))
+    path = npz(tmp_path, x=BYTES, y=LABELS)
+    grid = training_grid(f'dataset = ["{path}", "mnist"]\nwidth = 8\ndepth = 1\nsigma_m2 = 0.8\n')
+    with pytest.raises(TypeError):  # nothing having been read
+        check_data(grid, tmp_path)
+    assert asked
+    assert set(asked) == {tmp_path}
 
 
 def test_figures_that_train_refuse_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,6 +33,23 @@ def document(text: str) -> dict[str, Any]:
     return json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON"))
 
 
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [("deterministic", {}), ("continuous --neurons sign --backward clip", {"neurons": "sign", "backward": "clip"}),
+     ("continuous --neurons sign", {"neurons": "sign"}), ("continuous --neurons tanh --normalise batch",
+                                                          {"neurons": "tanh", "normalise": "batch"})],
+)  # fmt: skip
+def test_python_and_the_command_line_tell_the_same_growth_of_gradients(
+    call: Call, words: str, options: dict[str, str]
+) -> None:
+    """Of surrogates and of chains of blocks; undefined on the command line, NaN in arrays."""
+    printed = document(call(f"fixed-point {words} --sigma-m2 0.5 --sigma-b2 0.1 --json")[1])
+    found = meanbits.fixed_point(meanbits.compose(words.split()[0], **options), 0.5, 0.1)
+    for name in ("chi_g", "xi_g"):
+        told = math.nan if printed[name] is None else printed[name]
+        assert float(getattr(found, name)) == pytest.approx(told, rel=1e-12, nan_ok=True)
+
+
 def test_fixed_point_as_json_and_as_text(call: Call) -> None:
     code, out, _ = call("fixed-point deterministic --sigma-m2 0.5 --sigma-b2 0.001 --json")
     found = document(out)

@@ -14,7 +14,7 @@ import torch
 from meanbits.cli import main
 from meanbits.experiments.data import image_pairs, load
 from meanbits.experiments.training import checkpoint
-from meanbits.experiments.training.cells import train_cell, train_cells_batched
+from meanbits.experiments.training.cells import images_of, train_cell, train_cells_batched
 from meanbits.experiments.training.checkpoint import CheckpointError
 from meanbits.experiments.training.counterparts import (
     Labelled,
@@ -261,7 +261,8 @@ def saved(path: Path) -> Path:
 
 def restored(settings: Settings, path: Path) -> None:
     cells = [settings]
-    training = started(initialised(cells, 64, streams(cells).initial), streams(cells))
+    seen = images_of(settings, load("digits"), "cpu").train
+    training = started(initialised(cells, 64, streams(cells).initial), streams(cells), (seen.images, seen.labels))
     checkpoint.restore(training, settings, path)
 
 

@@ -21,11 +21,11 @@ from meanbits.experiments.check.refusal import CheckError
 from meanbits.experiments.check.repeated import repeated
 from meanbits.experiments.check.result import Check
 from meanbits.experiments.check.running import run
+from meanbits.numerics.layers.usable import HALF, objection, unwrapped
 
 Cause = Callable[[Network], Finding | None]
 CAUSES: tuple[Cause, ...] = (unscaled, undefined, one_sign, silent_branch)
 OF_GRADIENTS: tuple[Cause, ...] = (no_slope, depth, standstill)
-HALF = (torch.float16, torch.bfloat16)
 ADAPTIVE = ("adam", "rmsprop", "adagrad", "adadelta", "lion", "rprop", "nadam", "radam")
 STEPS = 10_000
 
@@ -73,17 +73,11 @@ def _findings(network: Network) -> tuple[Finding, ...]:
 
 
 def _module(model: Any) -> nn.Module:
-    found = model.module() if isinstance(model, torch.export.ExportedProgram) else getattr(model, "_orig_mod", model)
-    if not isinstance(found, nn.Module):
-        raise CheckError(
-            f"the model is of type {type(model).__name__}; give a torch.nn.Module or a torch.export program"
-        )
-    tensors = [*found.parameters(), *found.buffers()]
-    half = next((each.dtype for each in tensors if each.dtype in HALF), None)
-    if half is not None:
-        raise CheckError(f"the model is in {half}, whose squares overflow or lose their digits; give model.float()")
-    if any(isinstance(each, nn.parameter.UninitializedParameter) for each in tensors):
-        raise CheckError("the model has lazy modules without shapes; run it once on a batch first")
+    found = model.module() if isinstance(model, torch.export.ExportedProgram) else unwrapped(model)
+    why = objection(found)
+    if why is not None or not isinstance(found, nn.Module):
+        also = "" if isinstance(found, nn.Module) else " or a torch.export program"
+        raise CheckError(f"the model {why}{also}")
     return found
 
 
@@ -111,7 +105,7 @@ def _tensor(value: Any, name: str) -> Tensor:
         raise CheckError(f"{name} has {len(x) if x.dim() else 'no'} input{'' if x.dim() and len(x) == 1 else 's'}; a "
                          "correlation needs two or more, better 64")  # fmt: skip
     if x.dtype in HALF:
-        raise CheckError(f"{name} is in {x.dtype}, whose squares overflow or lose their digits; give batch.float()")
+        raise CheckError(f"{name} is in {x.dtype}, in which sums lose their digits; give batch.float()")
     if x.is_floating_point() and not torch.isfinite(x).all():
         first = (~torch.isfinite(x)).nonzero()[0].tolist()
         raise CheckError(f"{name}{first} is {float(x[tuple(first)])}; give finite inputs")

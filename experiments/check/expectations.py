@@ -9,11 +9,15 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.polynomial.polynomial import polyval
 
 from meanbits.experiments.check.scalar import Scalar
 from meanbits.numerics.depth.neuron_moments import NeuronMoments
+from meanbits.numerics.emission.definition import declared_function
 from meanbits.theory.declarations.blocks import Factors
 from meanbits.theory.declarations.neurons import Neurons
+from meanbits.theory.stages.backward import seen_slope
+from meanbits.theory.symbols import h, u
 
 REACH, POINTS = 8.0, 4000  # deviations; midpoints between them, none at 0
 TERMS = 160  # of the Hermite expansion: of a jump it leaves a share 1/sqrt(TERMS) of what c = 1 adds
@@ -34,11 +38,10 @@ class Moments:
     def fall(self, neurons: Neurons | Scalar, total: Value, fall: Value) -> Value:
         if isinstance(neurons, Neurons):
             return self.engine.fall(neurons, np.broadcast_to(total, np.shape(fall)), fall)
-        powers = np.arange(TERMS)
         coefficients, left = _coefficients(neurons, float(total))
-        gap = np.clip(np.asarray(fall / total, float), 0.0, 2.0)
-        lost = 1 - np.sign(1 - gap)[..., None] ** powers * np.abs(1 - gap)[..., None] ** powers
-        return lost @ coefficients**2 + left * (1 - np.abs(1 - gap) ** TERMS)
+        c = 1 - np.clip(np.asarray(fall / total, float), 0.0, 2.0)
+        squares = coefficients**2
+        return squares.sum() - polyval(c, squares) + left * (1 - np.abs(c) ** TERMS)
 
     def slope(self, neurons: Neurons | Scalar, total: Value, fall: Value) -> Value:
         if isinstance(neurons, Neurons):
@@ -50,8 +53,15 @@ class Moments:
 
     def gradients(self, neurons: Neurons | Scalar, total: Value, fall: Value) -> Factors:
         if isinstance(neurons, Neurons):
-            return self.engine.gradients(neurons, total, fall)
+            return self._gradients(neurons, total, fall)
         return Factors(float(WEIGHTS @ _values(neurons, float(total))[1] ** 2), np.nan)
+
+    def _gradients(self, neurons: Neurons, total: Value, fall: Value) -> Factors:
+        """A slope that gradients see in place of the neurons' own needs values alone, and no derivation."""
+        if neurons.backward is None:
+            return self.engine.gradients(neurons, total, fall)
+        slope = declared_function(seen_slope(neurons).subs(u, h))
+        return Factors(float(WEIGHTS @ np.broadcast_to(slope(np.sqrt(float(total)) * NODES), POINTS) ** 2), np.nan)
 
 
 @lru_cache(maxsize=256)

@@ -5,34 +5,44 @@ from __future__ import annotations
 import contextlib
 import io
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from meanbits.experiments.check.refusal import CheckError, reason
-from meanbits.experiments.data import load
+from meanbits.experiments.data import DataError, load
 from meanbits.experiments.declared import called, value_called
+from meanbits.experiments.images.files import unlabelled
 from meanbits.theory.errors import shown
 
 DEFAULT = "digits"
+MAPS = 3  # dimensions of the weights of a convolution, at least
+OTHERWISE = "; or let MODEL give (model, batch, labels), which are taken as they are"
 EXAMPLE = "a torch.nn.Module, or a function giving one, (model, batch) or (model, batch, labels)"
 
 
-def given(text: str, data: str | None, count: int) -> tuple[Any, Any, Any]:
-    """Model, batch and labels (or None), at most `count` inputs of them.
+@dataclass(frozen=True)
+class Given:
+    """A model, its batch, labels or None, and a line on what was done to inputs of one's own."""
+
+    model: Any
+    batch: Any
+    labels: Any
+    notes: tuple[str, ...] = ()
+
+
+def given(text: str, data: str | None, count: int) -> Given:
+    """What a command line names: the batch that comes with the model, or at most `count` inputs of the data.
 
     Raises:
-        CheckError, DeclarationError, DataError: what cannot be read, in one line.
+        CheckError, DeclarationError: what cannot be read, in one line.
     """
     found = _program(Path(text)) if text.endswith(".pt2") else _declared(text)
     model, batch, labels = found if isinstance(found, tuple) else (found, None, None)
-    if data is not None or batch is None:
-        inputs, labels = _data(data or DEFAULT, count)
-        batch = _as_taken(model, inputs)
-    return model, batch, labels
+    return Given(model, batch, labels) if data is None and batch is not None else _data(data or DEFAULT, model, count)
 
 
 def _declared(text: str) -> Any:
@@ -73,26 +83,40 @@ def _quiet() -> Any:
         logging.disable(before)
 
 
-def _data(name: str, count: int) -> tuple[Tensor, Tensor | None]:
-    if not name.endswith(".npz"):
-        found = load(name)
-        return torch.tensor(found.train_images[:count]).float(), torch.tensor(found.train_labels[:count])
+def _data(name: str, model: Any, count: int) -> Given:
+    """Images of any kind that trainings take, or an .npz of inputs alone, scaled to [-1, 1]."""
     try:
-        with np.load(name, allow_pickle=False) as held:
-            x, y = (held[key] if key in held.files else None for key in ("x", "y"))
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise CheckError(f"--data {shown(name)}: {reason(error)}; give an .npz file with arrays x and y") from None
-    if x is None:
-        raise CheckError(f"--data {shown(name)} has no array x; save it by numpy.savez(path, x=inputs, y=labels)")
-    inputs = torch.as_tensor(x[:count])
-    return inputs if inputs.is_floating_point() else inputs.float(), None if y is None else torch.as_tensor(y[:count])
+        data = unlabelled(Path(name)) if name.endswith(".npz") else None
+        data = load(name) if data is None else data
+    except DataError as error:
+        raise CheckError(f"--data: {error}{OTHERWISE}") from None
+    labels = torch.tensor(data.train_labels[:count]) if len(data.train_labels) else None
+    inputs = torch.tensor(data.train_images[:count])
+    return Given(model, _as_taken(model, inputs, data.shape), labels, data.notes[:1])
 
 
-def _as_taken(model: Any, inputs: Tensor) -> Tensor:
-    """As images of one channel, where the first weights are those of a convolution."""
+def _as_taken(model: Any, inputs: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Flat, or as images of channels first, where the first weights are those of a convolution."""
     module = model.module() if isinstance(model, torch.export.ExportedProgram) else model
-    first = next((each for each in module.parameters() if each.dim() > 1), None)
-    inputs = inputs.to(first.dtype) if first is not None and first.is_floating_point() else inputs
-    side = round(inputs[0].numel() ** 0.5)
-    square = inputs.dim() == 2 and side**2 == inputs.shape[1]
-    return inputs.reshape(-1, 1, side, side) if first is not None and first.dim() == 4 and square else inputs
+    first = next((each for name, each in module.named_parameters() if each.dim() > 1 and "weight" in name), None)
+    inputs = inputs.to(first.dtype if first is not None and first.is_floating_point() else torch.float32)
+    if first is None or first.dim() < MAPS:
+        return inputs
+    axes, channels = first.dim() - 2, _channels(module, first)
+    side = round(inputs.shape[1] ** (1 / axes))
+    shape = shape or ((side,) * axes if side**axes == inputs.shape[1] else (inputs.shape[1],))
+    images = inputs.reshape(-1, *shape)
+    if len(shape) == axes and channels == 1:
+        return images.unsqueeze(1)
+    if len(shape) == axes + 1 and shape[0] == channels:
+        return images
+    if len(shape) == axes + 1 and shape[-1] == channels:
+        return images.movedim(-1, 1)
+    raise CheckError(f"--data gives inputs of shape {shape}, and the model begins with a convolution of {channels} "
+                     f"channels over {axes} axes; give it images of that shape{OTHERWISE}")  # fmt: skip
+
+
+def _channels(module: nn.Module, weight: Tensor) -> int:
+    """How many channels the module of these weights takes."""
+    owner = next((each for each in module.modules() if getattr(each, "weight", None) is weight), None)
+    return getattr(owner, "in_channels", weight.shape[1])

@@ -12,7 +12,7 @@ from torch import Tensor
 INPUTS = 24  # whose pairs are looked at: 276 of them
 MOST = 2**24  # numbers that are looked at; of wider cuts, fewer inputs
 SAMPLE = 4096  # values kept of a cut
-ALIKE = 1e-12  # relative spread over the batch below which a unit is constant
+ALIKE = 1e-12  # relative square of the range over the batch below which a unit is constant
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +51,9 @@ def measured(x: Tensor, batch: int, axis: int) -> Cut | None:
     if arranged is None:
         return None
     most = max(MOST * len(arranged) // max(arranged.numel(), 1), INPUTS)
-    values = arranged[:most].cpu().double()
-    finite = torch.isfinite(values)
-    bad = 1 - float(finite.double().mean())
-    values = torch.where(finite, values, 0.0)
-    square, spread = values.square().mean((0, 2)), values.transpose(0, 1).flatten(1).var(1, correction=0)
-    still = values.var(0, correction=0).mean(1)
+    values, bad = _finite(arranged[:most].cpu().double())
+    square, spread = values.square().mean((0, 2)), (values - values.mean((0, 2), keepdim=True)).square().mean((0, 2))
+    still = (values.amax(0) - values.amin(0)).square().mean(1)
     c, c_error, pairs = _correlations(values)
     up = (values > 0).double().mean((0, 2))
     return Cut(
@@ -67,6 +64,14 @@ def measured(x: Tensor, batch: int, axis: int) -> Cut | None:
         least=float(values.min()), most=float(values.max()), bad=bad,
         sample=values.flatten()[:: -(-values.numel() // SAMPLE)].numpy().copy(),
     )  # fmt: skip
+
+
+def _finite(values: Tensor) -> tuple[Tensor, float]:
+    """The values, 0 in place of NaN and infinity, and the share of these; a finite sum has none."""
+    if math.isfinite(float(values.sum())):
+        return values, 0.0
+    finite = torch.isfinite(values)
+    return torch.where(finite, values, 0.0), 1 - float(finite.double().mean())
 
 
 def by_unit(x: Tensor, batch: int, axis: int) -> Tensor | None:

@@ -25,7 +25,7 @@ class Part:
     multiplied besides the blocks' own factors, where a unit passes on to fewer or more than it is made of. field:
     whether a Gaussian field comes out, by the central limit theorem; None: where one comes in. scalar: the function of
     one number that it is. weights: tensors of its own, the second one a bias. over_units: whether a norm takes its mean
-    over units, else over the batch.
+    over units, else over the batch. needs_field: whether its theory is of a Gaussian field that comes in.
     """
 
     kind: str
@@ -37,6 +37,7 @@ class Part:
     scalar: Scalar | None = None
     weights: tuple[Any, ...] = ()
     over_units: bool = False
+    needs_field: bool = False
 
     @property
     def is_dense(self) -> bool:
@@ -57,11 +58,11 @@ class Part:
             total = total.plus(other)
         return forward(self.blocks, total, of)
 
-    def growth(self, flow: Flow, of: Moments) -> float:
-        """The factor of squared gradients on their way back; NaN where none is known."""
+    def growth(self, flows: list[Flow], source: int, of: Moments) -> float:
+        """The factor of squared gradients on their way back to one of its sources; NaN where none is known."""
         if self.blocks is None:
             return math.nan
-        return float(np.asarray(backward(self.blocks, flow, of).square)) * self.back
+        return float(np.asarray(backward(self.blocks, flows[source], of).square)) * self.back
 
 
 def flow_at(cut: Cut, over_units: bool = False) -> Flow:

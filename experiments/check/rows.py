@@ -23,8 +23,8 @@ class Row:
     outputs times random signs, relative to that at the outputs. q_error, c_error: standard errors over units.
     sign_entropy: of the sign over the batch, in bits, mean over units. saturated: share of units and inputs at which a
     bounded function is flat to gradients; dead: share of units of a neuron that are the same for all inputs; beyond:
-    share of |m| > 1 where means of bits are expected; bad: share that is NaN or infinite. NaN stands for what has no
-    meaning there, or no theory.
+    share of |m| > 1 where means of bits are expected; bad: share that is NaN or infinite; known: whether there is a
+    theory of its kind, else it is measured only. NaN stands for what has no meaning there, or no theory.
     """
 
     layer: str
@@ -44,6 +44,7 @@ class Row:
     dead: float
     beyond: float
     bad: float
+    known: bool
 
     @property
     def parted(self) -> tuple[str, ...]:
@@ -75,7 +76,7 @@ def row_of(part: Part, theory: Predicted, last: Record, takers: tuple[Part, ...]
         gradient=gradient, gradient_theory=theory.gradient,
         sign_entropy=cut.sign_entropy, saturated=_saturated(part), bad=cut.bad,
         dead=cut.dead if part.scalar is not None or isinstance(part, SurrogatePart) else math.nan,
-        beyond=cut.beyond if any(map(_reads_means, takers)) else math.nan,
+        beyond=cut.beyond if any(map(_reads_means, takers)) else math.nan, known=part.blocks is not None,
     )  # fmt: skip
 
 

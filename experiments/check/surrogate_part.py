@@ -42,11 +42,11 @@ class SurrogatePart(Part):
         alike = after.fall[-1]
         return Flow(after.total - alike, after.fall[:-1] - alike, after.typical - alike)
 
-    def growth(self, flow: Flow, of: Moments) -> float:
+    def growth(self, flows: list[Flow], source: int, of: Moments) -> float:
         """Of gradients averaged over the noise where the field is integrated out: what two runs have in common."""
         if self.blocks is None:
             return float("nan")
-        factors = backward(self.blocks, self._total(flow), of)
+        factors = backward(self.blocks, self._total(flows[source]), of)
         overlaps = np.atleast_1d(factors.overlap)
         return float(overlaps[-1] if self.layer.rule.field == "integrated" else np.asarray(factors.square)) * self.back
 

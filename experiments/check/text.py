@@ -57,8 +57,11 @@ def verdict(rows: Sequence[Row], findings: Sequence[Finding], repeated: Repeated
 
 
 def remarks(rows: Sequence[Row], repeated: Repeated | None) -> list[str]:
-    """Where theory and measurement part first, and the depth scales of the repeated layer."""
+    """What has no theory, where theory and measurement part first, and the depth scales of the repeated layer."""
     lines, parted = [], first_parted(rows)
+    alone = list(dict.fromkeys(row.kind for row in rows if not row.known))
+    if alone:
+        lines.append(f"No theory of {', '.join(alone)}: measured only; what comes behind is predicted from that")
     if parted is not None:
         lines.append(f"Theory and measurement part first at {parted.layer or parted.kind} ({', '.join(parted.parted)})"
                      ": weights or fields there are not independent and Gaussian, as training makes them")  # fmt: skip

@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from meanbits.experiments.export.accuracy import Compared, Outputs, compared
 from meanbits.experiments.export.checkpoints import Trained, trained
 from meanbits.experiments.export.files import STORED, load_network, read, write
-from meanbits.experiments.export.models import signs_of_model
+from meanbits.experiments.export.models import require_model, signs_of_model
 from meanbits.experiments.export.networks import ExportError, SignNetwork, SurrogateNetwork, sign_network
 from meanbits.experiments.export.onnx import onnx_outputs, require_onnx, write_onnx
 from meanbits.experiments.training.counterparts import Labelled, sign_outputs
+from meanbits.numerics.layers.usable import random_state_kept
 
 NETWORKS, SUFFIXES = ("signs", "surrogate"), (".pt", ".onnx", ".npz")
 
@@ -52,10 +53,10 @@ def export(
     in .pt and .npz as "int8" or "bits". options: surrogate, dataset, data_dir, as in `exported`.
 
     Raises:
-        ExportError: a network that cannot be exported so, or that classifies an image differently when read back.
+        ExportError: what cannot be exported so, or classifies an image (of a model, of the example) differently.
     """
     check(network, None if path is None else Path(path), exporter, store)
-    if not isinstance(source, nn.Module):
+    if isinstance(source, str | Path):
         found = exported(Path(source), None if path is None else Path(path), network, exporter=exporter, store=store,
                          **options)  # fmt: skip
         if found.accuracy is not None and not found.accuracy.equal and not is_drawn(found.module):
@@ -64,9 +65,11 @@ def export(
         return found.module
     if options:
         raise TypeError(f"{', '.join(options)} beside a model; these are for checkpoints")
-    module = signs_of_model(source) if network == "signs" else copy.deepcopy(source).eval()
+    model = require_model(source)
+    module = signs_of_model(model) if network == "signs" else copy.deepcopy(model).eval()
     if path is not None:
-        written(module, Path(path), example, exporter, store, lambda draft: _runs(module, draft, example))
+        alike = network == "signs"
+        written(module, Path(path), example, exporter, store, lambda draft: _same(module, draft, example, alike))
     return module
 
 
@@ -128,7 +131,7 @@ def written(
     """Write a file whole or not at all; what `checked` finds of its draft."""
     if path.suffix == ".onnx" and example is None:
         raise ExportError(f"{path}: ONNX is traced on inputs; give example, a batch of them")
-    with TemporaryDirectory(dir=path.resolve().parent, prefix=f".{path.name}-") as folder:
+    with random_state_kept(), TemporaryDirectory(dir=path.resolve().parent, prefix=f".{path.name}-") as folder:
         draft = Path(folder) / path.name
         if path.suffix == ".onnx" and example is not None:
             write_onnx(module, example, draft, exporter)
@@ -159,17 +162,30 @@ def _read_back(module: nn.Module, path: Path) -> tuple[Outputs, str]:
     return again, "the file read back"
 
 
-def _runs(module: nn.Module, path: Path, example: Tensor | None) -> None:
-    """Raises:
-    ExportError: a file of ONNX that does not load, or gives other shapes than the module.
+def _same(module: nn.Module, path: Path, example: Tensor | None, alike: bool) -> None:
+    """What was written of a model, read back; by ONNX Runtime, classes of the example too where nothing is drawn.
+
+    Raises:
+        ExportError: other tensors, or outputs of another shape or class.
     """
-    outputs = onnx_outputs(path) if path.suffix == ".onnx" else None
+    if path.suffix != ".onnx":
+        again, state = load_network(path, module).state_dict(), module.state_dict()
+        lost = next((name for name, value in state.items() if not torch.equal(value, again[name])), None)
+        if lost is not None:
+            raise ExportError(f"{path.name}: {lost} is read back as something else; write another format")
+        return
+    outputs = onnx_outputs(path)
     if outputs is None or example is None:
         return
     with torch.no_grad():
-        found, expected = outputs(example).shape, module(example).shape
-    if found != expected:
-        raise ExportError(f"{path.name}: ONNX Runtime gives shape {tuple(found)}, and the model {tuple(expected)}")
+        found, expected = outputs(example), module(example)
+    if found.shape != expected.shape:
+        raise ExportError(f"{path.name}: ONNX Runtime gives shape {tuple(found.shape)}, and the model "
+                          f"{tuple(expected.shape)}; try the other exporter")  # fmt: skip
+    differ = int((found.argmax(-1) != expected.argmax(-1)).sum()) if alike else 0
+    if differ:
+        raise ExportError(f"{path.name}: ONNX Runtime classifies {differ} of {len(example)} examples differently; try "
+                          "the other exporter")  # fmt: skip
 
 
 def _accuracy(source: Trained, module: nn.Module, after: Outputs) -> Compared | None:
@@ -182,4 +198,5 @@ def _accuracy(source: Trained, module: nn.Module, after: Outputs) -> Compared | 
             return sign_outputs(network, Labelled(images, images))[0]
         return network.logits(images.unsqueeze(0))[0]
 
-    return compared(before, after, (source.images.seen, source.images.test))
+    with random_state_kept():
+        return compared(before, after, (source.images.seen, source.images.test))

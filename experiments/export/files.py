@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 import zipfile
@@ -105,17 +106,36 @@ def _read_numpy(path: Path) -> Document:
     return texts | {"state_dict": {name: torch.from_numpy(array) for name, array in arrays.items()}}
 
 
-def load_network(path: str | Path) -> SignNetwork:
-    """The network of signs in an .npz or .pt that `meanbits.export` wrote of a checkpoint, as a Torch module.
+def load_network(path: str | Path, like: nn.Module | None = None) -> nn.Module:
+    """The network in an .npz or .pt that `meanbits.export` wrote, as a Torch module.
+
+    like: for the file of a model, which has its tensors alone, a module of its structure, as `meanbits.export(model)`
+    gives it; a copy of that is returned.
 
     Raises:
         ExportError: the file cannot be read, or holds something else.
     """
     document = read(Path(path))
+    if like is not None:
+        return _filled(like, document, Path(path))
+    if document["format"] == OTHER:
+        raise ExportError(f"{path} holds the tensors of a model; give a module of its structure too, as "
+                          "meanbits.export(model)")  # fmt: skip
     try:
         return rebuilt(json.loads(document["structure"]), document["state_dict"])
     except BROKEN as error:
         raise ExportError(_foreign(Path(path), error)) from None
+
+
+def _filled(like: nn.Module, document: Document, path: Path) -> nn.Module:
+    held = copy.deepcopy(like)
+    try:
+        held.load_state_dict(document["state_dict"])
+    except RuntimeError as error:
+        lines = [each.strip() for each in str(error).splitlines()]
+        raise ExportError(f"{path} does not fit {type(like).__name__} ({shown(' '.join(lines), 150)}); give the model "
+                          "that was exported") from None  # fmt: skip
+    return held.eval()
 
 
 def _foreign(path: Path, error: Exception) -> str:

@@ -12,18 +12,34 @@ from meanbits.numerics.binary.sign_layers import SignConv2d, SignField, SignLaye
 from meanbits.numerics.layers.convolution import BinaryConv2d
 from meanbits.numerics.layers.linear import BinaryLinear
 from meanbits.numerics.layers.surrogate_layer import SurrogateLayer
+from meanbits.numerics.layers.usable import has_hooks, not_finite, objection, unwrapped
+
+
+def require_model(model: object) -> nn.Module:
+    """The model, if it can be exported.
+
+    Raises:
+        ExportError: no module with layers of surrogates, half precision, or numbers that are missing or not finite.
+    """
+    found, kind = unwrapped(model), type(model).__name__
+    why = objection(found)
+    if why is not None or not isinstance(found, nn.Module):
+        raise ExportError(
+            f"the model {why}" + ("" if isinstance(found, nn.Module) else ", or a checkpoint by its path")
+        )
+    if not any(isinstance(each, SurrogateLayer) for each in found.modules()):
+        raise ExportError(f"{kind} has no layers of meanbits; meanbits.from_torch makes some of its own")
+    if (name := not_finite(found)) is not None:
+        raise ExportError(f"{kind}: {name} holds numbers that are not finite; train again")
+    return found
 
 
 def signs_of_model(model: nn.Module) -> nn.Module:
     """A copy of the model in evaluation, its surrogate layers as layers of signs; everything else as it is.
 
     Raises:
-        ExportError: no such layer, or one whose weights are real numbers.
+        ExportError: a layer whose weights are real numbers, or that has hooks.
     """
-    if not any(isinstance(each, SurrogateLayer) for each in model.modules()):
-        raise ExportError(
-            f"{type(model).__name__} has no layers of meanbits; meanbits.from_torch makes some of its own"
-        )
     held = nn.ModuleDict({"model": copy.deepcopy(model).eval()})
     made: dict[nn.Module, SignLayer] = {}
     for parent_path, parent in list(held.named_modules()):
@@ -38,6 +54,8 @@ def signs_of_model(model: nn.Module) -> nn.Module:
 @torch.no_grad()
 def sign_layer(layer: SurrogateLayer, path: str) -> SignLayer:
     """One layer: the signs of its means, or its rounded weights; dropout leaves evaluation as it is."""
+    if has_hooks(layer):
+        raise ExportError(f"{path} has hooks, which the layer in its place would not have; remove them first")
     law = layer.rule.surrogate.weights
     if law.mean_limit is None:
         raise ExportError(f"{path}: weights {law.name} are real numbers, which have no network of signs; give "

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from meanbits.experiments.export.networks import ExportError
 from meanbits.numerics.binary.sign_layers import SignField
+from meanbits.theory.errors import shown
 
 EXPORTERS = ("dynamo", "script")
 NEEDED = {"dynamo": ("onnx", "onnxscript"), "script": ("onnx",)}
@@ -42,6 +43,7 @@ def write_onnx(network: nn.Module, example: Tensor, path: Path, exporter: str) -
         ExportError: packages that are missing, or a network that the exporter refuses.
     """
     require_onnx(exporter)
+    _try(network, example)
     stored = copy.deepcopy(network).eval()
     for layer in stored.modules():
         if isinstance(layer, SignField) and layer.is_whole:
@@ -66,6 +68,17 @@ def write_onnx(network: nn.Module, example: Tensor, path: Path, exporter: str) -
                               f"{reason[:200]}; try --exporter {_other(exporter)}") from None  # fmt: skip
 
 
+@torch.no_grad()
+def _try(network: nn.Module, example: Tensor) -> None:
+    """Exporters wrap what a model itself raises in pages of their own."""
+    try:
+        copy.deepcopy(network).eval()(example)
+    except Exception as error:  # of the user's model
+        reason = shown(next(iter(str(error).splitlines()), "") or "no message", 200)
+        raise ExportError(f"model(example) raised {type(error).__name__}: {reason}, given {tuple(example.shape)}; give "
+                          "example as the model takes it") from None  # fmt: skip
+
+
 def _other(exporter: str) -> str:
     return next(each for each in EXPORTERS if each != exporter)
 
@@ -74,7 +87,7 @@ def _other(exporter: str) -> str:
 def _quietly() -> Iterator[None]:
     """Without what exporters say of themselves."""
     disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -26,7 +26,8 @@ class DataError(ValueError):
 class Dataset:
     """Images, float64 of shape (n, features) in [-1, 1], and their labels, int64 of shape (n,).
 
-    notes: what was done to data of one's own, a line each.
+    notes: what was done to data of one's own, a line each. shape: that of an image, as it was given; empty where it was
+    given as features.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Dataset:
     test_images: Images
     test_labels: Labels
     notes: tuple[str, ...] = ()
+    shape: tuple[int, ...] = ()
 
     @cached_property
     def classes(self) -> int:
@@ -67,7 +69,24 @@ def labelled(name: str, train: Pair, test: Pair | None) -> Dataset:
     if test is None:
         parts, note = _split(name, *parts[0])
         notes += (note,)
-    return Dataset(name, *parts[0], *parts[1], notes)
+    shape = given[0][0].shape[1:]
+    return Dataset(name, *parts[0], *parts[1], notes, shape if len(shape) > 1 else ())
+
+
+def inputs_alone(name: str, images: Any) -> Dataset:
+    """Images (n, ...) without labels, scaled as `labelled` does.
+
+    Raises:
+        DataError: as `labelled`.
+    """
+    images = _images(name, "training", images)
+    try:
+        scaling = scaling_of([images])
+    except ValueError as error:
+        raise DataError(f"{name}: {error}") from None
+    scaled, none = scaling.apply(images).reshape(len(images), -1), np.empty(0, np.int64)
+    shape = images.shape[1:]
+    return Dataset(name, scaled, none, scaled[:0], none, (f"{name}: {scaling.note}",), shape if len(shape) > 1 else ())
 
 
 def _split(name: str, images: Images, labels: Labels) -> tuple[list[Pair], str]:
@@ -100,10 +119,7 @@ def stacked(name: str, images: Sequence[Any]) -> NDArray[Any]:
 
 
 def _counted(name: str, part: str, pair: Pair) -> tuple[NDArray[Any], Labels]:
-    images, labels = _array(name, pair[0]), _array(name, pair[1])
-    if images.ndim < 2 or not images.size:
-        raise DataError(f"{name}: {part} images have shape {images.shape}; give (n, features) or (n, rows, columns), "
-                        "and at least one image")  # fmt: skip
+    images, labels = _images(name, part, pair[0]), _array(name, pair[1])
     if labels.ndim == 2 and labels.shape[1] > 1:
         raise DataError(f"{name}: {part} labels have shape {labels.shape}; give one number an image, for one-hot rows "
                         "their argmax(1)")  # fmt: skip
@@ -117,6 +133,14 @@ def _counted(name: str, part: str, pair: Pair) -> tuple[NDArray[Any], Labels]:
         raise DataError(f"{name}: a {part} label is {labels.min() if labels.min() < 0 else labels.max()}; give "
                         "integers 0 to K - 1")  # fmt: skip
     return images, labels.astype(np.int64)
+
+
+def _images(name: str, part: str, values: Any) -> NDArray[Any]:
+    images = _array(name, values)
+    if images.ndim < 2 or not images.size:
+        raise DataError(f"{name}: {part} images have shape {images.shape}; give (n, features) or (n, rows, columns), "
+                        "and at least one image")  # fmt: skip
+    return images
 
 
 def _array(name: str, values: Any) -> NDArray[Any]:

@@ -70,15 +70,17 @@ def check_data(grid: Grid, data_dir: Path | None) -> tuple[str, ...]:
     Raises:
         DataError: it is unknown, missing or damaged, or smaller than a train_size.
     """
-    from meanbits.experiments.data import DataError, load
+    from meanbits.experiments.data import PUBLISHED_SHA256, DataError, check_folder, load
 
     largest: dict[str, int] = {}
     for cell in grid.cells:
         name = cell.settings.dataset
         largest[name] = max(largest.get(name, 0), cell.settings.train_size or 0)
+    if not any(name in PUBLISHED_SHA256 for name in largest):
+        check_folder(min(largest), data_dir)
     notes: tuple[str, ...] = ()
     for name, size in largest.items():
-        dataset = load(name, data_dir)
+        dataset = load(name, _folder(name, data_dir))
         images, notes = len(dataset.train_images), notes + dataset.notes
         if size > images:
             raise DataError(f"train_size = {size}: {name} has {images} training images; give {images} or less")
@@ -100,8 +102,15 @@ def _train(data_dir: Path | None, device: str, cells: Sequence[Settings]) -> lis
     """In a worker, which alone needs Torch."""
     from meanbits.experiments.training.cells import train_cells_batched
 
-    found = train_cells_batched(cells, data_dir, device)
+    found = train_cells_batched(cells, _folder(cells[0].dataset, data_dir), device)
     return [Failure(str(record)) if isinstance(record, Exception) else record for record in found]
+
+
+def _folder(name: str, data_dir: Path | None) -> Path | None:
+    """The folder of published data, of a grid that may have others beside them."""
+    from meanbits.experiments.data import PUBLISHED_SHA256
+
+    return data_dir if name in PUBLISHED_SHA256 else None
 
 
 def shipped(name: str) -> Path | None:

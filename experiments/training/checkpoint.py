@@ -18,7 +18,7 @@ from meanbits.experiments.training.settings import Settings
 from meanbits.theory.errors import shown
 
 FORMAT = "meanbits checkpoint 1"
-ENTRIES = ("format", "settings", "weights", "biases", "optimiser", "generators", "losses", "steps")
+ENTRIES = ("format", "settings", "weights", "biases", "optimiser", "generators", "losses", "steps", "data")
 
 
 class CheckpointError(ValueError):
@@ -36,6 +36,7 @@ def save(training: Training, settings: Settings, path: Path) -> None:
         "generators": [each.get_state() for each in _generators(training)],
         "losses": training.losses,
         "steps": training.steps,
+        "data": training.fingerprint,
     }
     path = path.resolve()
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
@@ -47,7 +48,7 @@ def restore(training: Training, settings: Settings, path: Path) -> None:
     """Bring a training that has just started to where the checkpoint was written.
 
     Raises:
-        CheckpointError: no checkpoint of ours, or one of other settings (epochs may differ at a constant lr).
+        CheckpointError: no checkpoint of ours, or one of other settings (epochs may differ at a constant lr) or images.
     """
     document = read(path)
     mine, theirs = _lasting(asdict(settings)), _lasting(stored_settings(document, path))
@@ -59,6 +60,9 @@ def restore(training: Training, settings: Settings, path: Path) -> None:
     if shapes != found:
         raise CheckpointError(f"{path} holds parameters of shapes {found}, and the images given need {shapes}: give "
                               "the images it was trained on, or name another file")  # fmt: skip
+    if document["data"] != training.fingerprint:
+        raise CheckpointError(f"{path} was trained on other images or labels than those given: give the same, or name "
+                              "another file to train anew")  # fmt: skip
     with torch.no_grad():
         for mine, theirs in zip(network.parameters, stored, strict=True):
             mine.copy_(theirs)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
 
 import torch
 from torch import Tensor
@@ -23,11 +25,15 @@ class NonFiniteLossError(RuntimeError):
 
 @dataclass(eq=False)
 class Training:
-    """Networks in training: epochs done, mean loss (cells,) of each, and the cells that came to nothing."""
+    """Networks in training: epochs done, mean loss (cells,) of each, and the cells that came to nothing.
+
+    data: images and labels that they are trained on.
+    """
 
     network: Network
     optimiser: torch.optim.Optimizer
     streams: Streams
+    data: tuple[Tensor, ...] = ()
     steps: int = 0
     losses: list[Tensor] = field(default_factory=list)
     failures: dict[int, NonFiniteLossError] = field(default_factory=dict)
@@ -37,12 +43,20 @@ class Training:
         """Epochs done."""
         return len(self.losses)
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the data, the same for the same numbers in the same order."""
+        found = sha256()
+        for each in self.data:
+            found.update(each.detach().cpu().contiguous().numpy().data)
+        return found.hexdigest()
 
-def started(network: Network, streams: Streams) -> Training:
+
+def started(network: Network, streams: Streams, data: tuple[Tensor, ...] = ()) -> Training:
     """Training before its first step."""
     for parameter in network.parameters:
         parameter.requires_grad_()
-    return Training(network, optimiser(network.settings, network.parameters), streams)
+    return Training(network, optimiser(network.settings, network.parameters), streams, data)
 
 
 def optimiser(settings: Settings, parameters: list[Tensor]) -> torch.optim.Optimizer:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from meanbits.numerics.conversion.plan import ConversionError
+from meanbits.numerics.conversion.refusal import ConversionError
 from meanbits.numerics.layers.convolution import BinaryConv2d
 from meanbits.numerics.layers.linear import BinaryLinear
 from meanbits.numerics.layers.norm import LEAST

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meanbits.numerics.emission.emit import compile_theory
 from meanbits.numerics.solvers.newton import Array
 from meanbits.numerics.solvers.scales import depth_scale
 from meanbits.numerics.solvers.solve import FixedPoint
@@ -38,27 +37,11 @@ class GradientScales:
 
 
 def gradient_scales(theory: Theory, found: FixedPoint) -> GradientScales | None:
-    """The scales at fixed points of a theory; None where it has neither a Jacobian nor a slope for gradients.
-
-    The mean squared singular value is chi_1 there: both are sigma_m2 E slope^2, by Price's theorem.
-    """
-    exact = theory.surrogate.neurons.backward is None
-    if has_jacobian(theory.maps) and exact:
-        growth = found.chi_1
-    elif theory.backward is not None:
-        growth = gradient_growth(theory, found.q, found.sigma_m2, found.sigma_b2)
-    else:
+    """The scales at fixed points of a theory; None where it has neither a Jacobian nor a slope for gradients."""
+    exact = has_jacobian(theory.maps) and theory.surrogate.neurons.backward is None
+    if not exact and theory.backward is None:
         return None
-    return GradientScales(growth, depth_scale(growth), found.xi_c)
-
-
-def gradient_growth(theory: Theory, q: Array, sigma_m2: Array, sigma_b2: Array, total: Array | None = None) -> Array:
-    """chi_g at field variance q, and T where the maps take it; NaN where it has no value, or no code."""
-    maps = compile_theory(theory)
-    given = (q, sigma_m2, sigma_b2, *(() if total is None else (total,)))
-    function = getattr(maps, "gradient_growth", None) or getattr(maps, "jacobian", None)
-    with np.errstate(all="ignore"):
-        return np.full(np.shape(q), np.nan)[()] if function is None else function(*given)
+    return GradientScales(found.chi_g, depth_scale(found.chi_g), found.xi_c)
 
 
 def gradient_depth_scale(theory: Theory, found: FixedPoint) -> Array | None:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from meanbits.numerics.blocks import BLOCK, on_all_cores
 from meanbits.numerics.emission.emit import compile_theory
 from meanbits.numerics.shown import Shown
+from meanbits.numerics.solvers.backward import growth_of_gradients
 from meanbits.numerics.solvers.domain import check_domain, refuse_nan, relative_gain
 from meanbits.numerics.solvers.faint import FAINT, faint_slopes
 from meanbits.numerics.solvers.newton import (
@@ -24,7 +25,7 @@ from meanbits.numerics.solvers.newton import (
     descended_fixed_point,
     nearby_gap,
 )
-from meanbits.numerics.solvers.scales import depth_scale
+from meanbits.numerics.solvers.scales import depth_scale, gradient_scale
 from meanbits.numerics.solvers.scan import FixedPoints, NoFixedPointError, scanned_fixed_points
 from meanbits.numerics.solvers.settle import put_back, settled
 from meanbits.numerics.solvers.shape import total_crosses_once, variance_crosses_once
@@ -46,7 +47,8 @@ class FixedPoint(Shown):
     q, T: field variances, as the maps take them and in total. r: overlap with a noise-independent replica where the
     field is marginalised, of the two inputs where it is sampled. c, gap: correlation of two inputs, and 1 - c. chi,
     chi_1: slopes of the correlation map at c and at c = 1; dq: that of the variance map (of 1/q at q = infinity). xi_q,
-    xi_c: depth scales -1/ln|dq| and -1/ln chi, infinite at criticality.
+    xi_c: depth scales -1/ln|dq| and -1/ln chi, infinite at criticality. chi_g: by what a layer multiplies squared
+    gradients; NaN where they see no slope.
 
     Without biases the field may vanish, T = 0; all else is then its limit as sigma_b2 -> 0, and chi_1 = dq.
     """
@@ -63,8 +65,15 @@ class FixedPoint(Shown):
     dq: Array
     xi_q: Array
     xi_c: Array
+    chi_g: Array
 
-    shown = ("sigma_m2", "sigma_b2", "q", "T", "r", "c", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c", "phase")
+    shown = ("sigma_m2", "sigma_b2", "q", "T", "r", "c", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c", "chi_g", "xi_g",
+             "phase")  # fmt: skip
+
+    @property
+    def xi_g(self) -> Array:
+        """1/ln chi_g in layers: above 0 where gradients grow on their way back, below where they vanish."""
+        return gradient_scale(self.chi_g)
 
     @property
     def phase(self) -> NDArray[np.str_]:
@@ -93,7 +102,7 @@ def fixed_point(theory: Theory, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: 
     maps, flat = _maps(theory, means.size), [each.ravel() for each in (means, biases, *squared)]
     parts = on_all_cores(lambda part: _Solver(theory, maps, *(each[part] for each in flat)).solve(), means.size, PART)
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in NAMES}
-    refuse_nan(joined)
+    refuse_nan({name: values for name, values in joined.items() if name != "chi_g"})
     return FixedPoint(**{name: values.reshape(means.shape)[()] for name, values in joined.items()})
 
 
@@ -156,7 +165,8 @@ class _Solver:
         dq, chi_1, chi = (np.where(no_means, 0.0, each) for each in (dq, chi_1, chi))
         r = _fraction(q) if self.relative else 1 - gap
         scales = depth_scale(dq), depth_scale(chi)
-        return FixedPoint(*self.given, q, self._total_at(q), r, 1 - gap, gap, chi, chi_1, dq, *scales)
+        growth = growth_of_gradients(self.theory, q, *self.given, chi_1, gained=self.squared_gain is not None)
+        return FixedPoint(*self.given, q, self._total_at(q), r, 1 - gap, gap, chi, chi_1, dq, *scales, growth)
 
     def _once(self) -> NDArray[np.bool_]:
         """Where the variance map crosses the diagonal once."""

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from meanbits.numerics.solvers.gradients import gradient_scales
 from meanbits.numerics.solvers.newton import SLOPE_ROUNDING
 from meanbits.numerics.solvers.solve import FixedPoint, error_bound, fixed_point, variance_fixed_points
 from meanbits.theory.derive import Theory
@@ -35,17 +34,10 @@ def described(theory: Theory, means: float, biases: float) -> dict[str, Any]:
     values: dict[str, float | None] = {name: float(getattr(found, name)) for name in FixedPoint.__dataclass_fields__}
     everywhere = [vars(point) for point in all_variances(theory, means, biases)]
     kinds = {"every_q": not everywhere, "bistable": sum(point["stable"] for point in everywhere) > 1}
-    values |= _gradients(theory, found)
+    values |= {name: None if np.isnan(value) else value for name, value in
+               (("chi_g", float(found.chi_g)), ("xi_g", float(found.xi_g)))}  # fmt: skip
     laws = {"phase": str(found.phase), "error_bound": float(error_bound(theory, found))}
     return values | laws | {"all_q": everywhere, **kinds, "decay": decays(theory, found)}
-
-
-def _gradients(theory: Theory, found: FixedPoint) -> dict[str, float | None]:
-    """chi_g and xi_g, None where gradients see no slope."""
-    scales = gradient_scales(theory, found)
-    if scales is None or np.isnan(scales.mean_squared):
-        return {"chi_g": None, "xi_g": None}
-    return {"chi_g": float(scales.mean_squared), "xi_g": float(scales.xi_g)}
 
 
 def all_variances(theory: Theory, means: float, biases: float) -> list[VarianceFixedPoint]:

@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import math
 
-from scipy import optimize, special
-
 from meanbits.experiments.check.expectations import Moments
 from meanbits.experiments.check.finding import Finding
 from meanbits.experiments.check.network import Network
 from meanbits.experiments.check.parts import Part
 from meanbits.experiments.check.surrogate_part import SurrogatePart
-from meanbits.numerics.depth.advise import SCALES
 from meanbits.theory.declarations.blocks import Neuron
 
 LEAST = 8  # layers with weights that make a network deep
+STOPS = 10.0  # e-folds of squared gradients over the depth, from which on trainings slow down or stop: docs/check.md
 FOLLOWED = 60  # layers after which a field is taken to have settled
 ALIKE, APART = 0.999, 0.99  # correlations of pairs before the last weights, and before the first
 FEW_UNITS = 8  # whose correlation says little
 
 
 def depth(network: Network) -> Finding | None:
-    """Squared gradients, from the last hidden layer to the first, change by over e^6, as far as trainings survive."""
+    """Squared gradients change, from the last hidden layer to the first, by more than trainings survive."""
     deep = [part for part in network.deep if 0 < network.total_gradient(part) < math.inf][:-1]
     if len(deep) < LEAST:
         return None
     logs = [math.log(network.total_gradient(part)) for part in deep]
     change, layers = logs[0] - logs[-1], len(deep) - 1
-    if abs(change) <= SCALES:
+    if abs(change) <= STOPS:
         return None
     where = next(part for part, log in zip(reversed(deep), reversed(logs), strict=True)
-                 if (log - logs[-1]) / change * abs(change) > SCALES)  # fmt: skip
+                 if (log - logs[-1]) / change * abs(change) > STOPS)  # fmt: skip
     rate = math.exp(change / layers)
     said = (f"squared gradients {'grow' if change > 0 else 'fall'} by {rate:.3g} a layer on their way back"
             f"{_told(network, deep, rate)}, over {layers} layers by {math.exp(change):.2g}")  # fmt: skip
@@ -80,6 +78,8 @@ def _clipped(path: str, said: str, change: float) -> Finding:
             "add a skip around each layer",
             "x = x + block(x)",
         )
+    from scipy import optimize, special  # slow to import, and seldom needed
+
     width = float(optimize.brentq(lambda w: special.erf(w / math.sqrt(2)) / w**2 - 1, 0.1, 5))
     return Finding(name, path, f"{said}: behind a norm fields have variance 1, of which a clip lets only |h| < 1 pass, "
                    "and no skip leads around it", "add a skip around each layer, or narrow the slope to the width that "
@@ -101,6 +101,8 @@ def _initialised(deep: list[Part], neurons: list[Part]) -> str:
 
 def _keeping(part: Part) -> float | None:
     """The variance of weights, times fan, at which gradients keep their size in the fields that these weights give."""
+    from scipy import optimize
+
     of, neuron = Moments(), part.blocks[0] if part.blocks else None
     if not isinstance(neuron, Neuron):
         return None
