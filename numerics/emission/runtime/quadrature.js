@@ -1,0 +1,133 @@
+// Gaussian expectations of functions that are analytic on either side of 0, which emitted JavaScript calls.
+// The sums are trapezoidal on a logarithmic grid, on which a change of the variance is a translation.
+
+/** The rules of `half_line_rule` by their arguments, each once it is needed. */
+const HALF_LINES = new Map();
+
+/** [nodes, weights] over x > 0: logarithmic below bend, doubly exponential below 1 / sharpness (Takahasi and Mori 1974). */
+function half_line_rule(sharpness, bend, reach, step) {
+  const decade = Math.ceil(Math.log10(Math.max(sharpness, 10)));
+  const key = `${decade},${bend},${reach},${step}`;
+  if (!HALF_LINES.has(key)) {
+    const [onset, nodes, weights] = [-Math.log(bend * 10 ** decade), [], []];
+    for (let k = Math.floor((onset - 2.7) / step); k <= Math.ceil(Math.log(Math.expm1(reach / bend)) / step); k++) {
+      const left = Math.exp(1.5 * (onset - step * k));
+      const t = step * k - left / 1.5;
+      nodes.push(bend * Math.log1p(Math.exp(t)));
+      weights.push(bend * step / (1 + Math.exp(-t)) * (1 + left));
+    }
+    HALF_LINES.set(key, [Float64Array.from(nodes), Float64Array.from(weights)]);
+  }
+  return HALF_LINES.get(key);
+}
+
+/** f(u), or where its factors overflow to no number what f has settled to: 0, or a constant. */
+function settled(f, u) {
+  const value = f(u);
+  if (!Number.isNaN(value) || Number.isNaN(u)) return value;
+  for (let power = 20; power >= -40; power--) {
+    const at = Math.sign(u) * 2 ** power;
+    if (!(2 ** power < Math.abs(u)) || Number.isNaN(f(at))) continue;
+    const [now, half] = [f(at), f(at / 2)];
+    return Math.abs(now) < 1e-100 || Math.abs(now - half) <= 8 * Number.EPSILON * Math.abs(now) ? now : NaN;
+  }
+  return NaN;
+}
+
+/** E f(u) for u ~ N(mean, variance), variance >= 0. */
+function gaussian_mean(f, mean, variance) {
+  if (variance < 0) throw new RangeError(`gaussian_mean: variance ${variance} is negative; give numbers >= 0`);
+  if (!Number.isFinite(mean + variance)) return NaN;
+  const sigma = Math.sqrt(variance);
+  const centre = Math.abs(mean) < 40 * sigma ? 0 : mean;
+  const d = sigma > 0 ? Math.abs((mean - centre) / sigma) : 0;
+  const step = mean < 0 ? -sigma : sigma;
+  const [nodes, weights] = half_line_rule(100 * sigma, 2, mean ? 50 : 10, 1 / 6);
+  let sum = 0;
+  for (let i = 0; i < nodes.length; i++) {
+    const x = nodes[i];
+    const [near, far] = [settled(f, centre + step * x), settled(f, centre - step * x)];
+    const excess = -Math.expm1(-2 * d * x) * Math.exp(-((x - d) ** 2) / 2);
+    sum += ((near + far) * Math.exp(-((x + d) ** 2) / 2) + near * excess) * weights[i];
+  }
+  return sum / Math.sqrt(2 * Math.PI);
+}
+
+/**
+ * E f(u) g(sign v) over |u| > |v|, (u, v) of standard deviation sigma and correlation along^2 - across^2, where
+ * along^2 + across^2 = 1, on one set of nodes for both signs of u v; the sum of the two orders of f and g, or one twice.
+ */
+function signs_together(f, g, sigma, along, across, sign, [nodes, weights]) {
+  const [same, n] = [f === g, nodes.length];
+  const gauss = nodes.map((x, i) => weights[i] * Math.exp(-x * x / 2));
+  const rate = -2 * (along - across) * (along + across) / (4 * across * across); // of the exponent, in x_i (x_i + 2 across x_j)
+  let total = 0;
+  for (let i = 0; i < n; i++) {
+    const [x, v] = [nodes[i], sign * sigma * along * nodes[i]];
+    const [g_plus, g_minus] = [settled(g, v), settled(g, -v)];
+    const [f_plus, f_minus] = same ? [g_plus, g_minus] : [settled(f, v), settled(f, -v)];
+    let [both, plus, minus, both_g, plus_g, minus_g] = [0, 0, 0, 0, 0, 0];
+    for (let j = 0; j < n; j++) {
+      const ratio = x + 2 * across * nodes[j];
+      const weight = gauss[j] * Math.exp(-across * x * nodes[j]);
+      const exponent = rate * x * ratio;
+      const fallen = exponent > -0.5 ? Math.expm1(exponent) : Math.exp(exponent) - 1;
+      const rest = exponent > -0.5 ? weight * (1 + fallen) : weight * Math.exp(exponent);
+      const u = sigma * along * ratio;
+      const [up, down] = [settled(f, u), settled(f, -u)];
+      both += rest * (up + down);
+      plus -= weight * fallen * up;
+      minus -= weight * fallen * down;
+      if (same) continue;
+      const [up_g, down_g] = [settled(g, u), settled(g, -u)];
+      both_g += rest * (up_g + down_g);
+      plus_g -= weight * fallen * up_g;
+      minus_g -= weight * fallen * down_g;
+    }
+    const one = both * (g_plus + g_minus) + plus * g_plus + minus * g_minus;
+    total += gauss[i] * (same ? 2 * one : one + both_g * (f_plus + f_minus) + plus_g * f_plus + minus_g * f_minus);
+  }
+  return along / (2 * Math.PI) * total;
+}
+
+/** The same where the nodes of u v > 0 do not serve u v < 0: correlations near 1. */
+function signs_apart(f, g, sigma, along, across, sign, [nodes, weights]) {
+  const gauss = nodes.map((x, i) => weights[i] * Math.exp(-x * x / 2));
+  let total = 0;
+  for (const [side, near, far] of [[sign, along, across], [-sign, across, along]]) {
+    for (const [first, second] of f === g ? [[f, f]] : [[f, g], [g, f]]) {
+      let sum = 0;
+      for (let i = 0; i < nodes.length; i++) {
+        let [plus, minus] = [0, 0];
+        for (let j = 0; j < nodes.length; j++) {
+          const weight = gauss[j] * Math.exp(-far * nodes[i] * nodes[j]);
+          const u = sigma * near * (nodes[i] + 2 * far * nodes[j]);
+          plus += weight * settled(first, u);
+          minus += weight * settled(first, -u);
+        }
+        const v = side * sigma * near * nodes[i];
+        sum += gauss[i] * (plus * settled(second, v) + minus * settled(second, -v));
+      }
+      total += near / (2 * Math.PI) * sum * (f === g ? 2 : 1);
+    }
+  }
+  return total;
+}
+
+/**
+ * E f(u) g(v), (u, v) centred Gaussian of one variance >= 0 and that correlation. Where g is f a slope, f' off 0, lets
+ * correlations >= 0 at one variance share what is known of them.
+ */
+function gaussian_pair(f, g, variance, rho, slope = null) {
+  if (variance < 0) throw new RangeError(`gaussian_pair: variance ${variance} is negative; give numbers >= 0`);
+  const r = correlation(rho);
+  if (!Number.isFinite(variance + r)) return NaN;
+  if (slope !== null && f === g && r >= 0 && variance > 0) {
+    return gaussian_mean(f, 0, variance) ** 2 + gaussian_difference(f, variance, 1 - r, r, slope);
+  }
+  const [sigma, size] = [Math.sqrt(variance), Math.abs(r)];
+  const sharpness = Math.max(100 * sigma, 10);
+  const [along, across] = [Math.sqrt((1 + size) / 2), Math.sqrt((1 - size) / 2)];
+  const sums = sharpness * Math.sqrt(1 - size) < 3 ? signs_apart : signs_together;
+  return sums(f, g, sigma, along, across, r < 0 ? -1 : 1, half_line_rule(sharpness, 4, 10, 1 / 7));
+}
