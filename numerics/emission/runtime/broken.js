@@ -196,10 +196,7 @@ function broken_difference(slope, jumps, variance, rest, drop, edges) {
   if (variance === 0) return jump_height(jumps) ** 2 / (2 * Math.PI) * angle_between(rest, drop);
   const [fine, positive, end] = [Math.max(sharpness_of(slope, jumps, mesh, variance), 3), Math.min(drop, 1 - rest), Math.max(2 - rest - drop, 0)];
   return [[1, rest, positive], [-1, end, drop - positive]].reduce((sum, [sign, start, length]) => {
-    const value = (t) => {
-      const square = (Math.sinh(t) / fine) ** 2;
-      return panel_slope(slope, jumps, mesh, variance, 2 * square / (1 + square), sign);
-    };
+    const value = (x) => panel_slope(slope, jumps, mesh, variance, 2 * x * x / (1 + x * x), sign);
     return sum + over_angles(start, length, fine, Math.PI / 4, known_slopes(slope, variance, sign), value);
   }, 0);
 }

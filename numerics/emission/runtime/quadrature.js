@@ -46,7 +46,8 @@ function gaussian_mean(f, mean, variance) {
   let sum = 0;
   for (let i = 0; i < nodes.length; i++) {
     const x = nodes[i];
-    const [near, far] = [settled(f, centre + step * x), settled(f, centre - step * x)];
+    const near = settled(f, centre + step * x);
+    const far = settled(f, centre - step * x);
     const excess = -Math.expm1(-2 * d * x) * Math.exp(-((x - d) ** 2) / 2);
     sum += ((near + far) * Math.exp(-((x + d) ** 2) / 2) + near * excess) * weights[i];
   }
@@ -54,13 +55,13 @@ function gaussian_mean(f, mean, variance) {
 }
 
 /**
- * E f(u) g(sign v) over |u| > |v|, (u, v) of standard deviation sigma and correlation along^2 - across^2, where
+ * E f(u) g(sign v) over |u| > |v|, (u, v) of standard deviation sigma and correlation size = along^2 - across^2, where
  * along^2 + across^2 = 1, on one set of nodes for both signs of u v; the sum of the two orders of f and g, or one twice.
  */
-function signs_together(f, g, sigma, along, across, sign, [nodes, weights]) {
+function signs_together(f, g, sigma, along, across, size, sign, [nodes, weights]) {
   const [same, n] = [f === g, nodes.length];
   const gauss = nodes.map((x, i) => weights[i] * Math.exp(-x * x / 2));
-  const rate = -2 * (along - across) * (along + across) / (4 * across * across); // of the exponent, in x_i (x_i + 2 across x_j)
+  const rate = -size / (2 * across * across); // of the exponent, in x_i (x_i + 2 across x_j)
   let total = 0;
   for (let i = 0; i < n; i++) {
     const [x, v] = [nodes[i], sign * sigma * along * nodes[i]];
@@ -74,7 +75,8 @@ function signs_together(f, g, sigma, along, across, sign, [nodes, weights]) {
       const fallen = exponent > -0.5 ? Math.expm1(exponent) : Math.exp(exponent) - 1;
       const rest = exponent > -0.5 ? weight * (1 + fallen) : weight * Math.exp(exponent);
       const u = sigma * along * ratio;
-      const [up, down] = [settled(f, u), settled(f, -u)];
+      const up = settled(f, u);
+      const down = settled(f, -u);
       both += rest * (up + down);
       plus -= weight * fallen * up;
       minus -= weight * fallen * down;
@@ -91,7 +93,7 @@ function signs_together(f, g, sigma, along, across, sign, [nodes, weights]) {
 }
 
 /** The same where the nodes of u v > 0 do not serve u v < 0: correlations near 1. */
-function signs_apart(f, g, sigma, along, across, sign, [nodes, weights]) {
+function signs_apart(f, g, sigma, along, across, size, sign, [nodes, weights]) {
   const gauss = nodes.map((x, i) => weights[i] * Math.exp(-x * x / 2));
   let total = 0;
   for (const [side, near, far] of [[sign, along, across], [-sign, across, along]]) {
@@ -129,5 +131,5 @@ function gaussian_pair(f, g, variance, rho, slope = null) {
   const sharpness = Math.max(100 * sigma, 10);
   const [along, across] = [Math.sqrt((1 + size) / 2), Math.sqrt((1 - size) / 2)];
   const sums = sharpness * Math.sqrt(1 - size) < 3 ? signs_apart : signs_together;
-  return sums(f, g, sigma, along, across, r < 0 ? -1 : 1, half_line_rule(sharpness, 4, 10, 1 / 7));
+  return sums(f, g, sigma, along, across, size, r < 0 ? -1 : 1, half_line_rule(sharpness, 4, 10, 1 / 7));
 }
