@@ -164,7 +164,8 @@ class ScriptWriter(ModuleWriter):
         cut = finite(pieces(integrand))
         whole = not switches_branches(integrand) and cut == pieces(integrand)
         body = self.printer.source(integrand) if whole else self._choice(cut)
-        return f"function {name}(u) {{\n  return {body};\n}}"
+        every = "for (let k = 0; k < u.length; k++) out[k] = "  # an engine puts the function inside the loop
+        return f"function {name}(u) {{\n  return {body};\n}}\n\n{name}.all = (u, out) => {{\n  {every}{name}(u[k]);\n}};"
 
     def _choice(self, cut: Pieces) -> str:
         """The branches of a function cut at its breaks, each evaluated on its own interval only."""

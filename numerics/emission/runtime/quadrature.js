@@ -34,8 +34,27 @@ function settled(f, u) {
   return NaN;
 }
 
+/** f at the numbers u, into out; f.all, which emitted functions have, calls f without a number on the heap for each. */
+function fill(f, u, out) {
+  if (f.all) f.all(u, out);
+  else for (let k = 0; k < u.length; k++) out[k] = f(u[k]);
+  for (let k = 0; k < u.length; k++) if (out[k] !== out[k]) out[k] = settled(f, u[k]);
+}
+
+/** [mean, variance, E f] of the expectation that was last asked for, by function: along a curve they stay the same. */
+const LAST_MEANS = new Map();
+
 /** E f(u) for u ~ N(mean, variance), variance >= 0. */
 function gaussian_mean(f, mean, variance) {
+  const last = LAST_MEANS.get(f);
+  if (last && last[0] === mean && last[1] === variance) return last[2];
+  const value = mean_sum(f, mean, variance);
+  LAST_MEANS.set(f, [mean, variance, value]);
+  return value;
+}
+
+/** The sum that it is. */
+function mean_sum(f, mean, variance) {
   if (variance < 0) throw new RangeError(`gaussian_mean: variance ${variance} is negative; give numbers >= 0`);
   if (!Number.isFinite(mean + variance)) return NaN;
   const sigma = Math.sqrt(variance);
@@ -43,77 +62,82 @@ function gaussian_mean(f, mean, variance) {
   const d = sigma > 0 ? Math.abs((mean - centre) / sigma) : 0;
   const step = mean < 0 ? -sigma : sigma;
   const [nodes, weights] = half_line_rule(100 * sigma, 2, mean ? 50 : 10, 1 / 6);
+  const [near, far] = [new Float64Array(nodes.length), new Float64Array(nodes.length)];
+  fill(f, nodes.map((x) => centre + step * x), near);
+  fill(f, nodes.map((x) => centre - step * x), far);
   let sum = 0;
   for (let i = 0; i < nodes.length; i++) {
     const x = nodes[i];
-    const near = settled(f, centre + step * x);
-    const far = settled(f, centre - step * x);
     const excess = -Math.expm1(-2 * d * x) * Math.exp(-((x - d) ** 2) / 2);
-    sum += ((near + far) * Math.exp(-((x + d) ** 2) / 2) + near * excess) * weights[i];
+    sum += ((near[i] + far[i]) * Math.exp(-((x + d) ** 2) / 2) + near[i] * excess) * weights[i];
   }
   return sum / Math.sqrt(2 * Math.PI);
+}
+
+/** Of each row i of a pair's nodes: term(i, weights (n,), f at u, f at -u), u_j = scale (x_i + 2 far x_j). */
+function over_rows(f, scale, far, [nodes, weights], term) {
+  const n = nodes.length;
+  const gauss = nodes.map((x, i) => weights[i] * Math.exp(-x * x / 2));
+  const [u, turned, up, down, weight] = Array.from({ length: 5 }, () => new Float64Array(n));
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < n; j++) {
+      u[j] = scale * (nodes[i] + 2 * far * nodes[j]);
+      turned[j] = -u[j];
+      weight[j] = gauss[i] * gauss[j] * Math.exp(-far * nodes[i] * nodes[j]);
+    }
+    fill(f, u, up);
+    fill(f, turned, down);
+    term(i, weight, up, down);
+  }
 }
 
 /**
  * E f(u) g(sign v) over |u| > |v|, (u, v) of standard deviation sigma and correlation size = along^2 - across^2, where
  * along^2 + across^2 = 1, on one set of nodes for both signs of u v; the sum of the two orders of f and g, or one twice.
  */
-function signs_together(f, g, sigma, along, across, size, sign, [nodes, weights]) {
-  const [same, n] = [f === g, nodes.length];
-  const gauss = nodes.map((x, i) => weights[i] * Math.exp(-x * x / 2));
+function signs_together(f, g, sigma, along, across, size, sign, rule) {
+  const nodes = rule[0];
   const rate = -size / (2 * across * across); // of the exponent, in x_i (x_i + 2 across x_j)
   let total = 0;
-  for (let i = 0; i < n; i++) {
-    const [x, v] = [nodes[i], sign * sigma * along * nodes[i]];
-    const [g_plus, g_minus] = [settled(g, v), settled(g, -v)];
-    const [f_plus, f_minus] = same ? [g_plus, g_minus] : [settled(f, v), settled(f, -v)];
-    let [both, plus, minus, both_g, plus_g, minus_g] = [0, 0, 0, 0, 0, 0];
-    for (let j = 0; j < n; j++) {
-      const ratio = x + 2 * across * nodes[j];
-      const weight = gauss[j] * Math.exp(-across * x * nodes[j]);
-      const exponent = rate * x * ratio;
-      const fallen = exponent > -0.5 ? Math.expm1(exponent) : Math.exp(exponent) - 1;
-      const rest = exponent > -0.5 ? weight * (1 + fallen) : weight * Math.exp(exponent);
-      const u = sigma * along * ratio;
-      const up = settled(f, u);
-      const down = settled(f, -u);
-      both += rest * (up + down);
-      plus -= weight * fallen * up;
-      minus -= weight * fallen * down;
-      if (same) continue;
-      const [up_g, down_g] = [settled(g, u), settled(g, -u)];
-      both_g += rest * (up_g + down_g);
-      plus_g -= weight * fallen * up_g;
-      minus_g -= weight * fallen * down_g;
-    }
-    const one = both * (g_plus + g_minus) + plus * g_plus + minus * g_minus;
-    total += gauss[i] * (same ? 2 * one : one + both_g * (f_plus + f_minus) + plus_g * f_plus + minus_g * f_minus);
+  for (const [first, second] of f === g ? [[f, f]] : [[f, g], [g, f]]) {
+    const [v, plus, minus] = [nodes.map((x) => sign * sigma * along * x), new Float64Array(nodes.length), new Float64Array(nodes.length)];
+    fill(second, v, plus);
+    fill(second, v.map((each) => -each), minus);
+    over_rows(first, sigma * along, across, rule, (i, weight, up, down) => {
+      let [both, above, below] = [0, 0, 0];
+      for (let j = 0; j < weight.length; j++) {
+        const exponent = rate * nodes[i] * (nodes[i] + 2 * across * nodes[j]);
+        const fallen = exponent > -0.5 ? Math.expm1(exponent) : Math.exp(exponent) - 1;
+        both += weight[j] * (exponent > -0.5 ? 1 + fallen : Math.exp(exponent)) * (up[j] + down[j]);
+        above -= weight[j] * fallen * up[j];
+        below -= weight[j] * fallen * down[j];
+      }
+      total += both * (plus[i] + minus[i]) + above * plus[i] + below * minus[i];
+    });
   }
-  return along / (2 * Math.PI) * total;
+  return along / (2 * Math.PI) * total * (f === g ? 2 : 1);
 }
 
 /** The same where the nodes of u v > 0 do not serve u v < 0: correlations near 1. */
-function signs_apart(f, g, sigma, along, across, size, sign, [nodes, weights]) {
-  const gauss = nodes.map((x, i) => weights[i] * Math.exp(-x * x / 2));
+function signs_apart(f, g, sigma, along, across, size, sign, rule) {
+  const nodes = rule[0];
   let total = 0;
   for (const [side, near, far] of [[sign, along, across], [-sign, across, along]]) {
     for (const [first, second] of f === g ? [[f, f]] : [[f, g], [g, f]]) {
-      let sum = 0;
-      for (let i = 0; i < nodes.length; i++) {
-        let [plus, minus] = [0, 0];
-        for (let j = 0; j < nodes.length; j++) {
-          const weight = gauss[j] * Math.exp(-far * nodes[i] * nodes[j]);
-          const u = sigma * near * (nodes[i] + 2 * far * nodes[j]);
-          plus += weight * settled(first, u);
-          minus += weight * settled(first, -u);
+      const [v, plus, minus] = [nodes.map((x) => side * sigma * near * x), new Float64Array(nodes.length), new Float64Array(nodes.length)];
+      fill(second, v, plus);
+      fill(second, v.map((each) => -each), minus);
+      over_rows(first, sigma * near, far, rule, (i, weight, up, down) => {
+        let [above, below] = [0, 0];
+        for (let j = 0; j < weight.length; j++) {
+          above += weight[j] * up[j];
+          below += weight[j] * down[j];
         }
-        const v = side * sigma * near * nodes[i];
-        sum += gauss[i] * (plus * settled(second, v) + minus * settled(second, -v));
-      }
-      total += near / (2 * Math.PI) * sum * (f === g ? 2 : 1);
+        total += near / (2 * Math.PI) * (above * plus[i] + below * minus[i]);
+      });
     }
   }
-  return total;
+  return total * (f === g ? 2 : 1);
 }
 
 /**
