@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from meanbits.numerics.solvers.faint import faint_slopes
 from meanbits.theory.derive import Theory
 from meanbits.theory.functions.probes import at_some_value
 from meanbits.theory.stages.correlation import is_relative
+
+if TYPE_CHECKING:
+    from meanbits.experiments.page.live_chain import ChainKind
 
 MOST_MEANS, MOST_BIASES, MOST_GAIN, MOST_PARAMETER = 4.0, 1.0, 4.0, 4.0
 MEANS, BIASES, GAIN = "sigma_m2", "sigma_b2", "gain"
@@ -38,6 +41,7 @@ class Slider:
     low: float
     high: float
     limit: float | None = None  # beyond which there is none; None where the slider's end is only for the eye
+    step: float | None = None  # between values; None where any number will do
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Kind:
     ownGain: float | None  # noqa: N815
     parameters: tuple[str, ...]
     fixedMeans: float | None  # noqa: N815
+    isChain: bool = False  # noqa: N815
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Live:
     """The part of a page that computes: its script, the kind of theory, and the sliders."""
 
     maps: str
-    kind: Kind
+    kind: Kind | ChainKind
     sliders: tuple[Slider, ...]
 
     @property
