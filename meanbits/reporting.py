@@ -104,7 +104,7 @@ def _of_surrogate(theory: Theory, sigma_m2: float | None, sigma_b2: float | None
     on_stage("checks and claims")
     checks, claims = _checked(surrogate)
     glance = answers(surrogate, proof, *(measured.get(name, (None,))[0] for name in ("plane", "map")))
-    return Findings(moving, _drawn(measured), proof, checks, claims, remarks, glance,
+    return Findings(moving, _drawn(measured, moving is not None), proof, checks, claims, remarks, glance,
                     code_of(surrogate, words, means, biases))  # fmt: skip
 
 
@@ -204,7 +204,7 @@ def _of_chain(layer: Layer, sigma_m2: float | None, sigma_b2: float | None, on_s
     on_stage("checks and claims")
     checks, claims = _checked(layer)
     glance = answers(layer, proof, measured.get("plane", (None,))[0], None)
-    return Findings(moving, _drawn(measured), proof, checks, claims, remarks, glance,
+    return Findings(moving, _drawn(measured, moving is not None), proof, checks, claims, remarks, glance,
                     code_of(layer, words, means, biases))  # fmt: skip
 
 
@@ -240,11 +240,11 @@ def _found(made: Sequence[tuple[str, Any, Measured, str]]) -> Iterator[tuple[str
             continue
 
 
-def _drawn(measured: Mapping[str, tuple[Any, ...]]) -> tuple[Picture, ...]:
-    """The pictures of what was measured."""
+def _drawn(measured: Mapping[str, tuple[Any, ...]], moves: bool) -> tuple[Picture, ...]:
+    """The pictures of what was measured; moves: whether the page itself draws those at one point."""
     from meanbits.experiments.page.caption import caption_markup
     from meanbits.experiments.page.page import Picture
     from meanbits.paper_figures.page import inline_svg
 
-    return tuple(Picture(inline_svg(draw, dataset, caption_markup(caption).striptags()), caption_markup(caption))
-                 for dataset, draw, caption in measured.values())  # fmt: skip
+    return tuple(Picture(inline_svg(draw, dataset, caption_markup(caption).striptags()), caption_markup(caption),
+                         moves and name != "plane") for name, (dataset, draw, caption) in measured.items())  # fmt: skip

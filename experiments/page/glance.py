@@ -13,7 +13,7 @@ from meanbits.theory.declarations.surrogates import Surrogate
 
 Answers = list[tuple[str, str]]
 TREATED = {
-    "marginalise": "Weights and neurons are random, and integrated out layer by layer: what a layer passes on are means",
+    "marginalise": "Weights and neurons are random, and integrated out layer by layer: a layer passes on means",
     "sample": "Weights are random; each layer draws its field from the Gaussian law that they give it",
     "sample-neurons": "Weights are random and averaged over; each neuron draws its state",
     "network": "Weights and neurons are random and drawn, as in the network that a surrogate stands for",
@@ -27,7 +27,7 @@ def answers(
     subject: Surrogate | Layer, proof: Certificate | None, plane: xr.Dataset | None, at: xr.Dataset | None
 ) -> Answers:
     """Questions that a reader has, with what was found."""
-    found = [("What it is", f"{_made_of(subject)}. {TREATED[subject.treatment.name]}.")]
+    found = [("What it is", f"{_made_of(subject)}.{_treated(subject)}")]
     if proof is not None:
         proven = "proven" if proof.certified else "not proven"
         found.append(("Where it is critical", f"{REACHED[proof.feasible]} ({proven}): {proof.statement.rstrip('.')}."))
@@ -39,6 +39,10 @@ def _made_of(subject: Surrogate | Layer) -> str:
     if isinstance(subject, Layer):
         return f"A network of equal layers, each a chain of blocks: {', then '.join(subject.block_names)}"
     return f"A network of {subject.neurons.name} neurons and {subject.weights.name} weights"
+
+
+def _treated(subject: Surrogate | Layer) -> str:
+    return f" {TREATED[subject.treatment.name]}." if subject.treatment.name in TREATED else ""
 
 
 def _deep(at: xr.Dataset | None) -> list[str]:
@@ -55,7 +59,8 @@ def _deepest(plane: xr.Dataset | None) -> list[str]:
         return []
     scales = plane["xi_c"].where(np.isfinite(plane["xi_c"]))
     best = scales.isel(scales.argmax(...))  # type: ignore[arg-type]
-    where = _point(*(float(best[name]) if name in best.coords else np.nan for name in ("sigma_m2", "sigma_b2")))
+    free = plane["xi_c"].sizes["sigma_m2"] > 1
+    where = _point(float(best["sigma_m2"]) if free else np.nan, float(best["sigma_b2"]))
     return [f"Of the variances in the picture below the best are {where}: about {SCALES * float(best):.2g} layers."]
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meanbits.experiments.page.live import BIASES, FEW_BIASES, MEANS, MOST_BIASES, MOST_MEANS, Live, NotLiveError, Slider
+from meanbits.experiments.page.live import (
+    BIASES,
+    FEW_BIASES,
+    MEANS,
+    MOST_BIASES,
+    MOST_MEANS,
+    Live,
+    NotLiveError,
+    Slider,
+)
 from meanbits.numerics.emission.emit_layer import heading_of_chain, layer_functions
 from meanbits.numerics.emission.script import script_source
 from meanbits.theory.declarations.layer import Layer

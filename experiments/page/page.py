@@ -52,6 +52,7 @@ class Picture:
 
     markup: Markup
     caption: str
+    moves: bool = False  # whether the page draws the same by itself, where scripts run
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def page(theory: Theory | LayerTheory, lead: str, reference: str, found: Finding
     content: dict[str, Any] = {
         **subject, "lead": lead, "version": version, "references": cited, "bibtex": bibtex(cited, version),
         "live": found.live, "pictures": found.pictures, "critical": _critical(found.certificate),
-        "checks": check_rows(found.checks), "claims": claim_rows(found.claims), "glance": found.glance, "code": found.code,
+        "checks": check_rows(found.checks), "claims": claim_rows(found.claims),
+        "glance": found.glance, "code": found.code,
         "readouts": CHAIN_READOUTS if found.live is not None and found.live.kind.isChain else READOUTS,
         "symbols": {name: inline(NAMED.get(name, sp.Symbol(name))) for name in _slider_names(found.live)},
     }  # fmt: skip
@@ -114,7 +116,8 @@ def _critical(found: Certificate | None) -> dict[str, Any] | None:
 
 
 def _contents(content: dict[str, Any]) -> list[tuple[str, str]]:
-    entries = (("glance", "At a glance"), ("equations", "Equations"), ("live", "Deep layers"), ("pictures", "Pictures"), ("critical", "Critical"),
-               ("derivation", "Derivation"), ("checks", "Checks"), ("claims", "Claims"), ("cite", "Cite"))  # fmt: skip
+    entries = (("glance", "At a glance"), ("equations", "Equations"), ("live", "Deep layers"), ("pictures", "Pictures"),
+               ("critical", "Critical"), ("derivation", "Derivation"), ("checks", "Checks"), ("claims", "Claims"),
+               ("cite", "Cite"))  # fmt: skip
     always = {"equations", "derivation", "cite"}
     return [(name, title) for name, title in entries if name in always or content[name]]

@@ -146,10 +146,12 @@ class ScriptWriter(ModuleWriter):
             return f"{self._call(name, (integrand,), law, None)[:-1]}, {slope})"
         cut = pieces(integrand)
         jumps = tuple((float(at), float(rise)) for at, rise in cut.jumps)
-        values = ", ".join(map(self.printer.source, law))
-        return f"broken_{name}({self._integrand(cut.slope.expression)}, {self._constant(jumps)}, {values}, {self._constant(edges)})"
+        first, last = (self._integrand(cut.slope.expression), self._constant(jumps)), self._constant(edges)
+        return f"broken_{name}({', '.join([*first, *map(self.printer.source, law), last])})"
 
-    def _call(self, name: str, functions: Sequence[sp.Expr], law: Sequence[sp.Expr], edges: tuple[float, ...] | None) -> str:
+    def _call(
+        self, name: str, functions: Sequence[sp.Expr], law: Sequence[sp.Expr], edges: tuple[float, ...] | None
+    ) -> str:
         arguments = [*map(self._integrand, functions), *map(self.printer.source, law)]
         if edges is None:
             return f"gaussian_{name}({', '.join(arguments)})"
@@ -164,8 +166,8 @@ class ScriptWriter(ModuleWriter):
         cut = finite(pieces(integrand))
         whole = not switches_branches(integrand) and cut == pieces(integrand)
         body = self.printer.source(integrand) if whole else self._choice(cut)
-        every = "for (let k = 0; k < u.length; k++) out[k] = "  # an engine puts the function inside the loop
-        return f"function {name}(u) {{\n  return {body};\n}}\n\n{name}.all = (u, out) => {{\n  {every}{name}(u[k]);\n}};"
+        every = f"for (let k = 0; k < u.length; k++) out[k] = {name}(u[k]);"  # an engine puts it inside the loop
+        return f"function {name}(u) {{\n  return {body};\n}}\n\n{name}.all = (u, out) => {{\n  {every}\n}};"
 
     def _choice(self, cut: Pieces) -> str:
         """The branches of a function cut at its breaks, each evaluated on its own interval only."""
