@@ -244,8 +244,9 @@ const shown = (value) => typeof value === "number" && !Number.isFinite(value) ? 
 const asShown = (found) => found && Object.fromEntries(Object.entries(found).filter(([name]) => name !== "at").map(
   ([name, value]) => [name, shown(value)]));
 console.log(JSON.stringify(jobs.map(([name, kind, points]) => points.map(([sigma_m2, sigma_b2]) => {{
-  const followed = profileOfChain(MAPS[name], kind, {{ sigma_m2, sigma_b2 }}, 12, [0.5]);
-  return [asShown(fixedPointOfChain(MAPS[name], kind, {{ sigma_m2, sigma_b2 }})), followed.q, followed.c[0], followed.gradient];
+  const point = {{ sigma_m2, sigma_b2 }};
+  const followed = profileOfChain(MAPS[name], kind, point, 12, [0.5]);
+  return [asShown(fixedPointOfChain(MAPS[name], kind, point)), followed.q, followed.c[0], followed.gradient];
 }}))));
 """
 

@@ -77,5 +77,6 @@ def code_of(subject: Surrogate | Layer, words: Mapping[str, object], sigma_m2: f
     lines = ["import meanbits as mb", "", made, "theory = mb.derive(subject)  # the equations of this page, in SymPy"]
     if not getattr(subject, "real_input", False):
         lines += [f"found = mb.fixed_point(subject, {given})  # phase and depth scales"]
+    if isinstance(subject, Layer) or (subject.form.name == "exact" and not subject.real_input):
         lines += [f"layers = mb.profile(subject, depth=30, {given})  # what is carried and passed back"]
     return "\n".join(lines)
