@@ -61,7 +61,6 @@ def subjects():
     yield "uniform-noise", mb.compose("deterministic", noise="uniform:1")
     yield "deadzone", mb.compose("continuous", neurons="deadzone:0.5")
     yield "levels", mb.compose("deterministic", neurons="quantiser:4")
-    yield "clipped", mb.compose("continuous", neurons="hardtanh")
     for name, (surrogate, options) in QUADRATURES.items():
         yield name, mb.compose(surrogate, **options)
 
@@ -71,7 +70,7 @@ QUADRATURES = {
     "gelu": ("continuous", {"neurons": "gelu"}),
     "broken": ("continuous", {"neurons": "expr:where(h < 0.3, tanh(h), h**2)"}),
 }
-FEW = 5  # points of a function whose quadratures take long
+FEW = 3  # points of a function whose quadratures take long
 
 
 def grid(names, generator):

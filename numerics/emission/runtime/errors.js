@@ -6,7 +6,7 @@ const FAR = 1.5;
 /** Taylor coefficients of erf around multiples of 1/8, each once it is needed. */
 const ERF_SERIES = [];
 
-/** erf(x), by its series around the nearest multiple of 1/8. */
+/** erf(x), by its series around the nearest multiple of 1/8; from 1 on by that of 1 - erf(x), so that it is rounded once. */
 function erf(x) {
   const size = Math.abs(x);
   if (!(size < 6)) return Number.isNaN(x) ? NaN : Math.sign(x);
@@ -15,14 +15,15 @@ function erf(x) {
   const d = size - near / 8;
   let sum = terms[13];
   for (let k = 12; k >= 0; k--) sum = sum * d + terms[k];
+  if (near >= 8) sum = 1 - sum;
   return x < 0 ? -sum : sum;
 }
 
-/** The Taylor coefficients of erf around x >= 0, as far as 1/16 off they count. */
+/** The Taylor coefficients around x >= 0, as far as 1/16 off they count: of erf, and from 1 on of 1 - erf. */
 function erf_terms(x) {
   const terms = new Float64Array(14);
-  terms[0] = erf_slowly(x);
-  let [before, slope] = [0, 2 / Math.sqrt(Math.PI) * gaussian(x)];
+  terms[0] = x < 1 ? erf_slowly(x) : erfcx(x) * gaussian(x);
+  let [before, slope] = [0, (x < 1 ? 2 : -2) / Math.sqrt(Math.PI) * gaussian(x)];
   for (let n = 0; n < 13; n++) {
     terms[n + 1] = slope / (n + 1);
     [before, slope] = [slope, -2 * (x * slope + before) / (n + 1)];
@@ -56,7 +57,7 @@ function gaussian(x) {
 /** exp(x^2) erfc(x), x >= 0: the continued fraction of Laplace (Abramowitz and Stegun 1964, 7.1.14), by Lentz. */
 function erfcx(x) {
   if (x === Infinity) return 0;
-  if (!(x > FAR)) return Math.exp(x * x) * (1 - erf(x));
+  if (!(x > FAR)) return Math.exp(x * x) * (1 - erf_slowly(x));
   let c = x;
   let value = x;
   let d = 0;
