@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +115,8 @@ def _checked(subject: Surrogate | Layer) -> tuple[tuple[CheckResult, ...], tuple
     from meanbits.experiments.side_by_side import side_by_side
 
     work = [] if getattr(subject, "parameters", ()) else [partial(_verified, subject)]
-    work += [partial(_settled, (claim,)) for claim in claims_about(subject)]
+    about = groupby(claims_about(subject), key=lambda claim: claim.id.partition(".")[0])  # they share what they measure
+    work += [partial(_settled, tuple(group)) for _, group in about]
     results = [each for found in side_by_side(_called, work) for each in found]
     checks = tuple(each for each in results if hasattr(each, "check"))
     return checks, tuple(each for each in results if not hasattr(each, "check"))

@@ -92,7 +92,7 @@ def test_checks_and_claims_are_those_of_the_subject(monkeypatch):
     monkeypatch.setattr("meanbits.experiments.side_by_side.side_by_side", lambda _, items: work.extend(items) or ())
     assert _checked(mb.compose("lrt")) == ((), ())
     assert work[0].args == (mb.compose("lrt"),)
-    assert [each.args[0][0] for each in work[1:]] == list(claims_about(mb.compose("lrt")))
+    assert [claim for each in work[1:] for claim in each.args[0]] == list(claims_about(mb.compose("lrt")))
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,8 @@ def test_numbers_beside_sliders_put_the_curve_where_python_says(chromium, pages,
             shown.set(**point, **extra)
             numbers, (c, same, curve) = shown.found()
             expected = mb.fixed_point(theory, **point)
-            for key in ("q", "c", "gap", "chi", "chi_1", "xi_c", "xi_q"):
+            assert float(numbers["c"]) == 1 - float(numbers["gap"])
+            for key in ("q", "gap", "chi", "chi_1", "xi_c", "xi_q"):
                 assert float(numbers[key]) == pytest.approx(float(getattr(expected, key)), rel=1e-9, abs=1e-15), key
             assert numbers["phase"] == str(expected.phase)
             assert np.array_equal(c, same)
