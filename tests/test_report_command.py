@@ -55,7 +55,7 @@ def test_a_page_says_first_what_a_surrogate_is_and_how_to_use_it(unchecked, tmp_
     assert scope["subject"] == mb.compose("deterministic", gain=1.5)
     scale = float(mb.fixed_point(scope["subject"], 0.7, 0.01).xi_c)
     assert scope["found"].xi_c == scale
-    assert f"About {6 * scale:.2g} layers" in glance
+    assert f"About {float(f'{6 * scale:.2g}'):,g} layers" in glance
     assert "(proven): " in glance
 
 

@@ -51,7 +51,7 @@ def _deep(at: xr.Dataset | None) -> list[str]:
     scale, where = float(at.attrs["xi_c"]), _point(at.attrs["sigma_m2"], at.attrs["sigma_b2"])
     if np.isinf(scale):
         return [f"Any depth at {where}."]
-    return [f"About {SCALES * scale:.2g} layers, six depth scales of {scale:.2g}, at {where}, where this page starts."]
+    return [f"About {_layers(scale)} layers, six depth scales of {scale:.2g}, at {where}, where this page starts."]
 
 
 def _deepest(plane: xr.Dataset | None) -> list[str]:
@@ -61,7 +61,12 @@ def _deepest(plane: xr.Dataset | None) -> list[str]:
     best = scales.isel(scales.argmax(...))  # type: ignore[arg-type]
     free = plane["xi_c"].sizes["sigma_m2"] > 1
     where = _point(float(best["sigma_m2"]) if free else np.nan, float(best["sigma_b2"]))
-    return [f"Of the variances in the picture below the best are {where}: about {SCALES * float(best):.2g} layers."]
+    return [f"Of the variances in the picture below the best are {where}: about {_layers(float(best))} layers."]
+
+
+def _layers(scale: float) -> str:
+    """How many layers six depth scales are, in two digits."""
+    return f"{float(f'{SCALES * scale:.2g}'):,g}" if SCALES * scale < 1e5 else "any number of"
 
 
 def _point(means: float, biases: float) -> str:
