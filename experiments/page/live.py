@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from meanbits.numerics.solvers.faint import faint_slopes
 from meanbits.theory.derive import Theory
 from meanbits.theory.functions.probes import at_some_value
 from meanbits.theory.stages.correlation import is_relative
-
-if TYPE_CHECKING:
-    from meanbits.experiments.page.live_chain import ChainKind
 
 MOST_MEANS, MOST_BIASES, MOST_GAIN, MOST_PARAMETER = 4.0, 1.0, 4.0, 4.0
 MEANS, BIASES, GAIN = "sigma_m2", "sigma_b2", "gain"
@@ -55,6 +52,17 @@ class Kind:
     parameters: tuple[str, ...]
     fixedMeans: float | None  # noqa: N815
     isChain: bool = False  # noqa: N815
+
+
+@dataclass(frozen=True)
+class ChainKind:
+    """What the page of a chain has to know of it."""
+
+    takesTotal: bool  # noqa: N815 (read by JavaScript)
+    takesTypical: bool  # noqa: N815
+    hasGradients: bool  # noqa: N815
+    fixedMeans: float | None  # noqa: N815
+    isChain: bool = True  # noqa: N815
 
 
 @dataclass(frozen=True)

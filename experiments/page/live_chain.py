@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from meanbits.experiments.page.live import (
     BIASES,
     FEW_BIASES,
     MEANS,
     MOST_BIASES,
     MOST_MEANS,
+    ChainKind,
     Live,
     NotLiveError,
     Slider,
@@ -22,17 +21,6 @@ from meanbits.theory.stages.layer_theory import LayerTheory
 DEPTH, DEEPEST = 30.0, 100.0
 NEEDED = {"gap_map", "chi_at_gap"}
 UNUSED = 1.0  # sigma_m2 where the weights settle it
-
-
-@dataclass(frozen=True)
-class ChainKind:
-    """What the page of a chain has to know of it."""
-
-    takesTotal: bool  # noqa: N815 (read by JavaScript)
-    takesTypical: bool  # noqa: N815
-    hasGradients: bool  # noqa: N815
-    fixedMeans: float | None  # noqa: N815
-    isChain: bool = True  # noqa: N815
 
 
 def live_chain(theory: LayerTheory, sigma_m2: float | None = None, sigma_b2: float | None = None) -> Live:
