@@ -34,7 +34,7 @@ def report(subject: Surrogate | Layer, output: Path, sigma_m2: float | None, sig
 
     The derivation step by step with its assumptions and rules; the correlation map, fixed point, phase and depth scales
     as you move sliders (variances, a gain, open symbols); whether a critical initialisation exists, and why; checks;
-    claims; what to cite. One file, for screens, phones and paper. Chains of blocks have the derivation and pictures.
+    claims; what to cite. One file, for screens, phones and paper. Chains of blocks have what they pass back, too.
     """
     from meanbits.files import write_text
     from meanbits.reporting import STAGES, page_of
@@ -48,7 +48,7 @@ def report(subject: Surrogate | Layer, output: Path, sigma_m2: float | None, sig
             done.append(name)
 
         try:
-            text = page_of(subject, sigma_m2, sigma_b2, on_stage)
+            text = page_of(subject, sigma_m2, sigma_b2, on_stage, _words())
         except ValueError as error:
             fail_about(subject, error)
     try:
@@ -58,6 +58,18 @@ def report(subject: Surrogate | Layer, output: Path, sigma_m2: float | None, sig
     notice(f"wrote {output}, {len(text.encode()) / 1000:.0f} kB")
     if as_json:
         click.echo(json_text({"surrogate": subject.name, "file": str(output)}))
+
+
+def _words() -> dict[str, object]:
+    """The words that gave the subject, as they were typed; none for one that was declared in a file."""
+    from meanbits.layer_options import BLOCKS
+    from meanbits.options import PARTS
+    from meanbits.theory.declarations.compose import DEFAULT
+
+    given = click.get_current_context().params
+    names = ["name", *(option.lstrip("-") for option, *_ in (*PARTS, *BLOCKS))]
+    words: dict[str, object] = {name: given[name] for name in names if given.get(name) is not None}
+    return {} if ":" in str(words.get("name", "")) else words or {"name": DEFAULT}
 
 
 def _check_output(path: Path, force: bool) -> None:

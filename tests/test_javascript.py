@@ -16,10 +16,13 @@ import sympy as sp
 import meanbits as mb
 from meanbits.cli import main
 from meanbits.experiments.page.live import live
+from meanbits.experiments.page.live_chain import live_chain
 from meanbits.experiments.page.shell import asset
+from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points
+from meanbits.numerics.emission.backends import NUMPY
 from meanbits.numerics.emission.emit import emitted_functions
 from meanbits.numerics.emission.emit_layer import layer_functions
-from meanbits.numerics.emission.script import emit_script
+from meanbits.numerics.emission.script import JAVASCRIPT, emit_script
 from meanbits.theory.declarations.rows import CHAINS
 from meanbits.theory.declarations.surrogates import CATALOGUE
 from meanbits.theory.derive import Theory
@@ -51,13 +54,23 @@ pytestmark = pytest.mark.skipif(NODE is None, reason="node is not installed")
 
 def subjects():
     yield from ((surrogate.name, surrogate) for surrogate in CATALOGUE)
-    yield from ((row.name, row.layer) for row in CHAINS if row.name in SCRIPTED_CHAINS)
+    yield from ((row.name, row.layer) for row in CHAINS)
     yield "gain", mb.compose("deterministic", gain=1.7)
     yield "gaussian-noise", mb.compose("lrt", noise="gaussian:0.5")
     yield "relu", mb.compose("continuous", neurons="relu")
+    yield "uniform-noise", mb.compose("deterministic", noise="uniform:1")
+    yield "deadzone", mb.compose("continuous", neurons="deadzone:0.5")
+    yield "levels", mb.compose("deterministic", neurons="quantiser:4")
+    for name, (surrogate, options) in QUADRATURES.items():
+        yield name, mb.compose(surrogate, **options)
 
 
-SCRIPTED_CHAINS = ("binaryconnect-ste", "xnor")
+QUADRATURES = {
+    "laplace-noise": ("lrt", {"noise": "laplace:0.7"}),
+    "gelu": ("continuous", {"neurons": "gelu"}),
+    "broken": ("continuous", {"neurons": "expr:where(h < 0.3, tanh(h), h**2)"}),
+}
+FEW = 3  # points of a function whose quadratures take long
 
 
 def grid(names, generator):
@@ -123,6 +136,8 @@ def compared(tmp_path_factory):
         modules[name] = mb.emit(theory, backend="javascript")
         for function in functions:
             points = grid([symbol.name for symbol in function.arguments], generator)
+            if name in QUADRATURES:
+                points = [points[k] for k in generator.permutation(len(points))[:FEW]]
             jobs.append([name, function.name, in_json(points)])
             expected[name, function.name] = points, numpy_values(maps, function, points), maps
     got = run(modules, jobs, tmp_path_factory.mktemp("scripts"))
@@ -150,13 +165,14 @@ def test_scripts_say_what_numpy_says(compared, name):
                 assert error <= rounding_of(getattr(maps, function), points[each]), (function, points[each])
 
 
-def test_what_has_no_script_is_refused_by_name():
-    with pytest.raises(ValueError, match="javascript has no quadrature for E"):
-        mb.emit(mb.derive("lrt", noise="laplace:0.7"), backend="javascript")
-    with pytest.raises(ValueError, match="javascript has no PiecewiseOverlap"):
-        mb.emit(mb.derive("continuous", neurons="hardtanh"), backend="javascript")
+def test_a_script_that_needs_no_quadrature_holds_none():
+    assert "gauss_legendre" not in mb.emit(mb.derive("deterministic"), backend="javascript")
     with pytest.raises(ValueError, match="emit it"):
         mb.compile(mb.derive("deterministic"), backend="javascript")
+
+
+def test_every_function_of_numpy_has_a_script():
+    assert NUMPY.functions.keys() - JAVASCRIPT.functions.keys() == set()
 
 
 @pytest.mark.parametrize("name", ["new", "Math", "portion"])
@@ -216,6 +232,44 @@ def test_the_solver_of_a_page_finds_what_python_finds(tmp_path):
             for key in NUMBERS:
                 value = float(getattr(expected, key))
                 assert float(got[key]) == value or abs(float(got[key]) - value) <= 1e-9 * abs(value), (name, point, key)
+
+
+FOLLOW = """
+import {{ readFileSync }} from "node:fs";
+{solver}
+const MAPS = {{ {modules} }};
+const jobs = JSON.parse(readFileSync(0, "utf8"));
+const shown = (value) => typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+const asShown = (found) => found && Object.fromEntries(Object.entries(found).filter(([name]) => name !== "at").map(
+  ([name, value]) => [name, shown(value)]));
+console.log(JSON.stringify(jobs.map(([name, kind, points]) => points.map(([sigma_m2, sigma_b2]) => {{
+  const point = {{ sigma_m2, sigma_b2 }};
+  const followed = profileOfChain(MAPS[name], kind, point, 12, [0.5]);
+  return [asShown(fixedPointOfChain(MAPS[name], kind, point)), followed.q, followed.c[0], followed.gradient];
+}}))));
+"""
+
+
+def test_the_page_of_a_chain_follows_layers_as_python_does(tmp_path):
+    moving = {row.name: (row.layer, live_chain(mb.derive(row.layer))) for row in CHAINS}
+    modules = ", ".join(f'"{name}": (() => {{ {each.maps} }})()' for name, (_, each) in moving.items())
+    source = FOLLOW.format(solver=asset("solve.js") + asset("chain.js"), modules=modules)
+    (tmp_path / "follow.mjs").write_text(source)
+    points = {name: [(each.start[0], biases) for biases in (0.01, 0.3)] for name, (_, each) in moving.items()}
+    jobs = [[name, dataclasses.asdict(each.kind), points[name]] for name, (_, each) in moving.items()]
+    done = subprocess.run(
+        [NODE, str(tmp_path / "follow.mjs")], input=json.dumps(jobs), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for (name, (layer, _)), each in zip(moving.items(), json.loads(done.stdout), strict=True):
+        for point, (found, *rows) in zip(points[name], each, strict=True):
+            expected = mb.profile(layer, 12, *point)
+            for got, values in zip(rows, (expected.q, expected.c, expected.gradient), strict=True):
+                assert np.array(got) == pytest.approx(values, rel=1e-11), (name, point)
+            settled = layer_fixed_points(layer, *point)
+            assert (found is not None) == bool(settled.found), (name, point)
+            for key in ("q", "c", "chi", "chi_1", "chi_g", "xi_c", "xi_g") if found else ():
+                assert float(found[key]) == pytest.approx(float(getattr(settled, key)), rel=1e-9), (name, point, key)
 
 
 def test_the_command_writes_a_module_again(tmp_path, capsys):

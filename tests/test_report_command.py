@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import re
-import sys
-from types import SimpleNamespace
 
 import pytest
 
 import meanbits as mb
 from meanbits.cli import main
 from meanbits.experiments.page.concerned import claims_about
+from meanbits.reporting import _checked
 from meanbits.theory.gaussian.closing import rules_used
 from meanbits.theory.gaussian.node import GaussianNode
 from meanbits.theory.gaussian.rules import delta, signs
@@ -23,9 +23,7 @@ OUTSIDE = re.compile(r"""(?:src|href|url\()\s*=?\s*["']?(?:https?:)?//""")
 @pytest.fixture
 def unchecked(monkeypatch):
     """Pages without checks and claims, which take long and have tests of their own."""
-    fake = SimpleNamespace(verify=lambda subjects: (), CheckResult=object)
-    monkeypatch.setitem(sys.modules, "meanbits.experiments.verification.verify", fake)
-    monkeypatch.setattr("meanbits.experiments.claims.catalogue.settle", lambda claims: ())
+    monkeypatch.setattr("meanbits.reporting._checked", lambda subject: ((), ()))
 
 
 def test_a_report_is_one_file_with_everything(unchecked, tmp_path, capsys):
@@ -35,9 +33,7 @@ def test_a_report_is_one_file_with_everything(unchecked, tmp_path, capsys):
     text = path.read_text(encoding="utf-8")
     assert len(text.encode()) < 1_000_000
     assert not OUTSIDE.search(text)
-    order = [
-        text.index(f'<h2 id="{name}">') for name in ("equations", "live", "pictures", "critical", "derivation", "cite")
-    ]
+    order = [text.index(f'<h2 id="{name}">') for name in ("glance", *SECTIONS)]
     assert order == sorted(order)
     theory = mb.derive("deterministic", gain=1.5)
     assert text.count("<li><h3>") == len(theory.trace)
@@ -49,19 +45,54 @@ def test_a_report_is_one_file_with_everything(unchecked, tmp_path, capsys):
     assert "NaN" not in re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
 
 
-def test_a_chain_has_its_derivation_and_pictures(unchecked, tmp_path):
-    layer = mb.compose("xnor")
-    text = mb.report(layer, tmp_path / "chain.html").read_text(encoding="utf-8")
-    assert '<h2 id="live">' not in text
+def test_a_page_says_first_what_a_surrogate_is_and_how_to_use_it(unchecked, tmp_path):
+    path = tmp_path / "page.html"
+    assert main(["report", "deterministic", "--gain", "1.5", "--sigma-m2", "0.7", "-o", str(path)]) == 0
+    glance = path.read_text(encoding="utf-8").partition('<h2 id="glance">')[2].partition("</section>")[0]
+    code = html.unescape(re.search(r"<pre[^>]*>(.*?)</pre>", glance, re.DOTALL)[1])
+    scope = {}
+    exec(code, scope)
+    assert scope["subject"] == mb.compose("deterministic", gain=1.5)
+    scale = float(mb.fixed_point(scope["subject"], 0.7, 0.01).xi_c)
+    assert scope["found"].xi_c == scale
+    assert f"About {float(f'{6 * scale:.2g}'):,g} layers" in glance
+    assert "(proven): " in glance
+
+
+@pytest.mark.parametrize("name", ["xnor", "quantised-k"])
+def test_a_chain_moves_and_has_its_derivation_pictures_and_gradients(unchecked, tmp_path, name):
+    layer = mb.compose(name)
+    text = mb.report(name, tmp_path / "chain.html").read_text(encoding="utf-8")
+    assert '<h2 id="live">' in text
+    assert 'id="gradient-chart"' in text
     assert text.count("<svg ") == 2
+    assert f"mb.compose(&#39;{name}&#39;)" in text
     theory = mb.derive(layer)
     assert text.count("<li><h3>") == len(theory.trace) + len(theory.forward)
 
 
-def test_what_has_no_script_says_so_and_keeps_the_rest(unchecked, tmp_path):
-    text = mb.report("lrt", tmp_path / "still.html", noise="laplace:0.7").read_text(encoding="utf-8")
-    assert "Nothing moves on this page: javascript has no quadrature" in text
+def test_what_cannot_move_says_so_and_keeps_the_rest(unchecked, tmp_path):
+    text = mb.report("baldassi", tmp_path / "still.html").read_text(encoding="utf-8")
+    assert "Nothing moves on this page: " in text
     assert '<h2 id="derivation">' in text
+
+
+def test_a_declaration_of_ones_own_has_a_page(unchecked, tmp_path):
+    (tmp_path / "mine.py").write_text("import meanbits as mb\nown = mb.compose('lrt', noise='laplace:0.7')\n")
+    path = tmp_path / "page.html"
+    assert main(["report", f"{tmp_path / 'mine.py'}:own", "-o", str(path)]) == 0
+    text = path.read_text(encoding="utf-8")
+    assert '<h2 id="live">' in text
+    assert "the declaration that this page is about" in text
+
+
+def test_checks_and_claims_are_those_of_the_subject(monkeypatch):
+    """The work that a page shares out, without doing it."""
+    work = []
+    monkeypatch.setattr("meanbits.experiments.side_by_side.side_by_side", lambda _, items: work.extend(items) or ())
+    assert _checked(mb.compose("lrt")) == ((), ())
+    assert work[0].args == (mb.compose("lrt"),)
+    assert [claim for each in work[1:] for claim in each.args[0]] == list(claims_about(mb.compose("lrt")))
 
 
 @pytest.mark.parametrize(
@@ -92,6 +123,10 @@ def test_claims_are_about_what_a_surrogate_is():
     assert "crit.lrt-continuous" in about["shayer"]
     assert "crit.lrt-binary" not in about["shayer"]
     assert "crit.random-binary" in about["random-binary"]
+    chains = {name: {claim.id for claim in claims_about(mb.compose(name))} for name in ("xnor", "quantised-k")}
+    assert "yang.straight-through" in chains["xnor"]
+    assert "yang.relu" not in chains["xnor"]
+    assert all(name.startswith("blumenfeld.") for name in chains["quantised-k"])
     assert "crit.smallest-gain" in {claim.id for claim in claims_about(mb.compose("deterministic", gain=2))}
 
 

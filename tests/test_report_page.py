@@ -15,10 +15,13 @@ import sympy as sp
 import meanbits as mb
 from meanbits.experiments.claims.catalogue import chosen, settle
 from meanbits.experiments.page.live import NotLiveError, live
+from meanbits.experiments.page.live_chain import live_chain
 from meanbits.experiments.page.page import Findings, page
 from meanbits.experiments.report import Derivation, Figure, report
 from meanbits.experiments.verification.verify import CheckResult
+from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points
 from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.emission.emit_layer import compile_layer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -32,10 +35,14 @@ SCALED = mb.NeuronNoise("scaled logistic", mb.logistic.cdf.subs(mb.symbols.h, mb
 def declared(name):
     if name == "open":
         return dataclasses.replace(mb.compose("lrt"), name="lrt, noise open", neurons=mb.stochastic(SCALED))
-    return mb.compose("deterministic", gain=1.5) if name == "gain" else mb.compose(name)
+    surrogate, options = OPTIONS.get(name, (name, {}))
+    return mb.compose(surrogate, **options)
 
 
-SUBJECTS = ("deterministic", "gain", "lrt", "shayer", "open")
+SUBJECTS = ("deterministic", "gain", "lrt", "shayer", "open", "laplace", "levels")
+OPTIONS = {"gain": ("deterministic", {"gain": 1.5}), "laplace": ("lrt", {"noise": "laplace:0.7"}),
+           "levels": ("continuous", {"neurons": "deadzone:0.5"})}  # fmt: skip
+CHAIN = "quantised-k"
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +66,9 @@ def pages(tmp_path_factory):
         text = page(theory, "A lead.", theory.surrogate.reference, Findings(live(theory)), "0")
         paths[name] = folder / f"{name}.html"
         paths[name].write_text(text, encoding="utf-8")
+    chain = mb.derive(CHAIN)
     paths["chain"], paths["paper"] = folder / "chain.html", folder / "paper.html"
-    paths["chain"].write_text(page(mb.derive("xnor"), "A lead.", "", Findings(), "0"), encoding="utf-8")
+    paths["chain"].write_text(page(chain, "A lead.", "", Findings(live_chain(chain)), "0"), encoding="utf-8")
     paths["paper"].write_text(whole_report(folder / "dot.png"), encoding="utf-8")
     return paths
 
@@ -109,7 +117,7 @@ class Shown:
         return numbers, [np.array(column, np.float64) for column in columns]
 
 
-@pytest.mark.parametrize("name", SUBJECTS)
+@pytest.mark.parametrize("name", [*SUBJECTS, "chain"])
 def test_a_page_says_nothing_on_the_console_and_asks_for_nothing(chromium, pages, name):
     with Shown(chromium, pages[name]) as shown:
         shown.set(sigma_m2=0.3)
@@ -132,12 +140,34 @@ def test_numbers_beside_sliders_put_the_curve_where_python_says(chromium, pages,
             shown.set(**point, **extra)
             numbers, (c, same, curve) = shown.found()
             expected = mb.fixed_point(theory, **point)
-            for key in ("q", "c", "gap", "chi", "chi_1", "xi_c", "xi_q"):
+            assert float(numbers["c"]) == 1 - float(numbers["gap"])
+            for key in ("q", "gap", "chi", "chi_1", "xi_c", "xi_q"):
                 assert float(numbers[key]) == pytest.approx(float(getattr(expected, key)), rel=1e-9, abs=1e-15), key
             assert numbers["phase"] == str(expected.phase)
             assert np.array_equal(c, same)
             gap = compile_theory(theory).gap_map(1 - c, expected.q, *map(np.float64, point.values()))
             assert curve == pytest.approx(np.broadcast_to(1 - gap, c.shape), rel=1e-12, abs=1e-12)
+
+
+def test_the_page_of_a_chain_shows_what_python_finds(chromium, pages):
+    layer = mb.compose(CHAIN)
+    with Shown(chromium, pages["chain"]) as shown:
+        shown.set(sigma_m2=1.5, sigma_b2=0.2, depth=17)
+        numbers, (c, same, curve) = shown.found()
+        followed = shown.page.evaluate("window.meanbits.followed.gradient")
+    expected, settled = mb.profile(layer, 17, 1.5, 0.2), layer_fixed_points(layer, 1.5, 0.2)
+    assert np.array(followed) == pytest.approx(expected.gradient, rel=1e-9)
+    assert float(numbers["chi_g"]) == pytest.approx(float(settled.chi_g), rel=1e-9)
+    assert np.array_equal(c, same)
+    gap = compile_layer(mb.derive(layer)).gap_map(1 - c, settled.q, 1.5, 0.2)
+    assert curve == pytest.approx(1 - gap, rel=1e-9)
+
+
+def test_the_scheme_of_the_reader_is_followed(chromium, pages):
+    shown = chromium.new_page(color_scheme="dark")
+    shown.goto(pages["gain"].as_uri())
+    assert shown.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(20, 24, 29)"
+    shown.close()
 
 
 def test_sliders_are_operable_by_keyboard(chromium, pages):
@@ -236,7 +266,5 @@ def test_time_to_use_and_to_redraw(chromium, pages, record_property):
 def test_what_cannot_move_says_why():
     with pytest.raises(NotLiveError, match="single layer"):
         live(mb.derive("baldassi"))
-    with pytest.raises(NotLiveError, match="javascript has no quadrature"):
-        live(mb.derive("lrt", noise="laplace:0.7"))
     with pytest.raises(ValueError, match=r"sigma_m2 must be in \[0, 1\]"):
         live(mb.derive("deterministic"), sigma_m2=2.0)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from meanbits.experiments.claims.catalogue import CLAIMS
+from meanbits.experiments.claims.catalogue import CLAIMS, LITERATURE_CLAIMS
 from meanbits.experiments.claims.claim import Claim
+from meanbits.theory.declarations.layer import Layer
 from meanbits.theory.declarations.surrogates import Surrogate
 
 
@@ -33,7 +34,17 @@ SPOKEN: tuple[tuple[str, Callable[[Surrogate], bool]], ...] = (
 )
 
 
-def claims_about(surrogate: Surrogate) -> tuple[Claim, ...]:
-    """The claims whose statement names a kind of surrogate that this one is."""
+def claims_about(surrogate: Surrogate | Layer) -> tuple[Claim, ...]:
+    """The claims whose statement names a kind of surrogate, or a part of a chain, that this one is."""
+    if isinstance(surrogate, Layer):
+        return tuple(claim for claim in LITERATURE_CLAIMS if _of_chain(surrogate, claim))
     words = [phrase for phrase, holds in SPOKEN if holds(surrogate)]
     return tuple(claim for claim in CLAIMS if any(word in claim.statement.lower() for word in words))
+
+
+def _of_chain(layer: Layer, claim: Claim) -> bool:
+    """Whether a claim is about a part that the chain has: batch norm, or neurons of equal levels."""
+    blocks, paper = " ".join(layer.block_names), claim.id.partition(".")[0]
+    if paper == "yang":
+        return "batch norm" in blocks and ("relu networks" not in claim.statement or "relu" in blocks)
+    return paper == "blumenfeld" and "quantiser" in blocks

@@ -38,6 +38,7 @@ class Slider:
     low: float
     high: float
     limit: float | None = None  # beyond which there is none; None where the slider's end is only for the eye
+    step: float | None = None  # between values; None where any number will do
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,18 @@ class Kind:
     ownGain: float | None  # noqa: N815
     parameters: tuple[str, ...]
     fixedMeans: float | None  # noqa: N815
+    isChain: bool = False  # noqa: N815
+
+
+@dataclass(frozen=True)
+class ChainKind:
+    """What the page of a chain has to know of it."""
+
+    takesTotal: bool  # noqa: N815 (read by JavaScript)
+    takesTypical: bool  # noqa: N815
+    hasGradients: bool  # noqa: N815
+    fixedMeans: float | None  # noqa: N815
+    isChain: bool = True  # noqa: N815
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,7 @@ class Live:
     """The part of a page that computes: its script, the kind of theory, and the sliders."""
 
     maps: str
-    kind: Kind
+    kind: Kind | ChainKind
     sliders: tuple[Slider, ...]
 
     @property

@@ -38,6 +38,11 @@ READOUTS = (
     ("gap", "1 − c*"), ("chi", "χ, slope at c*"), ("chi_1", "χ<sub>1</sub>, slope at c = 1"),
     ("xi_c", "ξ<sub>c</sub>, layers"), ("xi_q", "ξ<sub>q</sub>, layers"),
 )  # fmt: skip
+CHAIN_READOUTS = (
+    ("phase", "phase"), ("q", "q, field variance"), ("c", "c*, correlation of deep layers"),
+    ("chi", "χ, slope at c*"), ("chi_1", "χ<sub>1</sub>, slope at c = 1"), ("xi_c", "ξ<sub>c</sub>, layers"),
+    ("chi_g", "χ<sub>g</sub>, growth of squared gradients"), ("xi_g", "ξ<sub>g</sub>, layers"),
+)  # fmt: skip
 NAMED = {"sigma_m2": symbols.sigma_m2, "sigma_b2": symbols.sigma_b2}
 
 
@@ -47,6 +52,7 @@ class Picture:
 
     markup: Markup
     caption: str
+    moves: bool = False  # whether the page draws the same by itself, where scripts run
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,8 @@ class Findings:
     checks: Sequence[CheckResult] = ()
     claims: Sequence[Settled] = ()
     remarks: Sequence[str] = field(default_factory=tuple)
+    glance: Sequence[tuple[str, str]] = ()
+    code: str = ""
 
 
 def page(theory: Theory | LayerTheory, lead: str, reference: str, found: Findings, version: str) -> str:
@@ -71,7 +79,9 @@ def page(theory: Theory | LayerTheory, lead: str, reference: str, found: Finding
     content: dict[str, Any] = {
         **subject, "lead": lead, "version": version, "references": cited, "bibtex": bibtex(cited, version),
         "live": found.live, "pictures": found.pictures, "critical": _critical(found.certificate),
-        "checks": check_rows(found.checks), "claims": claim_rows(found.claims), "readouts": READOUTS,
+        "checks": check_rows(found.checks), "claims": claim_rows(found.claims),
+        "glance": found.glance, "code": found.code,
+        "readouts": CHAIN_READOUTS if found.live is not None and found.live.kind.isChain else READOUTS,
         "symbols": {name: inline(NAMED.get(name, sp.Symbol(name))) for name in _slider_names(found.live)},
     }  # fmt: skip
     content["notices"] = [*content["notices"], *found.remarks]
@@ -106,7 +116,8 @@ def _critical(found: Certificate | None) -> dict[str, Any] | None:
 
 
 def _contents(content: dict[str, Any]) -> list[tuple[str, str]]:
-    entries = (("equations", "Equations"), ("live", "Deep layers"), ("pictures", "Pictures"), ("critical", "Critical"),
-               ("derivation", "Derivation"), ("checks", "Checks"), ("claims", "Claims"), ("cite", "Cite"))  # fmt: skip
+    entries = (("glance", "At a glance"), ("equations", "Equations"), ("live", "Deep layers"), ("pictures", "Pictures"),
+               ("critical", "Critical"), ("derivation", "Derivation"), ("checks", "Checks"), ("claims", "Claims"),
+               ("cite", "Cite"))  # fmt: skip
     always = {"equations", "derivation", "cite"}
     return [(name, title) for name, title in entries if name in always or content[name]]

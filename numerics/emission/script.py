@@ -11,9 +11,11 @@ import sympy as sp
 from meanbits.numerics.emission.backend import Backend
 from meanbits.numerics.emission.conventions import COMMON
 from meanbits.numerics.emission.copying import RUNTIME
+from meanbits.numerics.emission.digits import roots_apart
 from meanbits.numerics.emission.emit import emitted_functions
 from meanbits.numerics.emission.emit_layer import heading_of_chain, layer_functions
 from meanbits.numerics.emission.printer import ArrayPrinter
+from meanbits.numerics.emission.routes import edges_of, joint_edges
 from meanbits.numerics.emission.writer import (
     MEANING,
     PARAMETER,
@@ -22,9 +24,14 @@ from meanbits.numerics.emission.writer import (
     ModuleWriter,
     Quadrature,
     identifier,
+    separated,
 )
 from meanbits.theory.derive import Theory
 from meanbits.theory.errors import shown
+from meanbits.theory.functions.far_out import finite
+from meanbits.theory.functions.pieces import Pieces, pieces, slope_between_breaks, switches_branches
+from meanbits.theory.gaussian.open_nodes import GaussianDifference, GaussianSlope
+from meanbits.theory.gaussian.tidy import tidy_rational
 from meanbits.theory.stages.layer_theory import LayerTheory
 from meanbits.theory.symbols import T
 
@@ -38,7 +45,8 @@ RESERVED = frozenset({
     "var", "void", "while", "with", "yield", "Infinity", "Math", "NaN", "Number", "Object", "RangeError", "Map",
     "undefined",
 })  # fmt: skip
-RUNTIME_FILES = ("elementwise", "errors", "logistic", "clipped")
+RUNTIME_FILES = ("elementwise", "errors", "gauss", "logistic", "clipped", "shapes", "strips", "piecewise", "widening",
+                 "quadrature", "price", "smoothing", "broken")  # fmt: skip
 
 
 @lru_cache(maxsize=1)
@@ -90,6 +98,9 @@ class ScriptPrinter(ArrayPrinter):
         value, at, zero, infinity = map(self._print, expr.args)
         return f"at_extremes({value}, {at}, () => {zero}, () => {infinity})"
 
+    def _print_Tuple(self, expr: sp.Tuple) -> str:
+        return f"[{', '.join(map(self._print, expr.args))}]"
+
     def _power(self, base: sp.Expr, exponent: sp.Expr) -> str:
         return f"Math.pow({self._print(base)}, {self._print(exponent)})"
 
@@ -120,8 +131,68 @@ class ScriptWriter(ModuleWriter):
         return "\n".join([*lines, f"  return {body.source};", "}"])
 
     def _expectation(self, node: Quadrature) -> str:
-        raise ValueError(f"javascript has no quadrature for {shown(node)}; emit numpy or torch, or choose neurons and "
-                         "noise whose maps have a closed form")  # fmt: skip
+        if isinstance(node, GaussianDifference | GaussianSlope):
+            return self._of_overlap(node)
+        if not node.is_pair:
+            return self._call("mean", (node.integrand,), (node.mean[0], node.covariance[0]), edges_of(node.integrand))
+        variance, covariance, _ = node.covariance
+        law = variance, tidy_rational(covariance / variance)
+        terms = [self._product(coefficient, self._pair(first, second, law))
+                 for coefficient, first, second in separated(node.integrand)]  # fmt: skip
+        return " + ".join(terms)
+
+    def _product(self, coefficient: sp.Expr, call: str) -> str:
+        return call if coefficient == 1 else f"{self.printer.source(coefficient)} * {call}"
+
+    def _pair(self, first: sp.Expr, second: sp.Expr, law: Sequence[sp.Expr]) -> str:
+        edges = joint_edges(first, second)
+        if edges is not None or first != second:
+            return self._call("pair", (first, second), law, edges)
+        return f"{self._call('pair', (first, second), law, None)[:-1]}, {self._integrand(slope_between_breaks(first))})"
+
+    def _of_overlap(self, node: GaussianDifference | GaussianSlope) -> str:
+        integrand, *law = node.args
+        name, edges = ("difference" if isinstance(node, GaussianDifference) else "slope"), edges_of(integrand)
+        if edges is None:
+            slope = self._integrand(slope_between_breaks(integrand))
+            return f"{self._call(name, (integrand,), law, None)[:-1]}, {slope})"
+        cut = pieces(integrand)
+        jumps = tuple((float(at), float(rise)) for at, rise in cut.jumps)
+        first, last = (self._integrand(cut.slope.expression), self._constant(jumps)), self._constant(edges)
+        return f"broken_{name}({', '.join([*first, *map(self.printer.source, law), last])})"
+
+    def _call(
+        self, name: str, functions: Sequence[sp.Expr], law: Sequence[sp.Expr], edges: tuple[float, ...] | None
+    ) -> str:
+        arguments = [*map(self._integrand, functions), *map(self.printer.source, law)]
+        if edges is None:
+            return f"gaussian_{name}({', '.join(arguments)})"
+        return f"broken_{name}({', '.join([*arguments, self._constant(edges)])})"
+
+    def integrand_sources(self) -> list[str]:
+        """The integrands that the functions written so far call, and the numbers of their meshes."""
+        numbers = [f"const {name} = {script_array(each)};" for each, name in self.constants.items()]
+        return [*numbers, *(self._integrand_source(each, name) for each, name in self.integrands.items())]
+
+    def _integrand_source(self, integrand: sp.Expr, name: str) -> str:
+        cut = finite(pieces(integrand))
+        whole = not switches_branches(integrand) and cut == pieces(integrand)
+        body = self.printer.source(integrand) if whole else self._choice(cut)
+        every = f"for (let k = 0; k < u.length; k++) out[k] = {name}(u[k]);"  # an engine puts it inside the loop
+        return f"function {name}(u) {{\n  return {body};\n}}\n\n{name}.all = (u, out) => {{\n  {every}\n}};"
+
+    def _choice(self, cut: Pieces) -> str:
+        """The branches of a function cut at its breaks, each evaluated on its own interval only."""
+        branches = [self.printer.source(roots_apart(part)) for part in cut.parts]
+        chosen = [f"u < {float(at)!r} ? {branch} : " for at, branch in zip(cut.breaks, branches, strict=False)]
+        return "".join([*chosen, branches[-1]])
+
+
+def script_array(numbers: object) -> str:
+    """Nested tuples of numbers as an array of JavaScript."""
+    if isinstance(numbers, tuple):
+        return f"[{', '.join(map(script_array, numbers))}]"
+    return repr(numbers).replace("inf", "Infinity")
 
 
 def _comment(text: str) -> str:
@@ -153,7 +224,8 @@ def _subject(theory: Theory | LayerTheory) -> tuple[Heading, Sequence[EmittedFun
 def script_source(heading: Heading, offered: Sequence[EmittedFunction]) -> str:
     """The source of these functions and of what they call, without exports."""
     writer = ScriptWriter(heading)
-    written = [writer.function(function) for function in offered]
+    bodies = [writer.function(function) for function in offered]
+    written = [*writer.integrand_sources(), *bodies]
     body = "\n\n".join([*_copied("\n".join(written)), *written])
     return f"{writer.header(body)}\n\n{body}\n"
 

@@ -1,19 +1,46 @@
 // The error function and its kin.
 
-/** Beyond it erf is summed by its continued fraction, below by its series. */
+/** Beyond it erfcx is summed by its continued fraction. */
 const FAR = 1.5;
 
-/** erf(x), by its series of positive terms (Abramowitz and Stegun 1964, 7.1.6), or from erfc. */
+/** Taylor coefficients of erf around multiples of 1/8, each once it is needed. */
+const ERF_SERIES = [];
+
+/** erf(x), by its series around the nearest multiple of 1/8; from 1 on by that of 1 - erf(x), so that it is rounded once. */
 function erf(x) {
   const size = Math.abs(x);
-  if (size > FAR) return Math.sign(x) * (1 - erfcx(size) * gaussian(size));
+  if (!(size < 6)) return Number.isNaN(x) ? NaN : Math.sign(x);
+  const near = Math.round(8 * size);
+  const terms = ERF_SERIES[near] ?? (ERF_SERIES[near] = erf_terms(near / 8));
+  const d = size - near / 8;
+  let sum = terms[13];
+  for (let k = 12; k >= 0; k--) sum = sum * d + terms[k];
+  if (near >= 8) sum = 1 - sum;
+  return x < 0 ? -sum : sum;
+}
+
+/** The Taylor coefficients around x >= 0, as far as 1/16 off they count: of erf, and from 1 on of 1 - erf. */
+function erf_terms(x) {
+  const terms = new Float64Array(14);
+  terms[0] = x < 1 ? erf_slowly(x) : erfcx(x) * gaussian(x);
+  let [before, slope] = [0, (x < 1 ? 2 : -2) / Math.sqrt(Math.PI) * gaussian(x)];
+  for (let n = 0; n < 13; n++) {
+    terms[n + 1] = slope / (n + 1);
+    [before, slope] = [slope, -2 * (x * slope + before) / (n + 1)];
+  }
+  return terms;
+}
+
+/** erf(x), x >= 0, by its series of positive terms (Abramowitz and Stegun 1964, 7.1.6), or from erfc. */
+function erf_slowly(x) {
+  if (x > FAR) return 1 - erfcx(x) * gaussian(x);
   let term = x;
   let sum = x;
   for (let n = 1; Math.abs(term) > Number.EPSILON / 8 * Math.abs(sum); n++) {
     term *= 2 * x * x / (2 * n + 1);
     sum += term;
   }
-  return sum === 0 ? sum : 2 / Math.sqrt(Math.PI) * gaussian(x) * sum;
+  return 2 / Math.sqrt(Math.PI) * gaussian(x) * sum;
 }
 
 /** erfc(x) = 1 - erf(x), to its last digits far out. */
@@ -30,7 +57,7 @@ function gaussian(x) {
 /** exp(x^2) erfc(x), x >= 0: the continued fraction of Laplace (Abramowitz and Stegun 1964, 7.1.14), by Lentz. */
 function erfcx(x) {
   if (x === Infinity) return 0;
-  if (!(x > FAR)) return Math.exp(x * x) * (1 - erf(x));
+  if (!(x > FAR)) return Math.exp(x * x) * (1 - erf_slowly(x));
   let c = x;
   let value = x;
   let d = 0;

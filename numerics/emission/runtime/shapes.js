@@ -1,0 +1,89 @@
+// What piecewise linear functions are, which emitted JavaScript calls.
+// f(u) = a + b u + sum_i J_i 1(u > t_i) + K_i (u - t_i)_+ is the shape [t, J, K, [a, b]].
+
+/** What follows from a shape, by its numbers, once it is needed. */
+const SHAPES = new Map();
+
+/** A shape with what follows from it. */
+function shape_facts(shape) {
+  const key = shape.join("|");
+  if (!SHAPES.has(key)) {
+    const [places, jumps, bends, line] = shape;
+    const facts = { places, jumps, bends, line, pairs: new Map() };
+    facts.jumping = jumps.some((each) => each !== 0);
+    facts.bending = bends.some((each) => each !== 0);
+    facts.slanted = facts.bending || line[1] !== 0;
+    facts.parity = shape_parity(facts);
+    facts.middle = middle_value(facts);
+    facts.widest = Math.max(0, ...places.map(Math.abs));
+    facts.intervals = mirrored_lines(facts);
+    facts.derivative = [places, bends, places.map(() => 0), [line[1], 0]];
+    SHAPES.set(key, facts);
+  }
+  return SHAPES.get(key);
+}
+
+/** Value and slope of f on that side of a point; on average where side is 0. */
+function line_at(facts, point, side) {
+  let [value, slope] = [facts.line[0] + facts.line[1] * point, facts.line[1]];
+  facts.places.forEach((t, i) => {
+    const passed = t === point ? (1 + side) / 2 : Number(t < point);
+    value += passed * (facts.jumps[i] + facts.bends[i] * (point - t));
+    slope += passed * facts.bends[i];
+  });
+  return [value, slope];
+}
+
+/** [start, end, line of f(u), line of f(-u)] of the intervals of |u| between breaks, the lines at the start of each. */
+function mirrored_lines(facts) {
+  const starts = [...new Set([0, ...facts.places.map(Math.abs)])].sort((a, b) => a - b);
+  return starts.map((start, i) => {
+    const [value, slope] = line_at(facts, start === 0 ? 0 : -start, -1);
+    return [start, starts[i + 1] ?? Infinity, line_at(facts, start, 1), [value, -slope]];
+  });
+}
+
+/** 1 if f is even, -1 if f less a constant is odd, else 0. */
+function shape_parity({ places, jumps, bends, line }) {
+  const last = places.length - 1;
+  if (places.some((t, i) => t !== -places[last - i])) return 0;
+  if (jumps.every((each, i) => each === jumps[last - i]) && bends.every((each, i) => each === -bends[last - i])) return -1;
+  const even = jumps.every((each, i) => each === -jumps[last - i]) && bends.every((each, i) => each === bends[last - i]);
+  const [sum, size] = bends.reduce(([a, b], each) => [a + each, b + Math.abs(each)], [0, 0]);
+  return even && Math.abs(2 * line[1] + sum) <= 1e-15 * size ? 1 : 0;
+}
+
+/** The mean of f on both sides of 0, exactly 0 where that is rounding. */
+function middle_value(facts) {
+  const value = line_at(facts, 0, 0)[0];
+  const size = facts.places.reduce((sum, t, i) => sum + Math.abs(facts.jumps[i]) + Math.abs(facts.bends[i] * t), Math.abs(facts.line[0]));
+  return Math.abs(value) <= 1e-15 * size ? 0 : value;
+}
+
+/**
+ * Of the pairs (t_i, side t_j), distinct, or those of D = 0: [S, D, four weights]. S and D are an eighth of the squares
+ * of t_i + side t_j and t_i - side t_j; the weights stand before exp(-E) / (1 + x^2) for jumps, V exp(-E) / (1 + x^2),
+ * exp(-E) and exp(-E) / x^2 for bends.
+ */
+function threshold_pairs(facts, side, alone) {
+  const name = `${side},${alone}`;
+  if (facts.pairs.has(name)) return facts.pairs.get(name);
+  const [merged, known] = [new Map(), new Map()];
+  const eighth = (each) => {
+    const text = (each * each).toExponential(12);
+    if (!known.has(text)) known.set(text, each * each / 8);
+    return known.get(text);
+  };
+  facts.places.forEach((s, i) => facts.places.forEach((t, j) => {
+    const [total, apart] = [s + side * t, s - side * t];
+    const [square, distance] = [eighth(total), eighth(apart)];
+    const [mixed, turned] = [facts.jumps[i] * facts.bends[j], side * facts.bends[i] * facts.jumps[j]];
+    const key = `${square},${distance}`;
+    const old = merged.get(key) ?? [square, distance, 0, 0, 0, 0];
+    const added = [0, 0, facts.jumps[i] * facts.jumps[j], facts.bends[i] * facts.bends[j], (mixed + turned) * total / 4, (mixed - turned) * apart / 4];
+    merged.set(key, old.map((each, k) => each + added[k]));
+  }));
+  const found = [...merged.values()].filter((pair) => pair.slice(2).some((each) => each !== 0) && (pair[1] === 0 || !alone));
+  facts.pairs.set(name, found);
+  return found;
+}
