@@ -176,6 +176,15 @@ KINDS = (
                "blumenfeld_2019.straight_through", "blumenfeld_2019.straight_through", paper="blumenfeld-2019"),
     FigureKind("yang-2019-1", "Gradients behind batch norm", "squared gradients over layers, theory against networks",
                "yang_2019.gradients", "yang_2019.gradients", paper="yang-2019"),
+    FigureKind("poole-2016-1", "Lengths and correlations of tanh networks",
+               "length map, lengths and correlations over layers, theory against random networks",
+               "poole_2016.lengths", "poole_2016.lengths", paper="poole-2016"),
+    FigureKind("poole-2016-2", "The phases of tanh networks",
+               "fixed points over sigma_w and sigma_b, and the edge of chaos",
+               "poole_2016.phases", "poole_2016.phases", paper="poole-2016"),
+    FigureKind("poole-2016-3", "A circle through tanh networks",
+               "curvature, stretching and turning over depth, theory against random networks",
+               "poole_2016.curves", "poole_2016.curves", paper="poole-2016"),
 )  # fmt: skip
 FIGURES: MappingProxyType[str, FigureKind] = MappingProxyType({kind.id: kind for kind in KINDS})
 

@@ -36,6 +36,7 @@ SLOW = {
     "distance",
     "blumenfeld-2019-1",
     "blumenfeld-2019-3",
+    "poole-2016-1",
 }
 EACH = [pytest.param(kind, id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name, kind in FIGURES.items()]
 PROVENANCE = ("preset", "seed", "version", "figure")

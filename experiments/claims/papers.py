@@ -35,7 +35,13 @@ YANG = Paper(
     "A Mean Field Theory of Batch Normalization",
     "1902.08129",
 )
-LITERATURE: tuple[Paper, ...] = (BLUMENFELD, YANG)  # beside the paper that the workbench began with
+POOLE = Paper(
+    "poole-2016",
+    "Poole et al. 2016",
+    "Exponential expressivity in deep neural networks through transient chaos",
+    "1606.05340",
+)
+LITERATURE: tuple[Paper, ...] = (BLUMENFELD, YANG, POOLE)  # beside the paper that the workbench began with
 KEYS = (STAMATESCU.key, THEORY, *(paper.key for paper in LITERATURE))
 
 
