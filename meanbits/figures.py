@@ -185,6 +185,18 @@ KINDS = (
     FigureKind("poole-2016-3", "A circle through tanh networks",
                "curvature, stretching and turning over depth, theory against random networks",
                "poole_2016.curves", "poole_2016.curves", paper="poole-2016"),
+    FigureKind("schoenholz-2017-1", "Depth scales of tanh networks",
+               "xi_q and xi_c over the weights, theory against random layers",
+               "schoenholz_2017.scales", "schoenholz_2017.scales", paper="schoenholz-2017"),
+    FigureKind("schoenholz-2017-2", "Dropout and the edge of chaos",
+               "correlation and depth scale over the weights by the rate of dropout",
+               "schoenholz_2017.dropout", "schoenholz_2017.dropout", paper="schoenholz-2017"),
+    FigureKind("schoenholz-2017-3", "Gradients of tanh networks",
+               "squared gradients in either phase and at the edge of chaos, theory against random networks",
+               "schoenholz_2017.gradients", "schoenholz_2017.gradients", paper="schoenholz-2017"),
+    FigureKind("schoenholz-2017-4", "Accuracy over depth and weights",
+               "training accuracy of tanh networks, and 6 xi_c", "schoenholz_2017.trained", "schoenholz_2017.trained",
+               images=True, trains=True, paper="schoenholz-2017"),
 )  # fmt: skip
 FIGURES: MappingProxyType[str, FigureKind] = MappingProxyType({kind.id: kind for kind in KINDS})
 

@@ -19,6 +19,7 @@ from meanbits.experiments.claims.neuron_claims import NEURON_CLAIMS
 from meanbits.experiments.claims.papers import KEYS
 from meanbits.experiments.claims.poole_2016.claims import POOLE_CLAIMS
 from meanbits.experiments.claims.replica_claims import REPLICA_CLAIMS
+from meanbits.experiments.claims.schoenholz_2017.claims import SCHOENHOLZ_CLAIMS
 from meanbits.experiments.claims.slope_claims import SLOPE_CLAIMS
 from meanbits.experiments.claims.training_claims import TRAINING_CLAIMS
 from meanbits.experiments.claims.yang_2019.claims import YANG_CLAIMS
@@ -41,7 +42,7 @@ CLAIMS: tuple[Claim, ...] = (
 )
 
 
-LITERATURE_CLAIMS: tuple[Claim, ...] = (*BLUMENFELD_CLAIMS, *YANG_CLAIMS, *POOLE_CLAIMS)
+LITERATURE_CLAIMS: tuple[Claim, ...] = (*BLUMENFELD_CLAIMS, *YANG_CLAIMS, *POOLE_CLAIMS, *SCHOENHOLZ_CLAIMS)
 
 
 def settle(claims: Sequence[Claim] = CLAIMS, on_result: Callable[[Settled], None] | None = None) -> tuple[Settled, ...]:

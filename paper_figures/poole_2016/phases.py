@@ -31,8 +31,8 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
 def caption(dataset: xr.Dataset) -> str:
     """What is seen, and of which settings."""
     return (
-        "Fixed points of tanh networks. (a) Squared length a unit. (b) Correlation that two inputs come to. (c) Slope of "
-        "the correlation map at $c = 1$. Dashed: the edge of chaos, $\\chi_1 = 1$; above it $c^* < 1$. Marks: the "
+        "Fixed points of tanh networks. (a) Squared length a unit. (b) Correlation that two inputs come to. (c) Slope "
+        "of the correlation map at $c = 1$. Dashed: the edge of chaos, $\\chi_1 = 1$; above it $c^* < 1$. Marks: the "
         f"networks of the other figures. The scales end at $q^*$ = {float(dataset.q.max()):.1f} and $\\chi_1$ = "
         f"{float(dataset.chi_1.max()):.2f} (the paper's: 38 and 3){provenance(dataset)}"
     )
