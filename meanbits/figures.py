@@ -197,6 +197,14 @@ KINDS = (
     FigureKind("schoenholz-2017-4", "Accuracy over depth and weights",
                "training accuracy of tanh networks, and 6 xi_c", "schoenholz_2017.trained", "schoenholz_2017.trained",
                images=True, trains=True, paper="schoenholz-2017"),
+    FigureKind("hayou-2019-1", "Edges of chaos by activation", "curves of smooth and clipped activations, a point of relu",
+               "hayou_2019.edges", "hayou_2019.edges", paper="hayou-2019"),
+    FigureKind("hayou-2019-2", "Correlations on the edge of chaos",
+               "1 - c over depth by activation, theory, its laws and random networks",
+               "hayou_2019.gaps", "hayou_2019.gaps", paper="hayou-2019"),
+    FigureKind("yang-schoenholz-2017-1", "Residual networks",
+               "lengths, gradients and correlations over layers, theory against random networks",
+               "yang_schoenholz_2017.residual", "yang_schoenholz_2017.residual", paper="yang-schoenholz-2017"),
 )  # fmt: skip
 FIGURES: MappingProxyType[str, FigureKind] = MappingProxyType({kind.id: kind for kind in KINDS})
 

@@ -73,7 +73,14 @@ SARI = Paper(
     "How Does Batch Normalization Help Binary Training?",
     "1909.09139",
 )
-LITERATURE: tuple[Paper, ...] = (BLUMENFELD, YANG, POOLE, SCHOENHOLZ)  # beside the paper that the workbench began with
+LITERATURE: tuple[Paper, ...] = (
+    BLUMENFELD,
+    YANG,
+    POOLE,
+    SCHOENHOLZ,
+    HAYOU,
+    RESIDUAL,
+)  # beside the paper that the workbench began with
 KEYS = (STAMATESCU.key, THEORY, *(paper.key for paper in LITERATURE))
 
 

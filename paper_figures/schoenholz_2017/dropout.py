@@ -35,9 +35,8 @@ def caption(dataset: xr.Dataset) -> str:
     dropped = [each for each in dataset.dropped.values if each > 0]
     longest = ", ".join(f"{float(dataset.xi_c.sel(dropped=each).max()):.1f} ({each:.0%})" for each in dropped)
     return (
-        f"Tanh networks with dropout, $\\sigma_b^2$ = {given['sigma_b2']:g}. (a) The correlation of two runs of one "
-        "input with masks of their own, of two inputs without dropout. Lines: theory; marks: "
-        f"layer {given['depth']} of {given['networks']} random networks of width {given['width']}, with standard errors "
-        "(without dropout they are not yet there near the edge of chaos). (b) Depth scale: with dropout it has no "
-        f"singularity; its largest value is {longest} layers{provenance(dataset)}"
+        f"Tanh networks with dropout, $\\sigma_b^2$ = {given['sigma_b2']:g}. (a) The correlation that two inputs come "
+        f"to, or two runs of one. Lines: theory; marks: behind {given['depth']} layers from there, "
+        f"{given['networks']} random networks of width {given['width']}, with standard errors. (b) Depth scale: with "
+        f"dropout it has no singularity; its largest value is {longest} layers{provenance(dataset)}"
     )

@@ -37,7 +37,7 @@ def caption(dataset: xr.Dataset) -> str:
     return (
         "Depth scales of tanh networks over the variance of the weights. (a) Of correlations: infinite at the edge of "
         f"chaos. (b) Of lengths: finite there, with biases; at most {longest} layers for the three variances of the "
-        "biases. Lines: theory; marks: the rates at which one random layer brings two lengths, or two correlations "
+        "biases. Lines: theory; marks: the rates at which random layers bring two lengths, or two correlations "
         f"about the fixed point, together; means of {given['networks']} networks of width {given['width']}"
         f"{provenance(dataset)}"
     )

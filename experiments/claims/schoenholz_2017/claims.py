@@ -149,7 +149,7 @@ def _trains(factor: float, weights: tuple[float, ...]) -> Evidence:
     wrong = {f"accuracy, sigma_w2 = {width:g}, depth {depth}": _accuracy(width, depth) for width, depth in shown
              if (_accuracy(width, depth) >= half) != (depth <= factor * scales[width])}  # fmt: skip
     numbers = {f"xi_c at sigma_w2 = {width:g}": scale for width, scale in scales.items()}
-    return Evidence("training", f"tanh, digits, width 100, depths {DEPTHS}: trained just where depth <= {factor:g} xi_c",
+    return Evidence("training", f"tanh, digits, depths {DEPTHS}: trained just where depth <= {factor:g} xi_c",
                     numbers | {"trainings": len(shown), "half": half} | wrong, not wrong)  # fmt: skip
 
 
@@ -163,8 +163,8 @@ SCHOENHOLZ_CLAIMS: tuple[Claim, ...] = (
     Claim(
         "schoenholz.xi-c",
         stated("the depth scale of correlations, section 3"),
-        "Correlations come to c* at the rate exp(-1/xi_c) = sigma_w^2 E phi'(u) phi'(v) a layer, u and v of variance q* "
-        "and correlation c*.",
+        "Correlations come to c* at the rate exp(-1/xi_c) = sigma_w^2 E phi'(u) phi'(v) a layer, u and v of "
+        "variance q* and correlation c*.",
         (formula(_correlation_scale),),
     ),
     Claim(

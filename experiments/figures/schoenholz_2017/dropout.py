@@ -15,16 +15,17 @@ from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points
 from meanbits.numerics.solvers.solve import fixed_point
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.compose_layer import layer_named
+from meanbits.theory.declarations.layer import Layer
 from meanbits.theory.declarations.surrogates import Surrogate
 
-SIZES = {"smoke": (21, 200, 4, 3, 10), "quick": (81, 500, 6, 6, 25), "paper": (161, 1000, 20, 12, 40)}
+SIZES = {"smoke": (21, 200, 4, 3, 3), "quick": (81, 500, 6, 6, 10), "paper": (161, 1000, 20, 12, 10)}
 DROPPED, SIGMA_B2, SIGMA_W2 = (0.0, 0.01, 0.05, 0.2), 0.05, (0.6, 4.0)
 NETWORKS = compose("continuous")
 
 
 def measure(surrogate: Surrogate | None, preset: str, seed: int, tick: Tick) -> xr.Dataset:
-    """c and xi_c at the fixed point, (dropped, sigma_w2); c_seen, c_error: (dropped, weights), the correlation of one
-    input twice, with masks of its own, behind the last layer of random networks, of two inputs without dropout.
+    """c and xi_c at the fixed point, (dropped, sigma_w2); c_seen, c_error: (dropped, weights), the correlation of
+    two inputs behind the last layer of random networks, which started there.
 
     Raises:
         ValueError: an unknown preset, or a surrogate.
@@ -37,12 +38,9 @@ def measure(surrogate: Surrogate | None, preset: str, seed: int, tick: Tick) -> 
         layer = layer_named(NETWORKS, dropout=dropped)
         found = layer_fixed_points(layer, weights, SIGMA_B2) if dropped else fixed_point(real_theory("tanh"), weights,
                                                                                          SIGMA_B2)  # fmt: skip
-        seen = [simulate_layers(layer, depth, each, SIGMA_B2, width=width, networks=networks, q0=0.5, c0=0.9, seed=seed)
+        seen = [_stationary(layer, float(each), dropped, depth, width=width, networks=networks, seed=seed)
                 for each in seen_at]  # fmt: skip
-        name = "alike" if dropped else "pair"
-        rows.append(
-            (found.c, found.xi_c, [each.mean[name][-1] for each in seen], [each.error[name][-1] for each in seen])
-        )
+        rows.append((found.c, found.xi_c, *zip(*seen, strict=True)))
         tick(done + 1, len(DROPPED))
     dims = ("dropped", "sigma_w2"), ("dropped", "sigma_w2"), ("dropped", "weights"), ("dropped", "weights")
     names = ("c", "xi_c", "c_seen", "c_error")
@@ -50,3 +48,10 @@ def measure(surrogate: Surrogate | None, preset: str, seed: int, tick: Tick) -> 
     data = {name: (each, table) for name, each, table in zip(names, dims, tables, strict=True)}
     data = xr.Dataset(data, {"dropped": list(DROPPED), "sigma_w2": weights, "weights": seen_at})
     return labelled(data, preset, seed, width=width, networks=networks, depth=depth, sigma_b2=SIGMA_B2)
+
+
+def _stationary(layer: Layer, means: float, dropped: float, depth: int, **settings: int) -> tuple[float, float]:
+    """Mean and error of the correlation behind the last layer, of fields that start at the fixed point."""
+    point = layer_fixed_points(layer, means, SIGMA_B2) if dropped else fixed_point(real_theory("tanh"), means, SIGMA_B2)
+    found = simulate_layers(layer, depth, means, SIGMA_B2, q0=float(point.q), c0=float(point.c), **settings)
+    return float(found.mean["pair"][-1]), float(found.error["pair"][-1])

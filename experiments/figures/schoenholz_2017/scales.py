@@ -17,12 +17,12 @@ from meanbits.theory.declarations.surrogates import Surrogate
 
 SIZES = {"smoke": (41, 200, 4, 3), "quick": (161, 600, 6, 6), "paper": (321, 2000, 20, 12)}
 SIGMA_B2, SIGMA_W2 = (0.001, 0.05, 0.3), (0.6, 4.0)
-APART = 0.02  # of what is told apart: of the length, and of the correlation from its fixed point
+LAYERS, APART = 8, 0.02  # of what is told apart: of the length, and of the correlation from its fixed point
 
 
 def measure(surrogate: Surrogate | None, preset: str, seed: int, tick: Tick) -> xr.Dataset:
-    """xi_q and xi_c, (sigma_b2, sigma_w2), in layers; xi_q_seen, xi_c_seen: (sigma_b2, weights), of one random layer:
-    by how much it moves two lengths, or correlations, nearer that lie about the fixed point.
+    """xi_q and xi_c, (sigma_b2, sigma_w2), in layers; xi_q_seen, xi_c_seen: (sigma_b2, weights), of random networks: by
+    how much a layer brings two lengths, or correlations, nearer that lie about the fixed point.
 
     Raises:
         ValueError: an unknown preset, or a surrogate.
@@ -47,16 +47,16 @@ def measure(surrogate: Surrogate | None, preset: str, seed: int, tick: Tick) -> 
 
 
 def _rates(means: float, biases: float, width: int, networks: int, seed: int) -> tuple[float, float]:
-    """Slopes of length and correlation over one layer, from differences of networks that share their draws."""
+    """Slopes of length and correlation a layer, from differences of networks that share their draws."""
     point, layer = fixed_point(real_theory("tanh"), means, biases), real_layer("tanh")
     q, c = float(point.q), float(point.c)
     settings = {"width": width, "networks": networks, "seed": seed}
 
     def after(**start: float) -> tuple[np.ndarray, np.ndarray]:
-        found = simulate_layers(layer, 1, means, biases, **settings, **start)
+        found = simulate_layers(layer, LAYERS, means, biases, **settings, **start)
         return found.mean["T"], found.mean["pair"]
 
     longer, shorter = (after(q0=q * (1 + sign * APART))[0] for sign in (1, -1))
     nearer, farther = (after(q0=q, c0=each)[1] for each in (min(1.0, c + APART), c - APART))
-    return tuple(float((high[1] - low[1]) / (high[0] - low[0])) for high, low in
+    return tuple(float(abs((high[-1] - low[-1]) / (high[0] - low[0])) ** (1 / LAYERS)) for high, low in
                  ((longer, shorter), (nearer, farther)))  # fmt: skip
