@@ -197,7 +197,8 @@ KINDS = (
     FigureKind("schoenholz-2017-4", "Accuracy over depth and weights",
                "training accuracy of tanh networks, and 6 xi_c", "schoenholz_2017.trained", "schoenholz_2017.trained",
                images=True, trains=True, paper="schoenholz-2017"),
-    FigureKind("hayou-2019-1", "Edges of chaos by activation", "curves of smooth and clipped activations, a point of relu",
+    FigureKind("hayou-2019-1", "Edges of chaos by activation",
+               "curves of smooth and clipped activations, a point of relu",
                "hayou_2019.edges", "hayou_2019.edges", paper="hayou-2019"),
     FigureKind("hayou-2019-2", "Correlations on the edge of chaos",
                "1 - c over depth by activation, theory, its laws and random networks",
@@ -205,6 +206,15 @@ KINDS = (
     FigureKind("yang-schoenholz-2017-1", "Residual networks",
                "lengths, gradients and correlations over layers, theory against random networks",
                "yang_schoenholz_2017.residual", "yang_schoenholz_2017.residual", paper="yang-schoenholz-2017"),
+    FigureKind("pennington-2017-1", "Singular values of deep Jacobians",
+               "orthogonal and Gaussian weights on the edge of chaos, theory against random networks",
+               "pennington_2017.isometry", "pennington_2017.isometry", paper="pennington-2017"),
+    FigureKind("xiao-2018-1", "Modes of convolutional networks",
+               "depth scales of waves over positions, theory against random networks",
+               "xiao_2018.modes", "xiao_2018.modes", paper="xiao-2018"),
+    FigureKind("sari-2019-1", "Gradients of binary networks over their width",
+               "weights +-1, scaled ones and batch norm, theory against random networks",
+               "sari_2019.growth", "sari_2019.growth", paper="sari-2019"),
 )  # fmt: skip
 FIGURES: MappingProxyType[str, FigureKind] = MappingProxyType({kind.id: kind for kind in KINDS})
 

@@ -18,11 +18,14 @@ from meanbits.experiments.claims.lrt_claims import LRT_CLAIMS
 from meanbits.experiments.claims.map_claims import MAP_CLAIMS
 from meanbits.experiments.claims.neuron_claims import NEURON_CLAIMS
 from meanbits.experiments.claims.papers import KEYS
+from meanbits.experiments.claims.pennington_2017.claims import PENNINGTON_CLAIMS
 from meanbits.experiments.claims.poole_2016.claims import POOLE_CLAIMS
 from meanbits.experiments.claims.replica_claims import REPLICA_CLAIMS
+from meanbits.experiments.claims.sari_2019.claims import SARI_CLAIMS
 from meanbits.experiments.claims.schoenholz_2017.claims import SCHOENHOLZ_CLAIMS
 from meanbits.experiments.claims.slope_claims import SLOPE_CLAIMS
 from meanbits.experiments.claims.training_claims import TRAINING_CLAIMS
+from meanbits.experiments.claims.xiao_2018.claims import XIAO_CLAIMS
 from meanbits.experiments.claims.yang_2019.claims import YANG_CLAIMS
 from meanbits.experiments.claims.yang_schoenholz_2017.claims import RESIDUAL_CLAIMS
 from meanbits.experiments.side_by_side import side_by_side
@@ -51,6 +54,9 @@ LITERATURE_CLAIMS: tuple[Claim, ...] = (
     *SCHOENHOLZ_CLAIMS,
     *HAYOU_CLAIMS,
     *RESIDUAL_CLAIMS,
+    *PENNINGTON_CLAIMS,
+    *XIAO_CLAIMS,
+    *SARI_CLAIMS,
 )
 
 

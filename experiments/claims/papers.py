@@ -73,14 +73,9 @@ SARI = Paper(
     "How Does Batch Normalization Help Binary Training?",
     "1909.09139",
 )
-LITERATURE: tuple[Paper, ...] = (
-    BLUMENFELD,
-    YANG,
-    POOLE,
-    SCHOENHOLZ,
-    HAYOU,
-    RESIDUAL,
-)  # beside the paper that the workbench began with
+LITERATURE: tuple[Paper, ...] = (  # beside the paper that the workbench began with
+    BLUMENFELD, YANG, POOLE, SCHOENHOLZ, HAYOU, RESIDUAL, PENNINGTON, XIAO, SARI,
+)  # fmt: skip
 KEYS = (STAMATESCU.key, THEORY, *(paper.key for paper in LITERATURE))
 
 

@@ -6,18 +6,19 @@ Source: Schoenholz et al. 2017, on the depth scales xi_q and xi_c (section 3).
 from __future__ import annotations
 
 import numpy as np
+import sympy as sp
 import xarray as xr
 
 from meanbits.experiments.figures.labels import Tick, labelled, sized
-from meanbits.experiments.figures.real_networks import alone, real_layer, real_theory
-from meanbits.experiments.random_networks.layer_networks import simulate_layers
+from meanbits.experiments.figures.real_networks import alone, real_theory
 from meanbits.numerics.solvers.scales import depth_scale
 from meanbits.numerics.solvers.solve import fixed_point
 from meanbits.theory.declarations.surrogates import Surrogate
+from meanbits.theory.symbols import h
 
-SIZES = {"smoke": (41, 200, 4, 3), "quick": (161, 600, 6, 6), "paper": (321, 2000, 20, 12)}
+SIZES = {"smoke": (41, 200, 20, 3), "quick": (161, 500, 80, 8), "paper": (321, 2000, 200, 12)}
 SIGMA_B2, SIGMA_W2 = (0.001, 0.05, 0.3), (0.6, 4.0)
-LAYERS, APART = 8, 0.02  # of what is told apart: of the length, and of the correlation from its fixed point
+APART = 0.02  # of what is told apart: of the length, and of the correlation from its fixed point
 
 
 def measure(surrogate: Surrogate | None, preset: str, seed: int, tick: Tick) -> xr.Dataset:
@@ -47,16 +48,22 @@ def measure(surrogate: Surrogate | None, preset: str, seed: int, tick: Tick) -> 
 
 
 def _rates(means: float, biases: float, width: int, networks: int, seed: int) -> tuple[float, float]:
-    """Slopes of length and correlation a layer, from differences of networks that share their draws."""
-    point, layer = fixed_point(real_theory("tanh"), means, biases), real_layer("tanh")
+    """Slopes of length and correlation over a layer, from fields of exact lengths and overlaps about the fixed point
+    that share their weights."""
+    theory = real_theory("tanh")
+    point, phi = fixed_point(theory, means, biases), sp.lambdify(h, theory.surrogate.neurons.mean, "numpy")
     q, c = float(point.q), float(point.c)
-    settings = {"width": width, "networks": networks, "seed": seed}
-
-    def after(**start: float) -> tuple[np.ndarray, np.ndarray]:
-        found = simulate_layers(layer, LAYERS, means, biases, **settings, **start)
-        return found.mean["T"], found.mean["pair"]
-
-    longer, shorter = (after(q0=q * (1 + sign * APART))[0] for sign in (1, -1))
-    nearer, farther = (after(q0=q, c0=each)[1] for each in (min(1.0, c + APART), c - APART))
-    return tuple(float(abs((high[-1] - low[-1]) / (high[0] - low[0])) ** (1 / LAYERS)) for high, low in
-                 ((longer, shorter), (nearer, farther)))  # fmt: skip
+    nearer, farther = min(1.0, c + APART), c - APART
+    rows = np.array([[1, 0], [np.sqrt(1 + APART), 0], [np.sqrt(1 - APART), 0],
+                     *([each, np.sqrt(1 - each**2)] for each in (nearer, farther))])  # fmt: skip
+    found = []
+    for index in range(networks):
+        rng = np.random.default_rng((seed, index))
+        pair = np.sqrt(width) * np.linalg.qr(rng.standard_normal((width, 2)))[0].T
+        weights = np.sqrt(means / width) * rng.standard_normal((width, width))
+        after = phi(np.sqrt(q) * rows @ pair) @ weights.T + np.sqrt(biases) * rng.standard_normal(width)
+        sizes = (after**2).mean(-1)
+        overlaps = (after @ after[0] / width) / np.sqrt(sizes * sizes[0])
+        found.append((sizes[1] - sizes[2], overlaps[3] - overlaps[4]))
+    lengths, correlations = np.mean(found, 0)
+    return float(abs(lengths) / (2 * APART * q)), float(abs(correlations) / (nearer - farther))
