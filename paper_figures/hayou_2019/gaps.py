@@ -34,11 +34,11 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
 
 def caption(dataset: xr.Dataset) -> str:
     """What is seen, and of which settings."""
-    laws = "; ".join(f"{name}: {float(one.amplitude):.4g} $l^{{-{float(one.exponent):g}}}$"
-                     for name, one in dataset.groupby("networks"))  # fmt: skip
+    rows = zip(dataset.networks.values, dataset.amplitude.values, dataset.exponent.values, strict=True)
+    laws = "; ".join(f"{name}: {amplitude:.4g} $l^{{-{exponent:g}}}$" for name, amplitude, exponent in rows)
     given = dataset.attrs
     return (
         "Distance of two inputs over the layers of networks on the edge of chaos, by activation and the variance $q$ "
-        f"of the fields. Lines: theory; grey: its laws of many layers ({laws}); marks: {given['count']} random networks "
-        f"of width {given['width']}, with standard errors{provenance(dataset)}"
+        f"of the fields. Lines: theory; grey: its laws of many layers ({laws}); marks: {given['count']} random "
+        f"networks of width {given['width']}, with standard errors{provenance(dataset)}"
     )

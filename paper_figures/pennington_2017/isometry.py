@@ -38,8 +38,8 @@ def caption(dataset: xr.Dataset) -> str:
     given = dataset.attrs
     return (
         "Singular values $s$ of Jacobians of networks with real weights on the edge of chaos. (a) What a layer of "
-        "orthogonal weights adds to the relative variance of $s^2$: it vanishes with $q^*$ for sigmoidal neurons, and is "
-        f"1 for relu. (b) Spectra behind {given['depth']} layers at $q^*$ = {given['edge_q']:g}, "
+        "orthogonal weights adds to the relative variance of $s^2$: it vanishes with $q^*$ for sigmoidal neurons, and "
+        f"is 1 for relu. (b) Spectra behind {given['depth']} layers at $q^*$ = {given['edge_q']:g}, "
         f"{given['networks']} random networks of width {given['width']}, and free probability. Relative variance of "
         f"$s^2$, in brackets by theory: {found}{provenance(dataset)}"
     )

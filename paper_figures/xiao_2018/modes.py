@@ -34,8 +34,8 @@ def caption(dataset: xr.Dataset) -> str:
     given = dataset.attrs
     return (
         f"Tanh networks of convolutions, window {given['window']}, on a circle of {given['positions']} positions, "
-        f"$\\sigma_b^2$ = {given['sigma_b2']:g}. (a) Depth scales of waves over the positions: that of the uniform mode "
-        f"diverges at the edge of chaos, those of the others end at {longest} layers. (b) Modes of $1 - c$ of two inputs "
-        f"that differ most at one position. Lines: theory; marks: {given['networks']} random networks of width "
+        f"$\\sigma_b^2$ = {given['sigma_b2']:g}. (a) Depth scales of waves over the positions: that of the uniform "
+        f"mode diverges at the edge of chaos, those of the others end at {longest} layers. (b) Modes of $1 - c$ of two "
+        f"inputs that differ most at one position. Lines: theory; marks: {given['networks']} random networks of width "
         f"{given['width']}, with standard errors{provenance(dataset)}"
     )

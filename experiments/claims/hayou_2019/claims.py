@@ -71,7 +71,8 @@ def _relu_law(factor: Any) -> Evidence:
     assert law is not None
     found = law.amplitude.subs({sigma_m2: 2, sigma_b2: 0})
     return derived("exponent and amplitude of 1 - c of relu on its edge",
-                   [(sp.simplify(found), factor * 9 * sp.pi**2 / 2), (law.exponent, factor * sp.Integer(2))])  # fmt: skip
+                   [(sp.simplify(found), factor * 9 * sp.pi**2 / 2),
+                    (law.exponent, factor * sp.Integer(2))])  # fmt: skip
 
 
 def _relu_iterated(factor: Any) -> Evidence:
@@ -117,8 +118,9 @@ def _keeps_longer(order: tuple[str, str]) -> Evidence:
     """Whether the first keeps inputs apart ever longer than the second."""
     first, second = (gaps(name, 1.0, 1000) for name in order)
     ratios = {f"layer {layer}": float(first[layer] / second[layer]) for layer in (10, 100, 1000)}
+    rises = all(low < high for low, high in pairwise(ratios.values()))
     return Evidence("maps", f"1 - c of {order[0]} over that of {order[1]} on their edges, q = 1", ratios,
-                    all(low < high for low, high in pairwise(ratios.values())) and ratios["layer 1000"] > 1)  # fmt: skip
+                    rises and ratios["layer 1000"] > 1)  # fmt: skip
 
 
 def _nearly_linear(variances: tuple[float, ...]) -> Evidence:
@@ -162,12 +164,14 @@ HAYOU_CLAIMS: tuple[Claim, ...] = (
           (formula(_relu_law), formula(_relu_iterated))),
     Claim("hayou.smooth-rate", stated("smooth activations on the edge, proposition 3"),
           "Those of smooth activations do so as 1 - c^l ~ beta_q/l, beta_q = 2 E phi'^2/(q E phi''^2).",
-          (formula(_smooth_law), formula(partial(_smooth_iterated, "tanh")), formula(partial(_smooth_iterated, "erf")))),
+          (formula(_smooth_law), formula(partial(_smooth_iterated, "tanh")),
+           formula(partial(_smooth_iterated, "erf")))),
     Claim("hayou.exponential", stated("off the edge"),
           "Off the edge correlations come to their fixed point exponentially (tanh, in either phase).",
           (either(_exponential, OFF_EDGE, ON),)),
     Claim("hayou.smooth-deeper", stated("abstract and introduction"),
-          "Smooth activations let information reach deeper than relu on the edge of chaos (tanh against relu, fields of variance 1).",
+          "Smooth activations let information reach deeper than relu on the edge of chaos (tanh against relu, "
+          "fields of variance 1).",
           (either(_keeps_longer, ("tanh", "relu"), ("relu", "tanh")),)),
     Claim("hayou.small-biases", stated("the choice of a point on the edge"),
           "Along the edge of tanh the correlation map comes to the identity as sigma_b goes to 0.",

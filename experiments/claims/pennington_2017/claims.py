@@ -47,8 +47,9 @@ def _moments(factor: Any) -> Evidence:
     pairs = []
     for weights, first in zip(WEIGHT_MATRICES, (-1, 0), strict=True):
         found = depth_moments(weights)
+        claimed = sp.expand(depth * (mu_2 / mu_1**2 - 1 - first))
         pairs += [(found.mean, factor * (sigma_m2 * mu_1) ** depth),
-                  (sp.expand(found.relative_variance), factor * sp.expand(depth * (mu_2 / mu_1**2 - 1 - first)))]  # fmt: skip
+                  (sp.expand(found.relative_variance), factor * claimed)]  # fmt: skip
     return derived("mean, and variance over the squared mean, of independent and orthogonal weights", pairs)
 
 
@@ -156,8 +157,8 @@ PENNINGTON_CLAIMS: tuple[Claim, ...] = (
           (either(partial(_never, neurons="tanh"), INDEPENDENT, ORTHOGONAL),)),
     Claim("pennington.universal", stated("and 2018 (arXiv 1802.09979), abstract and its two classes"),
           "Deep orthogonal networks whose variance is kept come to limits of two classes, S = exp(-s w/(1 + w)) of "
-          "slopes 0 or 1 (hard tanh) and S = exp(-s w) of smooth ones (erf; here from S of one layer to the first order "
-          "in w, which is what is left as slopes come to a constant).",
+          "slopes 0 or 1 (hard tanh) and S = exp(-s w) of smooth ones (erf; here from S of one layer to first "
+          "order in w, which is what is left as slopes come to a constant).",
           (formula(partial(_universal, "bernoulli")), formula(partial(_universal, "smooth")))),
     Claim("pennington.edge", stated("and 2018 (arXiv 1802.09979), the smooth class"),
           "The largest singular value of the smooth limit is (s_0 + sqrt(s_0^2 + 4))/2 exp(s_0 (sqrt(s_0^2 + 4) - "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache, partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def _relu_forgets(power: float) -> Evidence:
             c = float(profile(layer, 100, OUTER, 0.0, q0=1e6, c0=c).c[-1])  # scales drop out where p is large
         done += layers
         found.append((done, 1 - c))
-    fits = [math.log(b[1] / a[1]) / math.log(b[0] / a[0]) for a, b in zip(found, found[1:], strict=False)]
+    fits = [math.log(b[1] / a[1]) / math.log(b[0] / a[0]) for a, b in pairwise(found)]
     numbers = {f"exponent up to layer {layers}": fit for (layers, _), fit in zip(found[1:], fits, strict=True)}
     return Evidence("maps", f"1 - c of relu falls as l^{power:g} at last", numbers, abs(fits[-1] - power) < 0.1)
 
@@ -107,7 +108,8 @@ def _simulated(neurons: str, factor: Any) -> Evidence:
     steps = np.arange(DEPTH + 1)
     grown = float(factor) ** steps
     z = {name: float(np.abs(seen.z(name, values)[part]).max()) for name, values, part in
-         (("T", told.T * grown, slice(1, None)), ("gradient", told.gradient * grown[::-1], slice(None, -1)))}  # fmt: skip
+         (("T", told.T * grown, slice(1, None)),
+          ("gradient", told.gradient * grown[::-1], slice(None, -1)))}  # fmt: skip
     return Evidence("simulation", f"p and squared gradients over {DEPTH} residual layers, {neurons}",
                     {"networks": NETWORKS, "width": WIDTH, **{f"|z| of {name}": each for name, each in z.items()}},
                     max(z.values()) < Z_LIMIT)  # fmt: skip
@@ -160,7 +162,7 @@ RESIDUAL_CLAIMS: tuple[Claim, ...] = (
           "Their correlations come to 1 as a power of depth, 1 - c ~ l^-2.",
           (either(_relu_forgets, -2.0, -1.0),)),
     Claim("residual.depth", stated("abstract"),
-          "The variances that are best at the start depend on the depth (read of tanh: those at which gradients grow by "
-          "a set factor).",
+          "The variances that are best at the start depend on the depth (read of tanh: those at which gradients grow "
+          "by a set factor).",
           (either(_best_by_depth, (20, 80), (80, 20)),)),
 )  # fmt: skip
