@@ -10,6 +10,7 @@ import xarray as xr
 from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, FAINT, MARKERS, figure, provenance, save
 
 SHOWN = 9  # marks along a curve
+NEAR = 1.7  # of theory: a law is drawn from where it is no farther
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -19,8 +20,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
         axes = drawn.subplots()
         for k, name in enumerate(dataset.networks.values):
             one = dataset.sel(networks=name)
-            late = one.isel(layer=slice(dataset.sizes["layer"] // 4, None))
-            axes.loglog(late.layer, late.law, color=FAINT, linewidth=2.4, zorder=0)
+            axes.loglog(one.layer, one.law.where(one.law < NEAR * one.theory), color=FAINT, linewidth=1.8, zorder=0)
             axes.loglog(one.layer, one.theory, color=COLOURS[k], linestyle=DASHES[k])
             shown = one.isel(layer=marks)
             axes.errorbar(shown.layer, shown["mean"], shown.error, color=COLOURS[k], marker=MARKERS[k],

@@ -37,8 +37,9 @@ def caption(dataset: xr.Dataset) -> str:
     return (
         "Residual networks $x + v\\phi(wx + b) + a$ with tanh ($\\sigma_v^2$ = 0.7) and relu ($\\sigma_v^2$ = 0.2), "
         "$\\sigma_w^2$ = 1.5, $\\sigma_b^2$ = 0.1, $\\sigma_a^2$ = 0.2, beside a plain tanh network in the chaotic "
-        "phase ($\\sigma_w^2$ = 3, $\\sigma_b^2$ = 0.2). (a) Lengths grow in proportion to depth with tanh, exponentially "
-        "with relu. (b) Squared gradients: exponentials of $\\sqrt l$, and of $l$. (c) Correlations come to their fixed "
-        f"points as powers of $l$, without a skip exponentially. Lines: theory; marks: {given['networks']} random "
+        "phase ($\\sigma_w^2$ = 3, $\\sigma_b^2$ = 0.2). (a) Lengths grow in proportion to depth with tanh, "
+        "exponentially with relu. (b) Squared gradients: exponentials of $\\sqrt l$, and of $l$. (c) Correlations come "
+        "to their fixed points as powers of $l$, without a skip exponentially. Lines: theory; marks: "
+        f"{given['networks']} random "
         f"networks of width {given['width']}, with standard errors{provenance(dataset)}"
     )
