@@ -16,7 +16,7 @@ from meanbits.numerics.emission.emit import compile_theory
 from meanbits.numerics.solvers.solve import fixed_point
 from meanbits.theory.declarations.surrogates import Surrogate
 
-SIZES = {"smoke": (200, 4, 5, 8), "quick": (600, 6, 8, 30), "paper": (1000, 40, 20, 30)}
+SIZES = {"smoke": (100, 3, 3, 5), "quick": (600, 6, 8, 30), "paper": (1000, 40, 20, 30)}
 SIGMA_W, SIGMA_B = (1.3, 2.5, 4.0), 0.3
 LENGTHS, LAYERS = (4.0, 8.0, 12.0), 6  # about those of the paper's initial points
 OVERLAPS = (0.2, 0.5, 0.8)
