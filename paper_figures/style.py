@@ -18,6 +18,7 @@ COLUMN, DOUBLE_COLUMN = 3.3, 6.9  # inches
 # Okabe & Ito 2008, "Color universal design": distinct with every kind of colour vision, dark enough for thin lines.
 COLOURS = ("#0072B2", "#009E73", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 2)))
 FAINT = "#9A9A9A"
 EPONYMS = ("gaussian", "laplace", "cauchy")
 FEASIBLE = "#E4EEF6"  # a part of the plane that is allowed

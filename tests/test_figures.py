@@ -36,6 +36,18 @@ SLOW = {
     "distance",
     "blumenfeld-2019-1",
     "blumenfeld-2019-3",
+    "poole-2016-1",
+    "poole-2016-3",
+    "schoenholz-2017-1",
+    "schoenholz-2017-2",
+    "schoenholz-2017-3",
+    "schoenholz-2017-4",
+    "hayou-2019-1",
+    "hayou-2019-2",
+    "yang-schoenholz-2017-1",
+    "pennington-2017-1",
+    "xiao-2018-1",
+    "sari-2019-1",
 }
 EACH = [pytest.param(kind, id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name, kind in FIGURES.items()]
 PROVENANCE = ("preset", "seed", "version", "figure")

@@ -13,14 +13,21 @@ from meanbits.experiments.claims.curve_claims import CURVE_CLAIMS
 from meanbits.experiments.claims.depth_claims import DEPTH_CLAIMS
 from meanbits.experiments.claims.edge_claims import EDGE_CLAIMS
 from meanbits.experiments.claims.field_claims import FIELD_CLAIMS
+from meanbits.experiments.claims.hayou_2019.claims import HAYOU_CLAIMS
 from meanbits.experiments.claims.lrt_claims import LRT_CLAIMS
 from meanbits.experiments.claims.map_claims import MAP_CLAIMS
 from meanbits.experiments.claims.neuron_claims import NEURON_CLAIMS
 from meanbits.experiments.claims.papers import KEYS
+from meanbits.experiments.claims.pennington_2017.claims import PENNINGTON_CLAIMS
+from meanbits.experiments.claims.poole_2016.claims import POOLE_CLAIMS
 from meanbits.experiments.claims.replica_claims import REPLICA_CLAIMS
+from meanbits.experiments.claims.sari_2019.claims import SARI_CLAIMS
+from meanbits.experiments.claims.schoenholz_2017.claims import SCHOENHOLZ_CLAIMS
 from meanbits.experiments.claims.slope_claims import SLOPE_CLAIMS
 from meanbits.experiments.claims.training_claims import TRAINING_CLAIMS
+from meanbits.experiments.claims.xiao_2018.claims import XIAO_CLAIMS
 from meanbits.experiments.claims.yang_2019.claims import YANG_CLAIMS
+from meanbits.experiments.claims.yang_schoenholz_2017.claims import RESIDUAL_CLAIMS
 from meanbits.experiments.side_by_side import side_by_side
 from meanbits.theory.declarations.options import nearest
 
@@ -40,7 +47,17 @@ CLAIMS: tuple[Claim, ...] = (
 )
 
 
-LITERATURE_CLAIMS: tuple[Claim, ...] = (*BLUMENFELD_CLAIMS, *YANG_CLAIMS)
+LITERATURE_CLAIMS: tuple[Claim, ...] = (
+    *BLUMENFELD_CLAIMS,
+    *YANG_CLAIMS,
+    *POOLE_CLAIMS,
+    *SCHOENHOLZ_CLAIMS,
+    *HAYOU_CLAIMS,
+    *RESIDUAL_CLAIMS,
+    *PENNINGTON_CLAIMS,
+    *XIAO_CLAIMS,
+    *SARI_CLAIMS,
+)
 
 
 def settle(claims: Sequence[Claim] = CLAIMS, on_result: Callable[[Settled], None] | None = None) -> tuple[Settled, ...]:

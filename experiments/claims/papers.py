@@ -35,7 +35,47 @@ YANG = Paper(
     "A Mean Field Theory of Batch Normalization",
     "1902.08129",
 )
-LITERATURE: tuple[Paper, ...] = (BLUMENFELD, YANG)  # beside the paper that the workbench began with
+POOLE = Paper(
+    "poole-2016",
+    "Poole et al. 2016",
+    "Exponential expressivity in deep neural networks through transient chaos",
+    "1606.05340",
+)
+SCHOENHOLZ = Paper("schoenholz-2017", "Schoenholz et al. 2017", "Deep Information Propagation", "1611.01232")
+HAYOU = Paper(
+    "hayou-2019",
+    "Hayou, Doucet, Rousseau 2019",
+    "On the Impact of the Activation Function on Deep Neural Networks Training",
+    "1902.06853",
+)
+RESIDUAL = Paper(
+    "yang-schoenholz-2017",
+    "Yang, Schoenholz 2017",
+    "Mean Field Residual Networks: On the Edge of Chaos",
+    "1712.08969",
+)
+PENNINGTON = Paper(
+    "pennington-2017",
+    "Pennington, Schoenholz, Ganguli 2017",
+    "Resurrecting the sigmoid in deep learning through dynamical isometry: theory and practice",
+    "1711.04735",
+)
+XIAO = Paper(
+    "xiao-2018",
+    "Xiao et al. 2018",
+    "Dynamical Isometry and a Mean Field Theory of CNNs: How to Train 10,000-Layer Vanilla Convolutional Neural "
+    "Networks",
+    "1806.05393",
+)
+SARI = Paper(
+    "sari-2019",
+    "Sari, Belbahri, Partovi Nia 2019",
+    "How Does Batch Normalization Help Binary Training?",
+    "1909.09139",
+)
+LITERATURE: tuple[Paper, ...] = (  # beside the paper that the workbench began with
+    BLUMENFELD, YANG, POOLE, SCHOENHOLZ, HAYOU, RESIDUAL, PENNINGTON, XIAO, SARI,
+)  # fmt: skip
 KEYS = (STAMATESCU.key, THEORY, *(paper.key for paper in LITERATURE))
 
 

@@ -1,0 +1,1 @@
+"""Claims of Hayou, Doucet, Rousseau 2019, arXiv 1902.06853."""

@@ -1,0 +1,1 @@
+"""Claims of Poole et al. 2016, arXiv 1606.05340."""

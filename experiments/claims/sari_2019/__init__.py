@@ -1,0 +1,1 @@
+"""Claims of Sari, Belbahri, Partovi Nia 2019, arXiv 1909.09139."""

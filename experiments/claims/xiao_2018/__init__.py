@@ -1,0 +1,1 @@
+"""Claims of Xiao et al. 2018, arXiv 1806.05393."""

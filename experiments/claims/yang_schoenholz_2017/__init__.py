@@ -1,0 +1,1 @@
+"""Claims of Yang, Schoenholz 2017, arXiv 1712.08969."""

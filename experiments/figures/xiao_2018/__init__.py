@@ -1,0 +1,1 @@
+"""Measurements of the figures of Xiao et al. 2018, arXiv 1806.05393."""

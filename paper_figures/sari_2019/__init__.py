@@ -1,0 +1,1 @@
+"""Drawings of the figures of Sari, Belbahri, Partovi Nia 2019, arXiv 1909.09139."""

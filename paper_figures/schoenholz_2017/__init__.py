@@ -1,0 +1,1 @@
+"""Drawings of the figures of Schoenholz et al. 2017, arXiv 1611.01232."""
