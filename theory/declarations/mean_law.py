@@ -118,6 +118,8 @@ def _total(law: MeanLaw, at: sp.Expr) -> mpmath.mpf:
 
 @lru_cache(maxsize=64)
 def _moment(density: sp.Expr, edge: sp.Expr, atom: sp.Expr, order: int) -> sp.Expr:
+    if density == 0:
+        return 2 * atom * edge**order
     half = sp.integrate(mean_weight**order * density, (mean_weight, 0, edge), risch=False, heurisch=False)
     gammas = sp.expand_func(sp.expand_func(2 * half).rewrite(sp.gamma))
     return sp.expand(sp.simplify((gammas + 2 * atom * edge**order).rewrite(sp.erf)))
