@@ -1,4 +1,4 @@
-"""Integrands as functions of balls: mpmath's values, at either sign and any precision, and where Arb has no function."""
+"""Integrands as functions of balls: the values of mpmath, at either sign and any precision, Arb's function or not."""
 
 from __future__ import annotations
 
