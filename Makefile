@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
+unexport PYTHONDONTWRITEBYTECODE  # modules are compiled once, not by every process of a run
+
 .DEFAULT_GOAL := help
 .PHONY: help paper papers test slow lint docs bench clean
 .DELETE_ON_ERROR:

@@ -11,8 +11,10 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+import sympy
 
 import meanbits
+from meanbits.theory.declarations.mean_law import _moment, mean_law
 
 PACKAGE = Path(meanbits.__file__).parent
 ROOT = Path(__file__).parents[1]
@@ -82,7 +84,9 @@ def test_no_folder_is_imported_by_a_name_of_its_own() -> None:
 
 
 EVERYTHING = """
-import pkgutil, importlib, sys, meanbits
+import pkgutil, importlib, sys, meanbits, sympy
+def refused(*_, **__): raise AssertionError("integrated while a module is imported")
+sympy.integrate = sympy.limit = refused
 for found in pkgutil.walk_packages(meanbits.__path__, "meanbits."):
     if found.name != "meanbits.__main__":
         importlib.import_module(found.name)
@@ -95,3 +99,12 @@ def test_each_module_is_loaded_once() -> None:
     loaded = set(done.stdout.split())
     assert loaded >= MODULES.keys()
     assert not {name for name in loaded if name.split(".")[0] in ORDER}
+
+
+def test_a_training_by_the_usual_law_waits_for_no_integral(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Laws of the means are checked by sums when declared; SymPy integrates them where a moment is asked for."""
+    _moment.cache_clear()
+    monkeypatch.setattr(sympy, "integrate", lambda *_, **__: pytest.fail("integrated"))
+    assert mean_law("two-point").scale_of(0.25) == 0.5
+    with pytest.raises(pytest.fail.Exception, match="integrated"):
+        mean_law("beta").scale_of(0.25)

@@ -103,7 +103,7 @@ class Settings:
         top = math.inf if limit is None else float(limit) ** 2
         _require(0 < self.sigma_m2 <= top and self.sigma_m2 < math.inf, "sigma_m2", self.sigma_m2,
                  f"{surrogate.weights.name} weights need a number in (0, {top:g}]")  # fmt: skip
-        mean_law(self.law).fourth_moment(self.sigma_m2, math.sqrt(top) if math.isfinite(top) else 1e9)
+        mean_law(self.law).require(self.sigma_m2, math.sqrt(top) if math.isfinite(top) else 1e9)
         settled = surrogate.weights.mean_square
         _require(settled is None or self.sigma_m2 == float(settled), "sigma_m2", self.sigma_m2,
                  f"{surrogate.weights.name} have E M^2 = {settled}; give that, or nothing")  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from os import environ
 from shutil import which
 
@@ -14,6 +15,7 @@ import sympy as sp
 from meanbits.experiments.verification.points import random_points
 from meanbits.experiments.verification.subject import MAPS, Subject, few_points, relative_error, value_at
 from meanbits.numerics.emission.belief import SLOPES, VALUES, comparisons
+from meanbits.theory.derive import Theory
 from meanbits.theory.gaussian.arbitrary_precision import FUNCTIONS
 from meanbits.theory.gaussian.closing import evaluate_all
 from meanbits.theory.gaussian.expectation import GaussianExpectation
@@ -21,6 +23,7 @@ from meanbits.theory.stages.correlation import is_relative
 from meanbits.theory.symbols import T, c, overlap, q
 
 DIGITS = 13
+EXACT_DIGITS = 30
 NODE_DIGITS = 16  # of expectations that may cancel against each other
 
 
@@ -153,14 +156,23 @@ def _definition_error(subject: Subject, name: str, point: dict[sp.Symbol, sp.Exp
 
 def _emitted_error(subject: Subject, name: str) -> float:
     arguments = subject.arguments(name)
-    values = random_points(subject.theory.surrogate, arguments, 200, seed=1)
+    values, expected = _exact_values(subject.theory, name, arguments)
     got = getattr(subject.numpy, name)(*values)
-    total = {} if subject.theory.maps.takes_total else {T: subject.theory.total_map}
-    exact = sp.lambdify(arguments, subject.formula(name).closed.subs(total), modules=[FUNCTIONS, "mpmath"])
-    with mpmath.workdps(30):
-        expected = [exact(*(mpmath.mpf(float(value)) for value in row)) for row in zip(*values, strict=True)]
+    with mpmath.workdps(EXACT_DIGITS):
         errors = [_relative_to(float(a), b) for a, b in zip(got, expected, strict=True)]
     return max(errors)
+
+
+@lru_cache(maxsize=64)
+def _exact_values(
+    theory: Theory, name: str, arguments: tuple[sp.Symbol, ...]
+) -> tuple[list[np.ndarray], list[mpmath.mpf]]:
+    """A closed form at random points: the same numbers for what is emitted and for what is spoiled."""
+    values = random_points(theory.surrogate, arguments, 200, seed=1)
+    total = {} if theory.maps.takes_total else {T: theory.total_map}
+    exact = sp.lambdify(arguments, getattr(theory.maps, name).closed.subs(total), modules=[FUNCTIONS, "mpmath"])
+    with mpmath.workdps(EXACT_DIGITS):
+        return values, [exact(*(mpmath.mpf(float(value)) for value in row)) for row in zip(*values, strict=True)]
 
 
 def _relative_to(got: float, expected: mpmath.mpf) -> float:

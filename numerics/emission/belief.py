@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -72,10 +73,16 @@ def comparisons(theory: Theory, maps: SimpleNamespace) -> Iterator[Comparison]:
     if theory.surrogate.real_input:
         return
     known = {symbol.name: float(at_some_value(symbol)) for symbol in theory.surrogate.parameters}
-    for name, arguments, *expected in _expected(theory, Definition.of(theory)):
+    for name, arguments, *expected in _definitions(theory):
         if hasattr(maps, name):
             got = float(getattr(maps, name)(*arguments, **known))
             yield Comparison(name, arguments, got, *expected)
+
+
+@lru_cache(maxsize=256)
+def _definitions(theory: Theory) -> tuple[tuple[str, tuple[float, ...], float, float, float], ...]:
+    """What is expected of every map: integrated once, for every backend and every check."""
+    return tuple(_expected(theory, Definition.of(theory)))
 
 
 def _expected(theory: Theory, layer: Definition) -> Iterator[tuple[str, tuple[float, ...], float, float, float]]:

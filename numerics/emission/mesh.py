@@ -6,6 +6,7 @@ They are what the quadratures of `emission.runtime.broken_numpy` need to know of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -55,6 +56,7 @@ class _Side:
 
     def __init__(self, functions: tuple[Function, ...], breaks: list[float], sign: float) -> None:
         self.functions, self.breaks, self.sign = functions, breaks, sign
+        self._values = lru_cache(maxsize=2 * PANELS)(self._evaluated)  # panels are looked at again when merged
         self.sizes = np.zeros(len(functions))
         self.near = np.nan_to_num(np.abs(self._values(2.0**-10, 1.0)[1]).max(1))
         self.noise = np.finfo(np.float64).eps * self.near
@@ -103,11 +105,14 @@ class _Side:
             return b - a <= max(NEAREST, 2.0**-44 * b)
         return b - a <= NARROWEST * b
 
-    def _values(self, a: float, b: float) -> tuple[np.ndarray, np.ndarray]:
+    def _evaluated(self, a: float, b: float) -> tuple[np.ndarray, np.ndarray]:
         """|u| (n,) between a and b, and the functions there (k, n)."""
         u = a + (b - a) * (1 + NODES) / 2
+        values = np.empty((len(self.functions), u.size))
         with np.errstate(all="ignore"):
-            return u, np.stack([self._at(f, u) for f in self.functions])
+            for row, function in zip(values, self.functions, strict=True):
+                row[:] = function(self.sign * u)
+        return u, values
 
     def _at(self, function: Function, u: np.ndarray) -> np.ndarray:
         return np.broadcast_to(np.asarray(function(self.sign * u), dtype=np.float64), u.shape)
@@ -118,7 +123,7 @@ class _Side:
         if not np.all(largest < 1e150):
             return False
         sizes = np.maximum(np.maximum(self.sizes, largest), np.finfo(np.float64).tiny)
-        rises, runs = np.abs(np.diff(values)), np.diff(u)
+        rises, runs = np.abs(values[:, 1:] - values[:, :-1]), u[1:] - u[:-1]
         steepest = np.divide(rises, runs, out=np.zeros_like(rises), where=runs > 0).max(1)
         allowed = ROUNDING + np.minimum(8 * np.finfo(np.float64).eps * b * steepest / sizes, self._coarsest(a, b))
         beyond = _tails(values, sizes)
@@ -206,7 +211,8 @@ class _Side:
         polynomials = self._values(start, end)[1] @ TO_CHEBYSHEV[: DEGREES[1]].T
         polynomials[:, 0] /= 2
         u, values = self._values(here, end)
-        found = np.polynomial.chebyshev.chebval(2 * (u - start) / (end - start) - 1, polynomials.T)
+        angles = np.arccos(np.clip(2 * (u - start) / (end - start) - 1, -1, 1))
+        found = polynomials @ np.cos(np.arange(DEGREES[1])[:, None] * angles)
         return bool(np.all(np.abs(found - values) <= 1e-9 * self.sizes[:, None]))
 
     def _require_smooth(self, start: float, here: float, end: float) -> None:
@@ -225,7 +231,7 @@ def _tails(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """The largest Chebyshev coefficients beyond the degrees allowed, of functions (k, n) and their squares; (k,)."""
     with np.errstate(all="ignore"):
         scaled = values / sizes[:, None]
-        by_power = [np.abs(scaled**power @ TO_CHEBYSHEV.T)[:, degree:].max(1) / power
+        by_power = [np.abs(scaled**power @ TO_CHEBYSHEV[degree:].T).max(1) / power
                     for power, degree in enumerate(DEGREES, 1)]  # fmt: skip
     return np.maximum(*by_power)
 

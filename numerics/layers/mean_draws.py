@@ -35,7 +35,7 @@ def draw_means_(
         raise ValueError(f"sigma_m2 = {sigma_m2:g}: means as small as that lose their digits in {mean.dtype}; "
                          f"give 0, or use torch.float64")  # fmt: skip
     if limit is not None:
-        declared.fourth_moment(sigma_m2, limit)  # refuses a variance that the law cannot have
+        declared.require(sigma_m2, limit)  # refuses a variance that the law cannot have
     elif law == "beta":
         raise ValueError("law = 'beta' needs bounded weights; use two-point, uniform or clipped-gaussian")
     top = largest_mean(limit, mean.dtype)

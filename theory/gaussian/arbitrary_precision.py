@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, TypeAlias
 
 import mpmath
 import sympy as sp
 from flint import arb, ctx
 from sympy.core.evalf import prec_to_dps
 
+from meanbits.theory.gaussian.balls import Ball, from_mpmath, function_of_balls, to_mpmath
 from meanbits.theory.gaussian.closing import evaluate_all, flatten
 from meanbits.theory.gaussian.logistic_mixture import FUNCTIONS as LOGISTIC
 from meanbits.theory.gaussian.node import GaussianNode
 from meanbits.theory.gaussian.piecewise_precision import FUNCTIONS as PIECEWISE
 from meanbits.theory.gaussian.special import Box, HardTanh, arc_cosine_kernel, box_probability, clip_covariance
 from meanbits.theory.symbols import u, v
-
-Number: TypeAlias = Any  # mpmath.mpf: mpmath has no types
 
 FUNCTIONS = {
     "Softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
@@ -52,7 +50,7 @@ def integrate(node: GaussianNode, prec: int) -> sp.Expr:
     if node.integrand.has(sp.DiracDelta):
         raise ValueError(f"{node.integrand} holds a delta function: close it by rules before evaluating")
     dps = prec_to_dps(prec)
-    with mpmath.workdps(dps + 8):
+    with mpmath.workdps(dps + 8), ctx.workprec(mpmath.mp.prec):
         mean = [_number(entry) for entry in node.mean]
         covariance = [_number(entry) for entry in node.covariance]
         kinks = [[_number(kink) for kink in kinks_of(node.integrand, variable)] for variable in node.variables]
@@ -61,11 +59,11 @@ def integrate(node: GaussianNode, prec: int) -> sp.Expr:
             value = _pair(_function((u,), of_first), _function((u, v), rest), mean, covariance, kinks, dps)
         else:
             value = _single(_function((u,), node.integrand), mean, covariance, kinks, dps)
-        return sp.Float(value, precision=prec)
+        return sp.Float(to_mpmath(value), precision=prec)
 
 
-def _function(variables: tuple[sp.Symbol, ...], expression: sp.Expr) -> Callable[..., Number]:
-    return sp.lambdify(variables, expression, modules=[FUNCTIONS, "mpmath"])
+def _function(variables: tuple[sp.Symbol, ...], expression: sp.Expr) -> Callable[..., Ball]:
+    return function_of_balls(variables, expression, FUNCTIONS)
 
 
 def _without_inner(node: GaussianNode) -> GaussianNode:
@@ -76,8 +74,8 @@ def _without_inner(node: GaussianNode) -> GaussianNode:
     return flatten(node) if closed.has(GaussianNode) else node.func(closed, node.mean, node.covariance)
 
 
-def _number(entry: sp.Expr) -> Number:
-    return mpmath.mpf(str(sp.N(entry, mpmath.mp.dps)))
+def _number(entry: sp.Expr) -> Ball:
+    return from_mpmath(mpmath.mpf(str(sp.N(entry, mpmath.mp.dps))))
 
 
 def kinks_of(integrand: sp.Expr, variable: sp.Symbol) -> set[sp.Expr]:
@@ -90,59 +88,54 @@ def kinks_of(integrand: sp.Expr, variable: sp.Symbol) -> set[sp.Expr]:
 
 
 def _single(
-    f: Callable[[Number], Number], mean: list[Number], covariance: list[Number], kinks: list[list[Number]], dps: int
-) -> Number:
+    f: Callable[[Ball], Ball], mean: list[Ball], covariance: list[Ball], kinks: list[list[Ball]], dps: int
+) -> Ball:
     (centre,), (variance,) = mean, covariance
     if variance == 0:
         return f(centre)
-    total, sigma, rate = mpmath.mpf(0), mpmath.sqrt(variance), -1 / (2 * variance)
+    total, sigma, rate = arb(0), variance.sqrt(), -1 / (2 * variance)
     rule = _legendre(int(NODES_A_DIGIT * dps) + 4, mpmath.mp.prec)
     for left, right in _panels(centre, sigma, kinks[0], dps):
         half, middle = (right - left) / 2, (right + left) / 2
-        points = [(middle + half * x, weight) for x, weight in rule]
-        total += half * mpmath.fdot((weight * f(x), mpmath.exp(rate * (x - centre) ** 2)) for x, weight in points)
-    return total / (sigma * mpmath.sqrt(2 * mpmath.pi))
+        points = [((middle + half * x).mid(), weight) for x, weight in rule]
+        total += half * sum(weight * f(x) * (rate * (x - centre) ** 2).exp() for x, weight in points)
+    return (total / (sigma * (2 * arb.pi()).sqrt())).mid()
 
 
 def _pair(
-    outer: Callable[[Number], Number],
-    inner: Callable[[Number, Number], Number],
-    mean: list[Number],
-    covariance: list[Number],
-    kinks: list[list[Number]],
+    outer: Callable[[Ball], Ball],
+    inner: Callable[[Ball, Ball], Ball],
+    mean: list[Ball],
+    covariance: list[Ball],
+    kinks: list[list[Ball]],
     dps: int,
-) -> Number:
+) -> Ball:
     variance_u, shared, variance_v = covariance
-    slope = shared / variance_u if variance_u != 0 else mpmath.mpf(0)
-    spread = variance_v - slope * shared
-    spread = mpmath.mpf(0) if abs(spread) < variance_v * mpmath.mpf(10) ** (-dps - 4) else spread
+    slope = shared / variance_u if variance_u != 0 else arb(0)
+    spread = (variance_v - slope * shared).mid()
+    spread = arb(0) if abs(spread) < variance_v * arb(10) ** (-dps - 4) else spread
 
-    def given(point: Number) -> Number:
-        law = [mean[1] + slope * (point - mean[0])], [spread]
+    def given(point: Ball) -> Ball:
+        law = [(mean[1] + slope * (point - mean[0])).mid()], [spread]
         return outer(point) * _single(lambda other: inner(point, other), *law, kinks[1:], dps)
 
     return _single(given, mean[:1], [variance_u], kinks[:1], dps)
 
 
-def _panels(mean: Number, sigma: Number, kinks: list[Number], dps: int) -> list[tuple[Number, Number]]:
-    reach = sigma * mpmath.sqrt(2 * mpmath.log(10) * (dps + 8))  # room for the growth of polynomials
-    low, high, scale = mean - reach, mean + reach, min(mpmath.mpf(1), sigma)
-    cuts, step = {low, high, mpmath.mpf(0), mean, *kinks}, scale / 2
+def _panels(mean: Ball, sigma: Ball, kinks: list[Ball], dps: int) -> list[tuple[Ball, Ball]]:
+    reach = sigma * (2 * arb(10).log() * (dps + 8)).sqrt()  # room for the growth of polynomials
+    low, high, scale = (mean - reach).mid(), (mean + reach).mid(), min(arb(1), sigma.mid())
+    cuts, step = [low, high, arb(0), mean, *kinks], scale / 2
     while step < abs(mean) + reach:
-        cuts |= {step, -step, mean + sigma * step / scale, mean - sigma * step / scale}
+        cuts += [step, -step, mean + sigma * step / scale, mean - sigma * step / scale]
         step *= 3
-    inside = sorted(cut for cut in cuts if low <= cut <= high)
-    return list(pairwise(inside))
+    inside = sorted(cut for cut in (each.mid() for each in cuts) if low <= cut <= high)
+    return [(left, right) for left, right in pairwise(inside) if left < right]
 
 
 @lru_cache(maxsize=64)
-def _legendre(count: int, prec: int) -> tuple[tuple[Number, Number], ...]:
+def _legendre(count: int, prec: int) -> tuple[tuple[Ball, Ball], ...]:
     """Nodes and weights of the Gauss-Legendre rule on [-1, 1]."""
-    with ctx.workprec(prec + 8), mpmath.workprec(prec):
+    with ctx.workprec(prec + 8):
         found = [arb.legendre_p_root(count, k, weight=True) for k in range(count)]
-        return tuple((_midpoint(x), _midpoint(weight)) for x, weight in found)
-
-
-def _midpoint(ball: arb) -> Number:
-    mantissa, exponent = ball.mid().man_exp()
-    return mpmath.ldexp(int(mantissa), int(exponent))
+    return tuple((x.mid(), weight.mid()) for x, weight in found)

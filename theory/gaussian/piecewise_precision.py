@@ -14,6 +14,8 @@ import mpmath
 from mpmath import mp
 from mpmath.calculus.quadrature import GaussLegendre
 
+RULE = GaussLegendre(mp)  # keeps the nodes of every precision, which take longer than an integral
+
 Number: TypeAlias = Any  # mpmath.mpf: mpmath has no types
 Shape: TypeAlias = tuple[tuple[Number, ...], ...]
 
@@ -213,7 +215,7 @@ def _over_panels(
     count = max(1, int(mpmath.ceil(high - low)))
     pending = list(pairwise(low + (high - low) * k / count for k in range(count + 1)))
     least = min(exponent(edge) for panel in pending for edge in panel) + mp.prec
-    rule, total = GaussLegendre(mp).get_nodes(-1, 1, 5 + mp.prec // 300, mp.prec), mp.zero
+    rule, total = RULE.get_nodes(-1, 1, 5 + mp.prec // 300, mp.prec), mp.zero
     while pending:
         left, right = pending.pop()
         half, middle = (right - left) / 2, (right + left) / 2
