@@ -70,7 +70,7 @@ def test_shipped_grids_are_grids(name: str) -> None:
 
 
 def test_there_is_a_grid_of_each_preset() -> None:
-    kinds = {name.rpartition("_")[0] for name in shipped_names()}
+    kinds = {name.rpartition("_")[0] for name in shipped_names() if name != "figures_2_3_coarse"}
     assert kinds == {"figure_2", "figure_3", "depth_gain", "depth_blocks", "blumenfeld_2019", "schoenholz_2017"}
     assert {f"{kind}_{preset}" for kind in kinds for preset in ("smoke", "quick", "paper")} <= set(shipped_names())
 
