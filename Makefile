@@ -4,15 +4,18 @@ PRESET ?= quick
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DEVELOPED := $(VENV)/.developed
 
 unexport PYTHONDONTWRITEBYTECODE  # modules are compiled once, not by every process of a run
 
 .DEFAULT_GOAL := help
-.PHONY: help paper papers test slow lint docs bench clean
+.PHONY: help install paper papers test slow lint docs bench clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Install the command, in .venv/bin
 
 paper: $(INSTALLED) ## Derive, verify, draw and report (PRESET=smoke|quick|paper, default quick)
 	$(BIN)/meanbits paper --preset $(PRESET)
@@ -20,13 +23,13 @@ paper: $(INSTALLED) ## Derive, verify, draw and report (PRESET=smoke|quick|paper
 papers: $(INSTALLED) ## Draw the figures of other papers and settle their claims (PRESET as above)
 	$(BIN)/meanbits papers --preset $(PRESET)
 
-test: $(INSTALLED) ## Run the tests, all but the slow ones
+test: $(DEVELOPED) ## Run the tests, all but the slow ones
 	$(BIN)/pytest -n 2 --dist loadfile
 
-slow: $(INSTALLED) ## Run the slow tests
+slow: $(DEVELOPED) ## Run the slow tests
 	$(BIN)/pytest -n 2 -m slow
 
-lint: $(INSTALLED) ## Check style, format and types
+lint: $(DEVELOPED) ## Check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
@@ -35,7 +38,7 @@ docs: $(INSTALLED) ## Build the documentation, every cell executed, in build/doc
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[docs]"
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 
-bench: $(INSTALLED) ## Run the benchmarks
+bench: $(DEVELOPED) ## Run the benchmarks
 	$(BIN)/python -m benchmarks
 
 clean: ## Remove caches, builds and output, but not .venv
@@ -44,5 +47,9 @@ clean: ## Remove caches, builds and output, but not .venv
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -c constraints.txt -e ".[experiments]"
+	@touch $@
+
+$(DEVELOPED): $(INSTALLED)
 	$(BIN)/python -m pip install -c constraints.txt -e ".[dev]"
 	@touch $@
