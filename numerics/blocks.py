@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,9 +43,8 @@ def in_blocks(function: Elementwise) -> Elementwise:
     def blocked(*arguments: Any, **named: Any) -> NDArray[Any]:
         if named:
             arguments = signature.bind(*arguments, **named).args
-        shapes = [getattr(argument, "shape", ()) for argument in arguments]
-        if all(shape == () for shape in shapes):
-            return function(*arguments)
+        if math.prod(math.prod(getattr(argument, "shape", ())) for argument in arguments) < 2 * BLOCK:
+            return function(*arguments)  # however they broadcast
         shape = np.broadcast_shapes(*(np.shape(argument) for argument in arguments))
         points = int(np.prod(shape))
         if points < 2 * BLOCK:

@@ -16,7 +16,7 @@ from meanbits.numerics.depth.foldings import foldings
 from meanbits.theory.declarations.compose_layer import with_blocks
 from meanbits.theory.declarations.layer import Layer
 from meanbits.theory.declarations.rows import Row
-from meanbits.theory.declarations.straight_through import SEPARATOR, SLOPES, straight_through
+from meanbits.theory.declarations.straight_through import SLOPES, straight_through, with_own_slope
 from meanbits.theory.symbols import sigma_m2
 
 DEEPEST = 1000  # layers that a chain is followed through
@@ -172,8 +172,7 @@ def _tried(row: Row, change: Change, depth: int, sigma_b2: float, usual: float) 
 def _with_slope(row: Row, name: str | None) -> Row:
     if name is None:
         return row
-    neurons = row.surrogate.neurons
-    plain = replace(neurons, name=neurons.name.partition(SEPARATOR)[0], backward=None)
+    plain = with_own_slope(row.surrogate.neurons)
     return replace(row, surrogate=replace(row.surrogate, neurons=straight_through(plain, SLOPES[name], name)))
 
 

@@ -100,8 +100,10 @@ def _settled(
         if still.any():
             yield index[still], _part(flow, still)
         going = ~still & (flow.total > SMALLEST) & (flow.total < LARGEST)
-        flow = _leapt(numbers, earlier, before, flow)
-        index, flow, done, layers = index[going], _part(flow, going), done + layers, min(2 * layers, 1024)
+        leaping = going & (np.abs(flow.total - before.total) > SETTLED * flow.total)
+        flow, done = _leapt(numbers, earlier, before, flow), done + layers
+        index, flow = index[going], _part(flow, going)
+        layers = layers if leaping.any() and done < SLOW else min(2 * layers, 1024)  # leaps are worth many layers
 
 
 def _alike(layer: Layer, flow: Flow) -> Array:

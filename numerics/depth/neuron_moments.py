@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.emission.backends import NUMPY
+from meanbits.numerics.emission.belief import check_against_definitions
+from meanbits.numerics.emission.emit import backward_section, compile_functions, compile_theory, emitted_functions
 from meanbits.theory.declarations.blocks import Factors
 from meanbits.theory.declarations.neurons import Neurons
+from meanbits.theory.declarations.straight_through import with_own_slope
 from meanbits.theory.declarations.surrogates import NONE, SAMPLE, Surrogate
 from meanbits.theory.declarations.weights import FIXED
-from meanbits.theory.derive import derive
+from meanbits.theory.derive import Theory, derive
 from meanbits.theory.stages.backward import seen_slope
 from meanbits.theory.symbols import h, u
 
@@ -42,10 +45,10 @@ class NeuronMoments:
         return steep * self.square(neurons, total) / total
 
     def gradients(self, neurons: Neurons, total: Array, fall: Array) -> Factors:
-        maps = _maps(neurons)
         if neurons.backward is not None:
-            overlap = maps.gradient_overlap(1 - _gap(total, fall), total, *ALONE)
-            return Factors(maps.gradient_growth(total, *ALONE), overlap)
+            seen = _gradients(neurons)
+            overlap = seen.gradient_overlap(1 - _gap(total, fall), total, *ALONE)
+            return Factors(seen.gradient_growth(total, *ALONE), overlap)
         square = np.nan if neurons.jumps else self.slope(neurons, total, np.zeros_like(total))
         return Factors(square, self.slope(neurons, total, fall))
 
@@ -53,7 +56,7 @@ class NeuronMoments:
         """E g(u)^4 of the slope that gradients see: the mean square of a slope g^2."""
         slope = seen_slope(neurons).subs(u, h)
         squared = replace(neurons, name=f"{neurons.name}, slope squared", backward=slope**2)
-        return _maps(squared).gradient_growth(total, *ALONE)
+        return _gradients(squared).gradient_growth(total, *ALONE)
 
 
 @lru_cache(maxsize=16)  # slopes and gradients of a chain follow the flow that its forward pass has followed
@@ -70,4 +73,23 @@ def _gap(total: Array, fall: Array) -> Array:
 
 @lru_cache(maxsize=64)
 def _maps(neurons: Neurons) -> SimpleNamespace:
-    return compile_theory(derive(Surrogate(neurons.name, FIXED, neurons, SAMPLE if neurons.is_random else NONE, "")))
+    """What neurons pass on, whatever slope gradients see in them."""
+    return _compiled(with_own_slope(neurons))
+
+
+@lru_cache(maxsize=64)
+def _compiled(neurons: Neurons) -> SimpleNamespace:
+    return compile_theory(_theory(neurons))
+
+
+@lru_cache(maxsize=64)
+def _gradients(neurons: Neurons) -> SimpleNamespace:
+    """What gradients see of a declared slope."""
+    theory = _theory(neurons)
+    functions = compile_functions(theory, emitted_functions(theory, (backward_section,)), NUMPY)
+    check_against_definitions(theory, functions)
+    return functions
+
+
+def _theory(neurons: Neurons) -> Theory:
+    return derive(Surrogate(neurons.name, FIXED, neurons, SAMPLE if neurons.is_random else NONE, ""))

@@ -136,6 +136,7 @@ def _own(theory: Theory) -> Callable[[float], tuple[Function, Knots]]:
     return at
 
 
+@lru_cache(maxsize=256)  # and with the functions what is integrated of them: neurons differ in slope or treatment alone
 def declared_function(expression: sp.Expr) -> Function:
     """A declared function of h, on arrays of any shape."""
     source = sp.lambdify(h, expression, [SOURCES, "scipy", "numpy"])

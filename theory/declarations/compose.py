@@ -14,7 +14,7 @@ from meanbits.theory.declarations.named_weights import weights_named
 from meanbits.theory.declarations.neurons import Neurons, stochastic
 from meanbits.theory.declarations.noise import LOGISTIC, NOISES, TWO_POINT, NeuronNoise, noise_from_formula, student
 from meanbits.theory.declarations.options import number, pick
-from meanbits.theory.declarations.straight_through import SEPARATOR, slope_named, straight_through
+from meanbits.theory.declarations.straight_through import SEPARATOR, slope_named, straight_through, with_own_slope
 from meanbits.theory.declarations.surrogates import CATALOGUE, EXACT, MATCHED, TREATMENTS, Form, Surrogate, paper_form
 from meanbits.theory.errors import FormulaError, SurrogateError, shown
 from meanbits.theory.symbols import h
@@ -127,8 +127,7 @@ def _neurons(name: str | None, noise: str | None) -> Neurons:
 
 def _with_slope(neurons: Neurons, text: str) -> Neurons:
     name, slope = slope_named(text)
-    if neurons.backward is not None:
-        neurons = replace(neurons, name=neurons.name.partition(SEPARATOR)[0], backward=None)
+    neurons = with_own_slope(neurons)
     return neurons if slope is None else straight_through(neurons, slope, name)
 
 

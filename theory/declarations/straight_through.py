@@ -50,6 +50,18 @@ def straight_through(neurons: Neurons, slope: sp.Expr, name: str | None = None) 
     return replace(neurons, name=f"{neurons.name}{SEPARATOR}{name or slope}", backward=slope)
 
 
+def with_own_slope(neurons: Neurons) -> Neurons:
+    """The neurons without the slope that `straight_through` gave them.
+
+    >>> from meanbits.theory.declarations.neurons import SIGN
+    >>> with_own_slope(straight_through(SIGN, SLOPES["clip"], "clip")) == SIGN
+    True
+    """
+    if neurons.backward is None:
+        return neurons
+    return replace(neurons, name=neurons.name.partition(SEPARATOR)[0], backward=None)
+
+
 def slope_named(text: str) -> tuple[str, sp.Expr | None]:
     """Name and slope of an option: exact (none), clip, tanh, triangle, approxsign, unit, identity or expr:EXPR.
 

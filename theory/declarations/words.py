@@ -8,7 +8,7 @@ from dataclasses import replace
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.compose_layer import BEHIND
 from meanbits.theory.declarations.rows import Row
-from meanbits.theory.declarations.straight_through import SEPARATOR
+from meanbits.theory.declarations.straight_through import SEPARATOR, with_own_slope
 from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate, SurrogateError
 
 Words = Mapping[str, str | None]
@@ -55,7 +55,7 @@ def _changes(base: Surrogate, surrogate: Surrogate) -> Iterator[tuple[str, str]]
     slope = neurons.name.partition(SEPARATOR)[2]
     if slope:
         yield "backward", slope
-        neurons = replace(neurons, name=neurons.name.partition(SEPARATOR)[0], backward=None)
+        neurons = with_own_slope(neurons)
     if neurons != base.neurons:
         if neurons.noise is None:
             yield "neurons", neurons.name
