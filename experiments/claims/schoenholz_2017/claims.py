@@ -13,7 +13,7 @@ from meanbits.experiments.claims.evidence import PHI, REAL, Z_LIMIT, derived, mo
 from meanbits.experiments.claims.papers import SCHOENHOLZ
 from meanbits.experiments.claims.real_networks import TANH, any_phi, edge_at
 from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points
-from meanbits.numerics.solvers.gradients import gradient_growth
+from meanbits.numerics.solvers.backward import gradient_growth
 from meanbits.numerics.solvers.solve import fixed_point
 from meanbits.theory.declarations.blocks import Dense, Dropout, Flow, Neuron
 from meanbits.theory.declarations.blocks.chain import forward
