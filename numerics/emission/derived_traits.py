@@ -9,6 +9,7 @@ import sympy as sp
 
 from meanbits.numerics.emission.emit import maps_section, omitted_functions
 from meanbits.numerics.emission.traits import MeansTraits, Traits
+from meanbits.theory.declarations.surrogates import Surrogate
 from meanbits.theory.declarations.weights import Weights
 from meanbits.theory.derive import Theory
 from meanbits.theory.gaussian.expectation import GaussianExpectation
@@ -39,7 +40,11 @@ def derived_traits(theory: Theory) -> Traits:
         missing=omitted_functions(theory, (maps_section,)),
         by_quadrature=theory.gap is not None and sp.Tuple(*astuple(theory.gap.ratios)).has(*QUADRATURES),
         is_costly=_is_costly(theory),
+        neurons=surrogate.neurons.name,
         jumps=bool(surrogate.neurons.jumps),
+        slope_declared=surrogate.neurons.backward is not None,
+        passes_gradient=surrogate.passes_gradient,
+        has_paper_form=_has_paper_form(surrogate),
         aligned=critical is not None and critical.alignment == 0,
         gradients=_gradients(theory),
     )
@@ -49,6 +54,13 @@ def means_traits(weights: Weights) -> MeansTraits:
     """What the law of the weights says of their means."""
     square, limit = (None if each is None else float(each) for each in (weights.mean_square, weights.mean_limit))
     return MeansTraits(weights.name, square, limit)
+
+
+def _has_paper_form(surrogate: Surrogate) -> bool:
+    """Whether the mean of a bit takes the place of an integral over the field, beside weights that a gain can suit."""
+    treatment = surrogate.treatment
+    integrated = (treatment.field, treatment.propagates) == ("integrated", "mean")
+    return integrated and surrogate.neurons.is_binary and surrogate.weights.mean_limit is not None
 
 
 def _gradients(theory: Theory) -> str:

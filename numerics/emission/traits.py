@@ -21,8 +21,9 @@ class Traits:
     gain: of the form, where it is a number. is_relative: correlations are relative to Q, the field being marginalised.
     takes_total: the maps take T. follows_replicas: q/(1 + q) follows the replica map. missing: maps that no quadrature
     evaluates. by_quadrature: the ratios of the gap map hold quadratures. is_costly: tables of them pay
-    (`solvers.tables`). jumps: of the neurons. aligned: equal inputs stay equal. gradients: what they see, "own" for the
-    neurons' own slope, "declared", or "none".
+    (`solvers.tables`). jumps: of the neurons. slope_declared: for gradients. passes_gradient: as `Surrogate` says.
+    has_paper_form: `advise` may replace it by one. aligned: equal inputs stay equal. gradients: what they see, "own"
+    for the neurons' own slope, "declared", or "none".
     """
 
     name: str
@@ -38,7 +39,11 @@ class Traits:
     missing: tuple[str, ...]
     by_quadrature: bool
     is_costly: bool
+    neurons: str
     jumps: bool
+    slope_declared: bool
+    passes_gradient: bool
+    has_paper_form: bool
     aligned: bool
     gradients: str
 
