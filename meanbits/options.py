@@ -98,14 +98,14 @@ def composed(name: str | None, parts: dict[str, str | None]) -> Surrogate:
 def composed_with_blocks(name: str | None, parts: dict[str, str | None]) -> Surrogate | Layer:
     """The surrogate or the chain of blocks of these words, or a refusal that says what does not fit."""
     from meanbits.experiments.declared import DeclarationError, declared
-    from meanbits.numerics.emission.ready import ready
+    from meanbits.numerics.emission.generated.rows import ROWS
     from meanbits.theory.declarations.compose import DEFAULT
     from meanbits.theory.declarations.compose_layer import compose
     from meanbits.theory.errors import SurrogateError
 
     given = [f"--{option}" for option, value in parts.items() if value is not None]
     try:
-        found = None if name is None or ready(name) else declared(name)
+        found = None if name is None or name in ROWS else declared(name)
         if found is None:
             return compose(DEFAULT if name is None and not given else name, **parts)
     except (DeclarationError, SurrogateError) as error:
