@@ -7,44 +7,41 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meanbits.advise_chain import advise_chain
-from meanbits.layer_options import BLOCKS, block_options
+from meanbits.layer_options import BLOCKS, chain_of, ready_options, theory_of
 from meanbits.options import PARTS, Command, Number, fail, json_option
 from meanbits.present import json_text
 
 if TYPE_CHECKING:
+    from meanbits.layer_options import Subject
     from meanbits.numerics.depth.advise import Advice
-    from meanbits.theory.declarations.layer import Layer
-    from meanbits.theory.declarations.surrogates import Surrogate
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits advise deterministic --depth 30")
-@block_options
+@ready_options
 @click.option("--depth", metavar="L", type=click.IntRange(1, 10**9), required=True, help="Layers to train.")
 @click.option("--sigma-b2", type=Number(low=0), metavar="Y", default=0.001, help="Bias variance, default 0.001.")
 @json_option
-def advise(subject: Surrogate | Layer, depth: int, sigma_b2: float, as_json: bool) -> None:
+def advise(subject: Subject, depth: int, sigma_b2: float, as_json: bool) -> None:
     """Whether a depth is trainable, and the initialisation to use.
 
     Two inputs can be told apart down to about six depth scales xi_c. The sigma_m2 of largest xi_c is given, a critical
     one where there is one; where that does not reach the depth, the gain of the paper form that does. The options name
     the surrogate on any command line. Of a chain of blocks other norms, skips, slopes and scales are tried too.
     """
-    from meanbits.theory.declarations.layer import Layer
-
-    if isinstance(subject, Layer):
-        advise_chain(subject, depth, sigma_b2, _words(BLOCKS), as_json)
+    chain = chain_of(subject)
+    if chain is not None:
+        advise_chain(chain, depth, sigma_b2, _words(BLOCKS), as_json)
         return
     _advise_surrogate(subject, depth, sigma_b2, as_json)
 
 
-def _advise_surrogate(surrogate: Surrogate, depth: int, sigma_b2: float, as_json: bool) -> None:
+def _advise_surrogate(subject: Subject, depth: int, sigma_b2: float, as_json: bool) -> None:
     from meanbits.numerics.depth.advise import advise as advise_initialisation
-    from meanbits.theory.derive import derive
 
     try:
-        advice = advise_initialisation(derive(surrogate), depth, sigma_b2, _words())
+        advice = advise_initialisation(theory_of(subject), depth, sigma_b2, _words())
     except ValueError as error:
-        fail(f"{surrogate.name}: {error}; choose another surrogate")
+        fail(f"{subject.name}: {error}; choose another surrogate")
     if as_json:
         click.echo(json_text(_document(advice)))
         return
@@ -53,17 +50,19 @@ def _advise_surrogate(surrogate: Surrogate, depth: int, sigma_b2: float, as_json
 
 def _words(more: tuple[tuple[str, str, str], ...] = ()) -> dict[str, str]:
     """The words that gave the surrogate, as they were typed."""
-    from meanbits.theory.declarations.compose import DEFAULT
-
     given = click.get_current_context().params
     names = ["name", *(option.lstrip("-") for option, *_ in (*PARTS, *more))]
     words = {name: given[name] for name in names if given.get(name) is not None}
-    return words or {"name": DEFAULT}
+    if words:
+        return words
+    from meanbits.theory.declarations.compose import DEFAULT
+
+    return {"name": DEFAULT}
 
 
 def _document(advice: Advice) -> dict[str, Any]:
     instead = None if advice.instead is None else _document(advice.instead)
-    return {"surrogate": advice.surrogate.name, "options": advice.options, "depth": advice.depth,
+    return {"surrogate": advice.subject.name, "options": advice.options, "depth": advice.depth,
             "trainable": advice.trainable, "reason": advice.reason, "sigma_m2": advice.sigma_m2,
             "sigma_b2": advice.sigma_b2, "gain": advice.gain, "chi_1": advice.chi_1, "xi_c": advice.xi_c,
             "xi_g": advice.xi_g, "reach": advice.reach, "instead": instead}  # fmt: skip

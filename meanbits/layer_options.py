@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from meanbits.options import Function, Number, composed_with_blocks, part_options, surrogate_names
+from meanbits.options import (
+    Function,
+    Number,
+    composed_with_blocks,
+    part_options,
+    ready_or_composed,
+    surrogate_names,
+)
+
+if TYPE_CHECKING:
+    from meanbits.numerics.emission.ready import ReadyTheory
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.surrogates import Surrogate
+    from meanbits.theory.derive import Theory
+
+    Subject = ReadyTheory | Surrogate | Layer
 
 BLOCKS = (
     ("--normalise", "KIND", "batch, rms or layer norm of the field, before the neurons, or KIND:behind, of what the "
@@ -20,12 +36,47 @@ BLOCKS = (
 
 def block_options(command: Function) -> Function:
     """S and the options of its layer; the command is called with `subject`, a surrogate or a chain of blocks."""
+    return _subject_options(command, composed_with_blocks)
 
+
+def ready_options(command: Function) -> Function:
+    """As `block_options`, but `subject` is a `ReadyTheory` where S is a row of the catalogue and nothing else is given.
+
+    See `chain_of` and `theory_of`.
+    """
+    return _subject_options(command, ready_or_composed)
+
+
+def chain_of(subject: Subject) -> Layer | None:
+    """The chain of blocks, if that is what it is."""
+    from meanbits.numerics.emission.ready import ReadyTheory
+
+    if isinstance(subject, ReadyTheory):
+        return None
+    from meanbits.theory.declarations.layer import Layer
+
+    return subject if isinstance(subject, Layer) else None
+
+
+def theory_of(subject: Subject) -> Theory | ReadyTheory:
+    """The theory of a surrogate, derived unless it is ready."""
+    from meanbits.numerics.emission.ready import ReadyTheory
+
+    if isinstance(subject, ReadyTheory):
+        return subject
+    from meanbits.theory.declarations.surrogates import Surrogate
+    from meanbits.theory.derive import derive
+
+    assert isinstance(subject, Surrogate)
+    return derive(subject)
+
+
+def _subject_options(command: Function, composed: Callable[..., Any]) -> Function:
     @click.argument("name", metavar="[S]", required=False, shell_complete=surrogate_names)
     @_layer_options
     @functools.wraps(command)
     def wrapped(name: str | None, parts: dict[str, str | None], **others: Any) -> Any:
-        return command(subject=composed_with_blocks(name, parts), **others)
+        return command(subject=composed(name, parts), **others)
 
     return wrapped
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 if TYPE_CHECKING:
+    from meanbits.numerics.emission.ready import ReadyTheory
     from meanbits.theory.declarations.layer import Layer
     from meanbits.theory.declarations.surrogates import Surrogate
 
@@ -41,7 +42,7 @@ def fail(message: str) -> NoReturn:
     raise click.UsageError(message, click.get_current_context())
 
 
-def fail_about(surrogate: Surrogate | Layer, error: ValueError) -> NoReturn:
+def fail_about(surrogate: ReadyTheory | Surrogate | Layer, error: ValueError) -> NoReturn:
     """Refuse with an error's text, the surrogate in front where it is not named."""
     text = str(error)
     fail(text if surrogate.name in text else f"{surrogate.name}: {text}")
@@ -97,13 +98,14 @@ def composed(name: str | None, parts: dict[str, str | None]) -> Surrogate:
 def composed_with_blocks(name: str | None, parts: dict[str, str | None]) -> Surrogate | Layer:
     """The surrogate or the chain of blocks of these words, or a refusal that says what does not fit."""
     from meanbits.experiments.declared import DeclarationError, declared
+    from meanbits.numerics.emission.generated.rows import ROWS
     from meanbits.theory.declarations.compose import DEFAULT
     from meanbits.theory.declarations.compose_layer import compose
     from meanbits.theory.errors import SurrogateError
 
     given = [f"--{option}" for option, value in parts.items() if value is not None]
     try:
-        found = None if name is None else declared(name)
+        found = None if name is None or name in ROWS else declared(name)
         if found is None:
             return compose(DEFAULT if name is None and not given else name, **parts)
     except (DeclarationError, SurrogateError) as error:
@@ -112,6 +114,17 @@ def composed_with_blocks(name: str | None, parts: dict[str, str | None]) -> Surr
         fail(f"{', '.join(given)} beside {name}: its parts are settled; drop the option, or change them where it is "
              "declared")  # fmt: skip
     return found
+
+
+def ready_or_composed(name: str | None, parts: dict[str, str | None]) -> ReadyTheory | Surrogate | Layer:
+    """A row of the catalogue as it was generated, where that is all that was given; else as `composed_with_blocks`.
+
+    SymPy, which takes a second to import, is left alone by a row.
+    """
+    from meanbits.numerics.emission.ready import ready
+
+    row = None if name is None or any(value is not None for value in parts.values()) else ready(name)
+    return composed_with_blocks(name, parts) if row is None else row
 
 
 def part_options(command: Function) -> Function:

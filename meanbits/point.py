@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meanbits.theory.declarations.layer import Layer
-from meanbits.theory.declarations.surrogates import Surrogate
-from meanbits.theory.declarations.weights import Weights
-from meanbits.theory.derive import Theory
+from meanbits.numerics.emission.ready import ReadyTheory, traits_of
+
+if TYPE_CHECKING:
+    from meanbits.numerics.emission.traits import MeansTraits
+    from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.surrogates import Surrogate
+    from meanbits.theory.declarations.weights import Weights
+    from meanbits.theory.derive import Theory
 
 AGREEMENT = 1e-9  # of the correlation map and the gap map, which are derived apart
 
@@ -31,8 +37,12 @@ class Point:
     total: float | None
 
 
-def variance_of_means(subject: Surrogate | Layer, given: float | None) -> float:
+def variance_of_means(subject: ReadyTheory | Surrogate | Layer, given: float | None) -> float:
     """sigma_m2 checked against the weights, which may fix it or bound it."""
+    if isinstance(subject, ReadyTheory):
+        return _allowed(subject.weights, given)
+    from meanbits.theory.declarations.surrogates import Surrogate
+
     if isinstance(subject, Surrogate):
         return _allowed(subject.weights, given)
     laws = subject.open_weights
@@ -44,7 +54,7 @@ def variance_of_means(subject: Surrogate | Layer, given: float | None) -> float:
     return allowed[0]
 
 
-def _allowed(weights: Weights, given: float | None) -> float:
+def _allowed(weights: Weights | MeansTraits, given: float | None) -> float:
     if weights.mean_square is not None:
         fixed = float(weights.mean_square)
         if given not in (None, fixed):
@@ -58,7 +68,7 @@ def _allowed(weights: Weights, given: float | None) -> float:
     return given
 
 
-def _range(weights: Weights) -> str:
+def _range(weights: Weights | MeansTraits) -> str:
     limit = weights.mean_limit
     return ">= 0" if limit is None else f"in [0, {float(limit) ** 2:g}]"
 
@@ -71,17 +81,22 @@ def require_field(means: float, biases: float) -> None:
 
 
 def evaluate(
-    theory: Theory, means: float, biases: float, q: float, c: float | None, gap: float | None, total: float | None
+    theory: Theory | ReadyTheory,
+    means: float,
+    biases: float,
+    q: float,
+    c: float | None,
+    gap: float | None,
+    total: float | None,
 ) -> Point:
     """The maps at (sigma_m2, sigma_b2, q) and at c, at the gap 1 - c, or at both where they agree."""
 
-    from meanbits import compile as compile_maps
     from meanbits.numerics.solvers.domain import check_maps
 
     require_field(means, biases)
     try:
         check_maps(theory, ("variance_map", "gap_map", "chi_at_gap"))
-        maps = compile_maps(theory)
+        maps = _maps(theory)
     except ValueError as error:
         raise InputError(str(error)) from None
     exact_gap = gap_of(c, gap)
@@ -97,7 +112,13 @@ def evaluate(
     return _checked(theory, q, Point(q_out, c_out, gap_out, chi, _growth(theory, q, means, biases, T), T))
 
 
-def _growth(theory: Theory, q: float, means: float, biases: float, total: float | None) -> float | None:
+def _maps(theory: Theory | ReadyTheory) -> SimpleNamespace:
+    from meanbits import compile as compile_maps
+
+    return theory.maps if isinstance(theory, ReadyTheory) else compile_maps(theory)
+
+
+def _growth(theory: Theory | ReadyTheory, q: float, means: float, biases: float, total: float | None) -> float | None:
     """chi_g, the growth of squared gradients; None where it has no value."""
     from meanbits.numerics.solvers.backward import gradient_growth
 
@@ -106,14 +127,14 @@ def _growth(theory: Theory, q: float, means: float, biases: float, total: float 
     return None if math.isnan(growth) else growth
 
 
-def _checked(theory: Theory, q: float, point: Point) -> Point:
+def _checked(theory: Theory | ReadyTheory, q: float, point: Point) -> Point:
     """The point, if it is one: no NaN, and the two routes to c' agree."""
     undefined = [name for name in ("q_out", "c_out", "gap_out", "chi") if math.isnan(getattr(point, name))]
     if undefined:
-        raise InputError(f"--q {q:g}: {', '.join(undefined)} of {theory.surrogate.name} cannot be computed there; "
+        raise InputError(f"--q {q:g}: {', '.join(undefined)} of {traits_of(theory).name} cannot be computed there; "
                          "choose a --q nearer to the fixed point")  # fmt: skip
     if abs(1 - point.gap_out - point.c_out) > AGREEMENT:
-        raise InputError(f"--q {q:g}: two routes to c_out of {theory.surrogate.name} give {point.c_out:.6g} and "
+        raise InputError(f"--q {q:g}: two routes to c_out of {traits_of(theory).name} give {point.c_out:.6g} and "
                          f"{1 - point.gap_out:.6g}; choose a --q nearer to the fixed point")  # fmt: skip
     return point
 
@@ -128,11 +149,13 @@ def gap_of(c: float | None, gap: float | None) -> float:
     return gap
 
 
-def _total(theory: Theory, means: float, biases: float, given: float | None) -> float | None:
+def _total(theory: Theory | ReadyTheory, means: float, biases: float, given: float | None) -> float | None:
     """T, where the maps take it: as given, or at its fixed point."""
-    if not theory.maps.takes_total:
+    if not traits_of(theory).takes_total:
         if given is not None:
-            raise InputError(f"--total {given:g}: the maps of {theory.surrogate.name} do not depend on T; leave it out")
+            raise InputError(
+                f"--total {given:g}: the maps of {traits_of(theory).name} do not depend on T; leave it out"
+            )
         return None
     if given == 0:
         raise InputError("--total 0: it must be positive")

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meanbits.chain_commands import critical_of_chain, fixed_point_of_chain, phase_of_chain
-from meanbits.layer_options import block_options
+from meanbits.layer_options import block_options, chain_of, ready_options, theory_of
 from meanbits.options import Command, Grid, Number, fail, fail_about, json_option
 from meanbits.present import json_text, notice, number, table
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from meanbits.layer_options import Subject
     from meanbits.options import Axis
     from meanbits.theory.declarations.layer import Layer
     from meanbits.theory.declarations.surrogates import Surrogate
@@ -27,11 +28,11 @@ SHOWN = ("q", "T", "r", "c", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c", "chi_g
 @click.command(
     "fixed-point", cls=Command, epilog="\b\nExample: meanbits fixed-point deterministic --sigma-m2 0.5 --sigma-b2 0.001"
 )
-@block_options
+@ready_options
 @click.option("--sigma-m2", type=Number(low=0), metavar="X", help="Variance of the weight means.")
 @click.option("--sigma-b2", type=Number(low=0), metavar="Y", required=True, help="Variance of the biases.")
 @json_option
-def fixed_point(subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: float, as_json: bool) -> None:
+def fixed_point(subject: Subject, sigma_m2: float | None, sigma_b2: float, as_json: bool) -> None:
     """The stable fixed point of deep networks and its depth scales.
 
     q, the field variance, and c, the correlation of two inputs, after many layers; the slopes of their maps there; the
@@ -40,14 +41,14 @@ def fixed_point(subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: fl
     """
     from meanbits.numerics.solvers.stability import described
     from meanbits.point import InputError, variance_of_means
-    from meanbits.theory.declarations.layer import Layer
 
-    if isinstance(subject, Layer):
-        fixed_point_of_chain(subject, sigma_m2, sigma_b2, as_json)
+    chain = chain_of(subject)
+    if chain is not None:
+        fixed_point_of_chain(chain, sigma_m2, sigma_b2, as_json)
         return
     try:
         means = variance_of_means(subject, sigma_m2)
-        found = described(_derived(subject), means, sigma_b2)
+        found = described(theory_of(subject), means, sigma_b2)
     except InputError as error:
         fail(str(error))
     except ValueError as error:
@@ -72,7 +73,7 @@ def fixed_point(subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: fl
     cls=Command,
     epilog="\b\nExample: meanbits phase continuous --sigma-m2 0.1:4:200 --sigma-b2 0:1:200 -o phase.png",
 )
-@block_options
+@ready_options
 @click.option("--sigma-m2", type=Grid(low=0), metavar="A:B:N", help="N values from A to B, or one.")
 @click.option("--sigma-b2", type=Grid(low=0), metavar="A:B:N", required=True, help="N values from A to B, or one.")
 @click.option("--gains", type=Grid(low=0, high=1e9), metavar="A:B:N",
@@ -81,17 +82,16 @@ def fixed_point(subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: fl
               help="FILE.nc for the data, FILE.png or FILE.pdf for a figure with its data beside it.")  # fmt: skip
 @json_option
 def phase(
-    subject: Surrogate | Layer, sigma_m2: Axis | None, sigma_b2: Axis, gains: Axis | None, output: Path, as_json: bool
+    subject: Subject, sigma_m2: Axis | None, sigma_b2: Axis, gains: Axis | None, output: Path, as_json: bool
 ) -> None:
     """A phase diagram: the fixed point on a grid of (sigma_m2, sigma_b2), or of (sigma_m2, gain).
 
     q, c, chi, chi_1, xi_q and xi_c with their axes named, as netCDF; of a chain of blocks chi_g and xi_g too.
     """
-    from meanbits.theory.declarations.layer import Layer
-
-    if gains is not None and isinstance(subject, Layer):
-        fail(f"--gains: {subject.name} is a chain of blocks and has no paper form; leave it out")
-    if sigma_m2 is None and not isinstance(subject, Layer):
+    chain = chain_of(subject)
+    if gains is not None and chain is not None:
+        fail(f"--gains: {chain.name} is a chain of blocks and has no paper form; leave it out")
+    if sigma_m2 is None and chain is None:
         fail("--sigma-m2 is missing; give A:B:N, N values from A to B, or one")
 
     if gains is not None and sigma_b2.points > 1:
@@ -99,8 +99,8 @@ def phase(
     data = output.with_suffix(".nc")
     _check_output(output, data)
     _check_memory((1 if sigma_m2 is None else sigma_m2.points) * (sigma_b2 if gains is None else gains).points)
-    if isinstance(subject, Layer):
-        diagram = phase_of_chain(subject, sigma_m2, sigma_b2)
+    if chain is not None:
+        diagram = phase_of_chain(chain, sigma_m2, sigma_b2)
     else:
         assert sigma_m2 is not None
         diagram = _diagram(subject, sigma_m2, sigma_b2, gains)
@@ -111,14 +111,14 @@ def phase(
         click.echo(json_text({"surrogate": subject.name, "files": [str(path) for path in written]}))
 
 
-def _diagram(surrogate: Surrogate, sigma_m2: Axis, sigma_b2: Axis, gains: Axis | None) -> xr.Dataset:
+def _diagram(subject: Subject, sigma_m2: Axis, sigma_b2: Axis, gains: Axis | None) -> xr.Dataset:
     from meanbits.numerics.solvers.phase import phase_diagram
 
     along = (sigma_b2.values(), None) if gains is None else (sigma_b2.start, gains.values())
     try:
-        return phase_diagram(_derived(surrogate), sigma_m2.values(), *along)
+        return phase_diagram(theory_of(subject), sigma_m2.values(), *along)
     except ValueError as error:
-        fail_about(surrogate, error)
+        fail_about(subject, error)
 
 
 def _check_output(output: Path, data: Path) -> None:

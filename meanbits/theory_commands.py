@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meanbits.layer_options import block_options
+from meanbits.layer_options import block_options, chain_of, ready_options, theory_of
 from meanbits.options import Command, Number, fail, json_option
 from meanbits.present import json_text, notice, number, table
 
 if TYPE_CHECKING:
+    from meanbits.layer_options import Subject
+    from meanbits.numerics.emission.ready import ReadyTheory
     from meanbits.theory.declarations.layer import Layer
     from meanbits.theory.declarations.surrogates import Surrogate
     from meanbits.theory.derive import Theory
@@ -59,6 +61,12 @@ def derive(subject: Surrogate | Layer, steps: bool, output_format: str | None, a
     click.echo(show(subject, shape, steps))  # type: ignore[arg-type]
 
 
+def _theory_of_chain(layer: Layer) -> LayerTheory:
+    from meanbits.theory.stages.layer_theory import derive_layer
+
+    return derive_layer(layer)
+
+
 def _surrogate_shown(surrogate: Surrogate, shape: str, steps: bool) -> str:
     from meanbits.derivation import as_latex, as_text, document
     from meanbits.experiments.equations import notices
@@ -73,16 +81,15 @@ def _surrogate_shown(surrogate: Surrogate, shape: str, steps: bool) -> str:
 
 def _chain_shown(layer: Layer, shape: str, steps: bool) -> str:
     from meanbits.layer_derivation import as_latex, as_text, document
-    from meanbits.theory.stages.layer_theory import derive_layer
 
-    theory = derive_layer(layer)
+    theory = _theory_of_chain(layer)
     if shape != "json":
         return as_latex(theory, steps) if shape == "latex" else as_text(theory, steps)
     return json_text(document(theory, steps))
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits emit deterministic --backend torch -o deterministic.py")
-@block_options
+@ready_options
 @click.option(
     "--backend",
     metavar="NAME",
@@ -92,21 +99,22 @@ def _chain_shown(layer: Layer, shape: str, steps: bool) -> str:
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE, not to stdout.")
 @click.option("--force", is_flag=True, help="Replace FILE even if it is not an emitted module.")
 @json_option
-def emit(subject: Surrogate | Layer, backend: str, output: Path | None, force: bool, as_json: bool) -> None:
+def emit(subject: Subject, backend: str, output: Path | None, force: bool, as_json: bool) -> None:
     """Write the maps as a standalone module.
 
     It is readable, and needs only NumPy and SciPy, or Torch, JAX, a C compiler, or a browser or node.
     """
-    import meanbits
-
     if output is not None:
         _check_output(output, force)
-    theory = meanbits.derive(subject)
+    chain = chain_of(subject)
+    theory = theory_of(subject) if chain is None else _theory_of_chain(chain)
     try:
-        source = meanbits.emit(theory, backend)
+        source = _emitted(theory, backend)
     except ValueError as error:
         fail(f"--backend {backend}: {error}")
-    _note_omitted(theory)
+    missing = _omitted(theory)
+    if missing:
+        notice(f"left out, since quadrature cannot evaluate them: {', '.join(missing)}")
     if output is not None:
         from meanbits.files import write_text
 
@@ -122,19 +130,34 @@ def emit(subject: Surrogate | Layer, backend: str, output: Path | None, force: b
         click.echo(source, nl=False)
 
 
-def _note_omitted(theory: Theory | LayerTheory) -> None:
+def _emitted(theory: ReadyTheory | Theory | LayerTheory, backend: str) -> str:
+    """The module, as it was generated where that is what is asked for."""
+    from meanbits.numerics.emission.ready import ReadyTheory
+
+    written = theory.source(backend) if isinstance(theory, ReadyTheory) else None
+    if written is not None:
+        return written
+    from meanbits import emit as emit_source
+
+    return emit_source(theory.derived if isinstance(theory, ReadyTheory) else theory, backend)
+
+
+def _omitted(theory: ReadyTheory | Theory | LayerTheory) -> tuple[str, ...]:
+    """Functions that no module has."""
+    from meanbits.numerics.emission.ready import ReadyTheory
+
+    if isinstance(theory, ReadyTheory):
+        return theory.omitted
     from meanbits.numerics.emission.emit import omitted_functions
     from meanbits.theory.derive import Theory
 
-    missing = omitted_functions(theory) if isinstance(theory, Theory) else ()
-    if missing:
-        notice(f"left out, since quadrature cannot evaluate them: {', '.join(missing)}")
+    return omitted_functions(theory) if isinstance(theory, Theory) else ()
 
 
 @click.command(
     "map", cls=Command, epilog="\b\nExample: meanbits map deterministic --sigma-m2 0.5 --sigma-b2 0 --q 1 --gap 1e-20"
 )
-@block_options
+@ready_options
 @click.option("--sigma-m2", type=Number(low=0), metavar="X", help="Variance of the weight means.")
 @click.option("--sigma-b2", type=Number(low=0), metavar="Y", required=True, help="Variance of the biases.")
 @click.option(
@@ -155,7 +178,7 @@ def _note_omitted(theory: Theory | LayerTheory) -> None:
 @click.option("--typical", type=Number(-1, 1), metavar="C",
               help="Correlation of a typical pair of the batch, for batch norm; default: of deep layers.")  # fmt: skip
 @json_option
-def map_command(subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: float, q: float, c: float | None,
+def map_command(subject: Subject, sigma_m2: float | None, sigma_b2: float, q: float, c: float | None,
                 gap: float | None, total: float | None, typical: float | None, as_json: bool) -> None:  # fmt: skip
     """Evaluate the maps of one layer.
 
@@ -166,16 +189,16 @@ def map_command(subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: fl
         fail("--c and --gap are both missing; give one of the two, for example --c 0.5")
     from meanbits.chain_commands import map_of_chain
     from meanbits.point import InputError, evaluate, variance_of_means
-    from meanbits.theory.declarations.layer import Layer
 
-    if isinstance(subject, Layer):
-        map_of_chain(subject, sigma_m2, sigma_b2, q, c, gap, total, typical, as_json)
+    chain = chain_of(subject)
+    if chain is not None:
+        map_of_chain(chain, sigma_m2, sigma_b2, q, c, gap, total, typical, as_json)
         return
     if typical is not None:
         fail(f"--typical {typical:g}: without batch norm a layer does not depend on it; leave it out")
     try:
         means = variance_of_means(subject, sigma_m2)
-        point = evaluate(_derived(subject), means, sigma_b2, q, c, gap, total)
+        point = evaluate(theory_of(subject), means, sigma_b2, q, c, gap, total)
     except InputError as error:
         fail(str(error))
     results = {"q_out": point.q_out, "c_out": point.c_out, "gap_out": point.gap_out, "chi": point.chi,

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from meanbits.numerics.blocks import BLOCK
+from meanbits.numerics.emission.derived_traits import derived_traits
 from meanbits.numerics.emission.emit import compile_theory
 from meanbits.numerics.solvers import solve
 from meanbits.numerics.solvers.solve import fixed_point
-from meanbits.numerics.solvers.tables import is_costly, tabulated
+from meanbits.numerics.solvers.tables import tabulated
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.derive import Theory, derive
 from meanbits.theory.gaussian.logistic_mixture import tanh_difference, tanh_overlap, tanh_slope_overlap
@@ -109,7 +110,7 @@ def test_fixed_points_through_tables(theory: Theory, top: float, monkeypatch: py
     (compose("deterministic", noise="laplace"), False),
 ], ids=lambda value: getattr(value, "name", None))  # fmt: skip
 def test_what_is_costly(surrogate: object, costly: bool) -> None:
-    assert is_costly(derive(surrogate)) is costly  # type: ignore[arg-type]
+    assert derived_traits(derive(surrogate)).is_costly is costly  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

@@ -6,18 +6,21 @@ import math
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import sympy as sp
 
+from meanbits.numerics.emission.ready import ReadyTheory, traits_of
+from meanbits.numerics.emission.traits import MeansTraits, Traits
 from meanbits.numerics.solvers.gradients import GradientScales, gradient_scales
 from meanbits.numerics.solvers.newton import SLOPE_ROUNDING, Array
 from meanbits.numerics.solvers.search import first_reached, largest
 from meanbits.numerics.solvers.solve import FixedPoint, fixed_point
-from meanbits.theory.declarations.surrogates import Form, Surrogate, paper_form
-from meanbits.theory.declarations.words import PHI_OF_SIGNS, Words, words_of
-from meanbits.theory.derive import Theory, derive
-from meanbits.theory.symbols import h
+
+if TYPE_CHECKING:
+    from meanbits.theory.declarations.surrogates import Form, Surrogate
+    from meanbits.theory.declarations.words import Words
+    from meanbits.theory.derive import Theory
 
 SCALES = 6  # a depth of 6 xi_c trains: Schoenholz et al. 2017, section 6, and figure 2 of Stamatescu et al. 2020
 BIASES = 1e-3  # the paper's sigma_b2
@@ -41,7 +44,7 @@ class Advice:
     name. instead: another form of it that does train at this depth, where this one does not.
     """
 
-    surrogate: Surrogate
+    subject: Surrogate | ReadyTheory
     depth: int
     sigma_m2: float
     sigma_b2: float
@@ -58,10 +61,15 @@ class Advice:
         return lines if self.instead is None else f"{lines}\n\ninstead:\n{self.instead!r}"
 
     @property
+    def surrogate(self) -> Surrogate:
+        """What is advised about."""
+        return self.subject.derived.surrogate if isinstance(self.subject, ReadyTheory) else self.subject
+
+    @property
     def _told(self) -> dict[str, object]:
         """What people read, by name; None where it says nothing."""
         bounded = not math.isinf(self.xi_g)
-        return {"surrogate": self.surrogate.name,
+        return {"surrogate": self.subject.name,
                 f"depth {self.depth}": "trainable" if self.trainable else f"not trainable: {self.reason}",
                 "options": self.options, "sigma_m2": self.sigma_m2, "sigma_b2": self.sigma_b2, "gain": self.gain,
                 "chi_1": self.chi_1, "xi_c": self.xi_c, "xi_g": self.xi_g if bounded else None,
@@ -88,7 +96,7 @@ class Advice:
         return self.fault or f"inputs are forgotten within 6 xi_c = {self.reach:.3g} layers"
 
 
-def advise(theory: Theory, depth: int, sigma_b2: float = BIASES, words: Words | None = None) -> Advice:
+def advise(theory: Theory | ReadyTheory, depth: int, sigma_b2: float = BIASES, words: Words | None = None) -> Advice:
     """The sigma_m2 of largest depth scale at this sigma_b2, critical where one is, and what to use instead if it fails.
 
     words: the arguments of `declarations.compose.compose` that give the surrogate, where they are at hand.
@@ -97,31 +105,47 @@ def advise(theory: Theory, depth: int, sigma_b2: float = BIASES, words: Words | 
         ValueError: depth out of the domain, a single layer, or sigma_b2 out of the domain.
 
     >>> from meanbits.theory.declarations.compose import compose
+    >>> from meanbits.theory.derive import derive
     >>> advice = advise(derive(compose("deterministic")), depth=30)
     >>> advice.trainable, round(advice.instead.gain, 3), advice.instead.reach
     (False, 1.462, inf)
     """
     if isinstance(depth, bool) or not 1 <= depth <= DEEPEST or depth != int(depth):
         raise ValueError(f"depth = {depth}: it must be a whole number between 1 and {DEEPEST:g}")
-    given = words_of(theory.surrogate) if words is None else words
+    given = _words_of(theory) if words is None else words
     best = replace(_best(theory, int(depth), sigma_b2), options=_options(given))
-    return best if best.trainable else replace(best, instead=_with_gain(theory.surrogate, int(depth), sigma_b2, given))
+    if best.trainable or not traits_of(theory).has_paper_form:
+        return best
+    return replace(best, instead=_with_gain(best.surrogate, int(depth), sigma_b2, given))
 
 
-def _best(theory: Theory, depth: int, sigma_b2: float) -> Advice:
-    means = _variances(theory.surrogate)
+def _words_of(theory: Theory | ReadyTheory) -> Words | None:
+    from meanbits.theory.declarations.words import words_of
+
+    return {"name": theory.name} if isinstance(theory, ReadyTheory) else words_of(theory.surrogate)
+
+
+def _best(theory: Theory | ReadyTheory, depth: int, sigma_b2: float) -> Advice:
+    traits = traits_of(theory)
+    means = _variances(traits.weights)
 
     def at(values: Array) -> FixedPoint:
         return fixed_point(theory, values, sigma_b2)
 
-    if theory.surrogate.neurons.backward is not None:
+    if traits.slope_declared:
         return _best_both_ways(theory, depth, at, means)
     critical = _critical(at, means)
     chosen = largest(lambda values: np.abs(at(values).xi_c), means) if critical is None else critical
-    return _advice(theory.surrogate, depth, at(np.array(chosen)), is_critical=critical is not None)
+    return _advice(_subject(theory), traits, depth, at(np.array(chosen)), is_critical=critical is not None)
 
 
-def _best_both_ways(theory: Theory, depth: int, at: Callable[[Array], FixedPoint], means: Array) -> Advice:
+def _subject(theory: Theory | ReadyTheory) -> Surrogate | ReadyTheory:
+    return theory if isinstance(theory, ReadyTheory) else theory.surrogate
+
+
+def _best_both_ways(
+    theory: Theory | ReadyTheory, depth: int, at: Callable[[Array], FixedPoint], means: Array
+) -> Advice:
     """Where signals and gradients reach farthest: gradients of chi_g = 1, unless others reach `WORTH` times as far."""
 
     def scales(found: FixedPoint) -> GradientScales:
@@ -138,18 +162,18 @@ def _best_both_ways(theory: Theory, depth: int, at: Callable[[Array], FixedPoint
         steady = None
     found = at(np.array(farthest if steady is None else steady))
     xi_g = np.inf if steady is not None else float(scales(found).xi_g)
-    return replace(_advice(theory.surrogate, depth, found, is_critical=False), xi_g=xi_g)
+    return replace(_advice(_subject(theory), traits_of(theory), depth, found, is_critical=False), xi_g=xi_g)
 
 
 def _with_gain(surrogate: Surrogate, depth: int, sigma_b2: float, words: Words | None) -> Advice | None:
-    """The same network in paper form, at the gain that makes it critical; None where it has no such form."""
-    treatment = surrogate.treatment
-    if (
-        (treatment.field, treatment.propagates) != ("integrated", "mean")
-        or not surrogate.neurons.is_binary
-        or surrogate.weights.mean_limit is None
-    ):
-        return None
+    """The same network in paper form, at the gain that makes it critical; None where none does."""
+    import sympy as sp
+
+    from meanbits.theory.declarations.surrogates import paper_form
+    from meanbits.theory.derive import derive
+    from meanbits.theory.symbols import h
+
+    assert surrogate.weights.mean_limit is not None
     phi = sp.erf(h / sp.sqrt(2)) if surrogate.form.phi is None else surrogate.form.phi
     means = MEANS * float(surrogate.weights.mean_limit) ** 2
     unit = derive(_in_paper_form(surrogate, paper_form(phi, sp.S.One)))
@@ -159,7 +183,9 @@ def _with_gain(surrogate: Surrogate, depth: int, sigma_b2: float, words: Words |
         return None
     found = fixed_point(unit, means, sigma_b2, gain)
     named = _in_paper_form(surrogate, paper_form(phi, sp.Rational(repr(gain))))
-    return replace(_advice(named, depth, found, is_critical=True), options=_options(_with_form(words, gain)))
+    return replace(
+        _advice(named, traits_of(unit), depth, found, is_critical=True), options=_options(_with_form(words, gain))
+    )
 
 
 def _in_paper_form(surrogate: Surrogate, form: Form) -> Surrogate:
@@ -172,6 +198,8 @@ def _with_form(words: Words | None, gain: float) -> Words | None:
     """Words for the paper form at a gain, of the phi that is there or of that of signs."""
     if words is None:
         return None
+    from meanbits.theory.declarations.words import PHI_OF_SIGNS
+
     phi = (words.get("phi") or "tanh") if words.get("form") == "paper" or words.get("phi") else PHI_OF_SIGNS
     return {**words, "form": "paper", "phi": phi, "gain": repr(gain)}
 
@@ -185,14 +213,13 @@ def _options(words: Words | None) -> str | None:
     return shlex.join([*name, *(word for option, value in given.items() for word in (f"--{option}", value))])
 
 
-def _variances(surrogate: Surrogate) -> Array:
+def _variances(weights: MeansTraits) -> Array:
     """Where to look for sigma_m2: all that the weights allow."""
-    weights = surrogate.weights
     if weights.mean_square is not None:
-        return np.array([float(weights.mean_square)])
+        return np.array([weights.mean_square])
     if weights.mean_limit is None:
         return np.geomspace(1 / LARGEST_MEANS, LARGEST_MEANS, GRID)
-    return np.linspace(0, BORDER * float(weights.mean_limit) ** 2, GRID)
+    return np.linspace(0, BORDER * weights.mean_limit**2, GRID)
 
 
 def _critical(
@@ -209,18 +236,26 @@ def _critical(
     return None
 
 
-def _advice(surrogate: Surrogate, depth: int, found: FixedPoint, is_critical: bool) -> Advice:
-    form = surrogate.form
-    gain = float(form.gain) if form.name == "paper" else None
+def _advice(
+    subject: Surrogate | ReadyTheory, traits: Traits, depth: int, found: FixedPoint, is_critical: bool
+) -> Advice:
+    gain = _gain(subject)
     xi_c = np.inf if is_critical else float(found.xi_c)
     point = float(found.sigma_m2), float(found.sigma_b2), gain, float(found.chi_1), xi_c
-    return Advice(surrogate, depth, *point, fault=_fault(surrogate, found))
+    return Advice(subject, depth, *point, fault=_fault(traits, found))
 
 
-def _fault(surrogate: Surrogate, found: FixedPoint) -> str | None:
+def _gain(subject: Surrogate | ReadyTheory) -> float | None:
+    """That of the paper form."""
+    if isinstance(subject, ReadyTheory):
+        return subject.traits.gain if subject.traits.form == "paper" else None
+    return float(subject.form.gain) if subject.form.name == "paper" else None
+
+
+def _fault(traits: Traits, found: FixedPoint) -> str | None:
     """Why gradients do not train, whatever the depth scale."""
-    if not surrogate.passes_gradient:
-        return (f"no gradient: {surrogate.neurons.name} neurons jump and are flat elsewhere; give gradients a slope, "
+    if not traits.passes_gradient:
+        return (f"no gradient: {traits.neurons} neurons jump and are flat elsewhere; give gradients a slope, "
                 "as in --backward clip, or marginalise the field")  # fmt: skip
     if np.isinf(found.q) and found.dq < 1 - SLOPE_ROUNDING:
         return "the field variance grows from layer to layer without bound; choose other neurons"

@@ -7,25 +7,51 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from meanbits.numerics.emission.backends import BACKENDS
-from meanbits.numerics.emission.emit import emit
+from meanbits.numerics.emission.derived_traits import derived_traits
+from meanbits.numerics.emission.emit import emit, emitted_functions, omitted_functions
+from meanbits.numerics.emission.traits import module_name
 from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
 from meanbits.theory.derive import derive
 
 FOLDER = Path(__file__).parent / "generated"
 DOCSTRING = '"""The catalogue as code, emitted by `python -m meanbits.numerics.emission.generate`; never edited."""\n'
+ROWS = '''"""What `emission.ready` reads of the catalogue, by `python -m meanbits.numerics.emission.generate`."""
+
+from meanbits.numerics.emission.traits import MeansTraits, Traits
+
+# Of each: its traits, the functions of its modules, and those left out.
+ROWS: dict[str, tuple[Traits, tuple[str, ...], tuple[str, ...]]] = {{
+{rows}
+}}
+'''
 
 
 def modules_of(surrogate: Surrogate) -> Iterator[tuple[str, str]]:
     """File name and source of a surrogate's modules, one a backend."""
     for backend in BACKENDS:
-        yield f"{surrogate.name.replace('-', '_')}_{backend.name}.py", emit(derive(surrogate), backend)
+        yield f"{module_name(surrogate.name, backend.name)}.py", emit(derive(surrogate), backend)
 
 
 def generated_files() -> Iterator[tuple[str, str]]:
     """Name and text of every file that belongs in the folder."""
     yield "__init__.py", DOCSTRING
+    rows = ("\n".join(_row(surrogate)) for surrogate in CATALOGUE)
+    yield "rows.py", ROWS.format(rows="\n".join(rows))
     for surrogate in CATALOGUE:
         yield from modules_of(surrogate)
+
+
+def _row(surrogate: Surrogate) -> Iterator[str]:
+    theory = derive(surrogate)
+    traits = derived_traits(theory)
+    functions = tuple(function.name for function in emitted_functions(theory))
+    yield f"    {surrogate.name!r}: ("
+    yield "        Traits("
+    yield from (f"            {name}={value!r}," for name, value in vars(traits).items())
+    yield "        ),"
+    yield f"        {functions!r},"
+    yield f"        {omitted_functions(theory)!r},"
+    yield "    ),"
 
 
 def generate(folder: Path = FOLDER) -> tuple[list[str], list[str]]:

@@ -3,49 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from meanbits.numerics.emission.emit import maps_section, omitted_functions
+from meanbits.numerics.emission.ready import ReadyTheory, traits_of
 from meanbits.numerics.solvers.newton import Array
-from meanbits.theory.declarations.options import LARGEST
-from meanbits.theory.derive import Theory
+
+if TYPE_CHECKING:
+    from meanbits.theory.derive import Theory
 
 SOLVED = ("total_map", "total_slope", "variance_map", "variance_slope", "gap_map", "chi_at_gap")
 
 
-def relative_gain(theory: Theory, gain: ArrayLike | None) -> Array:
+def relative_gain(theory: Theory | ReadyTheory, gain: ArrayLike | None) -> Array:
     """Gains as multiples of the surrogate's own.
 
     Raises:
         ValueError: a form without a gain, or gains beyond those of `declarations.compose.compose`.
     """
-    form = theory.surrogate.form
+    traits = traits_of(theory)
     if gain is None:
         return np.ones(())
-    if form.name != "paper":
-        raise ValueError(f"{theory.surrogate.name}: form {form.name} has no gain; use form paper")
+    if traits.form != "paper":
+        raise ValueError(f"{traits.name}: form {traits.form} has no gain; use form paper")
+    if traits.gain is None:
+        raise ValueError(f"{traits.name}: its gain has no value; give it one by the surrogate's `at`")
+    from meanbits.theory.declarations.options import LARGEST
+
     sizes = np.asarray(gain, np.float64)
     if not np.all((sizes >= 1 / LARGEST) & (sizes <= LARGEST)):
         raise ValueError(f"gains must lie between {1 / LARGEST:g} and {LARGEST:g}")
-    return sizes / float(form.gain)
+    return sizes / traits.gain
 
 
-def check_domain(theory: Theory, sigma_m2: Array, sigma_b2: Array) -> None:
+def check_domain(theory: Theory | ReadyTheory, sigma_m2: Array, sigma_b2: Array) -> None:
     """Refuse a theory without code for its maps from layer to layer, and variances that its weights do not have.
 
     Raises:
         ValueError: with the domain.
     """
-    surrogate = theory.surrogate
+    surrogate = traits_of(theory)
     if surrogate.real_input:
         raise ValueError(f"{surrogate.name} is a single layer on real inputs: it has no fixed point")
-    if theory.gap is None:
+    if not surrogate.has_gap_map:
         raise ValueError(f"{surrogate.name}: its overlap is no product of one function of each field; no gap map")
     check_maps(theory)
     limit = surrogate.weights.mean_limit
-    top = np.inf if limit is None else float(limit) ** 2
+    top = np.inf if limit is None else limit**2
     if not np.all((sigma_m2 >= 0) & (sigma_m2 <= top) & np.isfinite(sigma_m2)):
         domain = "finite and >= 0" if limit is None else f"in [0, {top:g}]"
         raise ValueError(f"sigma_m2 must be {domain} for {surrogate.weights.name} weights")
@@ -53,18 +59,19 @@ def check_domain(theory: Theory, sigma_m2: Array, sigma_b2: Array) -> None:
         raise ValueError("sigma_b2 must be finite and >= 0")
 
 
-def check_maps(theory: Theory, needed: Sequence[str] = SOLVED) -> None:
+def check_maps(theory: Theory | ReadyTheory, needed: Sequence[str] = SOLVED) -> None:
     """Refuse a theory that has no code for the maps needed.
 
     Raises:
         ValueError: with their names, and the part to choose otherwise.
     """
-    missing = [name for name in omitted_functions(theory, (maps_section,)) if name in needed]
-    if theory.gap is None:
+    traits = traits_of(theory)
+    missing = [name for name in traits.missing if name in needed]
+    if not traits.has_gap_map:
         missing += [name for name in ("gap_map", "chi_at_gap") if name in needed]
     if missing:
-        part = "--noise or --neurons" if theory.surrogate.form.phi is None else "--phi"
-        raise ValueError(f"{', '.join(missing)} of {theory.surrogate.name}: no closed form, and quadrature does not "
+        part = "--phi" if traits.has_phi else "--noise or --neurons"
+        raise ValueError(f"{', '.join(missing)} of {traits.name}: no closed form, and quadrature does not "
                          f"apply; choose another {part}")  # fmt: skip
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from meanbits.numerics.emission.ready import ReadyTheory, traits_of
 from meanbits.numerics.solvers.newton import Array
 from meanbits.numerics.solvers.scales import depth_scale
 from meanbits.numerics.solvers.solve import FixedPoint
-from meanbits.theory.derive import Theory
-from meanbits.theory.stages.jacobian import has_jacobian
+
+if TYPE_CHECKING:
+    from meanbits.theory.derive import Theory
 
 
 @dataclass(frozen=True)
@@ -36,15 +39,14 @@ class GradientScales:
         return np.where(np.isinf(self.backward), np.inf, -self.backward)[()]
 
 
-def gradient_scales(theory: Theory, found: FixedPoint) -> GradientScales | None:
+def gradient_scales(theory: Theory | ReadyTheory, found: FixedPoint) -> GradientScales | None:
     """The scales at fixed points of a theory; None where it has neither a Jacobian nor a slope for gradients."""
-    exact = has_jacobian(theory.maps) and theory.surrogate.neurons.backward is None
-    if not exact and theory.backward is None:
+    if traits_of(theory).gradients == "none":
         return None
     return GradientScales(found.chi_g, depth_scale(found.chi_g), found.xi_c)
 
 
-def gradient_depth_scale(theory: Theory, found: FixedPoint) -> Array | None:
+def gradient_depth_scale(theory: Theory | ReadyTheory, found: FixedPoint) -> Array | None:
     """-1/ln of the factor of gradients' mean square a layer; None where the theory has no Jacobian."""
     scales = gradient_scales(theory, found)
     return None if scales is None else scales.backward

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from meanbits.numerics.emission.ready import ReadyTheory, traits_of
 from meanbits.numerics.solvers.solve import FixedPoint, fixed_point
-from meanbits.theory.derive import Theory
+
+if TYPE_CHECKING:
+    from meanbits.theory.derive import Theory
 
 MEANING = {
     "q": "field variance at the fixed point, relative to its annealed part where the field is marginalised",
@@ -38,7 +42,7 @@ def available_memory() -> int:
 
 
 def phase_diagram(
-    theory: Theory, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
+    theory: Theory | ReadyTheory, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
 ) -> xr.Dataset:
     """Every quantity of `FixedPoint` on a grid: (sigma_m2, sigma_b2), or (sigma_m2, gain) if gains are given.
 
@@ -57,4 +61,4 @@ def phase_diagram(
     variables = {key: (tuple(axes), getattr(found, key), {"long_name": text}) for key, text in MEANING.items()}
     coordinates = {key: (key, values, {"long_name": AXES[key]}) for key, values in axes.items()}
     fixed = {} if gain is None else {"sigma_b2": float(biases)}
-    return xr.Dataset(variables, coordinates, {"surrogate": theory.surrogate.name, **fixed})
+    return xr.Dataset(variables, coordinates, {"surrogate": traits_of(theory).name, **fixed})

@@ -7,13 +7,15 @@ At given biases r' = Q'/T' is a A(r) + b in r = Q/T where the field is marginali
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.emission.ready import ReadyTheory, maps_of, traits_of
 from meanbits.numerics.solvers.newton import Array
-from meanbits.theory.derive import Theory
-from meanbits.theory.stages.correlation import is_relative
+
+if TYPE_CHECKING:
+    from meanbits.theory.derive import Theory
 
 LOG_X = np.concatenate([np.arange(-340, -46, 14), np.arange(-46, 46, 0.5), np.arange(46, 341, 14)])
 ENDS = np.array([0.0, np.inf])
@@ -23,17 +25,18 @@ ROUNDING = 1e-9  # of slopes: a relative rise or fall below this is no bend
 
 
 @lru_cache(maxsize=4096)
-def variance_crosses_once(theory: Theory, squared_gain: float = 1.0) -> bool:
+def variance_crosses_once(theory: Theory | ReadyTheory, squared_gain: float = 1.0) -> bool:
     """Whether the map of q crosses from plus to minus at one q, at every (sigma_m2, sigma_b2).
 
     squared_gain: of phi(gain h), whose map takes gain^2 q. Marginalised exactly, r follows the replica map, convex and
     at most 1.
     """
-    if theory.maps.replica_map is not None and is_relative(theory.maps.mean_field):
+    traits = traits_of(theory)
+    if traits.follows_replicas:
         return True
     if _unknown_at_ends(theory):
         return False
-    if not is_relative(theory.maps.mean_field):
+    if not traits.is_relative:
         return _is_inelastic(_sampled(theory, 0.0)[0])
     q = np.exp(LOG_X) / squared_gain
     given = (_sampled(theory, biases) for biases in _shapes(theory))
@@ -42,9 +45,9 @@ def variance_crosses_once(theory: Theory, squared_gain: float = 1.0) -> bool:
 
 
 @lru_cache(maxsize=256)
-def total_crosses_once(theory: Theory) -> bool:
+def total_crosses_once(theory: Theory | ReadyTheory) -> bool:
     """Whether the map of T crosses from plus to minus at one T, at every (sigma_m2, sigma_b2)."""
-    T, maps, given = np.exp(LOG_X), compile_theory(theory), (np.array([_means(theory)]), np.zeros(1))
+    T, maps, given = np.exp(LOG_X), maps_of(theory), (np.array([_means(theory)]), np.zeros(1))
     with np.errstate(all="ignore"):
         if np.any(np.isnan(maps.total_map(ENDS, *given))):
             return False
@@ -52,33 +55,34 @@ def total_crosses_once(theory: Theory) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _unknown_at_ends(theory: Theory) -> bool:
+def _unknown_at_ends(theory: Theory | ReadyTheory) -> bool:
     """Whether the limit of the map at 0 or infinity is not derived."""
     with np.errstate(all="ignore"):
-        return bool(np.any(np.isnan(compile_theory(theory).variance_map(ENDS, np.array([_means(theory)]), np.ones(1)))))
+        after = maps_of(theory).variance_map(ENDS, np.array([_means(theory)]), np.ones(1))
+        return bool(np.any(np.isnan(after)))
 
 
-def _means(theory: Theory) -> float:
+def _means(theory: Theory | ReadyTheory) -> float:
     """The largest sigma_m2, or 1 where none is."""
-    weights = theory.surrogate.weights
+    weights = traits_of(theory).weights
     if weights.mean_square is not None:
-        return float(weights.mean_square)
-    return 1.0 if weights.mean_limit is None else float(weights.mean_limit) ** 2
+        return weights.mean_square
+    return 1.0 if weights.mean_limit is None else weights.mean_limit**2
 
 
 @lru_cache(maxsize=256)
-def _sampled(theory: Theory, biases: float) -> tuple[Array, Array]:
+def _sampled(theory: Theory | ReadyTheory, biases: float) -> tuple[Array, Array]:
     """The map of the largest sigma_m2 and its slope, at LOG_X."""
-    maps, given = compile_theory(theory), (np.exp(LOG_X), np.array([_means(theory)]), np.array([biases]))
+    maps, given = maps_of(theory), (np.exp(LOG_X), np.array([_means(theory)]), np.array([biases]))
     with np.errstate(all="ignore"):
         after, slope = maps.variance_map(*given), maps.variance_slope(*given)
     return after * np.ones(LOG_X.size), slope * np.ones(LOG_X.size)
 
 
 @lru_cache(maxsize=256)
-def _shapes(theory: Theory) -> tuple[float, ...]:
+def _shapes(theory: Theory | ReadyTheory) -> tuple[float, ...]:
     """Biases at which the maps of r have shapes of their own: one, where T' r' less the biases is the same at all."""
-    x, means, maps = np.exp(LOG_X[::40]), np.array([_means(theory)]), compile_theory(theory)
+    x, means, maps = np.exp(LOG_X[::40]), np.array([_means(theory)]), maps_of(theory)
 
     def overlap(biases: float) -> Array:
         with np.errstate(all="ignore"):

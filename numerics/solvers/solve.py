@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from types import SimpleNamespace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meanbits.numerics.blocks import BLOCK, on_all_cores
-from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.emission.ready import ReadyTheory, derived, maps_of, traits_of
 from meanbits.numerics.shown import Shown
 from meanbits.numerics.solvers.backward import growth_of_gradients
 from meanbits.numerics.solvers.domain import check_domain, refuse_nan, relative_gain
@@ -29,9 +29,9 @@ from meanbits.numerics.solvers.scales import depth_scale, gradient_scale
 from meanbits.numerics.solvers.scan import FixedPoints, NoFixedPointError, scanned_fixed_points
 from meanbits.numerics.solvers.settle import put_back, settled
 from meanbits.numerics.solvers.shape import total_crosses_once, variance_crosses_once
-from meanbits.numerics.solvers.tables import QUADRATURES, TOLERANCE, is_costly, tabulated
-from meanbits.theory.derive import Theory
-from meanbits.theory.stages.correlation import is_relative
+
+if TYPE_CHECKING:
+    from meanbits.theory.derive import Theory
 
 STEP = 1e-6  # relative, of numerical derivatives
 VANISHING = 2.0**-480  # a total variance that dies out, its inverse one that diverges: the maps are at their limits
@@ -82,7 +82,9 @@ class FixedPoint(Shown):
         return np.where(np.abs(self.chi_1 - 1) <= SLOPE_ROUNDING, "critical", chaotic)
 
 
-def fixed_point(theory: Theory, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None) -> FixedPoint:
+def fixed_point(
+    theory: Theory | ReadyTheory, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
+) -> FixedPoint:
     """The stable fixed point (q, c) at each (sigma_m2, sigma_b2), which broadcast.
 
     gain: of a surrogate in paper form, in place of its own; broadcasts too.
@@ -106,20 +108,20 @@ def fixed_point(theory: Theory, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: 
     return FixedPoint(**{name: values.reshape(means.shape)[()] for name, values in joined.items()})
 
 
-def error_bound(theory: Theory, found: FixedPoint) -> Array:
+def error_bound(theory: Theory | ReadyTheory, found: FixedPoint) -> Array:
     """A bound on the relative errors of q and of the gap of fixed points, the rounding of the maps included."""
     parameters = (np.ravel(each) for each in (found.sigma_m2, found.sigma_b2))
     state = (np.ravel(each) for each in (found.q, found.gap, found.dq, found.chi))
-    return _Solver(theory, compile_theory(theory), *parameters).error_bound(*state).reshape(np.shape(found.q))[()]
+    return _Solver(theory, maps_of(theory), *parameters).error_bound(*state).reshape(np.shape(found.q))[()]
 
 
-def variance_fixed_points(theory: Theory, sigma_m2: float, sigma_b2: float) -> FixedPoints:
+def variance_fixed_points(theory: Theory | ReadyTheory, sigma_m2: float, sigma_b2: float) -> FixedPoints:
     """All fixed points of the variance map at one (sigma_m2, sigma_b2); T, where it varies, at its own.
 
     Raises:
         ValueError: as `fixed_point` does.
     """
-    solver = _Solver(theory, compile_theory(theory), *(np.array([each], np.float64) for each in (sigma_m2, sigma_b2)))
+    solver = _Solver(theory, maps_of(theory), *(np.array([each], np.float64) for each in (sigma_m2, sigma_b2)))
     maps = solver.map("variance_map"), solver.map("variance_slope")
     return solver.settled("q", lambda: scanned_fixed_points(*maps, 1))
 
@@ -132,12 +134,17 @@ class _Solver:
     """The maps of one theory, emitted or tabulated, at flat arrays of parameters."""
 
     def __init__(
-        self, theory: Theory, maps: SimpleNamespace, sigma_m2: Array, sigma_b2: Array, squared_gain: Array | None = None
+        self,
+        theory: Theory | ReadyTheory,
+        maps: SimpleNamespace,
+        sigma_m2: Array,
+        sigma_b2: Array,
+        squared_gain: Array | None = None,
     ) -> None:
-        self.theory, self.relative, self.maps = theory, is_relative(theory.maps.mean_field), maps
+        self.theory, self.traits, self.maps = theory, traits_of(theory), maps
         self.given = self.parameters = sigma_m2, sigma_b2
         self.squared_gain, self.total = squared_gain, None
-        if theory.maps.takes_total:
+        if self.traits.takes_total:
             self.total, self.parameters = self._fixed_total()
 
     def solve(self) -> FixedPoint:
@@ -154,7 +161,7 @@ class _Solver:
         gap, chi, descending = np.zeros(every.size), chi_1.copy(), np.flatnonzero((apart != 0) | ~(chi_1 <= 1))
         farthest = gap_map(np.ones(1), descending)
         faint = (apart[descending] == 0) & (farthest <= FAINT)
-        chi[descending[faint]], chi_1[descending[faint]] = faint_slopes(self.theory)
+        chi[descending[faint]], chi_1[descending[faint]] = faint_slopes(self.traits)
         descending, farthest = descending[~faint], farthest[~faint]
         start = nearby_gap(apart[descending], chi_1[descending], farthest)
         gap[descending] = descended_fixed_point(gap_map, chi_at, descending, start)
@@ -163,7 +170,7 @@ class _Solver:
         chi = np.where(vanished, dq, chi)
         no_means = self.parameters[0] == 0
         dq, chi_1, chi = (np.where(no_means, 0.0, each) for each in (dq, chi_1, chi))
-        r = _fraction(q) if self.relative else 1 - gap
+        r = _fraction(q) if self.traits.is_relative else 1 - gap
         scales = depth_scale(dq), depth_scale(chi)
         growth = growth_of_gradients(self.theory, q, *self.given, chi_1, gained=self.squared_gain is not None)
         return FixedPoint(*self.given, q, self._total_at(q), r, 1 - gap, gap, chi, chi_1, dq, *scales, growth)
@@ -186,7 +193,7 @@ class _Solver:
 
     def _total_at(self, q: Array) -> Array:
         """T at q."""
-        if not self.relative:
+        if not self.traits.is_relative:
             return q
         if self.total is None:
             return self.maps.total_map(np.ones(1), *self.parameters)
@@ -205,16 +212,15 @@ class _Solver:
 
     def _with_limits(self, total: Array) -> Array:
         """T, unless it is beyond what maps of q take beside such biases, or by sums over ever wider fields."""
-        beyond, gap = total > 1 / VANISHING, self.theory.gap
-        slow = gap is not None and any(ratio.has(*QUADRATURES) for ratio in astuple(gap.ratios))
-        lost = np.flatnonzero(beyond & (slow | (self.parameters[1] > MAP_ROUNDING / VANISHING)))
+        beyond = total > 1 / VANISHING
+        lost = np.flatnonzero(beyond & (self.traits.by_quadrature | (self.parameters[1] > MAP_ROUNDING / VANISHING)))
         if lost.size:
             raise NoFixedPointError(int(lost[0]), "it goes on towards infinity, where no limit is derived")
         return total
 
     def _slope_at_infinity(self, chi_1: Array) -> Array:
         """The slope of 1/q there: chi_1 where fields are marginalised exactly, both being slopes of the replica map."""
-        if self.relative and self.theory.maps.replica_map is not None:
+        if self.traits.follows_replicas:
             return chi_1
         every, limit = np.arange(chi_1.size), self.map("variance_slope")(np.array([np.inf]), np.arange(chi_1.size))
         after = self.map("variance_map")(np.array([LARGEST]), every)
@@ -252,11 +258,15 @@ class _Solver:
         return np.maximum(of_q, np.where(gap > 0, of_gap, 0.0))
 
 
-def _maps(theory: Theory, points: int) -> SimpleNamespace:
+def _maps(theory: Theory | ReadyTheory, points: int) -> SimpleNamespace:
     """The emitted maps, or, for many points of a theory that is costly, tables of them."""
-    if points > MANY and is_costly(theory) and (tables := tabulated(theory)).bound <= TOLERANCE:
-        return tables
-    return compile_theory(theory)
+    if points > MANY and traits_of(theory).is_costly:
+        from meanbits.numerics.solvers.tables import TOLERANCE, tabulated
+
+        tables = tabulated(derived(theory))
+        if tables.bound <= TOLERANCE:
+            return tables
+    return maps_of(theory)
 
 
 def _chosen(values: Array, chosen: Chosen) -> Array:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from meanbits.numerics.blocks import in_blocks, on_all_cores
 from meanbits.numerics.emission.backends import NUMPY
+from meanbits.numerics.emission.derived_traits import QUADRATURES
 from meanbits.numerics.emission.emit import VARIANCES, compile_functions, compile_theory
 from meanbits.numerics.emission.writer import EmittedFunction
 from meanbits.numerics.solvers.panels import (
@@ -30,9 +31,6 @@ from meanbits.numerics.solvers.panels import (
 )
 from meanbits.theory.derive import Theory
 from meanbits.theory.gaussian.difference import as_angles
-from meanbits.theory.gaussian.expectation import GaussianExpectation
-from meanbits.theory.gaussian.logistic import TanhMean, TanhOverlap
-from meanbits.theory.gaussian.open_nodes import GaussianDifference, GaussianSlope
 from meanbits.theory.stages.gap import alike, fall, growth, slope, unlike
 from meanbits.theory.stages.overlap import overlap_of
 from meanbits.theory.symbols import gap, q, u
@@ -44,20 +42,7 @@ SHARPNESS = 100.0  # of K, relative to the squared slope at gap 0, which grows a
 TOLERANCE = 1e-12
 POINTS = 4096  # where the error is measured
 BLOCK = 2**13
-QUADRATURES = (GaussianExpectation, GaussianDifference, GaussianSlope)
 ARGUMENTS = {alike: (q,), unlike: (q,), fall: (gap, q), slope: (gap, q), growth: (q,)}
-
-
-@lru_cache(maxsize=256)
-def is_costly(theory: Theory) -> bool:
-    """Whether the ratios hold sums over the mixture that tanh is, or quadratures, and tables can serve them.
-
-    They can where the ratios depend on gap and q alone and the slope at gap 0 is finite.
-    """
-    if theory.gap is None or theory.criticality is None or theory.criticality.marginal.has(sp.oo):
-        return False
-    ratios = sp.Tuple(*astuple(theory.gap.ratios))
-    return ratios.has(TanhOverlap, TanhMean, *QUADRATURES) and ratios.free_symbols <= {gap, q}
 
 
 @lru_cache(maxsize=32)

@@ -1,0 +1,100 @@
+"""Commands answer of a row of the catalogue from what was generated: at once, and as if it had been derived."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from meanbits.cli import main
+from meanbits.experiments import declared
+from meanbits.numerics.emission import ready
+from meanbits.numerics.emission.derived_traits import derived_traits
+from meanbits.numerics.emission.emit import compile_theory, emitted_functions
+from meanbits.numerics.emission.generated.rows import ROWS
+from meanbits.theory.declarations.surrogates import CATALOGUE
+from meanbits.theory.derive import derive
+
+COMMANDS = (
+    "map {} --sigma-m2 0.5 --sigma-b2 0.01 --q 1 --c 0.5",
+    "map {} --sigma-b2 0 --q 0.3 --gap 1e-20 --json",
+    "map {} --sigma-m2 1 --sigma-b2 0.1 --q 2 --c -0.3 --total 0.7",
+    "fixed-point {} --sigma-m2 0.6 --sigma-b2 0.001",
+    "fixed-point {} --sigma-m2 1 --sigma-b2 0 --json",
+    "emit {}",
+    "emit {} --backend torch --json",
+    "advise {} --depth 30",
+    "advise {} --depth 3 --sigma-b2 0.01 --json",
+)
+HEAVY = {"sympy", "torch", "xarray", "matplotlib", "mpmath", "flint"}
+RUN = """
+import sys
+from meanbits.cli import main
+for line in sys.argv[1:]:
+    main(line.split())
+print(*{name.partition(".")[0] for name in sys.modules})
+"""
+NAMES = [surrogate.name for surrogate in CATALOGUE]
+
+
+def answer(line, capfd):
+    """Exit code and what is printed on both streams."""
+    code = main(shlex.split(line))
+    return (code, *capfd.readouterr())
+
+
+def test_rows_are_those_of_the_catalogue_with_their_traits():
+    assert list(ROWS) == NAMES
+    for surrogate in CATALOGUE:
+        assert ROWS[surrogate.name][0] == derived_traits(derive(surrogate))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_functions_are_those_compiled(name):
+    row = ready.ready(name)
+    theory = derive(next(surrogate for surrogate in CATALOGUE if surrogate.name == name))
+    assert row.functions == tuple(each.name for each in emitted_functions(theory))
+    assert set(row.functions) <= set(dir(compile_theory(theory)))
+
+
+def test_phase_writes_the_same_file_both_ways(tmp_path, capfd, monkeypatch):
+    grid = "phase shayer --sigma-m2 0:1:5 --sigma-b2 0:1:4 -o {}.nc"
+    at_once = answer(grid.format(tmp_path / "ready"), capfd)
+    monkeypatch.setattr(ready, "ready", lambda _: None)
+    assert at_once[0] == answer(grid.format(tmp_path / "derived"), capfd)[0] == 0
+    assert (tmp_path / "ready.nc").read_bytes() == (tmp_path / "derived.nc").read_bytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_ways_print_the_same(name, capfd, monkeypatch):
+    lines = [command.format(name) for command in COMMANDS]
+    at_once = [answer(line, capfd) for line in lines]
+    monkeypatch.setattr(ready, "ready", lambda _: None)
+    assert at_once == [answer(line, capfd) for line in lines]
+    assert {code for code, *_ in at_once} <= {0, 2}
+
+
+def test_nothing_heavy_is_imported():
+    """But at criticality, where laws of decay are derived, and for the paper form that is advised instead."""
+    lines = [command.format(name) for name in NAMES for command in COMMANDS if "--sigma-m2 1 " not in command]
+    lines = [line for line in lines if not (line.startswith("advise") and ROWS[line.split()[1]][0].has_paper_form)]
+    done = subprocess.run([sys.executable, "-c", RUN, *lines], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert not loaded & HEAVY
+    assert "numpy" in loaded
+
+
+def test_an_option_takes_the_long_way(capfd):
+    plain = answer("map deterministic --sigma-m2 0.5 --sigma-b2 0.01 --q 1 --c 0.5", capfd)
+    same = answer("map deterministic --noise none --sigma-m2 0.5 --sigma-b2 0.01 --q 1 --c 0.5", capfd)
+    other = answer("map deterministic --noise gaussian:1 --sigma-m2 0.5 --sigma-b2 0.01 --q 1 --c 0.5", capfd)
+    assert plain[0] == other[0] == 0
+    assert plain[1] != other[1]
+    assert same[0] == 2
+
+
+def test_no_installed_name_replaces_a_row(capfd, monkeypatch):
+    monkeypatch.setattr(declared, "declared", lambda name: pytest.fail(f"asked for {name}"))
+    assert answer("catalogue", capfd)[0] == answer("derive deterministic", capfd)[0] == 0
