@@ -14,8 +14,8 @@ from meanbits.theory.errors import shown
 
 SERVED = frozenset({
     "ArcCosineDifference", "ArcCosineKernel", "ClipMean", "DampedSinh", "ErfPair", "Portion", "Quotient", "Scaled",
-    "Spike", "TanhCurvatureOverlap", "TanhDifference", "TanhMean", "TanhOverlap", "TanhOverlapGrowth", "TanhSlopeGrowth",
-    "TanhSlopeOverlap",
+    "Spike", "TanhCurvatureOverlap", "TanhDifference", "TanhMean", "TanhOverlap", "TanhOverlapGrowth",
+    "TanhSlopeGrowth", "TanhSlopeOverlap",
 })  # fmt: skip
 FUNCTIONS = {name: own for name, own in COMMON.items() if name in SERVED} | {
     "Abs": "jnp.abs", "asin": "jnp.arcsin", "atan": "jnp.arctan", "atan2": "jnp.arctan2", "cos": "jnp.cos",
