@@ -90,15 +90,23 @@ def certify(surrogate: Subject, direction: str = "forward") -> Certificate | Non
 def profile(layer: Layer | Surrogate | str, depth: int, sigma_m2: float, sigma_b2: float, **first: float) -> Profile:
     """q, c, T and gradients layer by layer, of a surrogate's layer or of a chain of blocks, or the name of either.
 
-    first: q0, c0 and `typical`, the variance and correlations of the first fields.
+    first: q0, c0 and `typical`, the variance and correlations of the first fields; a form that approximates a layer as
+    a whole, which its own maps follow, removes no `typical` correlation and takes none.
 
     Raises:
         ValueError: a depth or first field out of range, or open symbols.
     """
+    from meanbits.numerics.depth.map_profile import profile_of_maps
     from meanbits.numerics.depth.profile import profile as follow
     from meanbits.theory.declarations.layer import as_layer
+    from meanbits.theory.declarations.surrogates import Surrogate
 
-    return follow(as_layer(_declared(layer)), depth, sigma_m2, sigma_b2, **first)
+    subject = _declared(layer)
+    if isinstance(subject, Surrogate) and subject.form.name != "exact":
+        if "typical" in first:
+            raise ValueError(f"typical: form {subject.form.name} has no batch norm; leave it out")
+        return profile_of_maps(_theory(subject), depth, sigma_m2, sigma_b2, **first)
+    return follow(as_layer(subject), depth, sigma_m2, sigma_b2, **first)
 
 
 def convolved(subject: Surrogate | Layer | str, window: tuple[int, ...]) -> Layer:

@@ -58,6 +58,7 @@ def subjects():
     yield "gain", mb.compose("deterministic", gain=1.7)
     yield "gaussian-noise", mb.compose("lrt", noise="gaussian:0.5")
     yield "relu", mb.compose("continuous", neurons="relu")
+    yield "clipped", mb.compose("continuous", neurons="hardtanh")
     yield "uniform-noise", mb.compose("deterministic", noise="uniform:1")
     yield "deadzone", mb.compose("continuous", neurons="deadzone:0.5")
     yield "levels", mb.compose("deterministic", neurons="quantiser:4")
@@ -70,6 +71,16 @@ QUADRATURES = {
     "gelu": ("continuous", {"neurons": "gelu"}),
     "broken": ("continuous", {"neurons": "expr:where(h < 0.3, tanh(h), h**2)"}),
 }
+QUICK = (
+    "deterministic",
+    "continuous",
+    "clipped",
+    "levels",
+    "uniform-noise",
+    "gelu",
+    "broken",
+    "quantised-k",
+)  # of each kind
 FEW = 3  # points of a function whose quadratures take long
 
 
@@ -124,12 +135,22 @@ def run(modules, jobs, folder):
     return [np.array([float(each) for each in values]) for values in json.loads(done.stdout)]
 
 
+def quick_or_slow(names, quick):
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in names]
+
+
 @pytest.fixture(scope="module")
-def compared(tmp_path_factory):
-    """(subject, function) to points, what NumPy makes of them, what node does, and the maps of NumPy."""
+def compared(request, tmp_path_factory):
+    """(subject, function) to points, what NumPy makes of them, what node does, and the maps of NumPy.
+
+    Of the subjects that are asked for, in one process of node.
+    """
+    asked = {each.callspec.params["name"] for each in request.session.items if "compared" in each.fixturenames}
     generator = np.random.default_rng(SEED)
     modules, jobs, expected = {}, [], {}
     for name, subject in subjects():
+        if name not in asked:
+            continue
         theory = mb.derive(subject)
         maps = mb.compile(theory)
         functions = emitted_functions(theory) if isinstance(theory, Theory) else layer_functions(theory)
@@ -151,7 +172,7 @@ def rounding_of(function, point):
     return 4 * (np.nanmax(near) - np.nanmin(near))
 
 
-@pytest.mark.parametrize("name", [name for name, _ in subjects()])
+@pytest.mark.parametrize("name", quick_or_slow([name for name, _ in subjects()], QUICK))
 def test_scripts_say_what_numpy_says(compared, name):
     for (subject, function), (points, expected, got, maps) in compared.items():
         if subject != name:
@@ -210,8 +231,9 @@ def solved():
         yield name, mb.derive(surrogate), list(itertools.product(means, BIASES))
 
 
-def test_the_solver_of_a_page_finds_what_python_finds(tmp_path):
-    subjects = list(solved())
+@pytest.mark.parametrize("quick", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_the_solver_of_a_page_finds_what_python_finds(tmp_path, quick):
+    subjects = [each for each in solved() if (each[0] in ("deterministic", "random-binary", "relu")) == quick]
     moving = {name: live(theory) for name, theory, _ in subjects}
     modules = ", ".join(f'"{name}": (() => {{ {each.maps} }})()' for name, each in moving.items())
     (tmp_path / "solve.mjs").write_text(SOLVE.format(solver=asset("solve.js"), modules=modules))
@@ -250,8 +272,10 @@ console.log(JSON.stringify(jobs.map(([name, kind, points]) => points.map(([sigma
 """
 
 
-def test_the_page_of_a_chain_follows_layers_as_python_does(tmp_path):
-    moving = {row.name: (row.layer, live_chain(mb.derive(row.layer))) for row in CHAINS}
+@pytest.mark.parametrize("quick", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_the_page_of_a_chain_follows_layers_as_python_does(tmp_path, quick):
+    chosen = [row for row in CHAINS if (row.name in ("quantised-k", "xnor")) == quick]
+    moving = {row.name: (row.layer, live_chain(mb.derive(row.layer))) for row in chosen}
     modules = ", ".join(f'"{name}": (() => {{ {each.maps} }})()' for name, (_, each) in moving.items())
     source = FOLLOW.format(solver=asset("solve.js") + asset("chain.js"), modules=modules)
     (tmp_path / "follow.mjs").write_text(source)

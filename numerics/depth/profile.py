@@ -55,7 +55,7 @@ def profile(
     Raises:
         ValueError: a depth, q0 or c0 out of range.
     """
-    _check(depth, q0, c0)
+    check_start(depth, q0, c0)
     numbers, of = layer.at(sigma_m2, sigma_b2), NeuronMoments()
     start = _inputs if layer.first else first_flow
     flow = start(layer, numbers, q0, c0, typical)
@@ -67,7 +67,7 @@ def profile(
     total = np.array([float(each.total) for each in flows])
     pair, alike = (np.array([each.fall[k] for each in flows]) for k in (0, 1))
     squares = [float(growth_of(layer, each)) for each in factors]
-    gradient, overlap = (_cumulated(values) for values in (squares, [_of_both(each)[0] for each in factors]))
+    gradient, overlap = (cumulated(values) for values in (squares, [_of_both(each)[0] for each in factors]))
     if not layer.passes_gradient:
         gradient, overlap = (np.full(len(flows), np.nan) for _ in range(2))
     q, c = coordinates(layer, total, pair, alike)
@@ -119,12 +119,13 @@ def _inputs(layer: Layer, numbers: Layer, q0: float, c0: float, typical: float) 
     return Flow(np.float64(q0), np.array([q0 * (1 - c0), 0.0]), np.float64(q0 * (1 - typical)))
 
 
-def _cumulated(factors: list[float]) -> np.ndarray:
+def cumulated(factors: list[float]) -> np.ndarray:
     """Products from each row to the last."""
     return np.append(np.cumprod(factors[::-1])[::-1], 1.0)
 
 
-def _check(depth: int, q0: float, c0: float) -> None:
+def check_start(depth: int, q0: float, c0: float) -> None:
+    """Raise ValueError for a depth or first fields out of range."""
     if not 1 <= depth <= MOST_LAYERS:
         raise ValueError(f"depth {depth}: give from 1 to {MOST_LAYERS} layers")
     if not 0 < q0 < np.inf:

@@ -16,7 +16,8 @@ LIBM = ("asin", "atan", "atan2", "cos", "cosh", "erf", "erfc", "exp", "log", "si
 OWN = {"HardTanh": "hard_tanh", "Box": "box", "Softplus": "softplus", "sign": "sign", "Max": "larger"}
 SERVED = frozenset({
     "ArcCosineDifference", "ArcCosineKernel", "BoxApart", "BoxProbability", "ClipCovariance", "ClipDifference",
-    "DampedSinh", "ExpErfc", "Portion", "Quotient", "Scaled", "Spike", "TanhCurvatureOverlap", "TanhDifference",
+    "ClipMean", "DampedSinh", "ErfPair", "ExpErfc", "LaplaceMean", "Portion", "Quotient", "Scaled",
+    "Spike", "TanhCurvatureOverlap", "TanhDifference",
     "TanhMean", "TanhOverlap", "TanhOverlapGrowth", "TanhSlopeGrowth", "TanhSlopeOverlap",
 })  # fmt: skip
 IN_C = Conventions(
@@ -28,7 +29,7 @@ IN_C = Conventions(
     imports=("#include <float.h>", "#include <math.h>", "#include <stddef.h>", "#include <string.h>"),
     array_type="double",
     argument_type="double",
-    runtime=("elementwise", "logistic", "clipped"),
+    runtime=("elementwise", "logistic", "clipped", "odd_means"),
 )
 
 

@@ -71,6 +71,8 @@ def runtime_definitions() -> dict[str, str]:
         "mb_pairs": _table("mb_pairs", "a + b, a b and weight of the pairs.", np.column_stack(mixture_pairs())),
         "mb_rule": _table("mb_rule", "s^2 and weight of the scales.", np.column_stack([np.exp(2 * nodes), weights])),
     }
+    legendre = np.column_stack(np.polynomial.legendre.leggauss(16))
+    tables["mb_legendre"] = _table("mb_legendre", "Nodes on (-1, 1) and weights of Gauss and Legendre.", legendre)
     found = {next(filter(None, NAMED.search(_code(part)).groups())): part  # type: ignore[union-attr]
              for file in IN_C.runtime for part in _parts(str(file))}  # fmt: skip
     return tables | found

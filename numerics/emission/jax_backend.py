@@ -13,9 +13,9 @@ from meanbits.numerics.emission.writer import EmittedFunction, Heading, Quadratu
 from meanbits.theory.errors import shown
 
 SERVED = frozenset({
-    "ArcCosineDifference", "ArcCosineKernel", "DampedSinh", "Portion", "Quotient", "Scaled", "Spike",
-    "TanhCurvatureOverlap", "TanhDifference", "TanhMean", "TanhOverlap", "TanhOverlapGrowth", "TanhSlopeGrowth",
-    "TanhSlopeOverlap",
+    "ArcCosineDifference", "ArcCosineKernel", "ClipMean", "DampedSinh", "ErfPair", "Portion", "Quotient", "Scaled",
+    "Spike", "TanhCurvatureOverlap", "TanhDifference", "TanhMean", "TanhOverlap", "TanhOverlapGrowth",
+    "TanhSlopeGrowth", "TanhSlopeOverlap",
 })  # fmt: skip
 FUNCTIONS = {name: own for name, own in COMMON.items() if name in SERVED} | {
     "Abs": "jnp.abs", "asin": "jnp.arcsin", "atan": "jnp.arctan", "atan2": "jnp.arctan2", "cos": "jnp.cos",
@@ -68,6 +68,6 @@ JAX = JaxBackend(
     ),
     array_type="jax.Array",
     argument_type="jax.Array | float",
-    runtime=("elementwise_jax", "mixture_numpy", "logistic_jax"),
+    runtime=("elementwise_jax", "mixture_numpy", "logistic_jax", "odd_means_jax"),
     writer=JaxWriter,
 )

@@ -46,7 +46,7 @@ RESERVED = frozenset({
     "undefined",
 })  # fmt: skip
 RUNTIME_FILES = ("elementwise", "errors", "gauss", "logistic", "clipped", "shapes", "strips", "piecewise", "widening",
-                 "quadrature", "price", "smoothing", "broken")  # fmt: skip
+                 "odd_means", "quadrature", "price", "smoothing", "broken")  # fmt: skip
 
 
 @lru_cache(maxsize=1)

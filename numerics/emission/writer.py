@@ -19,6 +19,7 @@ from meanbits.theory.errors import quoted, shown
 from meanbits.theory.functions.far_out import finite
 from meanbits.theory.functions.pieces import pieces, slope_between_breaks, switches_branches
 from meanbits.theory.gaussian.expectation import GaussianExpectation
+from meanbits.theory.gaussian.odd_means import ClipMean, ErfPair, LaplaceMean
 from meanbits.theory.gaussian.open_nodes import GaussianDifference, GaussianSlope
 from meanbits.theory.gaussian.special import BoxApart, BoxProbability, ClipCovariance, ClipDifference, ExpErfc
 from meanbits.theory.gaussian.tidy import tidy_rational
@@ -43,7 +44,16 @@ MEANING = {
 
 
 PARAMETER = "a parameter of the declaration"
-DOUBLE = (BoxApart, BoxProbability, ClipCovariance, ClipDifference, ExpErfc)  # in float64 whatever the arguments
+DOUBLE = (
+    BoxApart,
+    BoxProbability,
+    ClipCovariance,
+    ClipDifference,
+    ClipMean,
+    ErfPair,
+    ExpErfc,
+    LaplaceMean,
+)  # in float64 whatever the arguments
 ENDS = ((c, 1), (gap, 0), (sigma_m2, 1))
 
 

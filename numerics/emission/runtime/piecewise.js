@@ -88,6 +88,13 @@ function overlap_rise(facts, side, v, near, fall) {
   return rise_by_parts(facts, -1, v, near, first) + rise_by_parts(facts, -1, v, near + first, fall - first);
 }
 
+/** C at correlation near - 1 < 0, from that of -1 and 0 where it is smaller. */
+function negative_overlap(facts, v, near) {
+  const [end, middle] = [opposite_overlap(facts, v), piecewise_average(facts, v) ** 2];
+  if (middle < Math.abs(end)) return middle - overlap_rise(facts, -1, v, near, 1 - near);
+  return end + overlap_rise(facts, -1, v, 0, near);
+}
+
 /** The integral of C', its smooth part by parts from the end where that is smaller. */
 function rise_by_parts(facts, side, v, near, fall) {
   const far = Math.min(near + fall, 1);
@@ -113,6 +120,9 @@ function pair_densities(facts, v, far) {
 
 /** J_i J_j V n2(t_i, t_j) at correlation 1 - far. */
 function jump_slope(facts, v, far) {
+  const [x, root] = [near_end(far), 2 * Math.PI * Math.sqrt(far * (2 - far))];
+  const wide = facts.widest * (x + 1 / x) < Math.sqrt(v / 2);
+  if (wide && root > 0 && facts.jumping && facts.moments[0][0][0] === 0) return moment_sum(facts, 0, 1, v, x) / root;
   return pair_densities(facts, v, far).reduce((sum, [density, , , weight]) => weight ? sum + weight * density : sum, 0);
 }
 
@@ -122,7 +132,7 @@ function piecewise_overlap(shape, variance, rho) {
   if (Number.isNaN(v + r)) return NaN;
   const turned = facts.parity === -1 && facts.middle !== 0 ? 0 : facts.parity;
   const size = Math.abs(r);
-  if (r < 0 && turned === 0) return opposite_overlap(facts, v) + overlap_rise(facts, -1, v, 0, 1 + r);
+  if (r < 0 && turned === 0) return negative_overlap(facts, v, 1 + r);
   return (r < 0 ? turned : 1) * (piecewise_average(facts, v) ** 2 + overlap_rise(facts, 1, v, 1 - size, size));
 }
 

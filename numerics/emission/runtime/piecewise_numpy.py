@@ -15,7 +15,7 @@ from meanbits.numerics.emission.runtime.rises_numpy import (
     jump_slope,
     mean_of,
     near_end,
-    opposite_overlap,
+    negative_overlap,
     overlap_rise,
     pair_densities,
     smooth_slope,
@@ -34,7 +34,7 @@ def piecewise_overlap(shape: Shape, variance: Real, correlation: Real) -> np.nda
     value[i] = mean_of(shape, v[i]) ** 2 + overlap_rise(shape, 1, v[i], 1 - size[i], size[i])
     value = np.where(r < 0, turned, 1.0) * value
     i = np.flatnonzero((turned == 0) & (r < 0))
-    value[i] = opposite_overlap(shape, v[i]) + overlap_rise(shape, -1, v[i], np.zeros_like(v[i]), 1 + r[i])
+    value[i] = negative_overlap(shape, v[i], 1 + r[i])
     return as_given(value, shape_of, variance, correlation)
 
 

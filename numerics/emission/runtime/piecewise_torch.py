@@ -9,6 +9,7 @@ from meanbits.numerics.emission.runtime.logistic_torch import distances
 from meanbits.numerics.emission.runtime.rises_torch import (
     checked_variance,
     interval_moments,
+    jump_slope,
     near_end,
     overlap_rise,
     overlap_values,
@@ -39,9 +40,8 @@ def piecewise_slope(shape: Shape, variance: Real, distance: Real) -> Tensor:
     """dC/ds at s = 1 - distance, distance in [0, 2]; infinite at 0 where f jumps."""
 
     def values(v: Tensor, far: Tensor) -> Tensor:
-        v, value = checked_variance(v), 0 * (v + far)
-        for density, _, _, jumps, *_ in pair_densities(shape, v, far):
-            value = value + (jumps * density if jumps else 0.0)
+        v = checked_variance(v)
+        value = jump_slope(shape, v, far)
         for side, chosen in ((1, ~(far > 1)), (-1, far > 1)):
             i = torch.nonzero(chosen)[:, 0]
             value[i] += smooth_slope(shape, side, v[i], far[i] if side == 1 else 2 - far[i])

@@ -21,7 +21,12 @@ from meanbits.numerics.emission.runtime.shapes import (
     threshold_pairs,
     widest_break,
 )
-from meanbits.numerics.emission.runtime.strips_numpy import correlation_integrals, pair_exponent, strip_rule
+from meanbits.numerics.emission.runtime.strips_numpy import (
+    correlation_integrals,
+    in_wide_fields,
+    pair_exponent,
+    strip_rule,
+)
 
 
 def interval_moments(start: np.ndarray, end: np.ndarray, count: int = 3) -> np.ndarray:
@@ -112,6 +117,14 @@ def overlap_rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall:
     return rise_by_parts(shape, -1, v, near, first) + rise_by_parts(shape, -1, v, near + first, fall - first)
 
 
+def negative_overlap(shape: Shape, v: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """C at correlation near - 1 < 0, from that of -1 and 0 where it is smaller."""
+    end, middle = opposite_overlap(shape, v), mean_of(shape, v) ** 2
+    from_middle = middle < np.abs(end)
+    rise = overlap_rise(shape, -1, v, np.where(from_middle, near, 0.0), np.where(from_middle, 1 - near, near))
+    return np.where(from_middle, middle - rise, end + rise)
+
+
 def rise_by_parts(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
     """The integral of C', its smooth part by parts from the end where that is smaller."""
     far = np.minimum(near + fall, 1)
@@ -152,4 +165,8 @@ def pair_densities(shape: Shape, v: np.ndarray, far: np.ndarray) -> Iterator[tup
 
 def jump_slope(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
     """J_i J_j V n2(t_i, t_j) at correlation 1 - far."""
-    return sum((weight * n for n, _, _, weight, *_ in pair_densities(shape, v, far) if weight), 0 * (v + far))
+    value = sum((weight * n for n, _, _, weight, *_ in pair_densities(shape, v, far) if weight), 0 * (v + far))
+    inside, root = (far > 0) & (far < 2), 2 * np.pi * np.sqrt(far * (2 - far))
+    x, width = near_end(far[inside]), v[inside]
+    value[inside] = in_wide_fields(shape, 1, 1, width, x, value[inside] * root[inside]) / root[inside]
+    return value

@@ -17,7 +17,12 @@ from meanbits.numerics.emission.runtime.shapes import (
     threshold_pairs,
     widest_break,
 )
-from meanbits.numerics.emission.runtime.strips_torch import correlation_integrals, pair_exponent, strip_rule
+from meanbits.numerics.emission.runtime.strips_torch import (
+    correlation_integrals,
+    in_wide_fields,
+    pair_exponent,
+    strip_rule,
+)
 
 
 def interval_moments(start: Tensor, end: Tensor, count: int = 3) -> Tensor:
@@ -139,8 +144,16 @@ def overlap_values(shape: Shape, v: Tensor, r: Tensor) -> Tensor:
     if turned != 0:
         return torch.where(below, turned * value, value)
     i = torch.nonzero(below)[:, 0]
-    value[i] = opposite_overlap(shape, v[i]) + overlap_rise(shape, -1, v[i], torch.zeros_like(v[i]), 1 + r[i])
+    value[i] = negative_overlap(shape, v[i], 1 + r[i])
     return value
+
+
+def negative_overlap(shape: Shape, v: Tensor, near: Tensor) -> Tensor:
+    """C at correlation near - 1 < 0, from that of -1 and 0 where it is smaller."""
+    end, middle = opposite_overlap(shape, v), mean_of(shape, v) ** 2
+    from_middle = middle < torch.abs(end)
+    rise = overlap_rise(shape, -1, v, torch.where(from_middle, near, 0.0), torch.where(from_middle, 1 - near, near))
+    return torch.where(from_middle, middle - rise, end + rise)
 
 
 def pair_densities(shape: Shape, v: Tensor, far: Tensor) -> Iterator[tuple[Any, ...]]:
@@ -151,3 +164,14 @@ def pair_densities(shape: Shape, v: Tensor, far: Tensor) -> Iterator[tuple[Any, 
         value, meet = torch.exp(-above - below), ((far == 0) & (d == 0)) | ((far == 2) & (s == 0))
         density = torch.where(meet, math.inf, torch.where(value == 0, 0.0, value / root))
         yield density, above, below, *weights
+
+
+def jump_slope(shape: Shape, v: Tensor, far: Tensor) -> Tensor:
+    """J_i J_j V n2(t_i, t_j) at correlation 1 - far."""
+    value = 0 * (v + far)
+    for density, _, _, jumps, *_ in pair_densities(shape, v, far):
+        value = value + (jumps * density if jumps else 0.0)
+    inside, root = (far > 0) & (far < 2), 2 * math.pi * torch.sqrt(far * (2 - far))
+    x, width = near_end(far[inside]), v[inside]
+    value[inside] = in_wide_fields(shape, 1, 1, width, x, value[inside] * root[inside]) / root[inside]
+    return value

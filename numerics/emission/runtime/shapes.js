@@ -17,6 +17,7 @@ function shape_facts(shape) {
     facts.middle = middle_value(facts);
     facts.widest = Math.max(0, ...places.map(Math.abs));
     facts.intervals = mirrored_lines(facts);
+    facts.moments = [jumps, bends].map((weights) => moments_of(facts, weights));
     facts.derivative = [places, bends, places.map(() => 0), [line[1], 0]];
     SHAPES.set(key, facts);
   }
@@ -32,6 +33,29 @@ function line_at(facts, point, side) {
     slope += passed * facts.bends[i];
   });
   return [value, slope];
+}
+
+/** With POWERS they leave 2^-53 of sums over pairs whose exponents are below 1/8. */
+const MOMENTS = 14;
+
+/** Of y. */
+const POWERS = 10;
+
+/**
+ * Of weights at the thresholds: what stands before powers of y in their sums times exp(-y t^2) t^n, t in units of the
+ * widest; for each power an array over n. A sum of weights that is rounding is 0.
+ */
+function moments_of({ places, widest }, weights) {
+  const sums = Array.from({ length: MOMENTS + 2 * POWERS - 1 }, (_, n) => {
+    const terms = places.map((t, i) => weights[i] * (t / (widest || 1)) ** n);
+    const [sum, size] = terms.reduce(([a, b], each) => [a + each, b + Math.abs(each)], [0, 0]);
+    return Math.abs(sum) > 1e-15 * size ? sum : 0;
+  });
+  let factor = 1;
+  return Array.from({ length: POWERS }, (_, k) => {
+    factor *= k ? -1 / k : 1;
+    return Array.from({ length: MOMENTS + 1 }, (_, n) => factor * sums[n + 2 * k]);
+  });
 }
 
 /** [start, end, line of f(u), line of f(-u)] of the intervals of |u| between breaks, the lines at the start of each. */

@@ -121,3 +121,23 @@ def table_jumps(table: Table) -> list[tuple[float, float]]:
         before = sum(c * (start - table[0][k]) ** j for j, c in enumerate(table[1][k]))
         result.append((start, table[1][k + 1][0] - before))
     return result
+
+
+MOMENTS = 14  # with POWERS they leave 2^-53 of sums over pairs whose exponents are below 1/8
+POWERS = 10
+
+
+@cache
+def moments_of(shape: Shape, row: int) -> list[list[float]]:
+    """Of the weights J (row 1) or K (row 2): what stands before powers of y in sums over thresholds of exp(-y t^2) t^n.
+
+    t is in units of the widest; for each power a list over n. A sum of weights that is rounding is 0.
+    """
+    widest, sums = widest_break(shape) or 1.0, list[float]()
+    for n in range(MOMENTS + 2 * POWERS - 1):
+        terms = [w * (t / widest) ** n for t, w in zip(shape[0], shape[row], strict=True)]
+        sums.append(sum(terms) if abs(sum(terms)) > 1e-15 * sum(map(abs, terms)) else 0.0)
+    factors = [1.0]
+    for k in range(1, POWERS):
+        factors.append(-factors[-1] / k)
+    return [[factor * sums[n + 2 * k] for n in range(MOMENTS + 1)] for k, factor in enumerate(factors)]

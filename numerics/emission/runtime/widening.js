@@ -55,7 +55,7 @@ function piecewise_curvature(shape, variance, apart) {
   let value = 0 * (v + far);
   if (facts.bending && far > 0 && far < 2) {
     const x = near_end(far);
-    value += bend_sum(threshold_pairs(facts, 1, false), v, x) / x * (1 + x * x) ** 2 / (4 * Math.PI);
+    value += pair_sum(facts, 1, 1, v, x, false) / x * (1 + x * x) ** 2 / (4 * Math.PI);
   }
   for (const [density, above, below, jumps, bends] of pair_densities(facts, v, far)) {
     const inside = (1 - far) / (far * (2 - far)) + above / (2 - far) - below / far;

@@ -1,0 +1,73 @@
+"""The profile of a surrogate that is no chain of blocks: its own maps, layer by layer."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from meanbits.numerics.depth.profile import Profile, check_start, cumulated
+from meanbits.numerics.emission.emit import compile_theory
+from meanbits.theory.derive import Theory
+from meanbits.theory.stages.jacobian import has_jacobian
+
+Row = tuple[float, float, float]  # q, 1 - c, T
+
+
+def profile_of_maps(
+    theory: Theory, depth: int, sigma_m2: float, sigma_b2: float, *, q0: float = 1.0, c0: float = 0.5
+) -> Profile:
+    """The profile of `depth` layers of a surrogate; the first fields have variance q0 and correlation c0.
+
+    T starts as for states +-1 where q is relative to the field's annealed part, and else at q0.
+
+    Raises:
+        ValueError: a depth, q0 or c0 out of range, or a single layer.
+    """
+    check_start(depth, q0, c0)
+    if theory.surrogate.real_input:
+        raise ValueError(f"{theory.surrogate.name} is a single layer on real inputs and has no profile")
+    maps: Any = compile_theory(theory)
+    rows, factors = [first_row(theory, maps, sigma_m2, sigma_b2, q0, c0)], list[tuple[float, float]]()
+    for _ in range(depth):
+        factors.append(_factors(theory, maps, rows[-1], sigma_m2, sigma_b2))
+        rows.append(_next(theory, maps, rows[-1], sigma_m2, sigma_b2))
+    q, gap, total = np.array(rows).T
+    gradient, overlap = (cumulated(list(each)) for each in zip(*factors, strict=True))
+    if np.isnan(gradient[0]):
+        gradient, overlap = (np.full(depth + 1, np.nan) for _ in range(2))
+    return Profile(q, 1 - gap, total, gradient, overlap)
+
+
+def first_row(
+    theory: Theory, maps: SimpleNamespace, sigma_m2: float, sigma_b2: float, q0: float, c0: float
+) -> Row:  # fmt: skip
+    """Of the first fields."""
+    relative = theory.forward.field is None and not theory.forward.sampled
+    return q0, 1 - c0, float(maps.total_map(1.0, sigma_m2, sigma_b2)) if relative else q0
+
+
+def _rest(theory: Theory, row: Row, sigma_m2: float, sigma_b2: float) -> tuple[float, ...]:
+    return (sigma_m2, sigma_b2, row[2]) if theory.maps.takes_total else (sigma_m2, sigma_b2)
+
+
+def _factors(theory: Theory, maps: Any, row: Row, sigma_m2: float, sigma_b2: float) -> tuple[float, float]:
+    """Of squared gradients and of their overlap, whose share of them is that of chi; NaN where they see no slope."""
+    q, gap, _ = row
+    rest = _rest(theory, row, sigma_m2, sigma_b2)
+    if theory.backward is not None:
+        return float(maps.gradient_growth(q, *rest)), float(maps.gradient_overlap(1 - gap, q, *rest))
+    if not has_jacobian(theory.maps):
+        return np.nan, np.nan
+    square = float(maps.jacobian(q, *rest))
+    if theory.gap is not None:
+        return square, square * float(maps.chi_at_gap(gap, q, *rest) / maps.chi_at_gap(0.0, q, *rest))
+    return square, square * float(maps.chi(1 - gap, q, *rest) / maps.chi(1.0, q, *rest))
+
+
+def _next(theory: Theory, maps: Any, row: Row, sigma_m2: float, sigma_b2: float) -> Row:
+    q, gap, total = row
+    rest = _rest(theory, row, sigma_m2, sigma_b2)
+    after = maps.gap_map(gap, q, *rest) if theory.gap is not None else 1 - maps.correlation_map(1 - gap, q, *rest)
+    return float(maps.variance_map(q, *rest)), float(after), float(maps.total_map(total, sigma_m2, sigma_b2))

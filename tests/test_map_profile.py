@@ -1,0 +1,63 @@
+"""Profiles by a surrogate's own maps: those of the chain for exact forms, and paper forms, which have no chain."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import meanbits as mb
+from meanbits.numerics.depth.map_profile import profile_of_maps
+from meanbits.theory.declarations.surrogates import CATALOGUE
+
+ROWS = [row for row in CATALOGUE if not row.real_input]
+QUICK = ("deterministic", "lrt", "random-binary")
+COLUMNS = ("q", "c", "T", "gradient", "overlap")
+
+
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, id=row.name, marks=() if row.name in QUICK else pytest.mark.slow) for row in ROWS]
+)
+def test_exact_forms_have_the_profile_of_their_chain(row):
+    means = 1.0 if row.weights.mean_square is not None else 0.5
+    by_maps = profile_of_maps(mb.derive(row), 5, means, 0.1, q0=1.5, c0=0.4)
+    by_chain = mb.profile(row, 5, means, 0.1, q0=1.5, c0=0.4)
+    for name in COLUMNS:
+        assert getattr(by_maps, name) == pytest.approx(getattr(by_chain, name), rel=1e-12, nan_ok=True), name
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"gain": 1.7},
+        {"form": "paper", "phi": "erf"},
+    ],
+)
+def test_paper_forms_come_to_their_fixed_point(options):
+    subject = mb.compose("deterministic", **options)
+    found, settled = mb.profile(subject, 400, 0.5, 0.1), mb.fixed_point(subject, 0.5, 0.1)
+    assert found.q.shape == (401,)
+    assert found.q[-1] == pytest.approx(float(settled.q), rel=1e-9)
+    assert found.c[-1] == pytest.approx(float(settled.c), rel=1e-9)
+    assert np.all(np.isfinite(found.gradient))
+
+
+def test_the_erf_of_a_paper_form_is_the_sign_neuron():
+    paper, exact = (
+        mb.profile(mb.compose("deterministic", form="paper", phi="erf"), 6, 0.5, 0.1),
+        mb.profile("deterministic", 6, 0.5, 0.1),
+    )
+    for name in COLUMNS:
+        assert getattr(paper, name) == pytest.approx(getattr(exact, name), rel=1e-12), name
+
+
+def test_what_maps_cannot_follow_is_refused():
+    paper = mb.compose("deterministic", gain=1.7)
+    with pytest.raises(ValueError, match="typical: form paper has no batch norm; leave it out"):
+        mb.profile(paper, 3, 0.5, 0.1, typical=0.1)
+    with pytest.raises(ValueError, match="q0 -1: give a positive number"):
+        mb.profile(paper, 3, 0.5, 0.1, q0=-1.0)
+    with pytest.raises(ValueError, match="single layer on real inputs"):
+        profile_of_maps(mb.derive("baldassi"), 3, 0.5, 0.1)
+    assert math.isfinite(mb.profile(paper, 1, 0.5, 0.1).gradient[0])
