@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from meanbits.numerics.emission.derived_traits import derived_traits
 from meanbits.numerics.emission.emit import compile_theory, emitted_functions, maps_section
 from meanbits.numerics.emission.script import script_source
 from meanbits.numerics.emission.writer import Heading
@@ -118,7 +119,7 @@ def kind_of(theory: Theory) -> Kind:
     form, fixed = theory.surrogate.form, theory.surrogate.weights.mean_square
     follows = is_relative(theory.mean_field) and theory.maps.replica_map is not None
     gain = float(form.gain) if form.name == "paper" else None
-    faint = tuple(min(each, 1e308) for each in faint_slopes(theory))
+    faint = tuple(min(each, 1e308) for each in faint_slopes(derived_traits(theory)))
     names = tuple(symbol.name for symbol in theory.surrogate.parameters)
     return Kind(theory.maps.takes_total, follows, faint, gain, names, None if fixed is None else float(fixed))  # type: ignore[arg-type]
 
