@@ -26,7 +26,6 @@ SHAPES = {
     "steps": ((-1.0, 1.0, 2.0), (1.0, -0.5, -0.5), (0.0, 0.0, 0.0), LINE),
     "odd steps": ((-1.0, 0.0, 1.0), (1.0, -2.0, 1.0), (0.0, 0.0, 0.0), LINE),
     "triangle": ((-1.0, 0.0, 1.0), (0.0, 0.0, 0.0), (1.0, -2.0, 1.0), LINE),
-    "jump and ramp": ((0.0, 1.5), (0.0, -1.5), (1.0, -1.0), LINE),
 }
 VARIANCES, CORRELATIONS = (30.0, 1e8, 1e20), (-0.9, 0.3)
 POINTS = [(name, v, r) for name in SHAPES for v in VARIANCES for r in CORRELATIONS]

@@ -80,7 +80,7 @@ def _of_signs(integrand: sp.Expr, mean: sp.Expr, variance: sp.Expr) -> sp.Expr |
     weights = dict[sp.Expr, sp.Expr]()
     for weight, sign in (term.as_independent(u) for term in sp.Add.make_args(integrand)):
         slope, offset = _affine(sign.args[0]) if isinstance(sign, sp.sign) else (None, None)
-        if slope is None or not slope.is_positive or not weight.is_positive or not offset.is_number:
+        if slope is None or offset is None or not (slope.is_positive and weight.is_positive and offset.is_number):
             return None
         weights[offset / slope] = weight
     if not weights or any(weights.get(-offset) != weight for offset, weight in weights.items()):
