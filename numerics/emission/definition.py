@@ -160,27 +160,13 @@ def _mean(function: Function, variance: float, knots: Knots, mean: float = 0.0) 
     return float(expectation(function, variance, mean=mean, knots=knots, scale=FINEST, rtol=SURE, most=MOST).value)
 
 
-@lru_cache(maxsize=256)
-def _product(function: Function, side: float) -> Function:
-    """f(u) f(side u)."""
-    return lambda u: function(u) * function(side * u)
-
-
-def _mirrored(knots: Knots) -> Knots:
-    return tuple(sorted({side * knot for knot in knots for side in (-1.0, 1.0)}))
-
-
 @lru_cache(maxsize=1024)
 def _pair(function: Function, variance: float, correlation: float, knots: Knots) -> float:
     """E f(u) f(v) as the mean square of f averaged over what u and v do not share, for a correlation below 0 turned.
 
-    Where they share all it is one integral.
-
     An average is found to a part of the root of their mean square: far out, f as declared may have no digits left.
     """
     shared = abs(correlation)
-    if shared == 1:
-        return _mean(_product(function, correlation), variance, _mirrored(knots))
     if shared > MOST_SHARED:
         found = pair_expectation(function, function, variance, correlation, knots=knots, scale=FINEST, rtol=SURE)
         return float(found.value)
