@@ -129,7 +129,7 @@ class FigureKind:
 
 
 KINDS = (
-    FigureKind("1", "Figure 1", "q and c per layer and the correlation map, and random networks",
+    FigureKind("1", "Figure 1", "q and c per layer and the correlation map, theory against random networks",
                "propagation", "figure_1", {"name": "deterministic"}, images=True),
     FigureKind("1-lrt", "Figure 1, LRT", "figure 1 of LRT with binary neurons",
                "propagation", "figure_1", {"name": "lrt"}, images=True),
@@ -192,7 +192,7 @@ KINDS = (
                "correlation and depth scale over the weights by the rate of dropout",
                "schoenholz_2017.dropout", "schoenholz_2017.dropout", paper="schoenholz-2017"),
     FigureKind("schoenholz-2017-3", "Gradients of tanh networks",
-               "squared gradients in either phase and at the edge of chaos, and random networks",
+               "squared gradients in either phase and at the edge, and random networks",
                "schoenholz_2017.gradients", "schoenholz_2017.gradients", paper="schoenholz-2017"),
     FigureKind("schoenholz-2017-4", "Accuracy over depth and weights",
                "training accuracy of tanh networks, and 6 xi_c", "schoenholz_2017.trained", "schoenholz_2017.trained",

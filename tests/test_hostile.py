@@ -75,7 +75,7 @@ def test_executing_runs_nothing_but_definitions() -> None:
 
         namespace = {"__builtins__": {"__import__": importer}, "__name__": "guarded"}
         exec(emit(with_names(random.Random(seed)), NUMPY, functions), namespace)
-        assert set(imported) <= {"__future__", "collections.abc", "functools", "numpy", "numpy.typing", "scipy"}
+        assert set(imported) <= {"__future__", "collections.abc", "functools", "numpy", "numpy.typing", "scipy", "typing"}
         namespace["__builtins__"] = vars(builtins)
         assert (
             compile_functions(with_names(random.Random(seed)), functions, NUMPY).variance_map(1, 0.5, 0.1) == expected

@@ -14,7 +14,7 @@ import pytest
 import sympy
 
 import meanbits
-from meanbits.theory.declarations.mean_law import _moment, mean_law
+from meanbits.theory.declarations.mean_law import _inverse, _largest, _moment, mean_law
 
 PACKAGE = Path(meanbits.__file__).parent
 ROOT = Path(__file__).parents[1]
@@ -103,7 +103,8 @@ def test_each_module_is_loaded_once() -> None:
 
 def test_a_training_by_the_usual_law_waits_for_no_integral(monkeypatch: pytest.MonkeyPatch) -> None:
     """Laws of the means are checked by sums when declared; SymPy integrates them where a moment is asked for."""
-    _moment.cache_clear()
+    for known in (_inverse, _largest, _moment):
+        known.cache_clear()
     monkeypatch.setattr(sympy, "integrate", lambda *_, **__: pytest.fail("integrated"))
     assert mean_law("two-point").scale_of(0.25) == 0.5
     with pytest.raises(pytest.fail.Exception, match="integrated"):

@@ -78,7 +78,7 @@ def test_what_cannot_move_says_so_and_keeps_the_rest(unchecked, tmp_path):
 
 
 def test_a_declaration_of_ones_own_has_a_page(unchecked, tmp_path):
-    (tmp_path / "mine.py").write_text("import meanbits as mb\nown = mb.compose('lrt', noise='laplace:0.7')\n")
+    (tmp_path / "mine.py").write_text("import meanbits as mb\nown = mb.compose('lrt', noise='gaussian:0.7')\n")
     path = tmp_path / "page.html"
     assert main(["report", f"{tmp_path / 'mine.py'}:own", "-o", str(path)]) == 0
     text = path.read_text(encoding="utf-8")
