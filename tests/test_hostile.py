@@ -62,6 +62,9 @@ def test_no_name_changes_the_emitted_code(backend: Backend, seed: int) -> None:
     assert len(source.splitlines()[0]) < 10_000
 
 
+ALLOWED = {"__future__", "collections.abc", "functools", "numpy", "numpy.typing", "scipy", "typing"}
+
+
 def test_executing_runs_nothing_but_definitions() -> None:
     plain = derive(DETERMINISTIC)
     functions = [function for function in emitted_functions(plain) if function.name in FEW]
@@ -75,7 +78,7 @@ def test_executing_runs_nothing_but_definitions() -> None:
 
         namespace = {"__builtins__": {"__import__": importer}, "__name__": "guarded"}
         exec(emit(with_names(random.Random(seed)), NUMPY, functions), namespace)
-        assert set(imported) <= {"__future__", "collections.abc", "functools", "numpy", "numpy.typing", "scipy", "typing"}
+        assert set(imported) <= ALLOWED
         namespace["__builtins__"] = vars(builtins)
         assert (
             compile_functions(with_names(random.Random(seed)), functions, NUMPY).variance_map(1, 0.5, 0.1) == expected
