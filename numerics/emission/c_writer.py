@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from meanbits.numerics.emission.c_printer import IN_C, PREFIX, CPrinter, no_quadrature
-from meanbits.numerics.emission.copying import RUNTIME
+from meanbits.numerics.emission.copying import code_of, commented_parts, copied_parts
 from meanbits.numerics.emission.runtime.mixture_numpy import mixture_pairs, mixture_rule
 from meanbits.numerics.emission.writer import (
     MEANING,
@@ -45,7 +45,6 @@ RESERVED = frozenset({
 })  # fmt: skip
 SHADOWS = frozenset({*IN_C.functions.values(), "sqrt", "pow", "expm1", "INFINITY", "NAN"})
 NAMED = re.compile(r"(\bmb_\w+)(?:\(|\[| =)|^\} (mb_\w+);", re.MULTILINE)
-WORD = re.compile(r"\bmb_\w+")
 HEAD = """\
 /* {title}
  * {parts}
@@ -58,11 +57,6 @@ HEAD = """\
  */"""
 
 
-def _parts(file: str) -> list[str]:
-    text = (RUNTIME / f"{file}.c").read_text(encoding="utf-8")
-    return [part.rstrip() for part in re.split(r"^(?=/\*\*)", text, flags=re.MULTILINE)[1:]]
-
-
 @lru_cache(maxsize=1)
 def runtime_definitions() -> dict[str, str]:
     """Name to source of every definition at the top of a runtime file, and of the tables that they sum over."""
@@ -73,8 +67,8 @@ def runtime_definitions() -> dict[str, str]:
     }
     legendre = np.column_stack(np.polynomial.legendre.leggauss(16))
     tables["mb_legendre"] = _table("mb_legendre", "Nodes on (-1, 1) and weights of Gauss and Legendre.", legendre)
-    found = {next(filter(None, NAMED.search(_code(part)).groups())): part  # type: ignore[union-attr]
-             for file in IN_C.runtime for part in _parts(str(file))}  # fmt: skip
+    found = {next(filter(None, NAMED.search(code_of(part)).groups())): part  # type: ignore[union-attr]
+             for file in IN_C.runtime for part in commented_parts(f"{file}.c")}  # fmt: skip
     return tables | found
 
 
@@ -95,7 +89,7 @@ class CWriter(ModuleWriter):
         written = [self.function(function) for function in functions]
         guard = f"MEANBITS_{self.prefix.upper()}_H"
         includes = "\n".join(self.backend.imports)
-        prelude = _guarded("mb_prelude", "\n\n".join(_parts("prelude")))
+        prelude = _guarded("mb_prelude", "\n\n".join(commented_parts("prelude.c")))
         parts = [self.header(""), f"#ifndef {guard}\n#define {guard}", includes, prelude]
         return "\n\n".join([*parts, *copied("\n".join(written)), *written, "#endif"]) + "\n"
 
@@ -171,22 +165,12 @@ def _quadratures() -> tuple[type[sp.Basic], ...]:
 
 def copied(text: str) -> list[str]:
     """The definitions of the runtime that a text uses, and those that they use, in the order of the runtime."""
-    known = runtime_definitions()
-    wanted: set[str] = set()
-    pending = set(WORD.findall(text)) & known.keys()
-    while pending:
-        wanted |= pending
-        pending = {name for user in pending for name in WORD.findall(_code(known[user])) if name in known} - wanted
-    return [_guarded(name, source) for name, source in known.items() if name in wanted]
+    return [_guarded(name, source) for name, source in copied_parts(runtime_definitions(), text).items()]
 
 
 def _guarded(name: str, source: str) -> str:
     """A definition that several headers of one program may have."""
     return f"#ifndef HAS_{name}\n#define HAS_{name}\n{source}\n#endif"
-
-
-def _code(source: str) -> str:
-    return source[source.index("*/") + 2 :]
 
 
 def _comment(text: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 RUNTIME = Path(__file__).parent / "runtime"
+WORD = re.compile(r"\w+")
 
 
 def copied_sources(runtime: Iterable[str | Path], text: str) -> list[str]:
@@ -27,12 +29,39 @@ def copied_sources(runtime: Iterable[str | Path], text: str) -> list[str]:
             if name in definitions:
                 raise ValueError(f"{module} defines {name}, as another runtime module does; rename one")
             definitions[name] = source, used
+    wanted = _reached(_names(ast.parse(text)), {name: used for name, (_, used) in definitions.items()})
+    return [source for name, (source, _) in definitions.items() if name in wanted]
+
+
+def commented_parts(file: str) -> list[str]:
+    """The definitions of a runtime file of C or JavaScript: each begins with its comment /**."""
+    text = (RUNTIME / file).read_text(encoding="utf-8")
+    return [part.rstrip() for part in re.split(r"^(?=/\*\*)", text, flags=re.MULTILINE)[1:]]
+
+
+def code_of(part: str) -> str:
+    """A definition without the comment that it begins with."""
+    return part[part.index("*/") + 2 :]
+
+
+def copied_parts(known: Mapping[str, str], text: str) -> dict[str, str]:
+    """What `text` uses of the definitions by name, and what these use, in their order."""
+    wanted = _reached(_words(text), {name: _words(code_of(part)) for name, part in known.items()})
+    return {name: part for name, part in known.items() if name in wanted}
+
+
+def _words(text: str) -> set[str]:
+    return set(WORD.findall(text))
+
+
+def _reached(names: Iterable[str], uses: Mapping[str, Iterable[str]]) -> set[str]:
+    """The definitions that these names lead to, by what each of them uses."""
     wanted: set[str] = set()
-    pending = _names(ast.parse(text)) & definitions.keys()
+    pending = uses.keys() & names
     while pending:
         wanted |= pending
-        pending = {name for user in pending for name in definitions[user][1] & definitions.keys()} - wanted
-    return [source for name, (source, _) in definitions.items() if name in wanted]
+        pending = {name for user in pending for name in uses.keys() & uses[user]} - wanted
+    return wanted
 
 
 def used_imports(imports: Iterable[str], text: str) -> list[str]:

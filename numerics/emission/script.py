@@ -10,7 +10,7 @@ import sympy as sp
 
 from meanbits.numerics.emission.backend import Backend
 from meanbits.numerics.emission.conventions import COMMON
-from meanbits.numerics.emission.copying import RUNTIME
+from meanbits.numerics.emission.copying import commented_parts, copied_parts
 from meanbits.numerics.emission.digits import roots_apart
 from meanbits.numerics.emission.emit import emitted_functions
 from meanbits.numerics.emission.emit_layer import heading_of_chain, layer_functions
@@ -36,7 +36,6 @@ from meanbits.theory.stages.layer_theory import LayerTheory
 from meanbits.theory.symbols import T
 
 DEFINITION = re.compile(r"^(?:function|const) (\w+)", re.MULTILINE)
-WORD = re.compile(r"\w+")
 RESERVED = frozenset({
     "arguments", "await", "break", "case", "catch", "class", "const", "continue", "debugger", "default",
     "delete", "do", "else", "enum", "eval", "export", "extends", "false", "finally", "for", "function", "if",
@@ -51,12 +50,10 @@ RUNTIME_FILES = ("elementwise", "errors", "gauss", "logistic", "clipped", "shape
 
 @lru_cache(maxsize=1)
 def runtime_definitions() -> dict[str, str]:
-    """Name to source of every definition at the top of a runtime file: each begins with its comment /**."""
+    """Name to source of every definition at the top of a runtime file."""
     found: dict[str, str] = {}
     for module in RUNTIME_FILES:
-        text = (RUNTIME / f"{module}.js").read_text(encoding="utf-8")
-        parts = [part.rstrip() for part in re.split(r"^(?=/\*\*)", text, flags=re.MULTILINE)[1:]]
-        found |= {DEFINITION.findall(part)[0]: part for part in parts}
+        found |= {DEFINITION.findall(part)[0]: part for part in commented_parts(f"{module}.js")}
     return found
 
 
@@ -226,20 +223,5 @@ def script_source(heading: Heading, offered: Sequence[EmittedFunction]) -> str:
     writer = ScriptWriter(heading)
     bodies = [writer.function(function) for function in offered]
     written = [*writer.integrand_sources(), *bodies]
-    body = "\n\n".join([*_copied("\n".join(written)), *written])
+    body = "\n\n".join([*copied_parts(runtime_definitions(), "\n".join(written)).values(), *written])
     return f"{writer.header(body)}\n\n{body}\n"
-
-
-def _copied(text: str) -> list[str]:
-    """The definitions of the runtime that a text uses, and those that they use, in the order of the runtime."""
-    known = runtime_definitions()
-    wanted: set[str] = set()
-    pending = set(WORD.findall(text)) & known.keys()
-    while pending:
-        wanted |= pending
-        pending = {name for user in pending for name in WORD.findall(_code(known[user])) if name in known} - wanted
-    return [source for name, source in known.items() if name in wanted]
-
-
-def _code(source: str) -> str:
-    return source[source.index("*/") :]
