@@ -77,7 +77,7 @@ HOMES = {
     "latent": "meanbits.theory.declarations.latent",
     "layer_of": "meanbits.theory.declarations.layer",
     "convolved": "meanbits.solving",
-    "modes": "meanbits.solving",
+    "modes": "meanbits.numerics.depth.positions",
     "Convolution": "meanbits.theory.declarations.blocks",
     "Dense": "meanbits.theory.declarations.blocks",
     "Dropout": "meanbits.theory.declarations.blocks",

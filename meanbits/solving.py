@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from meanbits.numerics.depth.advise import Advice
     from meanbits.numerics.depth.layer_advise import LayerAdvice
     from meanbits.numerics.depth.layer_fixed_points import LayerPoints
-    from meanbits.numerics.depth.positions import Modes
     from meanbits.numerics.depth.profile import Profile
     from meanbits.numerics.solvers.solve import FixedPoint
     from meanbits.theory.declarations.layer import Layer
@@ -118,17 +117,6 @@ def convolved(subject: Surrogate | Layer | str, window: tuple[int, ...]) -> Laye
     from meanbits.theory.declarations.layer import convolved as with_windows
 
     return with_windows(_declared(subject), window)
-
-
-def modes(layer: Layer, sigma_m2: float, sigma_b2: float, positions: tuple[int, ...]) -> Modes:
-    """The modes of a chain with convolutions at its fixed point, on a circle or a torus of so many positions.
-
-    Raises:
-        ValueError: a chain without convolutions, of windows that do not fit, or that comes to no fixed point.
-    """
-    from meanbits.numerics.depth.positions import modes as of_layer
-
-    return of_layer(layer, sigma_m2, sigma_b2, positions)
 
 
 def advise(surrogate: Subject, depth: int, sigma_b2: float = 0.001) -> Advice | LayerAdvice:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import sympy as sp
 
-LONGEST = 160  # characters of an expression
+LONGEST = 160  # characters of a map
 
 
 def as_text(heading: str, maps: Mapping[str, sp.Expr]) -> str:
     """A heading, and a line for each map."""
-    return "\n    ".join([heading, *(f"{name} = {_short(str(map_))}" for name, map_ in maps.items())])
+    return "\n    ".join([heading, *(f"{name} = {shortened(map_, LONGEST)}" for name, map_ in maps.items())])
 
 
 def as_latex(maps: Mapping[str, sp.Expr]) -> str:
@@ -20,5 +20,7 @@ def as_latex(maps: Mapping[str, sp.Expr]) -> str:
     return rf"$$\begin{{aligned}} {lines} \end{{aligned}}$$"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+def shortened(value: object, longest: int) -> str:
+    """A value as text of so many characters at most, and dots where it goes on."""
+    text = str(value)
+    return text if len(text) <= longest else f"{text[:longest]}..."

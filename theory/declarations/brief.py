@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import Any
 
+from meanbits.theory.printed import shortened
+
 LONGEST = 80  # characters of a formula
 
 
@@ -23,5 +25,4 @@ def _is_told(declaration: Any, field: Any) -> bool:
 
 
 def _told(value: Any) -> str:
-    text = value.name if isinstance(value, Brief) else str(value)  # type: ignore[attr-defined]
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    return shortened(value.name if isinstance(value, Brief) else value, LONGEST)  # type: ignore[attr-defined]
