@@ -13,6 +13,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 COLUMN, DOUBLE_COLUMN = 3.3, 6.9  # inches
 # Okabe & Ito 2008, "Color universal design": distinct with every kind of colour vision, dark enough for thin lines.
@@ -71,6 +72,16 @@ def figure(width: float = COLUMN, height: float = 2.4) -> Iterator[Figure]:
 def tag(axes: Axes, letter: str, title: str) -> None:
     """Panel letter and title above the axes, flush left."""
     axes.set_title(rf"$\bf{{{letter}}}$  {title}", loc="left", pad=6)
+
+
+def marks(axes: Axes, k: int, x: ArrayLike, mean: ArrayLike, error: ArrayLike) -> None:
+    """What random networks give, with standard errors, as marks of the k-th kind; its line is drawn beside them."""
+    axes.errorbar(x, mean, error, color=COLOURS[k], marker=MARKERS[k], linestyle="none", markerfacecolor="white")
+
+
+def entry(axes: Axes, k: int, label: str) -> None:
+    """The line and marks of the k-th kind in the legend."""
+    axes.plot([], [], color=COLOURS[k], linestyle=DASHES[k], marker=MARKERS[k], markerfacecolor="white", label=label)
 
 
 def provenance(dataset: xr.Dataset) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, MARKERS, figure, provenance, save
+from meanbits.paper_figures.style import COLOURS, MARKERS, figure, marks, provenance, save
 
 DASHES = ((0, (1, 1)), "-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)))
 SHOWN = 13  # marks along a curve
@@ -18,13 +18,12 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
     every = max(1, dataset.sizes["layer"] // SHOWN)
     with figure(height=2.8) as drawn:
         axes = drawn.subplots()
-        for colour, dash, marker, factor in zip(COLOURS, DASHES, MARKERS, dataset.factor.values, strict=False):
+        for k, (dash, factor) in enumerate(zip(DASHES, dataset.factor.values, strict=False)):
             one = dataset.sel(factor=factor)
             name = rf"$\sigma_w = {factor:g}\,\sigma_w^*$" if factor != 1 else r"$\sigma_w = \sigma_w^*$"
-            axes.plot(one.layer, one.theory, color=colour, linestyle=dash)
-            axes.errorbar(one.layer[::every], one["mean"][::every], one.error[::every], color=colour, marker=marker,
-                          linestyle="none", markerfacecolor="white")  # fmt: skip
-            axes.plot([], [], color=colour, linestyle=dash, marker=marker, markerfacecolor="white", label=name)
+            axes.plot(one.layer, one.theory, color=COLOURS[k], linestyle=dash)
+            marks(axes, k, one.layer[::every], one["mean"][::every], one.error[::every])
+            axes.plot([], [], color=COLOURS[k], linestyle=dash, marker=MARKERS[k], markerfacecolor="white", label=name)
         axes.set(xlabel="layer $l$", ylabel="correlation $c$", ylim=(-0.03, 1))
         drawn.legend(loc="outside upper center", ncols=2)
         return save(drawn, folder, "propagation")

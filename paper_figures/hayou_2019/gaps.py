@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, FAINT, MARKERS, figure, provenance, save
+from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, FAINT, entry, figure, marks, provenance, save
 
 SHOWN = 9  # marks along a curve
 NEAR = 1.7  # of theory: a law is drawn from where it is no farther
@@ -15,18 +15,16 @@ NEAR = 1.7  # of theory: a law is drawn from where it is no farther
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
     """Draw `figures.hayou_2019.gaps`'s dataset as gaps.pdf and .png in `folder`; their paths."""
-    marks = np.unique(np.geomspace(1, dataset.sizes["layer"], SHOWN).round().astype(int)) - 1
+    shown_layers = np.unique(np.geomspace(1, dataset.sizes["layer"], SHOWN).round().astype(int)) - 1
     with figure(DOUBLE_COLUMN, 2.8) as drawn:
         axes = drawn.subplots()
         for k, name in enumerate(dataset.networks.values):
             one = dataset.sel(networks=name)
             axes.loglog(one.layer, one.law.where(one.law < NEAR * one.theory), color=FAINT, linewidth=1.8, zorder=0)
             axes.loglog(one.layer, one.theory, color=COLOURS[k], linestyle=DASHES[k])
-            shown = one.isel(layer=marks)
-            axes.errorbar(shown.layer, shown["mean"], shown.error, color=COLOURS[k], marker=MARKERS[k],
-                          linestyle="none", markerfacecolor="white")  # fmt: skip
-            axes.plot([], [], color=COLOURS[k], linestyle=DASHES[k], marker=MARKERS[k], markerfacecolor="white",
-                      label=str(name))  # fmt: skip
+            shown = one.isel(layer=shown_layers)
+            marks(axes, k, shown.layer, shown["mean"], shown.error)
+            entry(axes, k, str(name))
         axes.set(xlabel="layer", ylabel="$1 - c$")
         drawn.legend(loc="outside upper center", ncols=4)
         return save(drawn, folder, "gaps")

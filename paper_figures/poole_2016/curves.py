@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, MARKERS, figure, provenance, save, tag
+from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, figure, marks, provenance, save, tag
 
 PANELS = (("curvature", r"$N q^* \kappa^2$", "curvature"), ("expansion", r"squared speed / first", "stretching"),
           ("turning", "turning / first", "turning"))  # fmt: skip
@@ -21,11 +21,10 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
         for axes, letter, (name, shown, title) in zip(panels, "abc", PANELS, strict=True):
             for k, sigma_w in enumerate(dataset.sigma_w.values):
                 one = dataset.sel(sigma_w=sigma_w)
-                marks = one.isel(layer=slice(None, None, every))
+                seen = one.isel(layer=slice(None, None, every))
                 axes.semilogy(one.layer, one[name], color=COLOURS[k], linestyle=DASHES[k],
                               label=rf"$\sigma_w = {sigma_w:g}$")  # fmt: skip
-                axes.errorbar(marks.layer, marks[f"{name}_mean"], marks[f"{name}_error"], color=COLOURS[k],
-                              marker=MARKERS[k], linestyle="none", markerfacecolor="white")  # fmt: skip
+                marks(axes, k, seen.layer, seen[f"{name}_mean"], seen[f"{name}_error"])
             axes.set(xlabel="layer", ylabel=shown)
             tag(axes, letter, title)
         drawn.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)

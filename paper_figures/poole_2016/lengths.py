@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, FAINT, MARKERS, figure, provenance, save, tag
+from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, FAINT, figure, marks, provenance, save, tag
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -20,7 +20,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
             one = dataset.sel(sigma_w=sigma_w)
             style = {"color": COLOURS[k], "linestyle": DASHES[k]}
             first.plot(one.q, one["map"], label=rf"$\sigma_w = {sigma_w:g}$", **style)
-            _marks(first, one.q_in, one.map_mean, one.map_error, k)
+            marks(first, k, one.q_in, one.map_mean, one.map_error)
             first.plot(one.q_star, one.q_star, "*", color=COLOURS[k], markersize=6, zorder=4)
             for start in one.start.values:
                 _over(middle, one.sel(start=start), "length", "step", k)
@@ -39,11 +39,7 @@ def _over(axes: Axes, one: xr.Dataset, name: str, along: str, k: int) -> None:
     axes.plot(one[along], one[name], color=COLOURS[k], linestyle=DASHES[k])
     every = max(1, one.sizes[along] // 8)
     shown = one.isel({along: slice(None, None, every)})
-    _marks(axes, shown[along], shown[f"{name}_mean"], shown[f"{name}_error"], k)
-
-
-def _marks(axes: Axes, x: xr.DataArray, mean: xr.DataArray, error: xr.DataArray, k: int) -> None:
-    axes.errorbar(x, mean, error, color=COLOURS[k], marker=MARKERS[k], linestyle="none", markerfacecolor="white")
+    marks(axes, k, shown[along], shown[f"{name}_mean"], shown[f"{name}_error"])
 
 
 def caption(dataset: xr.Dataset) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, DASHES, FAINT, MARKERS, figure, provenance, save
+from meanbits.paper_figures.style import COLOURS, DASHES, FAINT, entry, figure, marks, provenance, save
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -17,10 +17,8 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
         for k, kind in enumerate(dataset.kind.values):
             one = dataset.sel(kind=kind)
             axes.loglog(one.width, one.theory, color=COLOURS[k], linestyle=DASHES[k])
-            axes.errorbar(one.seen_width, one["mean"], one.error, color=COLOURS[k], marker=MARKERS[k],
-                          linestyle="none", markerfacecolor="white")  # fmt: skip
-            axes.plot([], [], color=COLOURS[k], linestyle=DASHES[k], marker=MARKERS[k], markerfacecolor="white",
-                      label=str(kind))  # fmt: skip
+            marks(axes, k, one.seen_width, one["mean"], one.error)
+            entry(axes, k, str(kind))
         axes.set(xlabel="width $N$", ylabel="growth of squared gradients")
         drawn.legend(loc="outside upper center", ncols=1)
         return save(drawn, folder, "growth")

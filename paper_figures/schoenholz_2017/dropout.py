@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, MARKERS, figure, provenance, save, tag
+from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, entry, figure, marks, provenance, save, tag
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -17,10 +17,9 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
             one = dataset.sel(dropped=dropped)
             style = {"color": COLOURS[k], "linestyle": DASHES[k]}
             left.plot(one.sigma_w2, one.c, **style)
-            left.errorbar(one.weights, one.c_seen, one.c_error, color=COLOURS[k], marker=MARKERS[k], linestyle="none",
-                          markerfacecolor="white")  # fmt: skip
+            marks(left, k, one.weights, one.c_seen, one.c_error)
             right.semilogy(one.sigma_w2, one.xi_c, **style)
-            left.plot([], [], marker=MARKERS[k], markerfacecolor="white", label=f"{dropped:.0%} dropped", **style)
+            entry(left, k, f"{dropped:.0%} dropped")
         left.set(xlabel=r"$\sigma_w^2$", ylabel="$c^*$", ylim=(0, 1.03))
         right.set(xlabel=r"$\sigma_w^2$", ylabel=r"$\xi_c$  (layers)", ylim=(0.5, 300))
         tag(left, "a", "where correlations come to")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, DASHES, MARKERS, figure, provenance, save
+from meanbits.paper_figures.style import COLOURS, DASHES, entry, figure, marks, provenance, save
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -18,10 +18,8 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
             one = dataset.sel(weights=factor)
             shown = one.isel(layer=slice(None, None, every))
             axes.semilogy(one.layer, one.theory, color=COLOURS[k], linestyle=DASHES[k])
-            axes.errorbar(shown.layer, shown["mean"], shown.error, color=COLOURS[k], marker=MARKERS[k],
-                          linestyle="none", markerfacecolor="white")  # fmt: skip
-            axes.plot([], [], color=COLOURS[k], linestyle=DASHES[k], marker=MARKERS[k], markerfacecolor="white",
-                      label=rf"$\sigma_w^2 = {float(one.sigma_w2):.2f}$")  # fmt: skip
+            marks(axes, k, shown.layer, shown["mean"], shown.error)
+            entry(axes, k, rf"$\sigma_w^2 = {float(one.sigma_w2):.2f}$")
         axes.set(xlabel="layer", ylabel="squared gradients / last")
         drawn.legend(loc="outside upper center", ncols=3)
         return save(drawn, folder, "gradients")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, MARKERS, figure, provenance, save, tag
+from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, figure, marks, provenance, save, tag
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -18,8 +18,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
             style = {"color": COLOURS[k], "linestyle": DASHES[k]}
             left.semilogy(one.sigma_w2, one.xi_c, label=f"mode {mode}", **style)
             right.semilogy(one.layer, one.theory, **style)
-            right.errorbar(one.layer, one["mean"], one.error, color=COLOURS[k], marker=MARKERS[k], linestyle="none",
-                           markerfacecolor="white")  # fmt: skip
+            marks(right, k, one.layer, one["mean"], one.error)
         left.set(xlabel=r"$\sigma_w^2$", ylabel=r"$\xi_c$  (layers)", ylim=(0.3, 300))
         right.set(xlabel="layer", ylabel="size of the mode of $1 - c$", ylim=(1e-3, None))
         tag(left, "a", "depth scales")

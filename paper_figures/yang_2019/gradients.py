@@ -7,21 +7,18 @@ from pathlib import Path
 import xarray as xr
 from matplotlib.ticker import MaxNLocator
 
-from meanbits.paper_figures.style import COLOURS, MARKERS, figure, provenance, save
-
-DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
+from meanbits.paper_figures.style import COLOURS, DASHES, entry, figure, marks, provenance, save
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
     """Draw `figures.yang_2019.gradients`'s dataset as gradients.pdf and .png in `folder`; their paths."""
     with figure(height=2.8) as drawn:
         axes = drawn.subplots()
-        for colour, dash, marker, name in zip(COLOURS, DASHES, MARKERS, dataset.neurons.values, strict=False):
+        for k, name in enumerate(dataset.neurons.values):
             one = dataset.sel(neurons=name)
-            axes.semilogy(one.layer, one.theory, color=colour, linestyle=dash)
-            axes.errorbar(one.layer, one["mean"], one.error, color=colour, marker=marker, linestyle="none",
-                          markerfacecolor="white")  # fmt: skip
-            axes.plot([], [], color=colour, linestyle=dash, marker=marker, markerfacecolor="white", label=str(name))
+            axes.semilogy(one.layer, one.theory, color=COLOURS[k], linestyle=DASHES[k])
+            marks(axes, k, one.layer, one["mean"], one.error)
+            entry(axes, k, str(name))
         axes.set(xlabel="layer", ylabel="squared gradients / last")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         drawn.legend(loc="outside upper center", ncols=2)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, MARKERS, figure, provenance, save, tag
+from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, figure, marks, provenance, save, tag
 
 PANELS = (("T", "length $p$", "lengths"), ("gradient", "squared gradients / last", "gradients"),
           ("c", "correlation $c$", "correlations"))  # fmt: skip
@@ -20,10 +20,9 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
         for axes, letter, (name, shown, title) in zip(panels, "abc", PANELS, strict=True):
             for k, network in enumerate(dataset.network.values):
                 one = dataset.sel(network=network)
-                marks = one.isel(layer=slice(None, None, every))
+                seen = one.isel(layer=slice(None, None, every))
                 axes.plot(one.layer, one[name], color=COLOURS[k], linestyle=DASHES[k], label=str(network))
-                axes.errorbar(marks.layer, marks[f"{name}_mean"], marks[f"{name}_error"], color=COLOURS[k],
-                              marker=MARKERS[k], linestyle="none", markerfacecolor="white")  # fmt: skip
+                marks(axes, k, seen.layer, seen[f"{name}_mean"], seen[f"{name}_error"])
             axes.set(xlabel="layer", ylabel=shown, yscale="linear" if name == "c" else "log")
             tag(axes, letter, title)
         panels[2].set(ylim=(0, 1.02))
