@@ -20,6 +20,7 @@ from meanbits.experiments.images.files import of_folder, of_npz
 from meanbits.experiments.images.given import of_name
 from meanbits.experiments.images.labelled import DataError, Dataset, Labels
 from meanbits.experiments.images.scaling import Images
+from meanbits.numerics.user_cache import cache_root
 from meanbits.theory.errors import shown
 
 IDX_FILES = {
@@ -196,7 +197,7 @@ def _find(name: str, part: str, data_dir: str | Path | None) -> Path:
                 return path
     if data_dir is None:
         try:
-            return fetched(name, filename, PUBLISHED_SHA256[name][part], _cache())
+            return fetched(name, filename, PUBLISHED_SHA256[name][part], cache_root())
         except FetchError as error:
             why = f", and could not be fetched ({error})"
     searched = ", ".join(map(str, folders))
@@ -207,10 +208,6 @@ def _find(name: str, part: str, data_dir: str | Path | None) -> Path:
 
 
 def _folders(data_dir: str | Path | None) -> Iterator[Path]:
-    for folder in (data_dir, os.environ.get("MEANBITS_DATA"), _cache()):
+    for folder in (data_dir, os.environ.get("MEANBITS_DATA"), cache_root()):
         if folder:
             yield Path(folder).expanduser()
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "meanbits"

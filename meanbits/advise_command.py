@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meanbits.advise_chain import advise_chain
-from meanbits.layer_options import BLOCKS, chain_of, ready_options, theory_of
+from meanbits.layer_options import BLOCKS, chain_of, kept_options, theory_of
 from meanbits.options import PARTS, Command, Number, fail, json_option
 from meanbits.present import json_text
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits advise deterministic --depth 30")
-@ready_options
+@kept_options
 @click.option("--depth", metavar="L", type=click.IntRange(1, 10**9), required=True, help="Layers to train.")
 @click.option("--sigma-b2", type=Number(low=0), metavar="Y", default=0.001, help="Bias variance, default 0.001.")
 @json_option

@@ -11,11 +11,14 @@ import click
 from meanbits.options import (
     Function,
     Number,
+    are_kept,
     composed_with_blocks,
     part_options,
     ready_or_composed,
     surrogate_names,
+    words_given,
 )
+from meanbits.present import notice
 
 if TYPE_CHECKING:
     from meanbits.numerics.emission.ready import ReadyTheory
@@ -47,6 +50,11 @@ def ready_options(command: Function) -> Function:
     return _subject_options(command, ready_or_composed)
 
 
+def kept_options(command: Function) -> Function:
+    """As `ready_options`, of a command that evaluates maps: what it derived for them is kept for the next one."""
+    return _subject_options(command, ready_or_composed, _keep)
+
+
 def chain_of(subject: Subject) -> Layer | None:
     """The chain of blocks, if that is what it is."""
     from meanbits.numerics.emission.ready import ReadyTheory
@@ -71,14 +79,35 @@ def theory_of(subject: Subject) -> Theory | ReadyTheory:
     return derive(subject)
 
 
-def _subject_options(command: Function, composed: Callable[..., Any]) -> Function:
+def _subject_options(
+    command: Function, composed: Callable[..., Any], after: Callable[..., None] = lambda *_: None
+) -> Function:
     @click.argument("name", metavar="[S]", required=False, shell_complete=surrogate_names)
     @_layer_options
     @functools.wraps(command)
-    def wrapped(name: str | None, parts: dict[str, str | None], **others: Any) -> Any:
-        return command(subject=composed(name, parts), **others)
+    def wrapped(name: str | None, parts: dict[str, str | None], **others: Any) -> None:
+        subject = composed(name, parts)
+        command(subject=subject, **others)
+        after(words_given(name, parts), subject)
 
     return wrapped
+
+
+def _keep(words: dict[str, str], subject: Subject) -> None:
+    from meanbits.numerics.emission.ready import ReadyTheory
+
+    if isinstance(subject, ReadyTheory) or chain_of(subject) is not None or not are_kept(words):
+        return
+    from meanbits.numerics.emission.kept import keep_theory
+    from meanbits.numerics.user_cache import CacheError
+    from meanbits.theory.derive import Theory
+
+    theory = theory_of(subject)
+    assert isinstance(theory, Theory)
+    try:
+        keep_theory(words, theory)
+    except CacheError as error:
+        notice(f"derived, and not kept for the next time: {error}")
 
 
 def subjects_options(command: Function) -> Function:

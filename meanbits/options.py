@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from meanbits.theory.declarations.surrogates import Surrogate
 
 Function = Callable[..., Any]
+DEFAULT = "deterministic"  # the surrogate of no words
 
 PARTS = (
     ("--weights", "LAW", "binary, ternary:RHO (RHO = P(S != 0), one for all), ternary-free:RHO (one per weight, RHO on "
@@ -99,7 +101,6 @@ def composed_with_blocks(name: str | None, parts: dict[str, str | None]) -> Surr
     """The surrogate or the chain of blocks of these words, or a refusal that says what does not fit."""
     from meanbits.experiments.declared import DeclarationError, declared
     from meanbits.numerics.emission.generated.rows import ROWS
-    from meanbits.theory.declarations.compose import DEFAULT
     from meanbits.theory.declarations.compose_layer import compose
     from meanbits.theory.errors import SurrogateError
 
@@ -107,7 +108,7 @@ def composed_with_blocks(name: str | None, parts: dict[str, str | None]) -> Surr
     try:
         found = None if name is None or name in ROWS else declared(name)
         if found is None:
-            return compose(DEFAULT if name is None and not given else name, **parts)
+            return compose(**words_given(name, parts))
     except (DeclarationError, SurrogateError) as error:
         fail(str(error))
     if given:
@@ -116,15 +117,34 @@ def composed_with_blocks(name: str | None, parts: dict[str, str | None]) -> Surr
     return found
 
 
+def words_given(name: str | None, parts: dict[str, str | None]) -> dict[str, str]:
+    """The arguments of `declarations.compose_layer.compose` that these options are."""
+    given = {part: value for part, value in parts.items() if value is not None}
+    return {**({} if name is None else {"name": name}), **given} or {"name": DEFAULT}
+
+
+def are_kept(words: dict[str, str]) -> bool:
+    """Whether what these words give follows from them alone, as what a file or a package declares does not."""
+    from meanbits.numerics.emission.generated.rows import ROWS
+
+    return words.get("name", DEFAULT) in ROWS
+
+
 def ready_or_composed(name: str | None, parts: dict[str, str | None]) -> ReadyTheory | Surrogate | Layer:
-    """A row of the catalogue as it was generated, where that is all that was given; else as `composed_with_blocks`.
+    """A row of the catalogue as it was generated, or what was kept of these words; else as `composed_with_blocks`.
 
-    SymPy, which takes a second to import, is left alone by a row.
+    SymPy, which takes a second to import, is left alone by both.
     """
+    from meanbits.numerics.emission.kept import kept_theory
     from meanbits.numerics.emission.ready import ready
+    from meanbits.numerics.user_cache import CacheError
 
-    row = None if name is None or any(value is not None for value in parts.values()) else ready(name)
-    return composed_with_blocks(name, parts) if row is None else row
+    words = words_given(name, parts)
+    found = ready(words["name"]) if words.keys() == {"name"} else None
+    if found is None and are_kept(words):
+        with suppress(CacheError):  # what keeps says so
+            found = kept_theory(words)
+    return composed_with_blocks(name, parts) if found is None else found
 
 
 def part_options(command: Function) -> Function:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meanbits.chain_commands import critical_of_chain, fixed_point_of_chain, phase_of_chain
-from meanbits.layer_options import block_options, chain_of, ready_options, theory_of
+from meanbits.layer_options import block_options, chain_of, kept_options, theory_of
 from meanbits.options import Command, Grid, Number, fail, fail_about, json_option
 from meanbits.present import json_text, notice, number, table
 
@@ -28,7 +28,7 @@ SHOWN = ("q", "T", "r", "c", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c", "chi_g
 @click.command(
     "fixed-point", cls=Command, epilog="\b\nExample: meanbits fixed-point deterministic --sigma-m2 0.5 --sigma-b2 0.001"
 )
-@ready_options
+@kept_options
 @click.option("--sigma-m2", type=Number(low=0), metavar="X", help="Variance of the weight means.")
 @click.option("--sigma-b2", type=Number(low=0), metavar="Y", required=True, help="Variance of the biases.")
 @json_option
@@ -73,7 +73,7 @@ def fixed_point(subject: Subject, sigma_m2: float | None, sigma_b2: float, as_js
     cls=Command,
     epilog="\b\nExample: meanbits phase continuous --sigma-m2 0.1:4:200 --sigma-b2 0:1:200 -o phase.png",
 )
-@ready_options
+@kept_options
 @click.option("--sigma-m2", type=Grid(low=0), metavar="A:B:N", help="N values from A to B, or one.")
 @click.option("--sigma-b2", type=Grid(low=0), metavar="A:B:N", required=True, help="N values from A to B, or one.")
 @click.option("--gains", type=Grid(low=0, high=1e9), metavar="A:B:N",

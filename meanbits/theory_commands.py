@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meanbits.layer_options import block_options, chain_of, ready_options, theory_of
-from meanbits.options import Command, Number, fail, json_option
+from meanbits.layer_options import block_options, chain_of, kept_options, ready_options, theory_of
+from meanbits.options import Command, Number, fail, fail_about, json_option
 from meanbits.present import json_text, notice, number, table
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _omitted(theory: ReadyTheory | Theory | LayerTheory) -> tuple[str, ...]:
 @click.command(
     "map", cls=Command, epilog="\b\nExample: meanbits map deterministic --sigma-m2 0.5 --sigma-b2 0 --q 1 --gap 1e-20"
 )
-@ready_options
+@kept_options
 @click.option("--sigma-m2", type=Number(low=0), metavar="X", help="Variance of the weight means.")
 @click.option("--sigma-b2", type=Number(low=0), metavar="Y", required=True, help="Variance of the biases.")
 @click.option(
@@ -201,6 +201,8 @@ def map_command(subject: Subject, sigma_m2: float | None, sigma_b2: float, q: fl
         point = evaluate(theory_of(subject), means, sigma_b2, q, c, gap, total)
     except InputError as error:
         fail(str(error))
+    except ValueError as error:
+        fail_about(subject, error)
     results = {"q_out": point.q_out, "c_out": point.c_out, "gap_out": point.gap_out, "chi": point.chi,
                "chi_g": point.chi_g}  # fmt: skip
     inputs = {"sigma_m2": means, "sigma_b2": sigma_b2, "q": q, "total": point.total}

@@ -24,6 +24,7 @@ from meanbits.numerics.emission.c_backend import C, CFallbackWarning
 from meanbits.numerics.emission.c_library import NoLibraryError, cache_folder, library
 from meanbits.numerics.emission.emit import compile_functions, emit, emitted_functions
 from meanbits.numerics.emission.writer import EmittedFunction, Heading
+from meanbits.numerics.user_cache import digest
 from meanbits.theory.symbols import q
 
 ROOT = Path(__file__).parents[1]
@@ -181,7 +182,7 @@ def test_what_is_no_library_under_its_right_digest_is_replaced():
     (good,) = cache_folder().glob("*.so")
     key = good.stem.partition("-")[0]
     good.unlink()
-    false = cache_folder() / f"{key}-{c_library.hashlib.sha256(b'false').hexdigest()[: c_library.DIGEST]}.so"
+    false = cache_folder() / f"{key}-{digest([b'false'])}.so"
     false.write_bytes(b"false")
     assert C.load(HEADING, SQUARE).square(2.0) == 4.5
     assert not false.exists()

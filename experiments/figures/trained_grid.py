@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -27,6 +26,7 @@ from meanbits.experiments.sweep.trainings import DIMENSIONS, batch_limit, shippe
 from meanbits.experiments.training.settings import composed
 from meanbits.experiments.training.trainable_depth import constant, trainable_depth
 from meanbits.numerics.solvers.solve import FixedPoint, fixed_point
+from meanbits.numerics.user_cache import cache_root
 from meanbits.theory.declarations.surrogates import Surrogate
 from meanbits.theory.derive import derive
 
@@ -182,6 +182,6 @@ def _ledger(grid: Grid, preset: str) -> Iterator[Path]:
         with TemporaryDirectory() as folder:
             yield Path(folder) / "ledger.sqlite"
         return
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "meanbits" / "sweeps" / VERSION
+    cache = cache_root() / "sweeps" / VERSION
     cache.mkdir(parents=True, exist_ok=True)
     yield cache / f"{grid.id}.sqlite"

@@ -122,7 +122,7 @@ def advise(theory: Theory | ReadyTheory, depth: int, sigma_b2: float = BIASES, w
 def _words_of(theory: Theory | ReadyTheory) -> Words | None:
     from meanbits.theory.declarations.words import words_of
 
-    return {"name": theory.name} if isinstance(theory, ReadyTheory) else words_of(theory.surrogate)
+    return theory.words if isinstance(theory, ReadyTheory) else words_of(theory.surrogate)
 
 
 def _best(theory: Theory | ReadyTheory, depth: int, sigma_b2: float) -> Advice:

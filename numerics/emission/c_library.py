@@ -1,13 +1,8 @@
-"""C sources compiled once into the user's cache, by the compiler at hand, and loaded only as they were written there.
-
-A library is named by what it was made from and by a digest of its own bytes, and put in place whole: what was cut
-short, changed, or made by another version or for another machine has another name, or not the bytes of its name.
-"""
+"""C sources compiled once into the user's cache by the compiler at hand, and loaded only as they were written there."""
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
 import platform
 import shlex
@@ -18,12 +13,14 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from meanbits.numerics.user_cache import REMEDY, CacheError, cache_root, digest, keep, kept, own_folder
+
 FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fPIC", "-shared",
          "-DMB_EXPORT=extern")  # fmt: skip
 PLAIN = "-DMB_PLAIN"  # without variants and vector mathematics, which not every compiler has
 COMPILERS = ("cc", "gcc", "clang")
 MOST_SECONDS = 120
-DIGEST = 32  # hexadecimal digits
+KIND = "c"  # the folder of the cache
 
 
 class NoLibraryError(Exception):
@@ -32,7 +29,7 @@ class NoLibraryError(Exception):
 
 def cache_folder() -> Path:
     """Where libraries are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "meanbits" / "c"
+    return cache_root() / KIND
 
 
 @lru_cache(maxsize=8)
@@ -58,8 +55,12 @@ def library(source: str) -> ctypes.CDLL:
         NoLibraryError: no compiler, one that fails, or a cache that cannot be used.
     """
     command = compiler(os.environ.get("CC"), os.environ.get("PATH"))
-    folder, key = _own_folder(), _key(source, command)
-    for path in sorted(folder.glob(f"{key}-*.so")):
+    try:
+        folder = own_folder(KIND)
+    except CacheError as error:
+        raise NoLibraryError(str(error)) from None
+    key = digest((source, *command, _version(tuple(command)), *FLAGS, platform.machine(), *platform.libc_ver()))
+    for path, _ in kept(folder, key, ".so"):
         loaded = _loaded(path)
         if loaded is not None:
             return loaded
@@ -68,26 +69,6 @@ def library(source: str) -> ctypes.CDLL:
     if made is None:
         raise NoLibraryError(f"the library that {command[0]} makes cannot be loaded; name another compiler in CC")
     return made
-
-
-def _own_folder() -> Path:
-    """The folder of the cache, which nobody but the user may write to."""
-    folder = cache_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        found = folder.stat()
-    except OSError as error:
-        raise NoLibraryError(f"{folder}: {error.strerror}; set XDG_CACHE_HOME to a folder of yours") from None
-    if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & 0o022):
-        raise NoLibraryError(f"{folder}: others may write to it; set XDG_CACHE_HOME to a folder of yours")
-    if not os.access(folder, os.W_OK):
-        raise NoLibraryError(f"{folder}: not writable; set XDG_CACHE_HOME to a folder of yours")
-    return folder
-
-
-def _key(source: str, command: Sequence[str]) -> str:
-    parts = (source, *command, _version(tuple(command)), *FLAGS, platform.machine(), *platform.libc_ver())
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:DIGEST]
 
 
 @lru_cache(maxsize=8)
@@ -102,10 +83,8 @@ def _version(command: tuple[str, ...]) -> str:
 
 
 def _loaded(path: Path) -> ctypes.CDLL | None:
-    """A library whose bytes are those that its name says, or None."""
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:DIGEST]
-        return ctypes.CDLL(str(path)) if path.stem.endswith(f"-{digest}") else None
+        return ctypes.CDLL(str(path))
     except OSError:
         return None
 
@@ -117,11 +96,9 @@ def _built(source: str, command: Sequence[str], folder: Path, key: str) -> Path:
             draft = Path(drafts) / "library.so"
             (Path(drafts) / "maps.c").write_text(source, encoding="utf-8")
             _compile(command, Path(drafts) / "maps.c", draft)
-            target = folder / f"{key}-{hashlib.sha256(draft.read_bytes()).hexdigest()[:DIGEST]}.so"
-            draft.replace(target)
+            return keep(draft, folder, key)
     except OSError as error:
-        raise NoLibraryError(f"{folder}: {error.strerror}; set XDG_CACHE_HOME to a folder of yours") from None
-    return target
+        raise NoLibraryError(f"{folder}: {error.strerror}; {REMEDY}") from None
 
 
 def _compile(command: Sequence[str], source: Path, target: Path) -> None:
