@@ -8,7 +8,7 @@ import click
 
 from meanbits.advise_chain import advise_chain
 from meanbits.layer_options import BLOCKS, chain_of, kept_options, theory_of
-from meanbits.options import PARTS, Command, Number, fail, json_option
+from meanbits.options import DEFAULT, PARTS, Command, Number, fail, json_option
 from meanbits.present import json_text
 
 if TYPE_CHECKING:
@@ -52,12 +52,7 @@ def _words(more: tuple[tuple[str, str, str], ...] = ()) -> dict[str, str]:
     """The words that gave the surrogate, as they were typed."""
     given = click.get_current_context().params
     names = ["name", *(option.lstrip("-") for option, *_ in (*PARTS, *more))]
-    words = {name: given[name] for name in names if given.get(name) is not None}
-    if words:
-        return words
-    from meanbits.theory.declarations.compose import DEFAULT
-
-    return {"name": DEFAULT}
+    return {name: given[name] for name in names if given.get(name) is not None} or {"name": DEFAULT}
 
 
 def _document(advice: Advice) -> dict[str, Any]:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meanbits.numerics.emission.ready import ReadyTheory, traits_of
-from meanbits.numerics.emission.traits import MeansTraits, Traits
+from meanbits.numerics.emission.ready import ReadyTheory, Row, derived, paper_row, traits_of
+from meanbits.numerics.emission.traits import PHI_OF_SIGNS, MeansTraits, Traits
 from meanbits.numerics.solvers.gradients import GradientScales, gradient_scales
 from meanbits.numerics.solvers.newton import SLOPE_ROUNDING, Array
 from meanbits.numerics.solvers.search import first_reached, largest
 from meanbits.numerics.solvers.solve import FixedPoint, fixed_point
 
 if TYPE_CHECKING:
-    from meanbits.theory.declarations.surrogates import Form, Surrogate
+    from meanbits.theory.declarations.surrogates import Surrogate
     from meanbits.theory.declarations.words import Words
     from meanbits.theory.derive import Theory
 
@@ -116,13 +116,15 @@ def advise(theory: Theory | ReadyTheory, depth: int, sigma_b2: float = BIASES, w
     best = replace(_best(theory, int(depth), sigma_b2), options=_options(given))
     if best.trainable or not traits_of(theory).has_paper_form:
         return best
-    return replace(best, instead=_with_gain(best.surrogate, int(depth), sigma_b2, given))
+    return replace(best, instead=_with_gain(theory, int(depth), sigma_b2, given))
 
 
 def _words_of(theory: Theory | ReadyTheory) -> Words | None:
+    if isinstance(theory, ReadyTheory):
+        return theory.words
     from meanbits.theory.declarations.words import words_of
 
-    return theory.words if isinstance(theory, ReadyTheory) else words_of(theory.surrogate)
+    return words_of(theory.surrogate)
 
 
 def _best(theory: Theory | ReadyTheory, depth: int, sigma_b2: float) -> Advice:
@@ -165,41 +167,43 @@ def _best_both_ways(
     return replace(_advice(_subject(theory), traits_of(theory), depth, found, is_critical=False), xi_g=xi_g)
 
 
-def _with_gain(surrogate: Surrogate, depth: int, sigma_b2: float, words: Words | None) -> Advice | None:
+def _with_gain(theory: Theory | ReadyTheory, depth: int, sigma_b2: float, words: Words | None) -> Advice | None:
     """The same network in paper form, at the gain that makes it critical; None where none does."""
-    import sympy as sp
-
-    from meanbits.theory.declarations.surrogates import paper_form
-    from meanbits.theory.derive import derive
-    from meanbits.theory.symbols import h
-
-    assert surrogate.weights.mean_limit is not None
-    phi = sp.erf(h / sp.sqrt(2)) if surrogate.form.phi is None else surrogate.form.phi
-    means = MEANS * float(surrogate.weights.mean_limit) ** 2
-    unit = derive(_in_paper_form(surrogate, paper_form(phi, sp.S.One)))
+    limit = traits_of(theory).weights.mean_limit
+    assert limit is not None
+    means, unit = MEANS * limit**2, _paper_form(theory)
     gain = _critical(lambda gains: fixed_point(unit, means, sigma_b2, gains),
                      np.geomspace(1 / LARGEST_GAIN, LARGEST_GAIN, GRID))  # fmt: skip
     if gain is None:
         return None
     found = fixed_point(unit, means, sigma_b2, gain)
-    named = _in_paper_form(surrogate, paper_form(phi, sp.Rational(repr(gain))))
-    return replace(
-        _advice(named, traits_of(unit), depth, found, is_critical=True), options=_options(_with_form(words, gain))
-    )
+    return replace(_advice(_at_gain(unit, gain), traits_of(unit), depth, found, is_critical=True),
+                   options=_options(_with_form(words, gain)))  # fmt: skip
 
 
-def _in_paper_form(surrogate: Surrogate, form: Form) -> Surrogate:
-    return replace(
-        surrogate, name=f"{surrogate.name.split(' (')[0]} (form paper, gain {float(form.gain):g})", form=form
-    )
+def _paper_form(theory: Theory | ReadyTheory) -> Theory | ReadyTheory:
+    """The paper form of gain 1, ready where it was generated."""
+    known = paper_row(theory)
+    if known is not None:
+        return known
+    from meanbits.theory.declarations.surrogates import in_paper_form
+    from meanbits.theory.derive import derive
+
+    return derive(in_paper_form(derived(theory).surrogate))
+
+
+def _at_gain(unit: Theory | ReadyTheory, gain: float) -> Surrogate | ReadyTheory:
+    if isinstance(unit, Row):
+        return unit.at_gain(gain)
+    from meanbits.theory.declarations.surrogates import in_paper_form
+
+    return in_paper_form(derived(unit).surrogate, gain)
 
 
 def _with_form(words: Words | None, gain: float) -> Words | None:
     """Words for the paper form at a gain, of the phi that is there or of that of signs."""
     if words is None:
         return None
-    from meanbits.theory.declarations.words import PHI_OF_SIGNS
-
     phi = (words.get("phi") or "tanh") if words.get("form") == "paper" or words.get("phi") else PHI_OF_SIGNS
     return {**words, "form": "paper", "phi": phi, "gain": repr(gain)}
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from meanbits.numerics.emission.backends import BACKENDS
+from meanbits.numerics.emission.backends import BACKENDS, NUMPY
 from meanbits.numerics.emission.derived_traits import derived_traits
 from meanbits.numerics.emission.emit import emit, emitted_functions, omitted_functions
-from meanbits.numerics.emission.traits import module_name
-from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
-from meanbits.theory.derive import derive
+from meanbits.numerics.emission.traits import module_name, paper_file
+from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate, in_paper_form
+from meanbits.theory.derive import Theory, derive
 
 FOLDER = Path(__file__).parent / "generated"
 DOCSTRING = '"""The catalogue as code, emitted by `python -m meanbits.numerics.emission.generate`; never edited."""\n'
@@ -22,6 +22,11 @@ from meanbits.numerics.emission.traits import MeansTraits, Traits
 # Of each: its traits, the functions of its modules, and those left out.
 ROWS: dict[str, tuple[Traits, tuple[str, ...], tuple[str, ...]]] = {{
 {rows}
+}}
+
+# Of those that have one, the paper form of gain 1.
+PAPER_ROWS: dict[str, tuple[Traits, tuple[str, ...], tuple[str, ...]]] = {{
+{papers}
 }}
 '''
 
@@ -35,19 +40,23 @@ def modules_of(surrogate: Surrogate) -> Iterator[tuple[str, str]]:
 def generated_files() -> Iterator[tuple[str, str]]:
     """Name and text of every file that belongs in the folder."""
     yield "__init__.py", DOCSTRING
-    rows = ("\n".join(_row(surrogate)) for surrogate in CATALOGUE)
-    yield "rows.py", ROWS.format(rows="\n".join(rows))
+    papers = {each.name: in_paper_form(each) for each in CATALOGUE if derived_traits(derive(each)).has_paper_form}
+    yield "rows.py", ROWS.format(rows=_rows({each.name: each for each in CATALOGUE}), papers=_rows(papers))
     for surrogate in CATALOGUE:
         yield from modules_of(surrogate)
+    for name, surrogate in papers.items():
+        yield f"{module_name(paper_file(name), NUMPY.name)}.py", emit(derive(surrogate))
 
 
-def _row(surrogate: Surrogate) -> Iterator[str]:
-    theory = derive(surrogate)
-    traits = derived_traits(theory)
+def _rows(surrogates: Mapping[str, Surrogate]) -> str:
+    return "\n".join(line for name, each in surrogates.items() for line in _row(name, derive(each)))
+
+
+def _row(name: str, theory: Theory) -> Iterator[str]:
     functions = tuple(function.name for function in emitted_functions(theory))
-    yield f"    {surrogate.name!r}: ("
+    yield f"    {name!r}: ("
     yield "        Traits("
-    yield from (f"            {name}={value!r}," for name, value in vars(traits).items())
+    yield from (f"            {trait}={value!r}," for trait, value in vars(derived_traits(theory)).items())
     yield "        ),"
     yield f"        {functions!r},"
     yield f"        {omitted_functions(theory)!r},"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -12,8 +12,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from meanbits.numerics.blocks import in_blocks
-from meanbits.numerics.emission.generated.rows import ROWS
-from meanbits.numerics.emission.traits import MeansTraits, Traits, module_name
+from meanbits.numerics.emission.generated.rows import PAPER_ROWS, ROWS
+from meanbits.numerics.emission.traits import PHI_OF_SIGNS, MeansTraits, Traits, module_name, paper_file
 
 if TYPE_CHECKING:
     from meanbits.theory.derive import Theory
@@ -69,21 +69,37 @@ class ReadyTheory(ABC):
 GENERATED = ("numpy", "torch")  # backends whose modules are generated
 
 
+@dataclass(frozen=True, eq=False)
 class Row(ReadyTheory):
-    """A row of the catalogue, whose modules are in `generated`."""
+    """A row of the catalogue, or the paper form of one, whose modules are in `generated` under a name of theirs."""
+
+    file: str
 
     def source(self, backend: str) -> str | None:
-        path = Path(__file__).parent / "generated" / f"{module_name(self.name, backend)}.py"
+        path = Path(__file__).parent / "generated" / f"{module_name(self.file, backend)}.py"
         return path.read_text(encoding="utf-8") if backend in GENERATED else None
 
     def module(self) -> Mapping[str, Any]:
-        return vars(import_module(f"{PACKAGE}.{module_name(self.name, 'numpy')}"))
+        return vars(import_module(f"{PACKAGE}.{module_name(self.file, 'numpy')}"))
+
+    def at_gain(self, gain: float) -> Row:
+        """The paper form at another gain, whose functions are those of this one."""
+        name = f"{self.name.rpartition(' ')[0]} {gain:g})"
+        traits = replace(self.traits, name=name, gain=gain)
+        return replace(self, traits=traits, words={**self.words, "gain": repr(gain)})
 
 
 @lru_cache(maxsize=64)
 def ready(name: str) -> ReadyTheory | None:
     """The row of the catalogue of this name; None for any other name."""
-    return Row({"name": name}, *ROWS[name]) if name in ROWS else None
+    return Row({"name": name}, *ROWS[name], name) if name in ROWS else None
+
+
+def paper_row(theory: Theory | ReadyTheory) -> Row | None:
+    """The paper form, of gain 1, of a row of the catalogue; None for what is none."""
+    found = PAPER_ROWS.get(theory.name) if isinstance(theory, Row) else None
+    words = {"name": theory.name, "form": "paper", "phi": PHI_OF_SIGNS}
+    return None if found is None else Row(words, *found, paper_file(theory.name))
 
 
 def traits_of(theory: Theory | ReadyTheory) -> Traits:

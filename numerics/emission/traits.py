@@ -48,6 +48,14 @@ class Traits:
     gradients: str
 
 
+PHI_OF_SIGNS = "erf(h/sqrt(2))"  # phi of the paper form of signs, as `theory.declarations.surrogates.in_paper_form`
+
+
+def paper_file(name: str) -> str:
+    """What `module_name` calls the paper form of a surrogate."""
+    return f"{name}_paper"
+
+
 def module_name(name: str, backend: str) -> str:
     """The generated module of a surrogate for a backend."""
     return f"{name.replace('-', '_')}_{backend}"

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from meanbits.numerics.emission.ready import ReadyTheory, traits_of
 from meanbits.numerics.solvers.newton import Array
+from meanbits.theory.sizes import LARGEST
 
 if TYPE_CHECKING:
     from meanbits.theory.derive import Theory
@@ -30,8 +31,6 @@ def relative_gain(theory: Theory | ReadyTheory, gain: ArrayLike | None) -> Array
         raise ValueError(f"{traits.name}: form {traits.form} has no gain; use form paper")
     if traits.gain is None:
         raise ValueError(f"{traits.name}: its gain has no value; give it one by the surrogate's `at`")
-    from meanbits.theory.declarations.options import LARGEST
-
     sizes = np.asarray(gain, np.float64)
     if not np.all((sizes >= 1 / LARGEST) & (sizes <= LARGEST)):
         raise ValueError(f"gains must lie between {1 / LARGEST:g} and {LARGEST:g}")

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import sympy as sp
 
 from meanbits.theory.functions.evaluate import evaluator
+from meanbits.theory.sizes import LARGEST
 
-LARGEST = 1e9  # of constants; their inverse is the smallest
 LARGEST_FACTOR = 1e18  # of what constants multiply to
 MAX_EXPONENT, MAX_ROOT, MAX_DEGREE, MAX_TERMS, MAX_SIZE, MAX_DIGITS = 64, 16, 64, 400, 400, 60
 

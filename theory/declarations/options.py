@@ -10,10 +10,10 @@ from typing import TypeVar
 import sympy as sp
 
 from meanbits.theory.errors import SurrogateError, shown
+from meanbits.theory.sizes import LARGEST
 
 Choice = TypeVar("Choice")
 
-LARGEST = 1e9
 LONGEST = 40  # characters of a number
 
 

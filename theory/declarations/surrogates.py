@@ -13,6 +13,7 @@ from meanbits.theory.declarations.noise import LOGISTIC
 from meanbits.theory.declarations.weights import BINARY, FIXED, FIXED_SIGNS, Weights
 from meanbits.theory.errors import SurrogateError
 from meanbits.theory.functions.probes import open_symbols, probe
+from meanbits.theory.symbols import h
 
 TANH, _, RELU, *_ = CONTINUOUS
 
@@ -168,6 +169,13 @@ class Surrogate(Brief):
 
 
 Part = TypeVar("Part", Weights, Neurons, Form)
+
+
+def in_paper_form(surrogate: Surrogate, gain: float = 1.0) -> Surrogate:
+    """The same network in paper form at a gain, of the phi that is there or of that of signs."""
+    phi = sp.erf(h / sp.sqrt(2)) if surrogate.form.phi is None else surrogate.form.phi
+    name = f"{surrogate.name.split(' (')[0]} (form paper, gain {gain:g})"
+    return replace(surrogate, name=name, form=paper_form(phi, sp.Rational(repr(gain))))
 
 
 def _at(part: Part, values: dict[sp.Symbol, sp.Expr]) -> Part:

@@ -12,7 +12,6 @@ from meanbits.theory.declarations.straight_through import SEPARATOR, with_own_sl
 from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate, SurrogateError
 
 Words = Mapping[str, str | None]
-PHI_OF_SIGNS = "erf(h/sqrt(2))"
 
 
 def words_of(surrogate: Surrogate) -> Words | None:
