@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from meanbits.numerics.emission.generate import FOLDER, generate, generated_files
+from meanbits.numerics.emission.generated.rows import PAPER_ROWS
+from meanbits.numerics.emission.traits import paper_file
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.surrogates import CATALOGUE
 from meanbits.theory.derive import derive
@@ -21,6 +23,7 @@ LIBRARIES = {"numpy": {"numpy", "scipy"}, "torch": {"torch"}}
 ABSENT = {"numpy": {"torch", "sympy"}, "torch": {"scipy"}}
 PROJECT = {"theory", "numerics", "experiments", "paper_figures", "meanbits"}
 NAMES = [f"{surrogate.name.replace('-', '_')}_{backend}.py" for surrogate in CATALOGUE for backend in LIBRARIES]
+NAMES += [f"{paper_file(name)}_numpy.py" for name in PAPER_ROWS]
 
 
 def backend_of(name):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meanbits.numerics.emission.ready import ReadyTheory, Row, derived, paper_row, traits_of
+from meanbits.numerics.emission.ready import AtGain, ReadyTheory, Row, Worded, derived, paper_row, traits_of
 from meanbits.numerics.emission.traits import PHI_OF_SIGNS, MeansTraits, Traits
 from meanbits.numerics.solvers.gradients import GradientScales, gradient_scales
 from meanbits.numerics.solvers.newton import SLOPE_ROUNDING, Array
@@ -44,7 +44,7 @@ class Advice:
     name. instead: another form of it that does train at this depth, where this one does not.
     """
 
-    subject: Surrogate | ReadyTheory
+    subject: Surrogate | ReadyTheory | AtGain
     depth: int
     sigma_m2: float
     sigma_b2: float
@@ -63,7 +63,7 @@ class Advice:
     @property
     def surrogate(self) -> Surrogate:
         """What is advised about."""
-        return self.subject.derived.surrogate if isinstance(self.subject, ReadyTheory) else self.subject
+        return self.subject.derived.surrogate if isinstance(self.subject, Worded) else self.subject
 
     @property
     def _told(self) -> dict[str, object]:
@@ -192,7 +192,7 @@ def _paper_form(theory: Theory | ReadyTheory) -> Theory | ReadyTheory:
     return derive(in_paper_form(derived(theory).surrogate))
 
 
-def _at_gain(unit: Theory | ReadyTheory, gain: float) -> Surrogate | ReadyTheory:
+def _at_gain(unit: Theory | ReadyTheory, gain: float) -> Surrogate | AtGain:
     if isinstance(unit, Row):
         return unit.at_gain(gain)
     from meanbits.theory.declarations.surrogates import in_paper_form
@@ -241,7 +241,7 @@ def _critical(
 
 
 def _advice(
-    subject: Surrogate | ReadyTheory, traits: Traits, depth: int, found: FixedPoint, is_critical: bool
+    subject: Surrogate | ReadyTheory | AtGain, traits: Traits, depth: int, found: FixedPoint, is_critical: bool
 ) -> Advice:
     gain = _gain(subject)
     xi_c = np.inf if is_critical else float(found.xi_c)
@@ -249,8 +249,10 @@ def _advice(
     return Advice(subject, depth, *point, fault=_fault(traits, found))
 
 
-def _gain(subject: Surrogate | ReadyTheory) -> float | None:
+def _gain(subject: Surrogate | ReadyTheory | AtGain) -> float | None:
     """That of the paper form."""
+    if isinstance(subject, AtGain):
+        return subject.gain
     if isinstance(subject, ReadyTheory):
         return subject.traits.gain if subject.traits.form == "paper" else None
     return float(subject.form.gain) if subject.form.name == "paper" else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -22,13 +22,32 @@ PACKAGE = "meanbits.numerics.emission.generated"
 
 
 @dataclass(frozen=True, eq=False)
-class ReadyTheory(ABC):
-    """A theory whose functions lie ready: what solvers ask of it, the functions of its modules, and those left out.
-
-    words: the arguments of `declarations.compose.compose` that give the surrogate.
-    """
+class Worded:
+    """A surrogate by its words: arguments of `declarations.compose.compose`."""
 
     words: Mapping[str, str]
+
+    @cached_property
+    def derived(self) -> Theory:
+        """Its theory, for what is not ready."""
+        from meanbits.theory.declarations.compose import compose
+        from meanbits.theory.derive import derive
+
+        return derive(compose(**self.words))
+
+
+@dataclass(frozen=True, eq=False)
+class AtGain(Worded):
+    """A paper form at a gain."""
+
+    name: str
+    gain: float
+
+
+@dataclass(frozen=True, eq=False)
+class ReadyTheory(Worded, ABC):
+    """A theory whose functions lie ready: what solvers ask of it, the functions of its modules, and those left out."""
+
     traits: Traits
     functions: tuple[str, ...]
     omitted: tuple[str, ...]
@@ -57,14 +76,6 @@ class ReadyTheory(ABC):
         module = self.module()
         return SimpleNamespace(**{name: in_blocks(module[name]) for name in self.functions})
 
-    @cached_property
-    def derived(self) -> Theory:
-        """The theory itself, for what is not ready."""
-        from meanbits.theory.declarations.compose import compose
-        from meanbits.theory.derive import derive
-
-        return derive(compose(**self.words))
-
 
 GENERATED = ("numpy", "torch")  # backends whose modules are generated
 
@@ -82,11 +93,9 @@ class Row(ReadyTheory):
     def module(self) -> Mapping[str, Any]:
         return vars(import_module(f"{PACKAGE}.{module_name(self.file, 'numpy')}"))
 
-    def at_gain(self, gain: float) -> Row:
-        """The paper form at another gain, whose functions are those of this one."""
-        name = f"{self.name.rpartition(' ')[0]} {gain:g})"
-        traits = replace(self.traits, name=name, gain=gain)
-        return replace(self, traits=traits, words={**self.words, "gain": repr(gain)})
+    def at_gain(self, gain: float) -> AtGain:
+        """The paper form at another gain."""
+        return AtGain({**self.words, "gain": repr(gain)}, f"{self.name.rpartition(' ')[0]} {gain:g})", gain)
 
 
 @lru_cache(maxsize=64)
@@ -97,9 +106,10 @@ def ready(name: str) -> ReadyTheory | None:
 
 def paper_row(theory: Theory | ReadyTheory) -> Row | None:
     """The paper form, of gain 1, of a row of the catalogue; None for what is none."""
-    found = PAPER_ROWS.get(theory.name) if isinstance(theory, Row) else None
+    if not isinstance(theory, Row) or theory.name not in PAPER_ROWS:
+        return None
     words = {"name": theory.name, "form": "paper", "phi": PHI_OF_SIGNS}
-    return None if found is None else Row(words, *found, paper_file(theory.name))
+    return Row(words, *PAPER_ROWS[theory.name], paper_file(theory.name))
 
 
 def traits_of(theory: Theory | ReadyTheory) -> Traits:
