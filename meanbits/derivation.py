@@ -22,25 +22,9 @@ from meanbits.experiments.equations import (
     notices,
 )
 from meanbits.present import wrapped
-from meanbits.theory.declarations.surrogates import Surrogate
+from meanbits.theory.declarations.parts import parts
 from meanbits.theory.derive import Theory
 from meanbits.theory.trace import Step
-
-
-def parts(surrogate: Surrogate) -> dict[str, str]:
-    """A surrogate by its parts."""
-    return {
-        "name": surrogate.name,
-        "weights": surrogate.weights.name,
-        "neurons": surrogate.neurons.name,
-        "treatment": surrogate.treatment.name,
-        "form": surrogate.form.name if surrogate.form.phi is None else f"paper: {_paper(surrogate)}",
-        "reference": surrogate.reference,
-    }
-
-
-def _paper(surrogate: Surrogate) -> str:
-    return f"phi = {surrogate.form.phi}, gain {surrogate.form.gain}"
 
 
 def document(theory: Theory, steps: bool) -> dict[str, Any]:

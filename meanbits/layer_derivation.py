@@ -10,7 +10,6 @@ import sympy as sp
 from meanbits.derivation import escaped, plain, step_document, step_latex
 from meanbits.experiments.equations import latex, legend
 from meanbits.present import wrapped
-from meanbits.theory.declarations.rows import Row
 from meanbits.theory.stages.layer_theory import LayerTheory
 from meanbits.theory.trace import Step
 
@@ -24,14 +23,6 @@ TITLES = {
                          r"\mathbb{E}\,\delta_a\delta_b / \mathbb{E}\,\delta'_a\delta'_b"),
 }  # fmt: skip
 SILENT = "no gradients: neurons jump and are flat elsewhere; give them a slope, as in --backward clip"
-
-
-def row_parts(row: Row) -> dict[str, str]:
-    """A row of chains by its parts, as `meanbits.derivation.parts` gives those of a surrogate."""
-    surrogate = row.surrogate
-    return {"name": row.name, "weights": surrogate.weights.name, "neurons": surrogate.neurons.name,
-            "treatment": surrogate.treatment.name, "blocks": ", ".join(each.name for each in row.layer.blocks),
-            "reference": surrogate.reference}  # fmt: skip
 
 
 def document(theory: LayerTheory, steps: bool) -> dict[str, Any]:

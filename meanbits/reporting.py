@@ -72,7 +72,7 @@ def page_of(
 
 
 def _lead(surrogate: Surrogate) -> str:
-    from meanbits.derivation import parts
+    from meanbits.theory.declarations.parts import parts
 
     shown = parts(surrogate)
     return (f"Weights {shown['weights']}, neurons {shown['neurons']}, treatment {shown['treatment']}, form "

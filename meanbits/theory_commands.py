@@ -26,19 +26,18 @@ MARKER = ": derived, not written."
 @json_option
 def catalogue(as_json: bool) -> None:
     """List the surrogates that have a name, and the chains of blocks."""
-    from meanbits.derivation import parts
-    from meanbits.layer_derivation import row_parts
-    from meanbits.theory.declarations.rows import CHAINS
-    from meanbits.theory.declarations.surrogates import CATALOGUE
+    from meanbits.numerics.emission.generated.listing import CHAINS, SURROGATES
 
-    rows, chains = [parts(surrogate) for surrogate in CATALOGUE], [row_parts(row) for row in CHAINS]
     if as_json:
-        click.echo(json_text({"surrogates": rows, "chains": chains}))
+        click.echo(json_text({"surrogates": SURROGATES, "chains": CHAINS}))
         return
-    click.echo(table(list(rows[0]), [list(row.values()) for row in rows]))
+    click.echo(_listed(SURROGATES, tuple(SURROGATES[0])))
     click.echo("\nchains of blocks, whose parts the options change as those of surrogates:\n")
-    named = ("name", "blocks", "reference")
-    click.echo(table(named, [[row[name] for name in named] for row in chains]))
+    click.echo(_listed(CHAINS, ("name", "blocks", "reference")))
+
+
+def _listed(rows: list[dict[str, str]], named: tuple[str, ...]) -> str:
+    return table(named, [[row[name] for name in named] for row in rows])
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits derive lrt --noise gaussian:0.5 --steps")

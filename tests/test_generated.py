@@ -37,7 +37,7 @@ def test_committed_files_are_what_emit_writes():
 
 
 def test_no_stale_files():
-    stale = {path.name for path in FOLDER.iterdir()} - {"__init__.py", "__pycache__", "rows.py", *NAMES}
+    stale = {path.name for path in FOLDER.iterdir()} - {"__init__.py", "__pycache__", "rows.py", "listing.py", *NAMES}
     assert not stale, f"{', '.join(sorted(stale))} belong to no surrogate; {REMEDY}"
 
 
@@ -117,5 +117,7 @@ def test_generate_replaces_the_folder(tmp_path):
     (tmp_path / NAMES[0]).write_text("edited by hand")
     written, removed = generate(tmp_path)
     assert removed == ["forgotten_numpy.py"]
-    assert {path.name for path in tmp_path.iterdir()} == {"__init__.py", "rows.py", *NAMES} == set(written)
+    assert (
+        {path.name for path in tmp_path.iterdir()} == {"__init__.py", "rows.py", "listing.py", *NAMES} == set(written)
+    )
     assert (tmp_path / NAMES[0]).read_text() != "edited by hand"

@@ -10,6 +10,8 @@ from meanbits.numerics.emission.backends import BACKENDS, NUMPY
 from meanbits.numerics.emission.derived_traits import derived_traits
 from meanbits.numerics.emission.emit import emit, emitted_functions, omitted_functions
 from meanbits.numerics.emission.traits import module_name, paper_file
+from meanbits.theory.declarations.parts import parts, row_parts
+from meanbits.theory.declarations.rows import CHAINS
 from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate, in_paper_form
 from meanbits.theory.derive import Theory, derive
 
@@ -31,6 +33,18 @@ PAPER_ROWS: dict[str, tuple[Traits, tuple[str, ...], tuple[str, ...]]] = {{
 '''
 
 
+LISTING = '''"""The catalogue by its parts, by `python -m meanbits.numerics.emission.generate`."""
+
+SURROGATES: list[dict[str, str]] = [
+{surrogates}
+]
+
+CHAINS: list[dict[str, str]] = [
+{chains}
+]
+'''
+
+
 def modules_of(surrogate: Surrogate) -> Iterator[tuple[str, str]]:
     """File name and source of a surrogate's modules, one a backend."""
     for backend in BACKENDS:
@@ -42,6 +56,8 @@ def generated_files() -> Iterator[tuple[str, str]]:
     yield "__init__.py", DOCSTRING
     papers = {each.name: in_paper_form(each) for each in CATALOGUE if derived_traits(derive(each)).has_paper_form}
     yield "rows.py", ROWS.format(rows=_rows({each.name: each for each in CATALOGUE}), papers=_rows(papers))
+    listed = ("\n".join(f"    {each!r}," for each in rows) for rows in (map(parts, CATALOGUE), map(row_parts, CHAINS)))
+    yield "listing.py", LISTING.format(surrogates=next(listed), chains=next(listed))
     for surrogate in CATALOGUE:
         yield from modules_of(surrogate)
     for name, surrogate in papers.items():
