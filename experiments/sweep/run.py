@@ -93,6 +93,8 @@ def run(
     """
     finished = ledger.finished(again)
     waiting = deque(batch for batch in batches(grid, trainer, limit) if any(c.id not in finished for c in batch.cells))
+    if pool.room == 1:  # nothing is gained by costly ones first, and cheap ones soon show something
+        waiting.reverse()
     Sweep(ledger, trainer, pool, waiting, set(finished), len(grid.cells) - len(finished), tick).run()
 
 
