@@ -271,7 +271,7 @@ def test_a_process_that_dies_costs_nothing_and_a_cell_that_kills_it_each_time_ha
 
 def test_a_defect_stops_the_sweep_and_keeps_what_was_finished(tmp_path: Path) -> None:
     text, path = 'depth = [1, 2, 3]\ntrouble = ["", "defect"]', tmp_path / "a.sqlite"
-    trainer = Trainer(TRAINER.train, cost=lambda settings: settings.trouble == "")
+    trainer = Trainer(TRAINER.train, cost=lambda settings: settings.trouble == "defect")
     with local_pool(1) as pool, pytest.raises(TypeError, match="a defect"):
         swept(text, path, pool, trainer)
     assert sorted(row.status for row in stored(path)[1].values()) == [DONE] * 3
