@@ -81,6 +81,7 @@ IN_NUMPY = Conventions(
     functions=NUMPY_FUNCTIONS,
     module="np",
     imports=(
+        "import math",
         "from collections.abc import Callable, Iterator",
         "from functools import cache",
         "from typing import Any",

@@ -29,7 +29,14 @@ from meanbits.numerics.emission.runtime.rises_numpy import (
 )
 from meanbits.numerics.emission.runtime.shapes import Shape, Table, derivative_of, has_bends
 from meanbits.numerics.emission.runtime.strips_numpy import bend_sum
-from meanbits.numerics.emission.runtime.wide_numpy import is_wide, wide_curvature, wide_slope
+from meanbits.numerics.emission.runtime.wide_numpy import (
+    closed_from,
+    from_there,
+    slope_from,
+    wide_curvature,
+    wide_slope,
+    wide_slope_growth,
+)
 
 
 def piecewise_overlap(shape: Shape, variance: Real, correlation: Real) -> np.ndarray:
@@ -43,13 +50,14 @@ def piecewise_slope(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
     """dC/ds at s = 1 - distance, distance in [0, 2]; infinite at 0 where f jumps."""
     shape_of, (v, far) = flat_points(variance, distance)
     v, far = checked_variance(v), distances(far, 2)
+    begin = slope_from(shape, v)
     value, near = jump_slope(shape, v, far), np.minimum(far, 2 - far)
     if has_bends(shape):
         for side, chosen in ((1, far <= 1), (-1, far > 1)):
-            i = np.flatnonzero(chosen & ~is_wide(shape, v, near))
+            i = np.flatnonzero(chosen & ~from_there(begin, near))
             value[i] += smooth_slope(shape, side, v[i], near[i])
-    for side, i in wide_points(shape, v, far):
-        value[i] = wide_slope(shape, side, v[i], near[i], 1 - near[i])[0]
+    for side, i in wide_points(begin, far):
+        value[i] = wide_slope(shape, side, v[i], near[i], 1 - near[i])
     return as_given(value, shape_of, variance, distance)
 
 
@@ -77,7 +85,7 @@ def piecewise_curvature(shape: Shape, variance: Real, distance: Real) -> np.ndar
     shape_of, (v, far) = flat_points(variance, distance)
     v, far = checked_variance(v), distances(far, 2)
     value, near = end_curvature(shape, v, far), np.minimum(far, 2 - far)
-    for side, i in wide_points(shape, v, far):
+    for side, i in wide_points(closed_from(shape, v), far):
         value[i] = wide_curvature(shape, side, v[i], near[i], 1 - near[i])
     return as_given(value, shape_of, variance, distance)
 
@@ -99,9 +107,9 @@ def end_curvature(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
     return value
 
 
-def wide_points(shape: Shape, v: np.ndarray, far: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Where series serve, on either side of correlation 0."""
-    wide = is_wide(shape, v, np.minimum(far, 2 - far))
+def wide_points(begin: np.ndarray, far: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Where series serve that begin there, on either side of correlation 0."""
+    wide = from_there(begin, np.minimum(far, 2 - far))
     yield 1, np.flatnonzero(wide & (far <= 1))
     yield -1, np.flatnonzero(wide & (far > 1))
 
@@ -111,8 +119,8 @@ def piecewise_slope_growth(shape: Shape, variance: Real, distance: Real) -> np.n
     shape_of, (v, far) = flat_points(variance, distance)
     v, far = checked_variance(v), distances(far, 2)
     value, near = end_slope_growth(shape, v, far), np.minimum(far, 2 - far)
-    for side, i in wide_points(shape, v, far):
-        value[i] = wide_slope(shape, side, v[i], near[i], 1 - near[i])[1] / v[i]
+    for side, i in wide_points(closed_from(shape, v), far):
+        value[i] = wide_slope_growth(shape, side, v[i], near[i], 1 - near[i]) / v[i]
     return as_given(value, shape_of, variance, distance)
 
 

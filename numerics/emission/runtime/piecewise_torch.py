@@ -27,7 +27,14 @@ from meanbits.numerics.emission.runtime.rises_torch import (
 from meanbits.numerics.emission.runtime.shapes import Shape, Table, derivative_of, has_bends, scaled_slope, table_jumps
 from meanbits.numerics.emission.runtime.slopes_torch import Real, correlations, with_slopes
 from meanbits.numerics.emission.runtime.strips_torch import bend_sum
-from meanbits.numerics.emission.runtime.wide_torch import is_wide, wide_curvature, wide_slope
+from meanbits.numerics.emission.runtime.wide_torch import (
+    closed_from,
+    from_there,
+    slope_from,
+    wide_curvature,
+    wide_slope,
+    wide_slope_growth,
+)
 
 
 def piecewise_overlap(shape: Shape, variance: Real, correlation: Real) -> Tensor:
@@ -50,12 +57,13 @@ def piecewise_slope(shape: Shape, variance: Real, distance: Real) -> Tensor:
 
     def values(v: Tensor, far: Tensor) -> Tensor:
         v = checked_variance(v)
+        begin = slope_from(shape, v)
         value, near = jump_slope(shape, v, far), torch.minimum(far, 2 - far)
         for side, chosen in ((1, ~(far > 1)), (-1, far > 1)):
-            i = torch.nonzero(chosen & ~is_wide(shape, v, near))[:, 0]
+            i = torch.nonzero(chosen & ~from_there(begin, near))[:, 0]
             value[i] += smooth_slope(shape, side, v[i], near[i])
-        for side, i in wide_points(shape, v, far):
-            value[i] = wide_slope(shape, side, v[i], near[i], 1 - near[i])[0]
+        for side, i in wide_points(begin, far):
+            value[i] = wide_slope(shape, side, v[i], near[i], 1 - near[i])
         return value
 
     def in_variance(v: Tensor, far: Tensor) -> Tensor:
@@ -112,7 +120,7 @@ def piecewise_curvature(shape: Shape, variance: Real, distance: Real) -> Tensor:
     def values(v: Tensor, far: Tensor) -> Tensor:
         v = checked_variance(v)
         value, near = end_curvature(shape, v, far), torch.minimum(far, 2 - far)
-        for side, i in wide_points(shape, v, far):
+        for side, i in wide_points(closed_from(shape, v), far):
             value[i] = wide_curvature(shape, side, v[i], near[i], 1 - near[i])
         return value
 
@@ -136,9 +144,9 @@ def end_curvature(shape: Shape, v: Tensor, far: Tensor) -> Tensor:
     return value
 
 
-def wide_points(shape: Shape, v: Tensor, far: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """Where series serve, on either side of correlation 0."""
-    wide = is_wide(shape, v, torch.minimum(far, 2 - far))
+def wide_points(begin: Tensor, far: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Where series serve that begin there, on either side of correlation 0."""
+    wide = from_there(begin, torch.minimum(far, 2 - far))
     yield 1, torch.nonzero(wide & (far <= 1))[:, 0]
     yield -1, torch.nonzero(wide & (far > 1))[:, 0]
 
@@ -149,8 +157,8 @@ def piecewise_slope_growth(shape: Shape, variance: Real, distance: Real) -> Tens
     def values(v: Tensor, far: Tensor) -> Tensor:
         v = checked_variance(v)
         value, near = end_slope_growth(shape, v, far), torch.minimum(far, 2 - far)
-        for side, i in wide_points(shape, v, far):
-            value[i] = wide_slope(shape, side, v[i], near[i], 1 - near[i])[1] / v[i]
+        for side, i in wide_points(closed_from(shape, v), far):
+            value[i] = wide_slope_growth(shape, side, v[i], near[i], 1 - near[i]) / v[i]
         return value
 
     return with_slopes(values, [no_slope, no_slope], variance, distances(distance, 2))

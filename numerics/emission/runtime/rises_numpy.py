@@ -28,7 +28,7 @@ from meanbits.numerics.emission.runtime.strips_numpy import (
     pair_exponent,
     strip_rule,
 )
-from meanbits.numerics.emission.runtime.wide_numpy import is_wide, wide_from, wide_overlap, wide_slope
+from meanbits.numerics.emission.runtime.wide_numpy import from_there, wide_from, wide_overlap, wide_slope
 
 
 def interval_moments(start: np.ndarray, end: np.ndarray, count: int = 3) -> np.ndarray:
@@ -111,7 +111,7 @@ def inner_slope(shape: Shape, side: int, v: np.ndarray, begin: np.ndarray) -> np
     value, i = bend_slope(shape, 1, v), np.flatnonzero(begin < 1)
     x = near_end(begin[i])
     jumps = jump_sum(shape, side, v[i], x) * (1 + x * x) / (4 * np.pi * x)
-    value[i] = wide_slope(shape, side, v[i], begin[i], 1 - begin[i])[0] - jumps
+    value[i] = wide_slope(shape, side, v[i], begin[i], 1 - begin[i]) - jumps
     return value
 
 
@@ -127,8 +127,17 @@ def overlap_rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall:
     first = fall.copy()
     first[i] = np.clip(begin[i] - near[i], 0, fall[i])
     value = end_rise(shape, side, v, near, first)
-    value[i] += wide_rise(shape, side, v[i], near[i] + first[i], fall[i] - first[i])
+    rest = wide_rise(shape, side, v[i], near[i] + first[i], fall[i] - first[i])
+    turns = i[value[i] * rest < 0]
+    value[i] += rest
+    value[turns] = value_rise(shape, side, v[turns], near[turns], fall[turns])
     return value
+
+
+def value_rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
+    """`overlap_rise` where C turns in between, so that it is of the order of its values."""
+    low, high = (overlap_at(shape, side, v, each, 1 - each) for each in (near, np.minimum(near + fall, 1)))
+    return side * (low - high)
 
 
 def wide_rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
@@ -142,13 +151,15 @@ def wide_rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np
         for i in in_blocks_of(panels == count, w.size):
             x = low[i] * np.exp(length[i] * t)
             up, points = 1 + x * x, (v[i] + 0 * x).ravel()
-            slope = wide_slope(shape, side, points, (2 * x * x / up).ravel(), ((1 - x * x) / up).ravel())[0]
+            slope = wide_slope(shape, side, points, (2 * x * x / up).ravel(), ((1 - x * x) / up).ravel())
             total[i] = np.sum(slope.reshape(x.shape) * (2 * x / up) ** 2 * (length[i] * w), 0)
     return total
 
 
 def end_rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
     """`overlap_rise` where series do not serve."""
+    if side == -1 and parity_of(shape) != 0:
+        return -parity_of(shape) * end_rise(shape, 1, v, near, fall)
     if side == 1 or not any(shape[2]):
         return rise_by_parts(shape, side, v, near, fall)
     first = np.clip(slope_peak(shape, v), near, np.minimum(near + fall, 1)) - near
@@ -160,9 +171,9 @@ def overlap_at(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: n
     turned = 0 if parity_of(shape) == -1 and middle_value(shape) != 0 else parity_of(shape)
     if side == -1 and turned != 0:
         return turned * overlap_at(shape, 1, v, near, size)
-    begin, wide, value = wide_from(shape, v), is_wide(shape, v, near), np.empty_like(v)
+    begin, wide, value = wide_from(shape, v), from_there(wide_from(shape, v), near), np.empty_like(v)
     i = np.flatnonzero(wide)
-    value[i] = wide_overlap(shape, side, v[i], near[i], size[i])[0]
+    value[i] = wide_overlap(shape, side, v[i], near[i], size[i])
     i = np.flatnonzero(~wide)
     value[i] = end_overlap(shape, side, v[i], near[i], np.where(begin < 1, begin - near, size)[i])
     return value
@@ -175,12 +186,12 @@ def end_overlap(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: 
     """
     begin, middle = wide_from(shape, v), mean_of(shape, v) ** 2
     i = np.flatnonzero(begin < 1)
-    middle[i] = wide_overlap(shape, side, v[i], begin[i], 1 - begin[i])[0]
+    middle[i] = wide_overlap(shape, side, v[i], begin[i], 1 - begin[i])
     if side == 1:
-        return middle + overlap_rise(shape, 1, v, near, fall)
+        return middle + end_rise(shape, 1, v, near, fall)
     end = opposite_overlap(shape, v)
     from_middle = middle < np.abs(end)
-    rise = overlap_rise(shape, -1, v, np.where(from_middle, near, 0.0), np.where(from_middle, fall, near))
+    rise = end_rise(shape, -1, v, np.where(from_middle, near, 0.0), np.where(from_middle, fall, near))
     return np.where(from_middle, middle - rise, end + rise)
 
 

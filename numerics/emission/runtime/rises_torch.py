@@ -24,7 +24,7 @@ from meanbits.numerics.emission.runtime.strips_torch import (
     pair_exponent,
     strip_rule,
 )
-from meanbits.numerics.emission.runtime.wide_torch import is_wide, wide_from, wide_overlap, wide_slope
+from meanbits.numerics.emission.runtime.wide_torch import from_there, wide_from, wide_overlap, wide_slope
 
 
 def interval_moments(start: Tensor, end: Tensor, count: int = 3) -> Tensor:
@@ -108,7 +108,7 @@ def inner_slope(shape: Shape, side: int, v: Tensor, begin: Tensor) -> Tensor:
     value, i = bend_slope(shape, 1, v), torch.nonzero(begin < 1)[:, 0]
     x = near_end(begin[i])
     jumps = jump_sum(shape, side, v[i], x) * (1 + x * x) / (4 * math.pi * x)
-    value[i] = wide_slope(shape, side, v[i], begin[i], 1 - begin[i])[0] - jumps
+    value[i] = wide_slope(shape, side, v[i], begin[i], 1 - begin[i]) - jumps
     return value
 
 
@@ -124,8 +124,17 @@ def overlap_rise(shape: Shape, side: int, v: Tensor, near: Tensor, fall: Tensor)
     first = fall.clone()
     first[i] = torch.minimum(torch.clamp(begin[i] - near[i], min=0), fall[i])
     value = end_rise(shape, side, v, near, first)
-    value[i] += wide_rise(shape, side, v[i], near[i] + first[i], fall[i] - first[i])
+    rest = wide_rise(shape, side, v[i], near[i] + first[i], fall[i] - first[i])
+    turns = i[value[i] * rest < 0]
+    value[i] += rest
+    value[turns] = value_rise(shape, side, v[turns], near[turns], fall[turns])
     return value
+
+
+def value_rise(shape: Shape, side: int, v: Tensor, near: Tensor, fall: Tensor) -> Tensor:
+    """`overlap_rise` where C turns in between, so that it is of the order of its values."""
+    low, high = (overlap_at(shape, side, v, each, 1 - each) for each in (near, torch.clamp(near + fall, max=1)))
+    return side * (low - high)
 
 
 def wide_rise(shape: Shape, side: int, v: Tensor, near: Tensor, fall: Tensor) -> Tensor:
@@ -139,13 +148,15 @@ def wide_rise(shape: Shape, side: int, v: Tensor, near: Tensor, fall: Tensor) ->
         for i in in_blocks_of(panels == count, len(w)):
             x = low[i] * torch.exp(length[i] * t)
             up, points = 1 + x * x, (v[i] + 0 * x).reshape(-1)
-            slope = wide_slope(shape, side, points, (2 * x * x / up).reshape(-1), ((1 - x * x) / up).reshape(-1))[0]
+            slope = wide_slope(shape, side, points, (2 * x * x / up).reshape(-1), ((1 - x * x) / up).reshape(-1))
             total[i] = torch.sum(slope.reshape(x.shape) * (2 * x / up) ** 2 * (length[i] * w), 0)
     return total
 
 
 def end_rise(shape: Shape, side: int, v: Tensor, near: Tensor, fall: Tensor) -> Tensor:
     """`overlap_rise` where series do not serve."""
+    if side == -1 and parity_of(shape) != 0:
+        return -parity_of(shape) * end_rise(shape, 1, v, near, fall)
     if side == 1 or not any(shape[2]):
         return rise_by_parts(shape, side, v, near, fall)
     first = torch.minimum(torch.maximum(slope_peak(shape, v), near), torch.clamp(near + fall, max=1)) - near
@@ -177,9 +188,9 @@ def overlap_at(shape: Shape, side: int, v: Tensor, near: Tensor, size: Tensor) -
     turned = 0 if parity_of(shape) == -1 and middle_value(shape) != 0 else parity_of(shape)
     if side == -1 and turned != 0:
         return turned * overlap_at(shape, 1, v, near, size)
-    begin, wide, value = wide_from(shape, v), is_wide(shape, v, near), torch.empty_like(v)
+    begin, wide, value = wide_from(shape, v), from_there(wide_from(shape, v), near), torch.empty_like(v)
     i = torch.nonzero(wide)[:, 0]
-    value[i] = wide_overlap(shape, side, v[i], near[i], size[i])[0]
+    value[i] = wide_overlap(shape, side, v[i], near[i], size[i])
     i = torch.nonzero(~wide)[:, 0]
     value[i] = end_overlap(shape, side, v[i], near[i], torch.where(begin < 1, begin - near, size)[i])
     return value
@@ -192,12 +203,12 @@ def end_overlap(shape: Shape, side: int, v: Tensor, near: Tensor, fall: Tensor) 
     """
     begin, middle = wide_from(shape, v), mean_of(shape, v) ** 2
     i = torch.nonzero(begin < 1)[:, 0]
-    middle[i] = wide_overlap(shape, side, v[i], begin[i], 1 - begin[i])[0]
+    middle[i] = wide_overlap(shape, side, v[i], begin[i], 1 - begin[i])
     if side == 1:
-        return middle + overlap_rise(shape, 1, v, near, fall)
+        return middle + end_rise(shape, 1, v, near, fall)
     end = opposite_overlap(shape, v)
     from_middle = middle < torch.abs(end)
-    rise = overlap_rise(shape, -1, v, torch.where(from_middle, near, 0.0), torch.where(from_middle, fall, near))
+    rise = end_rise(shape, -1, v, torch.where(from_middle, near, 0.0), torch.where(from_middle, fall, near))
     return torch.where(from_middle, middle - rise, end + rise)
 
 

@@ -129,7 +129,7 @@ def table_jumps(table: Table) -> list[tuple[float, float]]:
     return result
 
 
-def settled(terms: list[float]) -> float:
+def total_of(terms: list[float]) -> float:
     """Their sum, 0 where that is rounding."""
     total = sum(terms)
     return total if abs(total) > 1e-15 * sum(map(abs, terms)) else 0.0
@@ -140,16 +140,10 @@ def far_line(shape: Shape) -> tuple[float, float, float, float]:
     """f far out: p + q u + s sign(u) + d |u|, u in units of the widest break."""
     level, slope, size = *shape[3], break_unit(shape)
     steps = [*shape[1], *(-k * t for t, k in zip(shape[0], shape[2], strict=True))]
-    right, steep = settled([level, *steps]), settled([slope, *shape[2]])
+    right, steep = total_of([level, *steps]), total_of([slope, *shape[2]])
     pairs = (right, level), (size * steep, size * slope), (right, -level), (size * steep, -size * slope)
-    p, q, s, d = (settled(list(pair)) / 2 for pair in pairs)
+    p, q, s, d = (total_of(list(pair)) / 2 for pair in pairs)
     return p, q, s, d
-
-
-def bent_lines(shape: Shape) -> Shape:
-    """The shape of that of u f'(u)."""
-    _, q, _, d = (each / break_unit(shape) for each in far_line(shape))
-    return (0.0,), (0.0,), (2 * d,), (0.0, q - d)
 
 
 MOMENTS = 26  # with POWERS and TERMS they leave 2^-53 of sums over breaks within sqrt(1/2) conditional deviations
@@ -167,7 +161,7 @@ def compact_moments(shape: Shape, order: int) -> list[list[float]]:
     for n in range(2 - order, 1 - order + MOMENTS + 2 * POWERS):
         terms = [k * size * (t / size) ** n for t, k in zip(shape[0], shape[2], strict=True)]
         terms += [-n * j * (t / size) ** (n - 1) for t, j in zip(shape[0], shape[1], strict=True) if n and j]
-        sums.append(settled(terms) * (1.0, -1 / n if n else 0.0, 1 / (n * (n - 1)) if n > 1 else 0.0)[2 - order])
+        sums.append(total_of(terms) * (1.0, -1 / n if n else 0.0, 1 / (n * (n - 1)) if n > 1 else 0.0)[2 - order])
     factors = [(-1.0) ** k / math.factorial(k) for k in range(POWERS)]
     return [[factor * sums[n + 2 * k] for n in range(MOMENTS + 1)] for k, factor in enumerate(factors)]
 

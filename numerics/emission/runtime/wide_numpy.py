@@ -6,6 +6,7 @@ A correlation is r = side (1 - near), near <= 1.
 """
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -17,10 +18,12 @@ from meanbits.numerics.emission.runtime.shapes import (
     compact_moments,
     far_line,
     graded_moments,
+    has_bends,
     widest_break,
 )
 
 Lines = tuple[float, float, float, float]
+Moments = list[list[float]]
 
 
 def wide_from(shape: Shape, v: np.ndarray) -> np.ndarray:
@@ -31,38 +34,70 @@ def wide_from(shape: Shape, v: np.ndarray) -> np.ndarray:
     return np.where(wide, square / (1 + np.sqrt(1 - np.where(wide, square, 0.0))), 1.0)
 
 
-def is_wide(shape: Shape, v: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """Where series serve."""
-    begin = wide_from(shape, v)
+def closed_from(shape: Shape, v: np.ndarray) -> np.ndarray:
+    """`wide_from` of what is in closed form, which loses few digits in fields that are not so wide."""
+    return np.where(v > 16 * widest_break(shape) ** 2, wide_from(shape, v), 1.0)
+
+
+def slope_from(shape: Shape, v: np.ndarray) -> np.ndarray:
+    """`wide_from` of slopes: sums over jumps which do not add up to 0 lose no digits."""
+    return wide_from(shape, v) if has_bends(shape) or far_line(shape)[2] == 0 else np.ones_like(v)
+
+
+def from_there(begin: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """Where series serve that begin there."""
     return (begin < 1) & (near >= begin)
 
 
-def compact_sum(shape: Shape, order: int, v: np.ndarray, r: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, ...]:
-    """V^order E F(u) F(v) but for h, F the derivative of f of that order; V times the slope of that in V.
-
-    A moment of t^m adds as 1 / sigma^(m + 1).
-    """
-    p, q, s, d = far_part(shape, order)
-    unit, w = break_unit(shape) / np.sqrt(v), np.sqrt(near * (2 - near))
-    y = (unit / w) ** 2 / 2
-    at, graded = moments_at(shape, order, y)
-    middle, wider = moments_at(shape, order, unit * unit / 2)
-    ladder = np.array(HALVES)[:, None] * (2 * r * r * y) ** np.arange(len(HALVES))[:, None]
-    odd, more = (np.sum(ladder * each[1::2], 0) * unit * unit * r / (np.pi * w) for each in (at, graded))
-    even, rise = (np.sum(ladder * each[2::2], 0) * unit * unit * r * r / (np.pi * w) + w / np.pi * each[0]
-                  for each in (at, graded))  # fmt: skip
-    density = unit / np.sqrt(2 * np.pi)
-    value = 2 * (density * (p * middle[0] + q * r * middle[1]) + s * odd + d * even)
-    own = 2 * order - 1
-    slope = density * (p * (own * middle[0] - wider[0]) - q * r * wider[1]) + s * (own * odd - more) - d * rise
-    rooted, total, change = unit ** (1 - order) / np.sqrt(2 * np.pi * w), np.zeros_like(y), np.zeros_like(y)
-    for n, (a, b) in enumerate(zip(at[:TERMS], graded[:TERMS], strict=True)):
-        part = rooted * np.sqrt(2 * np.abs(r) * y) ** n / math.sqrt(math.factorial(n)) * np.array([a, b])
-        total += np.sign(r) ** n * part[0] ** 2
-        change += np.sign(r) ** n * part[0] * ((order - 1) * part[0] - part[1])
+def compact_sum(shape: Shape, order: int, v: np.ndarray, r: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """V^order E F(u) F(v) but for E h(u) h(v), F the derivative of f of that order."""
+    unit, (p, q, s, d) = break_unit(shape) / np.sqrt(v), far_part(shape, order)
+    moments = compact_moments(shape, order)
+    total = np.zeros_like(unit)
+    for n, part in enumerate(pair_roots(moments, order, unit, r, near)):
+        total += np.sign(r) ** n * part**2
     if not (p or q or s or d):
-        return total, change
-    return total + value * unit ** (-2 * order), change + slope * unit ** (-2 * order)
+        return total
+    level, line, sign, size = far_products(moments, unit, r, near)
+    return total + 2 * (p * level + q * line + s * sign + d * size) * unit ** (-2 * order)
+
+
+def compact_change(shape: Shape, order: int, v: np.ndarray, r: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """V times the slope of `compact_sum` in V: a moment of t^m adds as 1 / sigma^(m + 1), h as sigma or 1."""
+    unit, (p, q, s, d) = break_unit(shape) / np.sqrt(v), far_part(shape, order)
+    moments, graded = compact_moments(shape, order), graded_moments(shape, order)
+    total = np.zeros_like(unit)
+    pairs = (pair_roots(each, order, unit, r, near) for each in (moments, graded))
+    for n, (part, change) in enumerate(zip(*pairs, strict=True)):
+        total += np.sign(r) ** n * part * ((order - 1) * part - change)
+    if not (p or q or s or d):
+        return total
+    level, _, sign, _ = far_products(moments, unit, r, near)
+    wider, line, steeper, size = far_products(graded, unit, r, near)
+    own = 2 * order - 1
+    change = p * (own * level - wider) - q * line + s * (own * sign - steeper) - d * size
+    return total + change * unit ** (-2 * order)
+
+
+def pair_roots(moments: Moments, order: int, unit: np.ndarray, r: np.ndarray, near: np.ndarray) -> Iterator[np.ndarray]:
+    """What is squared in the terms of V^order E F(u) F(v) for h = 0."""
+    w = np.sqrt(near * (2 - near))
+    at = power_sums([row[:TERMS] for row in moments], (unit / w) ** 2 / 2)
+    factor, root = unit ** (1 - order) / np.sqrt(2 * np.pi * w), np.sqrt(np.abs(r)) * unit / w
+    for n in range(TERMS):
+        yield factor * at[n]
+        factor = factor * root / math.sqrt(n + 1)
+
+
+def far_products(moments: Moments, unit: np.ndarray, r: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, ...]:
+    """E h(u) g(v) for h = 1, u, sign(u) and |u|, u in units of the widest break."""
+    w = np.sqrt(near * (2 - near))
+    y = (unit / w) ** 2 / 2
+    at, density = power_sums(moments, y), unit / np.sqrt(2 * np.pi)
+    level, line = power_sums([row[:2] for row in moments], unit * unit / 2)
+    ladder = np.array(HALVES)[:, None] * (2 * r * r * y) ** np.arange(len(HALVES))[:, None]
+    sign, bent = (np.sum(ladder * each, 0) * unit * unit * r / (np.pi * w) for each in (at[1::2], at[2::2]))
+    return density * level, density * r * line, sign, r * bent + w / np.pi * at[0]
 
 
 def far_part(shape: Shape, order: int) -> Lines:
@@ -71,11 +106,9 @@ def far_part(shape: Shape, order: int) -> Lines:
     return ((p, q, s, d), (q, 0.0, d, 0.0), (0.0,) * 4)[order]
 
 
-def moments_at(shape: Shape, order: int, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Integrals of g exp(-y t^2) t^n, and those terms of the same times their powers of t: each (MOMENTS + 1, n)."""
-    tables = compact_moments(shape, order), graded_moments(shape, order)
-    first, second = (np.polynomial.polynomial.polyval(y, np.array(each)) for each in tables)
-    return first, second
+def power_sums(table: Moments, y: np.ndarray) -> np.ndarray:
+    """Polynomials of y: (n of a row, n of y)."""
+    return np.polynomial.polynomial.polyval(y, np.array(table))
 
 
 def arcsine(near: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -117,14 +150,6 @@ def mixed_overlap(lines: Lines, side: int, near: np.ndarray, size: np.ndarray) -
     return ((p * d + s * q) * near + (p * d - s * q) * (2 - near)) * math.sqrt(2 / np.pi)
 
 
-def wide_overlap(
-    shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """C, and V dC/dV."""
-    (far, wider), (value, change) = far_overlap(shape, side, v, near, size), compact_sum(shape, 0, v, side * size, near)
-    return far + value, wider + change
-
-
 def far_overlap(
     shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -136,17 +161,33 @@ def far_overlap(
     return step_overlap(p, s, side, near, size) + mixed + bent, mixed / 2 + bent
 
 
-def wide_slope(
-    shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """dC/ds, and V d^2 C/dV ds."""
+def wide_overlap(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """C."""
+    return far_overlap(shape, side, v, near, size)[0] + compact_sum(shape, 0, v, side * size, near)
+
+
+def wide_growth(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """V dC/dV."""
+    return far_overlap(shape, side, v, near, size)[1] + compact_change(shape, 0, v, side * size, near)
+
+
+def steep_overlap(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """V E h'(u) h'(v), without delta functions."""
     _, q, _, d = far_line(shape)
     scale = np.sqrt(v) / break_unit(shape)
-    steep = scale * (scale * step_overlap(q, d, side, near, size))
-    value, change = compact_sum(shape, 1, v, side * size, near)
-    return steep + value, steep + change
+    return scale * (scale * step_overlap(q, d, side, near, size))
+
+
+def wide_slope(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """dC/ds."""
+    return steep_overlap(shape, side, v, near, size) + compact_sum(shape, 1, v, side * size, near)
+
+
+def wide_slope_growth(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """V d^2 C/dV ds."""
+    return steep_overlap(shape, side, v, near, size) + compact_change(shape, 1, v, side * size, near)
 
 
 def wide_curvature(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray) -> np.ndarray:
     """d^2 C/ds^2."""
-    return compact_sum(shape, 2, v, side * size, near)[0]
+    return compact_sum(shape, 2, v, side * size, near)

@@ -1,6 +1,7 @@
 """Piecewise linear functions of fields much wider than their breaks, by moments, for Torch: wide_numpy."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -13,10 +14,12 @@ from meanbits.numerics.emission.runtime.shapes import (
     compact_moments,
     far_line,
     graded_moments,
+    has_bends,
     widest_break,
 )
 
 Lines = tuple[float, float, float, float]
+Moments = list[list[float]]
 
 
 def wide_from(shape: Shape, v: Tensor) -> Tensor:
@@ -26,39 +29,71 @@ def wide_from(shape: Shape, v: Tensor) -> Tensor:
     return torch.where(wide, square / (1 + torch.sqrt(1 - torch.where(wide, square, 0.0))), 1.0)
 
 
-def is_wide(shape: Shape, v: Tensor, near: Tensor) -> Tensor:
-    """Where series serve."""
-    begin = wide_from(shape, v)
+def closed_from(shape: Shape, v: Tensor) -> Tensor:
+    """`wide_from` of what is in closed form, which loses few digits in fields that are not so wide."""
+    return torch.where(v > 16 * widest_break(shape) ** 2, wide_from(shape, v), 1.0)
+
+
+def slope_from(shape: Shape, v: Tensor) -> Tensor:
+    """`wide_from` of slopes: sums over jumps which do not add up to 0 lose no digits."""
+    return wide_from(shape, v) if has_bends(shape) or far_line(shape)[2] == 0 else torch.ones_like(v)
+
+
+def from_there(begin: Tensor, near: Tensor) -> Tensor:
+    """Where series serve that begin there."""
     return (begin < 1) & (near >= begin)
 
 
-def compact_sum(shape: Shape, order: int, v: Tensor, r: Tensor, near: Tensor) -> tuple[Tensor, ...]:
-    """V^order E F(u) F(v) but for h, F the derivative of f of that order; V times the slope of that in V.
+def compact_sum(shape: Shape, order: int, v: Tensor, r: Tensor, near: Tensor) -> Tensor:
+    """V^order E F(u) F(v) but for E h(u) h(v), F the derivative of f of that order."""
+    unit, (p, q, s, d) = break_unit(shape) / torch.sqrt(v), far_part(shape, order)
+    moments = compact_moments(shape, order)
+    total = torch.zeros_like(unit)
+    for n, part in enumerate(pair_roots(moments, order, unit, r, near)):
+        total += torch.sign(r) ** n * part**2
+    if not (p or q or s or d):
+        return total
+    level, line, sign, size = far_products(moments, unit, r, near)
+    return total + 2 * (p * level + q * line + s * sign + d * size) * unit ** (-2 * order)
 
-    A moment of t^m adds as 1 / sigma^(m + 1).
-    """
-    p, q, s, d = far_part(shape, order)
-    unit, w = break_unit(shape) / torch.sqrt(v), torch.sqrt(near * (2 - near))
+
+def compact_change(shape: Shape, order: int, v: Tensor, r: Tensor, near: Tensor) -> Tensor:
+    """V times the slope of `compact_sum` in V: a moment of t^m adds as 1 / sigma^(m + 1), h as sigma or 1."""
+    unit, (p, q, s, d) = break_unit(shape) / torch.sqrt(v), far_part(shape, order)
+    moments, graded = compact_moments(shape, order), graded_moments(shape, order)
+    total = torch.zeros_like(unit)
+    pairs = (pair_roots(each, order, unit, r, near) for each in (moments, graded))
+    for n, (part, change) in enumerate(zip(*pairs, strict=True)):
+        total += torch.sign(r) ** n * part * ((order - 1) * part - change)
+    if not (p or q or s or d):
+        return total
+    level, _, sign, _ = far_products(moments, unit, r, near)
+    wider, line, steeper, size = far_products(graded, unit, r, near)
+    own = 2 * order - 1
+    change = p * (own * level - wider) - q * line + s * (own * sign - steeper) - d * size
+    return total + change * unit ** (-2 * order)
+
+
+def pair_roots(moments: Moments, order: int, unit: Tensor, r: Tensor, near: Tensor) -> Iterator[Tensor]:
+    """What is squared in the terms of V^order E F(u) F(v) for h = 0."""
+    w = torch.sqrt(near * (2 - near))
+    at = power_sums([row[:TERMS] for row in moments], (unit / w) ** 2 / 2)
+    factor, root = unit ** (1 - order) / torch.sqrt(2 * math.pi * w), torch.sqrt(torch.abs(r)) * unit / w
+    for n in range(TERMS):
+        yield factor * at[n]
+        factor = factor * root / math.sqrt(n + 1)
+
+
+def far_products(moments: Moments, unit: Tensor, r: Tensor, near: Tensor) -> tuple[Tensor, ...]:
+    """E h(u) g(v) for h = 1, u, sign(u) and |u|, u in units of the widest break."""
+    w = torch.sqrt(near * (2 - near))
     y = (unit / w) ** 2 / 2
-    at, graded = moments_at(shape, order, y)
-    middle, wider = moments_at(shape, order, unit * unit / 2)
+    at, density = power_sums(moments, y), unit / math.sqrt(2 * math.pi)
+    level, line = power_sums([row[:2] for row in moments], unit * unit / 2)
     halves = torch.tensor(HALVES, dtype=y.dtype, device=y.device)[:, None]
     ladder = halves * (2 * r * r * y) ** torch.arange(len(HALVES), device=y.device)[:, None]
-    odd, more = (torch.sum(ladder * each[1::2], 0) * unit * unit * r / (math.pi * w) for each in (at, graded))
-    even, rise = (torch.sum(ladder * each[2::2], 0) * unit * unit * r * r / (math.pi * w) + w / math.pi * each[0]
-                  for each in (at, graded))  # fmt: skip
-    density = unit / math.sqrt(2 * math.pi)
-    value = 2 * (density * (p * middle[0] + q * r * middle[1]) + s * odd + d * even)
-    own = 2 * order - 1
-    slope = density * (p * (own * middle[0] - wider[0]) - q * r * wider[1]) + s * (own * odd - more) - d * rise
-    rooted, total, change = unit ** (1 - order) / torch.sqrt(2 * math.pi * w), torch.zeros_like(y), torch.zeros_like(y)
-    for n, (a, b) in enumerate(zip(at[:TERMS], graded[:TERMS], strict=True)):
-        part = rooted * torch.sqrt(2 * torch.abs(r) * y) ** n / math.sqrt(math.factorial(n)) * torch.stack([a, b])
-        total += torch.sign(r) ** n * part[0] ** 2
-        change += torch.sign(r) ** n * part[0] * ((order - 1) * part[0] - part[1])
-    if not (p or q or s or d):
-        return total, change
-    return total + value * unit ** (-2 * order), change + slope * unit ** (-2 * order)
+    sign, bent = (torch.sum(ladder * each, 0) * unit * unit * r / (math.pi * w) for each in (at[1::2], at[2::2]))
+    return density * level, density * r * line, sign, r * bent + w / math.pi * at[0]
 
 
 def far_part(shape: Shape, order: int) -> Lines:
@@ -67,14 +102,7 @@ def far_part(shape: Shape, order: int) -> Lines:
     return ((p, q, s, d), (q, 0.0, d, 0.0), (0.0,) * 4)[order]
 
 
-def moments_at(shape: Shape, order: int, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Integrals of g exp(-y t^2) t^n, and those terms of the same times their powers of t: each (MOMENTS + 1, n)."""
-    tables = compact_moments(shape, order), graded_moments(shape, order)
-    first, second = (power_sums(each, y) for each in tables)
-    return first, second
-
-
-def power_sums(table: list[list[float]], y: Tensor) -> Tensor:
+def power_sums(table: Moments, y: Tensor) -> Tensor:
     """Polynomials of y: (n of a row, n of y)."""
     rows = torch.tensor(table, dtype=y.dtype, device=y.device)[..., None]
     total = torch.zeros_like(rows[0] * y)
@@ -122,12 +150,6 @@ def mixed_overlap(lines: Lines, side: int, near: Tensor, size: Tensor) -> Tensor
     return ((p * d + s * q) * near + (p * d - s * q) * (2 - near)) * math.sqrt(2 / math.pi)
 
 
-def wide_overlap(shape: Shape, side: int, v: Tensor, near: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
-    """C, and V dC/dV."""
-    (far, wider), (value, change) = far_overlap(shape, side, v, near, size), compact_sum(shape, 0, v, side * size, near)
-    return far + value, wider + change
-
-
 def far_overlap(shape: Shape, side: int, v: Tensor, near: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
     """E h(u) h(v), and V times its slope in V."""
     p, q, s, d = far_line(shape)
@@ -137,15 +159,33 @@ def far_overlap(shape: Shape, side: int, v: Tensor, near: Tensor, size: Tensor) 
     return step_overlap(p, s, side, near, size) + mixed + bent, mixed / 2 + bent
 
 
-def wide_slope(shape: Shape, side: int, v: Tensor, near: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
-    """dC/ds, and V d^2 C/dV ds."""
+def wide_overlap(shape: Shape, side: int, v: Tensor, near: Tensor, size: Tensor) -> Tensor:
+    """C."""
+    return far_overlap(shape, side, v, near, size)[0] + compact_sum(shape, 0, v, side * size, near)
+
+
+def wide_growth(shape: Shape, side: int, v: Tensor, near: Tensor, size: Tensor) -> Tensor:
+    """V dC/dV."""
+    return far_overlap(shape, side, v, near, size)[1] + compact_change(shape, 0, v, side * size, near)
+
+
+def steep_overlap(shape: Shape, side: int, v: Tensor, near: Tensor, size: Tensor) -> Tensor:
+    """V E h'(u) h'(v), without delta functions."""
     _, q, _, d = far_line(shape)
     scale = torch.sqrt(v) / break_unit(shape)
-    steep = scale * (scale * step_overlap(q, d, side, near, size))
-    value, change = compact_sum(shape, 1, v, side * size, near)
-    return steep + value, steep + change
+    return scale * (scale * step_overlap(q, d, side, near, size))
+
+
+def wide_slope(shape: Shape, side: int, v: Tensor, near: Tensor, size: Tensor) -> Tensor:
+    """dC/ds."""
+    return steep_overlap(shape, side, v, near, size) + compact_sum(shape, 1, v, side * size, near)
+
+
+def wide_slope_growth(shape: Shape, side: int, v: Tensor, near: Tensor, size: Tensor) -> Tensor:
+    """V d^2 C/dV ds."""
+    return steep_overlap(shape, side, v, near, size) + compact_change(shape, 1, v, side * size, near)
 
 
 def wide_curvature(shape: Shape, side: int, v: Tensor, near: Tensor, size: Tensor) -> Tensor:
     """d^2 C/ds^2."""
-    return compact_sum(shape, 2, v, side * size, near)[0]
+    return compact_sum(shape, 2, v, side * size, near)
