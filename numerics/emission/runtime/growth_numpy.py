@@ -23,7 +23,7 @@ def growth_values(shape: Shape, v: np.ndarray, r: np.ndarray) -> np.ndarray:
     i = np.flatnonzero(~wide & ~along)
     value[i] = overlap_growth(shape, v[i], r[i])
     i = np.flatnonzero(along)
-    value[i] = growth_along(shape, v[i], r[i]) / v[i]
+    value[i] = growth_along(shape, v[i], r[i])
     for side, chosen in ((1, ~(r < 0)), (-1, r < 0)):
         i = np.flatnonzero(wide & chosen)
         value[i] = wide_growth(shape, side, v[i], 1 - size[i], size[i]) / v[i]
@@ -87,16 +87,16 @@ def overlap_growth(shape: Shape, v: np.ndarray, r: np.ndarray) -> np.ndarray:
 
 
 def growth_along(shape: Shape, v: np.ndarray, r: np.ndarray) -> np.ndarray:
-    """V dC/dV = E u f'(u) f(v): an integral over u, between breaks, of what f(v) is there on average."""
+    """dC/dV = E u f'(u) f(v) / V: an integral over u, between breaks, of what f(v) is there on average."""
     total = np.zeros_like(v)
     for t, jump in zip(*shape[:2], strict=True):
-        total = total + t * jump * normal_density(t, v) * given_field(shape, v, r, t)
+        total = total + t / v * jump * normal_density(t, v) * given_field(shape, v, r, t)
     ends, (nodes, w) = panel_ends(shape, v, r), strip_rule(1)
     for k in range(len(ends) - 1):
         low, high = ends[k], ends[k + 1]
         for i in in_blocks_of(high > low, w.size):
             u = low[i] + (high[i] - low[i]) * nodes
-            mean = u * slope_at(shape, u) * given_field(shape, v[i], r[i], u)
+            mean = u / v[i] * slope_at(shape, u) * given_field(shape, v[i], r[i], u)
             total[i] += np.sum(mean * normal_density(u, v[i]) * w, 0) * (high[i] - low[i])
     return total
 

@@ -21,7 +21,7 @@ def growth_values(shape: Shape, v: Tensor, r: Tensor) -> Tensor:
     i = torch.nonzero(~wide & ~along)[:, 0]
     value[i] = overlap_growth(shape, v[i], r[i])
     i = torch.nonzero(along)[:, 0]
-    value[i] = growth_along(shape, v[i], r[i]) / v[i]
+    value[i] = growth_along(shape, v[i], r[i])
     for side, chosen in ((1, ~(r < 0)), (-1, r < 0)):
         i = torch.nonzero(wide & chosen)[:, 0]
         value[i] = wide_growth(shape, side, v[i], 1 - size[i], size[i]) / v[i]
@@ -85,16 +85,16 @@ def overlap_growth(shape: Shape, v: Tensor, r: Tensor) -> Tensor:
 
 
 def growth_along(shape: Shape, v: Tensor, r: Tensor) -> Tensor:
-    """V dC/dV = E u f'(u) f(v): an integral over u, between breaks, of what f(v) is there on average."""
+    """dC/dV = E u f'(u) f(v) / V: an integral over u, between breaks, of what f(v) is there on average."""
     total = torch.zeros_like(v)
     for t, jump in zip(*shape[:2], strict=True):
-        total = total + t * jump * normal_density(t, v) * given_field(shape, v, r, t)
+        total = total + t / v * jump * normal_density(t, v) * given_field(shape, v, r, t)
     ends, (nodes, w) = panel_ends(shape, v, r), (column.to(v.device) for column in strip_rule(1))
     for k in range(len(ends) - 1):
         low, high = ends[k], ends[k + 1]
         for i in in_blocks_of(high > low, len(w)):
             u = low[i] + (high[i] - low[i]) * nodes
-            mean = u * slope_at(shape, u) * given_field(shape, v[i], r[i], u)
+            mean = u / v[i] * slope_at(shape, u) * given_field(shape, v[i], r[i], u)
             total[i] += torch.sum(mean * normal_density(u, v[i]) * w, 0) * (high[i] - low[i])
     return total
 

@@ -50,18 +50,18 @@ function overlap_growth(facts, v, r) {
   return total;
 }
 
-/** V dC/dV = E u f'(u) f(v): an integral over u, between breaks, of what f(v) is there on average. */
+/** dC/dV = E u f'(u) f(v) / V: an integral over u, between breaks, of what f(v) is there on average. */
 function growth_along(facts, v, r) {
   let total = 0;
   facts.places.forEach((t, i) => {
-    total += t * facts.jumps[i] * normal_density(t, v) * given_field(facts, v, r, t);
+    total += t / v * facts.jumps[i] * normal_density(t, v) * given_field(facts, v, r, t);
   });
   const [ends, [nodes, weights]] = [panel_ends(facts, v, r), gauss_legendre(16)];
   ends.slice(1).forEach((high, k) => {
     for (let i = 0; high > ends[k] && i < 16; i++) {
       const u = ends[k] + (high - ends[k]) * (nodes[i] + 1) / 2;
       const steep = facts.places.reduce((sum, t, j) => sum + (u > t ? facts.bends[j] : 0), facts.line[1]);
-      total += u * steep * given_field(facts, v, r, u) * normal_density(u, v) * weights[i] / 2 * (high - ends[k]);
+      total += u / v * steep * given_field(facts, v, r, u) * normal_density(u, v) * weights[i] / 2 * (high - ends[k]);
     }
   });
   return total;
@@ -84,7 +84,7 @@ function piecewise_growth(shape, variance, rho) {
   const [facts, v, r] = [shape_facts(shape), checked_variance(variance), correlation(rho)];
   const [side, size] = [r < 0 ? -1 : 1, Math.abs(r)];
   if (from_there(closed_from(facts, v), 1 - size)) return wide_growth(facts, side, v, 1 - size, size) / v;
-  if (facts.slanted && (v > 256 * facts.widest ** 2 || r < -0.99)) return growth_along(facts, v, r) / v;
+  if (facts.slanted && (v > 256 * facts.widest ** 2 || r < -0.99)) return growth_along(facts, v, r);
   return overlap_growth(facts, v, r);
 }
 
