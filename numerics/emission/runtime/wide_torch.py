@@ -99,7 +99,7 @@ def far_products(moments: Moments, unit: Tensor, r: Tensor, near: Tensor) -> tup
 def far_part(shape: Shape, order: int) -> Lines:
     """`far_line` of the derivative of f of that order, without delta functions."""
     p, q, s, d = far_line(shape)
-    return ((p, q, s, d), (q, 0.0, d, 0.0), (0.0,) * 4)[order]
+    return ((p, q, s, d), (q, 0.0, d, 0.0), (0.0, 0.0, 0.0, 0.0))[order]
 
 
 def power_sums(table: Moments, y: Tensor) -> Tensor:
