@@ -44,8 +44,8 @@ RESERVED = frozenset({
     "var", "void", "while", "with", "yield", "Infinity", "Math", "NaN", "Number", "Object", "RangeError", "Map",
     "undefined",
 })  # fmt: skip
-RUNTIME_FILES = ("elementwise", "errors", "gauss", "logistic", "clipped", "shapes", "strips", "piecewise", "widening",
-                 "odd_means", "quadrature", "price", "smoothing", "broken")  # fmt: skip
+RUNTIME_FILES = ("elementwise", "errors", "gauss", "logistic", "clipped", "shapes", "strips", "wide", "piecewise",
+                 "widening", "odd_means", "quadrature", "price", "smoothing", "broken")  # fmt: skip
 
 
 @lru_cache(maxsize=1)

@@ -73,26 +73,72 @@ function slope_peak(facts, v) {
 function smooth_slope(facts, side, v, near) {
   if (!facts.slanted) return 0;
   if (side === -1 && facts.parity !== 0) return -facts.parity * smooth_slope(facts, 1, v, near);
-  const x = near_end(near);
-  const change = correlation_integrals(facts, side, v, x, 2 * (1 - near) / ((2 - near) * (1 + x)))[1];
-  const value = bend_slope(facts, 1, v) + side * change;
+  const [begin, x] = [Math.max(wide_from(facts, v), near), near_end(near)];
+  const rest = 2 * (begin - near) / ((2 - near) * (2 - begin) * (near_end(begin) + x));
+  const change = correlation_integrals(facts, side, v, x, rest)[1];
+  const value = inner_slope(facts, side, v, begin) + side * change;
   if (side === 1 || !(change > value || near < slope_peak(facts, v))) return value;
   return bend_slope(facts, -1, v) + correlation_integrals(facts, -1, v, 0, x)[1];
+}
+
+/** `smooth_slope` where series end, or at correlation 0. */
+function inner_slope(facts, side, v, begin) {
+  if (begin === 1) return bend_slope(facts, 1, v);
+  const x = near_end(begin);
+  const jumps = jump_sum(threshold_pairs(facts, side, false), v, x) * (1 + x * x) / (4 * Math.PI * x);
+  return wide_slope(facts, side, v, begin, 1 - begin) - jumps;
 }
 
 /** C at correlation s = 1 - near less that at s - fall >= 0 (side 1); that at s + fall <= 0, s = near - 1 (-1). */
 function overlap_rise(facts, side, v, near, fall) {
   if (side === -1 && facts.parity !== 0) return -facts.parity * overlap_rise(facts, 1, v, near, fall);
+  const begin = wide_from(facts, v);
+  if (begin === 1 || near + fall <= begin) return end_rise(facts, side, v, near, fall);
+  const first = within(begin - near, 0, fall);
+  const [end, rest] = [end_rise(facts, side, v, near, first), wide_rise(facts, side, v, near + first, fall - first)];
+  return end * rest < 0 ? value_rise(facts, side, v, near, fall) : end + rest;
+}
+
+/** `overlap_rise` where C turns in between, so that it is of the order of its values. */
+function value_rise(facts, side, v, near, fall) {
+  const [low, high] = [near, Math.min(near + fall, 1)].map((each) => overlap_at(facts, side, v, each, 1 - each));
+  return side * (low - high);
+}
+
+/** `overlap_rise` where series serve: their slope, integrated over the logarithm of x. */
+function wide_rise(facts, side, v, near, fall) {
+  const [low, far, [nodes, weights]] = [near_end(near), Math.min(near + fall, 1), gauss_legendre(16)];
+  const length = Math.log1p(2 * fall / ((2 - near) * (2 - far) * (low + near_end(far)) * low));
+  const panels = Math.max(Math.ceil(length / 1.5), 1);
+  let total = 0;
+  for (let k = 0; k < 16 * panels; k++) {
+    const x = low * Math.exp(length * (Math.floor(k / 16) + (nodes[k % 16] + 1) / 2) / panels);
+    const slope = wide_slope(facts, side, v, 2 * x * x / (1 + x * x), (1 - x * x) / (1 + x * x));
+    total += slope * (2 * x / (1 + x * x)) ** 2 * (length * weights[k % 16] / (2 * panels));
+  }
+  return total;
+}
+
+/** `overlap_rise` where series do not serve. */
+function end_rise(facts, side, v, near, fall) {
+  if (side === -1 && facts.parity !== 0) return -facts.parity * end_rise(facts, 1, v, near, fall);
   if (side === 1 || !facts.bending) return rise_by_parts(facts, side, v, near, fall);
   const first = within(slope_peak(facts, v), near, Math.min(near + fall, 1)) - near;
   return rise_by_parts(facts, -1, v, near, first) + rise_by_parts(facts, -1, v, near + first, fall - first);
 }
 
-/** C at correlation near - 1 < 0, from that of -1 and 0 where it is smaller. */
-function negative_overlap(facts, v, near) {
-  const [end, middle] = [opposite_overlap(facts, v), piecewise_average(facts, v) ** 2];
-  if (middle < Math.abs(end)) return middle - overlap_rise(facts, -1, v, near, 1 - near);
-  return end + overlap_rise(facts, -1, v, 0, near);
+/** C at correlation side size, size = 1 - near: by series, or from where they end. */
+function overlap_at(facts, side, v, near, size) {
+  const turned = facts.parity === -1 && facts.middle !== 0 ? 0 : facts.parity;
+  if (side === -1 && turned !== 0) return turned * overlap_at(facts, 1, v, near, size);
+  const begin = wide_from(facts, v);
+  if (from_there(begin, near)) return wide_overlap(facts, side, v, near, size);
+  const inner = begin < 1 ? wide_overlap(facts, side, v, begin, 1 - begin) : piecewise_average(facts, v) ** 2;
+  const fall = begin < 1 ? begin - near : size;
+  if (side === 1) return inner + end_rise(facts, 1, v, near, fall);
+  const end = opposite_overlap(facts, v);
+  if (inner < Math.abs(end)) return inner - end_rise(facts, -1, v, near, fall);
+  return end + end_rise(facts, -1, v, 0, near);
 }
 
 /** The integral of C', its smooth part by parts from the end where that is smaller. */
@@ -120,9 +166,6 @@ function pair_densities(facts, v, far) {
 
 /** J_i J_j V n2(t_i, t_j) at correlation 1 - far. */
 function jump_slope(facts, v, far) {
-  const [x, root] = [near_end(far), 2 * Math.PI * Math.sqrt(far * (2 - far))];
-  const wide = facts.widest * (x + 1 / x) < Math.sqrt(v / 2);
-  if (wide && root > 0 && facts.jumping && facts.moments[0][0][0] === 0) return moment_sum(facts, 0, 1, v, x) / root;
   return pair_densities(facts, v, far).reduce((sum, [density, , , weight]) => weight ? sum + weight * density : sum, 0);
 }
 
@@ -130,18 +173,16 @@ function jump_slope(facts, v, far) {
 function piecewise_overlap(shape, variance, rho) {
   const [facts, v, r] = [shape_facts(shape), checked_variance(variance), correlation(rho)];
   if (Number.isNaN(v + r)) return NaN;
-  const turned = facts.parity === -1 && facts.middle !== 0 ? 0 : facts.parity;
-  const size = Math.abs(r);
-  if (r < 0 && turned === 0) return negative_overlap(facts, v, 1 + r);
-  return (r < 0 ? turned : 1) * (piecewise_average(facts, v) ** 2 + overlap_rise(facts, 1, v, 1 - size, size));
+  return overlap_at(facts, r < 0 ? -1 : 1, v, 1 - Math.abs(r), Math.abs(r));
 }
 
 /** dC/ds at s = 1 - apart, apart in [0, 2]; infinite at 0 where f jumps. */
 function piecewise_slope(shape, variance, apart) {
   const [facts, v, far] = [shape_facts(shape), checked_variance(variance), distance(apart, 2)];
   if (Number.isNaN(v + far)) return NaN;
-  const side = far <= 1 ? 1 : -1;
-  return jump_slope(facts, v, far) + smooth_slope(facts, side, v, side === 1 ? far : 2 - far);
+  const [side, near] = [far <= 1 ? 1 : -1, Math.min(far, 2 - far)];
+  if (from_there(slope_from(facts, v), near)) return wide_slope(facts, side, v, near, 1 - near);
+  return jump_slope(facts, v, far) + smooth_slope(facts, side, v, near);
 }
 
 /** C at correlation 1 - rest less that at 1 - rest - drop >= -1, to its last digits as both vanish. */

@@ -3,9 +3,17 @@
 f is given by its shape (`shapes`), C(s) = E f(u) f(v) for u and v of mean 0, variance V and correlation s.
 """
 
-import numpy as np
-from scipy import special
+from collections.abc import Iterator
 
+import numpy as np
+
+from meanbits.numerics.emission.runtime.growth_numpy import (
+    given_field,
+    given_widening,
+    growth_values,
+    normal_density,
+    overlap_growth,
+)
 from meanbits.numerics.emission.runtime.logistic_numpy import distances
 from meanbits.numerics.emission.runtime.quadrature_numpy import Real, correlations, flat_points
 from meanbits.numerics.emission.runtime.rises_numpy import (
@@ -13,40 +21,43 @@ from meanbits.numerics.emission.runtime.rises_numpy import (
     checked_variance,
     interval_moments,
     jump_slope,
-    mean_of,
     near_end,
-    negative_overlap,
     overlap_rise,
+    overlap_values,
     pair_densities,
     smooth_slope,
 )
-from meanbits.numerics.emission.runtime.shapes import Shape, Table, derivative_of, has_bends, middle_value, parity_of
+from meanbits.numerics.emission.runtime.shapes import Shape, Table, derivative_of, has_bends
 from meanbits.numerics.emission.runtime.strips_numpy import bend_sum
+from meanbits.numerics.emission.runtime.wide_numpy import (
+    closed_from,
+    from_there,
+    slope_from,
+    wide_curvature,
+    wide_slope,
+    wide_slope_growth,
+)
 
 
 def piecewise_overlap(shape: Shape, variance: Real, correlation: Real) -> np.ndarray:
     """C at variance >= 0 and |correlation| <= 1, which broadcast."""
     shape_of, (v, r) = flat_points(variance, correlation)
     v, r = checked_variance(v), correlations(r)
-    turned = 0 if parity_of(shape) == -1 and middle_value(shape) != 0 else parity_of(shape)
-    size, value = np.abs(r), np.zeros_like(v)
-    i = np.flatnonzero((turned != 0) | ~(r < 0))
-    value[i] = mean_of(shape, v[i]) ** 2 + overlap_rise(shape, 1, v[i], 1 - size[i], size[i])
-    value = np.where(r < 0, turned, 1.0) * value
-    i = np.flatnonzero((turned == 0) & (r < 0))
-    value[i] = negative_overlap(shape, v[i], 1 + r[i])
-    return as_given(value, shape_of, variance, correlation)
+    return as_given(overlap_values(shape, v, r), shape_of, variance, correlation)
 
 
 def piecewise_slope(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
     """dC/ds at s = 1 - distance, distance in [0, 2]; infinite at 0 where f jumps."""
     shape_of, (v, far) = flat_points(variance, distance)
     v, far = checked_variance(v), distances(far, 2)
-    value = jump_slope(shape, v, far)
+    begin = slope_from(shape, v)
+    value, near = jump_slope(shape, v, far), np.minimum(far, 2 - far)
     if has_bends(shape):
         for side, chosen in ((1, far <= 1), (-1, far > 1)):
-            i = np.flatnonzero(chosen)
-            value[i] += smooth_slope(shape, side, v[i], far[i] if side == 1 else 2 - far[i])
+            i = np.flatnonzero(chosen & ~from_there(begin, near))
+            value[i] += smooth_slope(shape, side, v[i], near[i])
+    for side, i in wide_points(begin, far):
+        value[i] = wide_slope(shape, side, v[i], near[i], 1 - near[i])
     return as_given(value, shape_of, variance, distance)
 
 
@@ -63,63 +74,24 @@ def piecewise_difference(shape: Shape, variance: Real, rest: Real, drop: Real) -
     return as_given(value, shape_of, variance, rest, drop)
 
 
-def far_from(t: float, at: float, v: np.ndarray, far: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Given u = at at correlation 1 - far: t less the mean of v; that in standard deviations, 50 at most; these."""
-    spread, apart = np.sqrt(v * far * (2 - far)), t - at + far * at
-    beyond = np.copysign(np.minimum(np.abs(apart), 50 * spread), apart)
-    return apart, np.divide(beyond, spread, out=np.sign(apart) * 50, where=spread > 0), spread
-
-
-def given_field(shape: Shape, v: np.ndarray, far: np.ndarray, at: float) -> np.ndarray:
-    """E f(v) given u = at, at correlation 1 - far."""
-    total = shape[3][0] + shape[3][1] * (1 - far) * at
-    for t, jump, bend in zip(*shape[:3], strict=True):
-        apart, beyond, spread = far_from(t, at, v, far)
-        tail = special.erfc(beyond / np.sqrt(2)) / 2
-        total = total + jump * tail
-        if bend:
-            total = total + bend * (spread * np.exp(-beyond * beyond / 2) / np.sqrt(2 * np.pi) - apart * tail)
-    return total
-
-
-def given_widening(shape: Shape, v: np.ndarray, far: np.ndarray, at: float) -> np.ndarray:
-    """2 V times the derivative in V of given_field, of a step function."""
-    total = np.zeros_like(v)
-    for t, jump in zip(*shape[:2], strict=True):
-        beyond = far_from(t, at, v, far)[1]
-        total += jump * beyond * np.exp(-beyond * beyond / 2) / np.sqrt(2 * np.pi)
-    return total
-
-
-def normal_density(t: float, v: np.ndarray) -> np.ndarray:
-    """The density of N(0, v) at t."""
-    sigma = np.sqrt(v)
-    return np.exp(-((t / sigma) ** 2) / 2) / (np.sqrt(2 * np.pi) * sigma)
-
-
-def overlap_growth(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
-    """dC/dV at correlation r = 1 - far: E f''(u) f(v) + r E f'(u) f'(v), where terms of two jumps cancel."""
-    inner, total = derivative_of(shape), np.zeros_like(v)
-    if has_bends(shape):
-        total += (1 - far) * piecewise_overlap(inner, v, 1 - far)
-    for t, jump, bend in zip(*shape[:3], strict=True):
-        steep = (bend + jump * (t / v)) * given_field(shape, v, far, t)
-        if jump and has_bends(shape):
-            steep += (1 - far) * jump * given_field(inner, v, far, t)
-        total += normal_density(t, v) * steep
-    return total
-
-
 def piecewise_growth(shape: Shape, variance: Real, correlation: Real) -> np.ndarray:
     """dC/dV at fixed correlation."""
     shape_of, (v, r) = flat_points(variance, correlation)
-    return as_given(overlap_growth(shape, checked_variance(v), 1 - correlations(r)), shape_of, variance, correlation)
+    return as_given(growth_values(shape, checked_variance(v), correlations(r)), shape_of, variance, correlation)
 
 
 def piecewise_curvature(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
     """d^2 C/ds^2 at s = 1 - distance; infinite at 0 unless f is linear."""
     shape_of, (v, far) = flat_points(variance, distance)
     v, far = checked_variance(v), distances(far, 2)
+    value, near = end_curvature(shape, v, far), np.minimum(far, 2 - far)
+    for side, i in wide_points(closed_from(shape, v), far):
+        value[i] = wide_curvature(shape, side, v[i], near[i], 1 - near[i])
+    return as_given(value, shape_of, variance, distance)
+
+
+def end_curvature(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """d^2 C/ds^2, from every pair of breaks."""
     value, inside = 0 * (v + far), np.flatnonzero((far > 0) & (far < 2))
     with np.errstate(all="ignore"):  # what overflows is infinite
         if any(shape[2]):
@@ -132,24 +104,39 @@ def piecewise_curvature(shape: Shape, variance: Real, distance: Real) -> np.ndar
                 value += np.where(density > 0, jumps * density * rate, 0.0)
             elif bends:
                 value += np.where(np.isinf(density), bends * density, 0.0)
-    return as_given(value, shape_of, variance, distance)
+    return value
+
+
+def wide_points(begin: np.ndarray, far: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Where series serve that begin there, on either side of correlation 0."""
+    wide = from_there(begin, np.minimum(far, 2 - far))
+    yield 1, np.flatnonzero(wide & (far <= 1))
+    yield -1, np.flatnonzero(wide & (far > 1))
 
 
 def piecewise_slope_growth(shape: Shape, variance: Real, distance: Real) -> np.ndarray:
     """d^2 C/dV ds at s = 1 - distance."""
     shape_of, (v, far) = flat_points(variance, distance)
     v, far = checked_variance(v), distances(far, 2)
+    value, near = end_slope_growth(shape, v, far), np.minimum(far, 2 - far)
+    for side, i in wide_points(closed_from(shape, v), far):
+        value[i] = wide_slope_growth(shape, side, v[i], near[i], 1 - near[i]) / v[i]
+    return as_given(value, shape_of, variance, distance)
+
+
+def end_slope_growth(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """d^2 C/dV ds, from every break."""
     inner, value = derivative_of(shape), 0 * (v + far)
     if has_bends(shape):
-        value += piecewise_overlap(inner, v, 1 - far) + v * overlap_growth(inner, v, far)
+        value += overlap_values(inner, v, 1 - far) + v * overlap_growth(inner, v, 1 - far)
         for t, jump in zip(*shape[:2], strict=True):
-            steep = (1 + t * (t / v)) * given_field(inner, v, far, t) + given_widening(inner, v, far, t)
+            steep = (1 + t * (t / v)) * given_field(inner, v, 1 - far, t) + given_widening(inner, v, 1 - far, t)
             value += jump * normal_density(t, v) * steep
     with np.errstate(all="ignore"):  # what overflows is infinite
         for density, above, below, jumps, *_ in pair_densities(shape, v, far):
             exponent = above + below
             value += np.where((density > 0) & (exponent > 0) & (jumps != 0), jumps * density * exponent / v, 0.0)
-    return as_given(value, shape_of, variance, distance)
+    return value
 
 
 def piecewise_mean(table: Table, variance: Real) -> np.ndarray:

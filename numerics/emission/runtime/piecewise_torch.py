@@ -1,10 +1,18 @@
 """Overlaps of piecewise linear functions, which generated Torch modules call: those of piecewise_numpy, with slopes."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from meanbits.numerics.emission.runtime.growth_torch import (
+    given_field,
+    given_widening,
+    growth_values,
+    normal_density,
+    overlap_growth,
+)
 from meanbits.numerics.emission.runtime.logistic_torch import distances
 from meanbits.numerics.emission.runtime.rises_torch import (
     checked_variance,
@@ -19,13 +27,21 @@ from meanbits.numerics.emission.runtime.rises_torch import (
 from meanbits.numerics.emission.runtime.shapes import Shape, Table, derivative_of, has_bends, scaled_slope, table_jumps
 from meanbits.numerics.emission.runtime.slopes_torch import Real, correlations, with_slopes
 from meanbits.numerics.emission.runtime.strips_torch import bend_sum
+from meanbits.numerics.emission.runtime.wide_torch import (
+    closed_from,
+    from_there,
+    slope_from,
+    wide_curvature,
+    wide_slope,
+    wide_slope_growth,
+)
 
 
 def piecewise_overlap(shape: Shape, variance: Real, correlation: Real) -> Tensor:
     """C at variance >= 0 and |correlation| <= 1, which broadcast."""
 
     def values(v: Tensor, r: Tensor) -> Tensor:
-        return overlap_values(shape, v, r)
+        return overlap_values(shape, checked_variance(v), r)
 
     def in_variance(v: Tensor, r: Tensor) -> Tensor:
         return piecewise_growth(shape, v, r)
@@ -41,10 +57,13 @@ def piecewise_slope(shape: Shape, variance: Real, distance: Real) -> Tensor:
 
     def values(v: Tensor, far: Tensor) -> Tensor:
         v = checked_variance(v)
-        value = jump_slope(shape, v, far)
+        begin = slope_from(shape, v)
+        value, near = jump_slope(shape, v, far), torch.minimum(far, 2 - far)
         for side, chosen in ((1, ~(far > 1)), (-1, far > 1)):
-            i = torch.nonzero(chosen)[:, 0]
-            value[i] += smooth_slope(shape, side, v[i], far[i] if side == 1 else 2 - far[i])
+            i = torch.nonzero(chosen & ~from_there(begin, near))[:, 0]
+            value[i] += smooth_slope(shape, side, v[i], near[i])
+        for side, i in wide_points(begin, far):
+            value[i] = wide_slope(shape, side, v[i], near[i], 1 - near[i])
         return value
 
     def in_variance(v: Tensor, far: Tensor) -> Tensor:
@@ -81,58 +100,11 @@ def piecewise_difference(shape: Shape, variance: Real, rest: Real, drop: Real) -
     return with_slopes(values, [in_variance, in_rest, in_drop], variance, distances(rest, 2), distances(drop, 2))
 
 
-def far_from(t: float, at: float, v: Tensor, far: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Given u = at at correlation 1 - far: t less the mean of v; that in standard deviations, 50 at most; these."""
-    spread, apart = torch.sqrt(v * far * (2 - far)), t - at + far * at
-    beyond = torch.copysign(torch.minimum(torch.abs(apart), 50 * spread), apart)
-    return apart, torch.where(spread > 0, beyond / spread, torch.sign(apart) * 50), spread
-
-
-def given_field(shape: Shape, v: Tensor, far: Tensor, at: float) -> Tensor:
-    """E f(v) given u = at, at correlation 1 - far."""
-    total = shape[3][0] + shape[3][1] * (1 - far) * at
-    for t, jump, bend in zip(*shape[:3], strict=True):
-        apart, beyond, spread = far_from(t, at, v, far)
-        tail = torch.erfc(beyond / math.sqrt(2)) / 2
-        total = total + jump * tail
-        if bend:
-            total = total + bend * (spread * torch.exp(-beyond * beyond / 2) / math.sqrt(2 * math.pi) - apart * tail)
-    return total
-
-
-def given_widening(shape: Shape, v: Tensor, far: Tensor, at: float) -> Tensor:
-    """2 V times the derivative in V of given_field, of a step function."""
-    total = torch.zeros_like(v)
-    for t, jump in zip(*shape[:2], strict=True):
-        beyond = far_from(t, at, v, far)[1]
-        total = total + jump * beyond * torch.exp(-beyond * beyond / 2) / math.sqrt(2 * math.pi)
-    return total
-
-
-def normal_density(t: float, v: Tensor) -> Tensor:
-    """The density of N(0, v) at t."""
-    sigma = torch.sqrt(v)
-    return torch.exp(-((t / sigma) ** 2) / 2) / (math.sqrt(2 * math.pi) * sigma)
-
-
-def overlap_growth(shape: Shape, v: Tensor, far: Tensor) -> Tensor:
-    """dC/dV at correlation r = 1 - far: E f''(u) f(v) + r E f'(u) f'(v), where terms of two jumps cancel."""
-    inner, total = derivative_of(shape), torch.zeros_like(v)
-    if has_bends(shape):
-        total = total + (1 - far) * overlap_values(inner, v, 1 - far)
-    for t, jump, bend in zip(*shape[:3], strict=True):
-        steep = (bend + jump * (t / v)) * given_field(shape, v, far, t)
-        if jump and has_bends(shape):
-            steep = steep + (1 - far) * jump * given_field(inner, v, far, t)
-        total = total + normal_density(t, v) * steep
-    return total
-
-
 def piecewise_growth(shape: Shape, variance: Real, correlation: Real) -> Tensor:
     """dC/dV at fixed correlation."""
 
     def values(v: Tensor, r: Tensor) -> Tensor:
-        return overlap_growth(shape, checked_variance(v), 1 - r)
+        return growth_values(shape, checked_variance(v), r)
 
     return with_slopes(values, [no_slope, no_slope], variance, correlations(correlation))
 
@@ -146,39 +118,64 @@ def piecewise_curvature(shape: Shape, variance: Real, distance: Real) -> Tensor:
     """d^2 C/ds^2 at s = 1 - distance; infinite at 0 unless f is linear."""
 
     def values(v: Tensor, far: Tensor) -> Tensor:
-        v, value = checked_variance(v), 0 * (v + far)
-        inside = torch.nonzero((far > 0) & (far < 2))[:, 0]
-        if any(shape[2]):
-            x = near_end(far[inside])
-            value[inside] += bend_sum(shape, 1, v[inside], x) / x * (1 + x * x) ** 2 / (4 * math.pi)
-        for density, above, below, jumps, bends, *_ in pair_densities(shape, v, far):
-            rate = (1 - far) / (far * (2 - far)) + above / (2 - far) - below / far
-            rate = torch.where((far == 0) | (far == 2), (1 - far) * math.inf, rate)
-            if jumps:
-                value = value + torch.where(density > 0, jumps * density * rate, 0.0)
-            elif bends:
-                value = value + torch.where(torch.isinf(density), bends * density, 0.0)
+        v = checked_variance(v)
+        value, near = end_curvature(shape, v, far), torch.minimum(far, 2 - far)
+        for side, i in wide_points(closed_from(shape, v), far):
+            value[i] = wide_curvature(shape, side, v[i], near[i], 1 - near[i])
         return value
 
     return with_slopes(values, [no_slope, no_slope], variance, distances(distance, 2))
+
+
+def end_curvature(shape: Shape, v: Tensor, far: Tensor) -> Tensor:
+    """d^2 C/ds^2, from every pair of breaks."""
+    value = 0 * (v + far)
+    inside = torch.nonzero((far > 0) & (far < 2))[:, 0]
+    if any(shape[2]):
+        x = near_end(far[inside])
+        value[inside] += bend_sum(shape, 1, v[inside], x) / x * (1 + x * x) ** 2 / (4 * math.pi)
+    for density, above, below, jumps, bends, *_ in pair_densities(shape, v, far):
+        rate = (1 - far) / (far * (2 - far)) + above / (2 - far) - below / far
+        rate = torch.where((far == 0) | (far == 2), (1 - far) * math.inf, rate)
+        if jumps:
+            value = value + torch.where(density > 0, jumps * density * rate, 0.0)
+        elif bends:
+            value = value + torch.where(torch.isinf(density), bends * density, 0.0)
+    return value
+
+
+def wide_points(begin: Tensor, far: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Where series serve that begin there, on either side of correlation 0."""
+    wide = from_there(begin, torch.minimum(far, 2 - far))
+    yield 1, torch.nonzero(wide & (far <= 1))[:, 0]
+    yield -1, torch.nonzero(wide & (far > 1))[:, 0]
 
 
 def piecewise_slope_growth(shape: Shape, variance: Real, distance: Real) -> Tensor:
     """d^2 C/dV ds at s = 1 - distance."""
 
     def values(v: Tensor, far: Tensor) -> Tensor:
-        v, inner, value = checked_variance(v), derivative_of(shape), 0 * (v + far)
-        if has_bends(shape):
-            value = overlap_values(inner, v, 1 - far) + v * overlap_growth(inner, v, far)
-            for t, jump in zip(*shape[:2], strict=True):
-                steep = (1 + t * (t / v)) * given_field(inner, v, far, t) + given_widening(inner, v, far, t)
-                value = value + jump * normal_density(t, v) * steep
-        for density, above, below, jumps, *_ in pair_densities(shape, v, far):
-            counts = (density > 0) & (above + below > 0) & (jumps != 0)
-            value = value + torch.where(counts, jumps * density * (above + below) / v, 0.0)
+        v = checked_variance(v)
+        value, near = end_slope_growth(shape, v, far), torch.minimum(far, 2 - far)
+        for side, i in wide_points(closed_from(shape, v), far):
+            value[i] = wide_slope_growth(shape, side, v[i], near[i], 1 - near[i]) / v[i]
         return value
 
     return with_slopes(values, [no_slope, no_slope], variance, distances(distance, 2))
+
+
+def end_slope_growth(shape: Shape, v: Tensor, far: Tensor) -> Tensor:
+    """d^2 C/dV ds, from every break."""
+    inner, value, r = derivative_of(shape), 0 * (v + far), 1 - far
+    if has_bends(shape):
+        value = value + overlap_values(inner, v, r) + v * overlap_growth(inner, v, r)
+        for t, jump in zip(*shape[:2], strict=True):
+            steep = (1 + t * (t / v)) * given_field(inner, v, r, t) + given_widening(inner, v, r, t)
+            value = value + jump * normal_density(t, v) * steep
+    for density, above, below, jumps, *_ in pair_densities(shape, v, far):
+        counts = (density > 0) & (above + below > 0) & (jumps != 0)
+        value = value + torch.where(counts, jumps * density * (above + below) / v, 0.0)
+    return value
 
 
 def piecewise_mean(table: Table, variance: Real) -> Tensor:

@@ -23,10 +23,12 @@ from meanbits.numerics.emission.runtime.shapes import (
 )
 from meanbits.numerics.emission.runtime.strips_numpy import (
     correlation_integrals,
-    in_wide_fields,
+    in_blocks_of,
+    jump_sum,
     pair_exponent,
     strip_rule,
 )
+from meanbits.numerics.emission.runtime.wide_numpy import from_there, wide_from, wide_overlap, wide_slope
 
 
 def interval_moments(start: np.ndarray, end: np.ndarray, count: int = 3) -> np.ndarray:
@@ -88,19 +90,28 @@ def slope_peak(shape: Shape, v: np.ndarray) -> np.ndarray:
 def smooth_slope(shape: Shape, side: int, v: np.ndarray, near: np.ndarray) -> np.ndarray:
     """The part of C' without a product of jumps, at correlation 1 - near (side 1) or near - 1 (side -1), near <= 1.
 
-    From its value at correlation 0; below, where it falls towards -1 or near that, from -1.
+    From its value at correlation 0, or where series end; below, where it falls towards -1 or near that, from -1.
     """
     if not has_bends(shape):
         return np.zeros_like(v)
     if side == -1 and parity_of(shape) != 0:
         return -parity_of(shape) * smooth_slope(shape, 1, v, near)
-    x = near_end(near)
-    rest = 2 * (1 - near) / ((2 - near) * (1 + x))
+    begin, x = np.maximum(wide_from(shape, v), near), near_end(near)
+    rest = 2 * (begin - near) / ((2 - near) * (2 - begin) * (near_end(begin) + x))
     change = correlation_integrals(shape, side, v, x, rest)[1]
-    value = bend_slope(shape, 1, v) + side * change
+    value = inner_slope(shape, side, v, begin) + side * change
     if side == -1:
         i = np.flatnonzero((change > value) | (near < slope_peak(shape, v)))
         value[i] = bend_slope(shape, -1, v[i]) + correlation_integrals(shape, -1, v[i], np.zeros_like(x[i]), x[i])[1]
+    return value
+
+
+def inner_slope(shape: Shape, side: int, v: np.ndarray, begin: np.ndarray) -> np.ndarray:
+    """`smooth_slope` where series end, or at correlation 0."""
+    value, i = bend_slope(shape, 1, v), np.flatnonzero(begin < 1)
+    x = near_end(begin[i])
+    jumps = jump_sum(shape, side, v[i], x) * (1 + x * x) / (4 * np.pi * x)
+    value[i] = wide_slope(shape, side, v[i], begin[i], 1 - begin[i]) - jumps
     return value
 
 
@@ -111,17 +122,76 @@ def overlap_rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall:
     """
     if side == -1 and parity_of(shape) != 0:
         return -parity_of(shape) * overlap_rise(shape, 1, v, near, fall)
+    begin = wide_from(shape, v)
+    i = np.flatnonzero((begin < 1) & (near + fall > begin))
+    first = fall.copy()
+    first[i] = np.clip(begin[i] - near[i], 0, fall[i])
+    value = end_rise(shape, side, v, near, first)
+    rest = wide_rise(shape, side, v[i], near[i] + first[i], fall[i] - first[i])
+    turns = i[value[i] * rest < 0]
+    value[i] += rest
+    value[turns] = value_rise(shape, side, v[turns], near[turns], fall[turns])
+    return value
+
+
+def value_rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
+    """`overlap_rise` where C turns in between, so that it is of the order of its values."""
+    low, high = (overlap_at(shape, side, v, each, 1 - each) for each in (near, np.minimum(near + fall, 1)))
+    return side * (low - high)
+
+
+def wide_rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
+    """`overlap_rise` where series serve: their slope, integrated over the logarithm of x."""
+    far, total = np.minimum(near + fall, 1), np.zeros_like(v)
+    low = near_end(near)
+    length = np.log1p(2 * fall / ((2 - near) * (2 - far) * (low + near_end(far)) * low))
+    panels = np.maximum(np.ceil(length / 1.5), 1).astype(np.int64)
+    for count in np.unique(panels):
+        t, w = strip_rule(int(count))
+        for i in in_blocks_of(panels == count, w.size):
+            x = low[i] * np.exp(length[i] * t)
+            up, points = 1 + x * x, (v[i] + 0 * x).ravel()
+            slope = wide_slope(shape, side, points, (2 * x * x / up).ravel(), ((1 - x * x) / up).ravel())
+            total[i] = np.sum(slope.reshape(x.shape) * (2 * x / up) ** 2 * (length[i] * w), 0)
+    return total
+
+
+def end_rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
+    """`overlap_rise` where series do not serve."""
+    if side == -1 and parity_of(shape) != 0:
+        return -parity_of(shape) * end_rise(shape, 1, v, near, fall)
     if side == 1 or not any(shape[2]):
         return rise_by_parts(shape, side, v, near, fall)
     first = np.clip(slope_peak(shape, v), near, np.minimum(near + fall, 1)) - near
     return rise_by_parts(shape, -1, v, near, first) + rise_by_parts(shape, -1, v, near + first, fall - first)
 
 
-def negative_overlap(shape: Shape, v: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """C at correlation near - 1 < 0, from that of -1 and 0 where it is smaller."""
-    end, middle = opposite_overlap(shape, v), mean_of(shape, v) ** 2
+def overlap_at(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """C at correlation side size, size = 1 - near: by series, or from where they end."""
+    turned = 0 if parity_of(shape) == -1 and middle_value(shape) != 0 else parity_of(shape)
+    if side == -1 and turned != 0:
+        return turned * overlap_at(shape, 1, v, near, size)
+    begin, wide, value = wide_from(shape, v), from_there(wide_from(shape, v), near), np.empty_like(v)
+    i = np.flatnonzero(wide)
+    value[i] = wide_overlap(shape, side, v[i], near[i], size[i])
+    i = np.flatnonzero(~wide)
+    value[i] = end_overlap(shape, side, v[i], near[i], np.where(begin < 1, begin - near, size)[i])
+    return value
+
+
+def end_overlap(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.ndarray) -> np.ndarray:
+    """C nearer to correlation 1, or -1, than where series end, which is as far as fall, or than 0.
+
+    From there; on the side of -1 from -1 where C is smaller there.
+    """
+    begin, middle = wide_from(shape, v), mean_of(shape, v) ** 2
+    i = np.flatnonzero(begin < 1)
+    middle[i] = wide_overlap(shape, side, v[i], begin[i], 1 - begin[i])
+    if side == 1:
+        return middle + end_rise(shape, 1, v, near, fall)
+    end = opposite_overlap(shape, v)
     from_middle = middle < np.abs(end)
-    rise = overlap_rise(shape, -1, v, np.where(from_middle, near, 0.0), np.where(from_middle, 1 - near, near))
+    rise = end_rise(shape, -1, v, np.where(from_middle, near, 0.0), np.where(from_middle, fall, near))
     return np.where(from_middle, middle - rise, end + rise)
 
 
@@ -136,6 +206,15 @@ def rise_by_parts(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall
     at_far = (change >= 0) == (side == 1)
     smooth = fall * smooth_slope(shape, side, v, np.where(at_far, far, near))
     return jumps + smooth + side * np.where(at_far, from_low, -from_high)
+
+
+def overlap_values(shape: Shape, v: np.ndarray, r: np.ndarray) -> np.ndarray:
+    """C at correlations r, all (n,)."""
+    value, size = np.empty_like(v), np.abs(r)
+    for side, chosen in ((1, ~(r < 0)), (-1, r < 0)):
+        i = np.flatnonzero(chosen)
+        value[i] = overlap_at(shape, side, v[i], 1 - size[i], size[i])
+    return value
 
 
 def as_given(value: np.ndarray, shape: tuple[int, ...], *arguments: Real) -> np.ndarray:
@@ -165,8 +244,4 @@ def pair_densities(shape: Shape, v: np.ndarray, far: np.ndarray) -> Iterator[tup
 
 def jump_slope(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
     """J_i J_j V n2(t_i, t_j) at correlation 1 - far."""
-    value = sum((weight * n for n, _, _, weight, *_ in pair_densities(shape, v, far) if weight), 0 * (v + far))
-    inside, root = (far > 0) & (far < 2), 2 * np.pi * np.sqrt(far * (2 - far))
-    x, width = near_end(far[inside]), v[inside]
-    value[inside] = in_wide_fields(shape, 1, 1, width, x, value[inside] * root[inside]) / root[inside]
-    return value
+    return sum((weight * n for n, _, _, weight, *_ in pair_densities(shape, v, far) if weight), 0 * (v + far))

@@ -19,10 +19,12 @@ from meanbits.numerics.emission.runtime.shapes import (
 )
 from meanbits.numerics.emission.runtime.strips_torch import (
     correlation_integrals,
-    in_wide_fields,
+    in_blocks_of,
+    jump_sum,
     pair_exponent,
     strip_rule,
 )
+from meanbits.numerics.emission.runtime.wide_torch import from_there, wide_from, wide_overlap, wide_slope
 
 
 def interval_moments(start: Tensor, end: Tensor, count: int = 3) -> Tensor:
@@ -84,20 +86,29 @@ def slope_peak(shape: Shape, v: Tensor) -> Tensor:
 def smooth_slope(shape: Shape, side: int, v: Tensor, near: Tensor) -> Tensor:
     """The part of C' without a product of jumps, at correlation 1 - near (side 1) or near - 1 (side -1), near <= 1.
 
-    From its value at correlation 0; below, where it falls towards -1 or near that, from -1.
+    From its value at correlation 0, or where series end; below, where it falls towards -1 or near that, from -1.
     """
     if not has_bends(shape):
         return torch.zeros_like(v)
     if side == -1 and parity_of(shape) != 0:
         return -parity_of(shape) * smooth_slope(shape, 1, v, near)
-    x = near_end(near)
-    rest = 2 * (1 - near) / ((2 - near) * (1 + x))
+    begin, x = torch.maximum(wide_from(shape, v), near), near_end(near)
+    rest = 2 * (begin - near) / ((2 - near) * (2 - begin) * (near_end(begin) + x))
     change = correlation_integrals(shape, side, v, x, rest)[1]
-    value = bend_slope(shape, 1, v) + side * change
+    value = inner_slope(shape, side, v, begin) + side * change
     if side == -1:
         i = torch.nonzero((change > value) | (near < slope_peak(shape, v)))[:, 0]
         below = correlation_integrals(shape, -1, v[i], torch.zeros_like(x[i]), x[i])[1]
         value[i] = bend_slope(shape, -1, v[i]) + below
+    return value
+
+
+def inner_slope(shape: Shape, side: int, v: Tensor, begin: Tensor) -> Tensor:
+    """`smooth_slope` where series end, or at correlation 0."""
+    value, i = bend_slope(shape, 1, v), torch.nonzero(begin < 1)[:, 0]
+    x = near_end(begin[i])
+    jumps = jump_sum(shape, side, v[i], x) * (1 + x * x) / (4 * math.pi * x)
+    value[i] = wide_slope(shape, side, v[i], begin[i], 1 - begin[i]) - jumps
     return value
 
 
@@ -108,6 +119,44 @@ def overlap_rise(shape: Shape, side: int, v: Tensor, near: Tensor, fall: Tensor)
     """
     if side == -1 and parity_of(shape) != 0:
         return -parity_of(shape) * overlap_rise(shape, 1, v, near, fall)
+    begin = wide_from(shape, v)
+    i = torch.nonzero((begin < 1) & (near + fall > begin))[:, 0]
+    first = fall.clone()
+    first[i] = torch.minimum(torch.clamp(begin[i] - near[i], min=0), fall[i])
+    value = end_rise(shape, side, v, near, first)
+    rest = wide_rise(shape, side, v[i], near[i] + first[i], fall[i] - first[i])
+    turns = i[value[i] * rest < 0]
+    value[i] += rest
+    value[turns] = value_rise(shape, side, v[turns], near[turns], fall[turns])
+    return value
+
+
+def value_rise(shape: Shape, side: int, v: Tensor, near: Tensor, fall: Tensor) -> Tensor:
+    """`overlap_rise` where C turns in between, so that it is of the order of its values."""
+    low, high = (overlap_at(shape, side, v, each, 1 - each) for each in (near, torch.clamp(near + fall, max=1)))
+    return side * (low - high)
+
+
+def wide_rise(shape: Shape, side: int, v: Tensor, near: Tensor, fall: Tensor) -> Tensor:
+    """`overlap_rise` where series serve: their slope, integrated over the logarithm of x."""
+    far, total = torch.clamp(near + fall, max=1), torch.zeros_like(v)
+    low = near_end(near)
+    length = torch.log1p(2 * fall / ((2 - near) * (2 - far) * (low + near_end(far)) * low))
+    panels = torch.clamp(torch.ceil(length / 1.5), min=1).to(torch.int64)
+    for count in torch.unique(panels).tolist():
+        t, w = (column.to(v.device) for column in strip_rule(count))
+        for i in in_blocks_of(panels == count, len(w)):
+            x = low[i] * torch.exp(length[i] * t)
+            up, points = 1 + x * x, (v[i] + 0 * x).reshape(-1)
+            slope = wide_slope(shape, side, points, (2 * x * x / up).reshape(-1), ((1 - x * x) / up).reshape(-1))
+            total[i] = torch.sum(slope.reshape(x.shape) * (2 * x / up) ** 2 * (length[i] * w), 0)
+    return total
+
+
+def end_rise(shape: Shape, side: int, v: Tensor, near: Tensor, fall: Tensor) -> Tensor:
+    """`overlap_rise` where series do not serve."""
+    if side == -1 and parity_of(shape) != 0:
+        return -parity_of(shape) * end_rise(shape, 1, v, near, fall)
     if side == 1 or not any(shape[2]):
         return rise_by_parts(shape, side, v, near, fall)
     first = torch.minimum(torch.maximum(slope_peak(shape, v), near), torch.clamp(near + fall, max=1)) - near
@@ -134,26 +183,42 @@ def checked_variance(v: Tensor) -> Tensor:
     return torch.clamp(v, 1e-306, 1e306)
 
 
-def overlap_values(shape: Shape, v: Tensor, r: Tensor) -> Tensor:
-    """piecewise_overlap of (n,)."""
-    v = checked_variance(v)
+def overlap_at(shape: Shape, side: int, v: Tensor, near: Tensor, size: Tensor) -> Tensor:
+    """C at correlation side size, size = 1 - near: by series, or from where they end."""
     turned = 0 if parity_of(shape) == -1 and middle_value(shape) != 0 else parity_of(shape)
-    size, value, below = torch.abs(r), torch.zeros_like(v), r < 0
-    i = torch.nonzero(~below if turned == 0 else torch.ones_like(below))[:, 0]
-    value[i] = mean_of(shape, v[i]) ** 2 + overlap_rise(shape, 1, v[i], 1 - size[i], size[i])
-    if turned != 0:
-        return torch.where(below, turned * value, value)
-    i = torch.nonzero(below)[:, 0]
-    value[i] = negative_overlap(shape, v[i], 1 + r[i])
+    if side == -1 and turned != 0:
+        return turned * overlap_at(shape, 1, v, near, size)
+    begin, wide, value = wide_from(shape, v), from_there(wide_from(shape, v), near), torch.empty_like(v)
+    i = torch.nonzero(wide)[:, 0]
+    value[i] = wide_overlap(shape, side, v[i], near[i], size[i])
+    i = torch.nonzero(~wide)[:, 0]
+    value[i] = end_overlap(shape, side, v[i], near[i], torch.where(begin < 1, begin - near, size)[i])
     return value
 
 
-def negative_overlap(shape: Shape, v: Tensor, near: Tensor) -> Tensor:
-    """C at correlation near - 1 < 0, from that of -1 and 0 where it is smaller."""
-    end, middle = opposite_overlap(shape, v), mean_of(shape, v) ** 2
+def end_overlap(shape: Shape, side: int, v: Tensor, near: Tensor, fall: Tensor) -> Tensor:
+    """C nearer to correlation 1, or -1, than where series end, which is as far as fall, or than 0.
+
+    From there; on the side of -1 from -1 where C is smaller there.
+    """
+    begin, middle = wide_from(shape, v), mean_of(shape, v) ** 2
+    i = torch.nonzero(begin < 1)[:, 0]
+    middle[i] = wide_overlap(shape, side, v[i], begin[i], 1 - begin[i])
+    if side == 1:
+        return middle + end_rise(shape, 1, v, near, fall)
+    end = opposite_overlap(shape, v)
     from_middle = middle < torch.abs(end)
-    rise = overlap_rise(shape, -1, v, torch.where(from_middle, near, 0.0), torch.where(from_middle, 1 - near, near))
+    rise = end_rise(shape, -1, v, torch.where(from_middle, near, 0.0), torch.where(from_middle, fall, near))
     return torch.where(from_middle, middle - rise, end + rise)
+
+
+def overlap_values(shape: Shape, v: Tensor, r: Tensor) -> Tensor:
+    """C at correlations r, all (n,)."""
+    value, size = torch.empty_like(v), torch.abs(r)
+    for side, chosen in ((1, ~(r < 0)), (-1, r < 0)):
+        i = torch.nonzero(chosen)[:, 0]
+        value[i] = overlap_at(shape, side, v[i], 1 - size[i], size[i])
+    return value
 
 
 def pair_densities(shape: Shape, v: Tensor, far: Tensor) -> Iterator[tuple[Any, ...]]:
@@ -171,7 +236,4 @@ def jump_slope(shape: Shape, v: Tensor, far: Tensor) -> Tensor:
     value = 0 * (v + far)
     for density, _, _, jumps, *_ in pair_densities(shape, v, far):
         value = value + (jumps * density if jumps else 0.0)
-    inside, root = (far > 0) & (far < 2), 2 * math.pi * torch.sqrt(far * (2 - far))
-    x, width = near_end(far[inside]), v[inside]
-    value[inside] = in_wide_fields(shape, 1, 1, width, x, value[inside] * root[inside]) / root[inside]
     return value

@@ -17,7 +17,10 @@ function shape_facts(shape) {
     facts.middle = middle_value(facts);
     facts.widest = Math.max(0, ...places.map(Math.abs));
     facts.intervals = mirrored_lines(facts);
-    facts.moments = [jumps, bends].map((weights) => moments_of(facts, weights));
+    facts.unit = facts.widest || 1;
+    facts.far = far_line(facts);
+    facts.moments = [0, 1, 2].map((order) => compact_moments(facts, order));
+    facts.graded = facts.moments.map((rows) => rows.map((row, k) => row.map((each, n) => (n + 2 * k) * each)));
     facts.derivative = [places, bends, places.map(() => 0), [line[1], 0]];
     SHAPES.set(key, facts);
   }
@@ -35,27 +38,47 @@ function line_at(facts, point, side) {
   return [value, slope];
 }
 
-/** With POWERS they leave 2^-53 of sums over pairs whose exponents are below 1/8. */
-const MOMENTS = 14;
+/** With POWERS and TERMS they leave 2^-53 of sums over breaks within sqrt(1/2) conditional deviations. */
+const MOMENTS = 26;
 
 /** Of y. */
-const POWERS = 10;
+const POWERS = 14;
+
+/** Of the products of moments. */
+const TERMS = 17;
+
+/** The sum of terms, 0 where that is rounding. */
+function total_of(terms) {
+  const [sum, size] = terms.reduce(([a, b], each) => [a + each, b + Math.abs(each)], [0, 0]);
+  return Math.abs(sum) > 1e-15 * size ? sum : 0;
+}
+
+/** f far out: p + q u + s sign(u) + d |u|, u in units of the widest break. */
+function far_line({ places, jumps, bends, line: [level, slope], unit }) {
+  const right = total_of([level, ...jumps, ...bends.map((k, i) => -k * places[i])]);
+  const steep = unit * total_of([slope, ...bends]);
+  const pairs = [[right, level], [steep, unit * slope], [right, -level], [steep, -unit * slope]];
+  return pairs.map((pair) => total_of(pair) / 2);
+}
+
+/** n!, n up to 170. */
+function factorial(n) {
+  return n < 2 ? 1 : n * factorial(n - 1);
+}
 
 /**
- * Of weights at the thresholds: what stands before powers of y in their sums times exp(-y t^2) t^n, t in units of the
- * widest; for each power an array over n. A sum of weights that is rounding is 0.
+ * Of the derivative of f of that order, but for its line far out: what stands before powers of y in the integrals of its
+ * product with exp(-y t^2) t^n, t in units of the widest break; for each power an array over n.
  */
-function moments_of({ places, widest }, weights) {
-  const sums = Array.from({ length: MOMENTS + 2 * POWERS - 1 }, (_, n) => {
-    const terms = places.map((t, i) => weights[i] * (t / (widest || 1)) ** n);
-    const [sum, size] = terms.reduce(([a, b], each) => [a + each, b + Math.abs(each)], [0, 0]);
-    return Math.abs(sum) > 1e-15 * size ? sum : 0;
+function compact_moments({ places, jumps, bends, unit }, order) {
+  const sums = Array.from({ length: MOMENTS + 2 * POWERS - 1 }, (_, i) => {
+    const n = i + 2 - order;
+    const kinks = places.map((t, j) => bends[j] * unit * (t / unit) ** n);
+    const steps = places.map((t, j) => n && jumps[j] ? -n * jumps[j] * (t / unit) ** (n - 1) : 0);
+    return total_of([...kinks, ...steps]) * [1 / (n * (n - 1)), -1 / n, 1][order];
   });
-  let factor = 1;
-  return Array.from({ length: POWERS }, (_, k) => {
-    factor *= k ? -1 / k : 1;
-    return Array.from({ length: MOMENTS + 1 }, (_, n) => factor * sums[n + 2 * k]);
-  });
+  return Array.from({ length: POWERS }, (_, k) => (
+    Array.from({ length: MOMENTS + 1 }, (_, n) => (-1) ** k / factorial(k) * sums[n + 2 * k])));
 }
 
 /** [start, end, line of f(u), line of f(-u)] of the intervals of |u| between breaks, the lines at the start of each. */

@@ -3,6 +3,7 @@
 f(u) = a + b u + sum_i J_i 1(u > t_i) + K_i (u - t_i)_+ is the shape (t, J, K, (a, b)).
 """
 
+import math
 from functools import cache
 
 Shape = tuple[tuple[float, ...], ...]
@@ -52,6 +53,11 @@ def middle_value(shape: Shape) -> float:
 def widest_break(shape: Shape) -> float:
     """The largest |t|."""
     return max((abs(t) for t in shape[0]), default=0.0)
+
+
+def break_unit(shape: Shape) -> float:
+    """The largest |t|, or 1 where all breaks are at 0."""
+    return widest_break(shape) or 1.0
 
 
 def has_bends(shape: Shape) -> bool:
@@ -123,21 +129,45 @@ def table_jumps(table: Table) -> list[tuple[float, float]]:
     return result
 
 
-MOMENTS = 14  # with POWERS they leave 2^-53 of sums over pairs whose exponents are below 1/8
-POWERS = 10
+def total_of(terms: list[float]) -> float:
+    """Their sum, 0 where that is rounding."""
+    total = sum(terms)
+    return total if abs(total) > 1e-15 * sum(map(abs, terms)) else 0.0
 
 
 @cache
-def moments_of(shape: Shape, row: int) -> list[list[float]]:
-    """Of the weights J (row 1) or K (row 2): what stands before powers of y in sums over thresholds of exp(-y t^2) t^n.
+def far_line(shape: Shape) -> tuple[float, float, float, float]:
+    """f far out: p + q u + s sign(u) + d |u|, u in units of the widest break."""
+    level, slope, size = *shape[3], break_unit(shape)
+    steps = [*shape[1], *(-k * t for t, k in zip(shape[0], shape[2], strict=True))]
+    right, steep = total_of([level, *steps]), total_of([slope, *shape[2]])
+    pairs = (right, level), (size * steep, size * slope), (right, -level), (size * steep, -size * slope)
+    p, q, s, d = (total_of(list(pair)) / 2 for pair in pairs)
+    return p, q, s, d
 
-    t is in units of the widest; for each power a list over n. A sum of weights that is rounding is 0.
+
+MOMENTS = 26  # with POWERS and TERMS they leave 2^-53 of sums over breaks within sqrt(1/2) conditional deviations
+POWERS = 14
+TERMS = 17
+HALVES = tuple(1.0 / math.prod(range(1, 2 * n + 2, 2)) for n in range(MOMENTS // 2))  # 1 / (2 n + 1)!!
+
+
+@cache
+def compact_moments(shape: Shape, order: int) -> list[list[float]]:
+    """Of the derivative of f of that order, but for its line far out: what stands before powers of y in the integrals
+    of its product with exp(-y t^2) t^n, t in units of the widest break; for each power a list over n <= MOMENTS.
     """
-    widest, sums = widest_break(shape) or 1.0, list[float]()
-    for n in range(MOMENTS + 2 * POWERS - 1):
-        terms = [w * (t / widest) ** n for t, w in zip(shape[0], shape[row], strict=True)]
-        sums.append(sum(terms) if abs(sum(terms)) > 1e-15 * sum(map(abs, terms)) else 0.0)
-    factors = [1.0]
-    for k in range(1, POWERS):
-        factors.append(-factors[-1] / k)
+    size, sums = break_unit(shape), list[float]()
+    for n in range(2 - order, 1 - order + MOMENTS + 2 * POWERS):
+        terms = [k * size * (t / size) ** n for t, k in zip(shape[0], shape[2], strict=True)]
+        terms += [-n * j * (t / size) ** (n - 1) for t, j in zip(shape[0], shape[1], strict=True) if n and j]
+        sums.append(total_of(terms) * (1.0, -1 / n if n else 0.0, 1 / (n * (n - 1)) if n > 1 else 0.0)[2 - order])
+    factors = [(-1.0) ** k / math.factorial(k) for k in range(POWERS)]
     return [[factor * sums[n + 2 * k] for n in range(MOMENTS + 1)] for k, factor in enumerate(factors)]
+
+
+@cache
+def graded_moments(shape: Shape, order: int) -> list[list[float]]:
+    """`compact_moments` times their powers of t."""
+    rows = compact_moments(shape, order)
+    return [[(n + 2 * k) * each for n, each in enumerate(row)] for k, row in enumerate(rows)]

@@ -51,9 +51,9 @@ function correlation_integrals(facts, side, v, low, width) {
   const high = low + width;
   over_correlations(facts, side, v, low, width, (x, w, alone) => {
     const up = 1 + x * x;
-    if (facts.jumping) total[0] += pair_sum(facts, 0, side, v, x, alone) * w / up;
+    if (facts.jumping) total[0] += jump_sum(threshold_pairs(facts, side, alone), v, x) * w / up;
     if (facts.bending) {
-      const density = w * pair_sum(facts, 1, side, v, x, alone);
+      const density = w * bend_sum(threshold_pairs(facts, side, alone), v, x);
       total[1] += density;
       total[2] += density * Math.abs(x - low) * (x + low) / up * 2 / (1 + low * low);
       total[3] += density * Math.abs(x - high) * (x + high) / up * 2 / (1 + high * high);
@@ -91,33 +91,4 @@ function bend_sum(pairs, v, x) {
     mixed += (1 + excess) * p + (excess > -1 ? (1 + excess) * (m / (x * x)) : 0);
   });
   return (v * bent / (1 + x * x) + mixed) * Math.exp(-least);
-}
-
-/** The sum over pairs, or those of D = 0, of jumps (row 0) or bends (1): by moments where they add up to 0 and exponents are small. */
-function pair_sum(facts, row, side, v, x, alone) {
-  const wide = facts.widest * (x + 1 / x) < Math.sqrt(v / 2);
-  if (wide && !alone && facts.moments[row][0][0] === 0) return moment_sum(facts, row, side, v, x);
-  return [jump_sum, bend_sum][row](threshold_pairs(facts, side, alone), v, x);
-}
-
-/** exp(-E) is exp(-y t_i^2) exp(-y t_j^2) exp(side z t_i t_j): a power series in z of squares of moments. */
-function moment_sum(facts, row, side, v, x) {
-  const [size, spread] = [facts.widest, x + 1 / x];
-  const [y, z] = [(size * spread) ** 2 / (8 * v), side * size * size * (1 / x - x) * spread / (4 * v)];
-  const [jumps, bends] = facts.moments.map((moments) => threshold_moments(moments, y));
-  let total = 0;
-  for (let n = MOMENTS - 1; n >= 0; n--) {
-    total *= z / (n + 1);
-    if (row === 0) total += jumps[n] ** 2;
-    else {
-      const mixed = jumps[n + 1] * bends[n] * (1 + 1 / x ** 2) + side * jumps[n] * bends[n + 1] * (1 - 1 / x ** 2);
-      total += (Math.sqrt(v) * bends[n]) ** 2 / (1 + x * x) + size / 2 * mixed;
-    }
-  }
-  return total;
-}
-
-/** Sums over thresholds of their weights times exp(-y t^2) t^n, t in units of the widest, n <= MOMENTS. */
-function threshold_moments(moments, y) {
-  return moments[0].map((_, n) => moments.reduceRight((total, row) => total * y + row[n], 0));
 }

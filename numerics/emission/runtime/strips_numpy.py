@@ -10,15 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from meanbits.numerics.emission.runtime.shapes import (
-    MOMENTS,
-    Shape,
-    leading_pairs,
-    moments_of,
-    threshold_pairs,
-    threshold_products,
-    widest_break,
-)
+from meanbits.numerics.emission.runtime.shapes import Shape, leading_pairs, threshold_pairs, threshold_products
 
 
 @cache
@@ -124,7 +116,7 @@ def jump_sum(shape: Shape, side: int, v: np.ndarray, x: np.ndarray, alone: bool 
         for weight, index in terms:
             share += np.multiply(weight, decays[index], out=work)
         total += np.multiply(share, np.exp(-pair_exponent(a, up)), out=work)
-    return total if alone else in_wide_fields(shape, 1, side, v, x, total)
+    return total
 
 
 def bend_sum(shape: Shape, side: int, v: np.ndarray, x: np.ndarray, alone: bool = False) -> np.ndarray:
@@ -145,39 +137,4 @@ def bend_sum(shape: Shape, side: int, v: np.ndarray, x: np.ndarray, alone: bool 
         if p or m:
             mixed += (1 + excess) * p
             mixed += (1 + excess) * np.divide(m, square, out=np.zeros_like(x), where=excess > -1)
-    total = (v * bent / (1 + square) + mixed) * np.exp(-least)
-    return total if alone else in_wide_fields(shape, 2, side, v, x, total)
-
-
-def in_wide_fields(shape: Shape, row: int, side: int, v: np.ndarray, x: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """The sum over pairs of jumps (row 1) or bends (row 2), by moments where they add up to 0 and exponents are small.
-
-    exp(-E) is exp(-y t_i^2) exp(-y t_j^2) exp(side z t_i t_j): a power series in z of squares of moments.
-    """
-    if moments_of(shape, row)[0][0]:
-        return total
-    with np.errstate(over="ignore", divide="ignore"):
-        wide = widest_break(shape) * (x + 1 / x) < np.sqrt(v / 2)
-    if np.any(wide):
-        total[wide] = moment_sum(shape, row, side, np.broadcast_to(v, x.shape)[wide], x[wide])
-    return total
-
-
-def moment_sum(shape: Shape, row: int, side: int, v: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """`jump_sum` or `bend_sum` of wide fields, (n,)."""
-    size, spread, total = widest_break(shape), x + 1 / x, np.zeros_like(x)
-    y, z = (size * spread) ** 2 / (8 * v), side * size * size * (1 / x - x) * spread / (4 * v)
-    jumps, bends = (threshold_moments(shape, each, y) for each in (1, 2))
-    for n in reversed(range(MOMENTS)):
-        total *= z / (n + 1)
-        if row == 1:
-            total += jumps[n] ** 2
-        else:
-            mixed = jumps[n + 1] * bends[n] * (1 + 1 / x**2) + side * jumps[n] * bends[n + 1] * (1 - 1 / x**2)
-            total += (np.sqrt(v) * bends[n]) ** 2 / (1 + x * x) + size / 2 * mixed
-    return total
-
-
-def threshold_moments(shape: Shape, row: int, y: np.ndarray) -> np.ndarray:
-    """Sums over thresholds of their weights times exp(-y t^2) t^n, t in units of the widest: (MOMENTS + 1, n)."""
-    return np.polynomial.polynomial.polyval(y, np.array(moments_of(shape, row)))
+    return (v * bent / (1 + square) + mixed) * np.exp(-least)

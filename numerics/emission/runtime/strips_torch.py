@@ -8,15 +8,7 @@ import torch
 from torch import Tensor
 
 from meanbits.numerics.emission.runtime.gap_torch import legendre_rule
-from meanbits.numerics.emission.runtime.shapes import (
-    MOMENTS,
-    Shape,
-    leading_pairs,
-    moments_of,
-    threshold_pairs,
-    threshold_products,
-    widest_break,
-)
+from meanbits.numerics.emission.runtime.shapes import Shape, leading_pairs, threshold_pairs, threshold_products
 
 
 @cache
@@ -121,7 +113,7 @@ def jump_sum(shape: Shape, side: int, v: Tensor, x: Tensor, alone: bool = False)
         for weight, index in terms:
             share.add_(decays[index], alpha=weight)
         total.addcmul_(share, torch.exp(-pair_exponent(a, up)))
-    return total if alone else in_wide_fields(shape, 1, side, v, x, total)
+    return total
 
 
 def bend_sum(shape: Shape, side: int, v: Tensor, x: Tensor, alone: bool = False) -> Tensor:
@@ -141,42 +133,4 @@ def bend_sum(shape: Shape, side: int, v: Tensor, x: Tensor, alone: bool = False)
         bent += k * excess
         if p or m:
             mixed += (1 + excess) * p + torch.where(excess > -1, (1 + excess) * (m / square), 0.0)
-    total = (v * bent / (1 + square) + mixed) * torch.exp(-least)
-    return total if alone else in_wide_fields(shape, 2, side, v, x, total)
-
-
-def in_wide_fields(shape: Shape, row: int, side: int, v: Tensor, x: Tensor, total: Tensor) -> Tensor:
-    """The sum over pairs of jumps (row 1) or bends (row 2), by moments where they add up to 0 and exponents are small.
-
-    exp(-E) is exp(-y t_i^2) exp(-y t_j^2) exp(side z t_i t_j): a power series in z of squares of moments.
-    """
-    if moments_of(shape, row)[0][0]:
-        return total
-    wide = widest_break(shape) * (x + 1 / x) < torch.sqrt(v / 2)
-    if torch.any(wide):
-        total[wide] = moment_sum(shape, row, side, v.expand_as(x)[wide], x[wide])
-    return total
-
-
-def moment_sum(shape: Shape, row: int, side: int, v: Tensor, x: Tensor) -> Tensor:
-    """`jump_sum` or `bend_sum` of wide fields, (n,)."""
-    size, spread, total = widest_break(shape), x + 1 / x, torch.zeros_like(x)
-    y, z = (size * spread) ** 2 / (8 * v), side * size * size * (1 / x - x) * spread / (4 * v)
-    jumps, bends = (threshold_moments(shape, each, y) for each in (1, 2))
-    for n in reversed(range(MOMENTS)):
-        total = total * z / (n + 1)
-        if row == 1:
-            total = total + jumps[n] ** 2
-        else:
-            mixed = jumps[n + 1] * bends[n] * (1 + 1 / x**2) + side * jumps[n] * bends[n + 1] * (1 - 1 / x**2)
-            total = total + (torch.sqrt(v) * bends[n]) ** 2 / (1 + x * x) + size / 2 * mixed
-    return total
-
-
-def threshold_moments(shape: Shape, row: int, y: Tensor) -> Tensor:
-    """Sums over thresholds of their weights times exp(-y t^2) t^n, t in units of the widest: (MOMENTS + 1, n)."""
-    weights = torch.tensor(moments_of(shape, row), dtype=y.dtype, device=y.device)[..., None]
-    total = torch.zeros_like(weights[0] * y)
-    for weight in weights.flip(0):
-        total = total * y + weight
-    return total
+    return (v * bent / (1 + square) + mixed) * torch.exp(-least)

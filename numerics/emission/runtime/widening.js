@@ -1,27 +1,33 @@
 // How overlaps of piecewise linear functions change with the variance, and expectations of such squares.
 
-/** Given u = at at correlation 1 - far: t less the mean of v; that in standard deviations, 50 at most; these. */
-function far_from(t, at, v, far) {
-  const spread = Math.sqrt(v * far * (2 - far));
-  const apart = t - at + far * at;
-  const beyond = Math.sign(apart) * Math.min(Math.abs(apart), 50 * spread);
-  return [apart, spread > 0 ? beyond / spread : Math.sign(apart) * 50, spread];
+/** Of v given u = at, at correlation r: t less its mean as a function of t, and its deviation. */
+function conditional_law(v, r, at) {
+  const [near, mean] = [1 - Math.abs(r), Math.sign(r) * at];
+  return [(t) => t - mean + near * mean, Math.sqrt(v * near * (2 - near))];
 }
 
-/** E f(v) given u = at, at correlation 1 - far. */
-function given_field(facts, v, far, at) {
+/** In standard deviations, 50 at most. */
+function deviations(apart, spread) {
+  return spread > 0 ? within(apart, -50 * spread, 50 * spread) / spread : Math.sign(apart) * 50;
+}
+
+/** E f(v) given u = at, at correlation r. */
+function given_field(facts, v, r, at) {
+  const [apart_from, spread] = conditional_law(v, r, at);
   return facts.places.reduce((total, t, i) => {
-    const [apart, beyond, spread] = far_from(t, at, v, far);
+    const apart = apart_from(t);
+    const beyond = deviations(apart, spread);
     const tail = erfc(beyond / Math.SQRT2) / 2;
     const bend = spread * Math.exp(-beyond * beyond / 2) / Math.sqrt(2 * Math.PI) - apart * tail;
     return total + facts.jumps[i] * tail + (facts.bends[i] ? facts.bends[i] * bend : 0);
-  }, facts.line[0] + facts.line[1] * (1 - far) * at);
+  }, facts.line[0] + facts.line[1] * (r * at));
 }
 
 /** 2 V times the derivative in V of given_field, of a step function. */
-function given_widening(facts, v, far, at) {
+function given_widening(facts, v, r, at) {
+  const [apart_from, spread] = conditional_law(v, r, at);
   return facts.places.reduce((total, t, i) => {
-    const beyond = far_from(t, at, v, far)[1];
+    const beyond = deviations(apart_from(t), spread);
     return total + facts.jumps[i] * beyond * Math.exp(-beyond * beyond / 2) / Math.sqrt(2 * Math.PI);
   }, 0);
 }
@@ -32,30 +38,65 @@ function normal_density(t, v) {
   return Math.exp(-((t / sigma) ** 2) / 2) / (Math.sqrt(2 * Math.PI) * sigma);
 }
 
-/** dC/dV at correlation r = 1 - far: E f''(u) f(v) + r E f'(u) f'(v), where terms of two jumps cancel. */
-function overlap_growth(facts, v, far) {
+/** dC/dV: E f''(u) f(v) + r E f'(u) f'(v), where terms of two jumps cancel. */
+function overlap_growth(facts, v, r) {
   const inner = shape_facts(facts.derivative);
-  let total = facts.slanted ? (1 - far) * piecewise_overlap(facts.derivative, v, 1 - far) : 0;
+  let total = facts.slanted ? r * piecewise_overlap(facts.derivative, v, r) : 0;
   facts.places.forEach((t, i) => {
-    let steep = (facts.bends[i] + facts.jumps[i] * (t / v)) * given_field(facts, v, far, t);
-    if (facts.jumps[i] && facts.slanted) steep += (1 - far) * facts.jumps[i] * given_field(inner, v, far, t);
+    let steep = (facts.bends[i] + facts.jumps[i] * (t / v)) * given_field(facts, v, r, t);
+    if (facts.jumps[i] && facts.slanted) steep += r * facts.jumps[i] * given_field(inner, v, r, t);
     total += normal_density(t, v) * steep;
   });
   return total;
 }
 
-/** dC/dV at fixed correlation. */
+/** dC/dV = E u f'(u) f(v) / V: an integral over u, between breaks, of what f(v) is there on average. */
+function growth_along(facts, v, r) {
+  let total = 0;
+  facts.places.forEach((t, i) => {
+    total += t / v * facts.jumps[i] * normal_density(t, v) * given_field(facts, v, r, t);
+  });
+  const [ends, [nodes, weights]] = [panel_ends(facts, v, r), gauss_legendre(16)];
+  ends.slice(1).forEach((high, k) => {
+    for (let i = 0; high > ends[k] && i < 16; i++) {
+      const u = ends[k] + (high - ends[k]) * (nodes[i] + 1) / 2;
+      const steep = facts.places.reduce((sum, t, j) => sum + (u > t ? facts.bends[j] : 0), facts.line[1]);
+      total += u / v * steep * given_field(facts, v, r, u) * normal_density(u, v) * weights[i] / 2 * (high - ends[k]);
+    }
+  });
+  return total;
+}
+
+/** In which multiples of the standard deviation integrals over fields are cut. */
+const DEVIATIONS = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 26, 30, 34, 38];
+
+/** The breaks, where v is about at one on average, and multiples of the standard deviation. */
+function panel_ends({ places }, v, r) {
+  const sigma = Math.sqrt(v);
+  const spread = sigma * Math.sqrt((1 - Math.abs(r)) * (1 + Math.abs(r)));
+  const law = places.flatMap((t) => [t, ...[-8, -3, 0, 3, 8].map((each) => (t + each * spread) / r)]);
+  const cut = law.map((each) => within(each, -38 * sigma, 38 * sigma));
+  return [...cut, ...DEVIATIONS.flatMap((each) => [-each * sigma, each * sigma])].sort((a, b) => a - b);
+}
+
+/** dC/dV at fixed correlation. Sums over breaks cancel in wide fields, and near correlation -1. */
 function piecewise_growth(shape, variance, rho) {
-  return overlap_growth(shape_facts(shape), checked_variance(variance), 1 - correlation(rho));
+  const [facts, v, r] = [shape_facts(shape), checked_variance(variance), correlation(rho)];
+  const [side, size] = [r < 0 ? -1 : 1, Math.abs(r)];
+  if (from_there(closed_from(facts, v), 1 - size)) return wide_growth(facts, side, v, 1 - size, size) / v;
+  if (facts.slanted && (v > 256 * facts.widest ** 2 || r < -0.99)) return growth_along(facts, v, r);
+  return overlap_growth(facts, v, r);
 }
 
 /** d^2 C/ds^2 at s = 1 - apart; infinite at 0 unless f is linear. */
 function piecewise_curvature(shape, variance, apart) {
   const [facts, v, far] = [shape_facts(shape), checked_variance(variance), distance(apart, 2)];
+  const near = Math.min(far, 2 - far);
+  if (from_there(closed_from(facts, v), near)) return wide_curvature(facts, far <= 1 ? 1 : -1, v, near, 1 - near);
   let value = 0 * (v + far);
   if (facts.bending && far > 0 && far < 2) {
     const x = near_end(far);
-    value += pair_sum(facts, 1, 1, v, x, false) / x * (1 + x * x) ** 2 / (4 * Math.PI);
+    value += bend_sum(threshold_pairs(facts, 1, false), v, x) / x * (1 + x * x) ** 2 / (4 * Math.PI);
   }
   for (const [density, above, below, jumps, bends] of pair_densities(facts, v, far)) {
     const inside = (1 - far) / (far * (2 - far)) + above / (2 - far) - below / far;
@@ -69,12 +110,13 @@ function piecewise_curvature(shape, variance, apart) {
 /** d^2 C/dV ds at s = 1 - apart. */
 function piecewise_slope_growth(shape, variance, apart) {
   const [facts, v, far] = [shape_facts(shape), checked_variance(variance), distance(apart, 2)];
-  const inner = shape_facts(facts.derivative);
+  const [inner, near, r] = [shape_facts(facts.derivative), Math.min(far, 2 - far), 1 - far];
+  if (from_there(closed_from(facts, v), near)) return wide_slope_growth(facts, far <= 1 ? 1 : -1, v, near, 1 - near) / v;
   let value = 0 * (v + far);
   if (facts.slanted) {
-    value += piecewise_overlap(facts.derivative, v, 1 - far) + v * overlap_growth(inner, v, far);
+    value += piecewise_overlap(facts.derivative, v, r) + v * overlap_growth(inner, v, r);
     facts.places.forEach((t, i) => {
-      const steep = (1 + t * (t / v)) * given_field(inner, v, far, t) + given_widening(inner, v, far, t);
+      const steep = (1 + t * (t / v)) * given_field(inner, v, r, t) + given_widening(inner, v, r, t);
       value += facts.jumps[i] * normal_density(t, v) * steep;
     });
   }

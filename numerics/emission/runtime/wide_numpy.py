@@ -1,0 +1,193 @@
+"""Piecewise linear functions of fields much wider than their breaks, by moments, which generated NumPy modules call.
+
+Far out f is h(u) = p + q u + s sign(u) + d |u|, and g = f - h is of compact support. E h(u) h(v) is elementary, and
+E h(u) g(v) and E g(u) g(v) are power series of moments of g, whose terms do not cancel where sums over breaks do.
+A correlation is r = side (1 - near), near <= 1.
+"""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from meanbits.numerics.emission.runtime.shapes import (
+    HALVES,
+    TERMS,
+    Shape,
+    break_unit,
+    compact_moments,
+    far_line,
+    graded_moments,
+    has_bends,
+    widest_break,
+)
+
+Lines = tuple[float, float, float, float]
+Moments = list[list[float]]
+
+
+def wide_from(shape: Shape, v: np.ndarray) -> np.ndarray:
+    """The distance from correlations 1 and -1 from which series serve; 1 where none do."""
+    with np.errstate(over="ignore"):
+        square = 2 * (widest_break(shape) / np.sqrt(v)) ** 2
+    wide = (square > 0) & (square < 1)
+    return np.where(wide, square / (1 + np.sqrt(1 - np.where(wide, square, 0.0))), 1.0)
+
+
+def closed_from(shape: Shape, v: np.ndarray) -> np.ndarray:
+    """`wide_from` of what is in closed form, which loses few digits in fields that are not so wide."""
+    return np.where(v > 16 * widest_break(shape) ** 2, wide_from(shape, v), 1.0)
+
+
+def slope_from(shape: Shape, v: np.ndarray) -> np.ndarray:
+    """`wide_from` of slopes: sums over jumps which do not add up to 0 lose no digits."""
+    return wide_from(shape, v) if has_bends(shape) or far_line(shape)[2] == 0 else np.ones_like(v)
+
+
+def from_there(begin: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """Where series serve that begin there."""
+    return (begin < 1) & (near >= begin)
+
+
+def compact_sum(shape: Shape, order: int, v: np.ndarray, r: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """V^order E F(u) F(v) but for E h(u) h(v), F the derivative of f of that order."""
+    unit, (p, q, s, d) = break_unit(shape) / np.sqrt(v), far_part(shape, order)
+    moments = compact_moments(shape, order)
+    total = np.zeros_like(unit)
+    for n, part in enumerate(pair_roots(moments, order, unit, r, near)):
+        total += np.sign(r) ** n * part**2
+    if not (p or q or s or d):
+        return total
+    level, line, sign, size = far_products(moments, unit, r, near)
+    return total + 2 * (p * level + q * line + s * sign + d * size) * unit ** (-2 * order)
+
+
+def compact_change(shape: Shape, order: int, v: np.ndarray, r: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """V times the slope of `compact_sum` in V: a moment of t^m adds as 1 / sigma^(m + 1), h as sigma or 1."""
+    unit, (p, q, s, d) = break_unit(shape) / np.sqrt(v), far_part(shape, order)
+    moments, graded = compact_moments(shape, order), graded_moments(shape, order)
+    total = np.zeros_like(unit)
+    pairs = (pair_roots(each, order, unit, r, near) for each in (moments, graded))
+    for n, (part, change) in enumerate(zip(*pairs, strict=True)):
+        total += np.sign(r) ** n * part * ((order - 1) * part - change)
+    if not (p or q or s or d):
+        return total
+    level, _, sign, _ = far_products(moments, unit, r, near)
+    wider, line, steeper, size = far_products(graded, unit, r, near)
+    own = 2 * order - 1
+    change = p * (own * level - wider) - q * line + s * (own * sign - steeper) - d * size
+    return total + change * unit ** (-2 * order)
+
+
+def pair_roots(moments: Moments, order: int, unit: np.ndarray, r: np.ndarray, near: np.ndarray) -> Iterator[np.ndarray]:
+    """What is squared in the terms of V^order E F(u) F(v) for h = 0."""
+    w = np.sqrt(near * (2 - near))
+    at = power_sums([row[:TERMS] for row in moments], (unit / w) ** 2 / 2)
+    factor, root = unit ** (1 - order) / np.sqrt(2 * np.pi * w), np.sqrt(np.abs(r)) * unit / w
+    for n in range(TERMS):
+        yield factor * at[n]
+        factor = factor * root / math.sqrt(n + 1)
+
+
+def far_products(moments: Moments, unit: np.ndarray, r: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, ...]:
+    """E h(u) g(v) for h = 1, u, sign(u) and |u|, u in units of the widest break."""
+    w = np.sqrt(near * (2 - near))
+    y = (unit / w) ** 2 / 2
+    at, density = power_sums(moments, y), unit / np.sqrt(2 * np.pi)
+    level, line = power_sums([row[:2] for row in moments], unit * unit / 2)
+    ladder = np.array(HALVES)[:, None] * (2 * r * r * y) ** np.arange(len(HALVES))[:, None]
+    sign, bent = (np.sum(ladder * each, 0) * unit * unit * r / (np.pi * w) for each in (at[1::2], at[2::2]))
+    return density * level, density * r * line, sign, r * bent + w / np.pi * at[0]
+
+
+def far_part(shape: Shape, order: int) -> Lines:
+    """`far_line` of the derivative of f of that order, without delta functions."""
+    p, q, s, d = far_line(shape)
+    return ((p, q, s, d), (q, 0.0, d, 0.0), (0.0, 0.0, 0.0, 0.0))[order]
+
+
+def power_sums(table: Moments, y: np.ndarray) -> np.ndarray:
+    """Polynomials of y: (n of a row, n of y)."""
+    return np.polynomial.polynomial.polyval(y, np.array(table))
+
+
+def arcsine(near: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """That of size = 1 - near >= 0."""
+    return np.where(size < 0.5, np.arcsin(size), np.pi / 2 - 2 * np.arctan(np.sqrt(near / (2 - near))))
+
+
+def step_overlap(middle: float, half: float, side: int, near: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Of middle + half sign(u), at correlation side size, size = 1 - near: of positive parts where there are such."""
+    left, right, sharp = middle - half, middle + half, np.arctan(np.sqrt(near / (2 - near))) / np.pi
+    if side == 1 or left * right < 0:
+        return middle * middle + side * half * half * (2 / np.pi) * arcsine(near, size)
+    return (left * left + right * right) * sharp + left * right * (1 - 2 * sharp)
+
+
+def bent_overlap(slope: float, bend: float, side: int, near: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Of slope u + bend |u| at variance 1."""
+    left, right, w = slope - bend, slope + bend, np.sqrt(near * (2 - near))
+    if side == 1 or left * right > 0:
+        return side * slope * slope * size + bend * bend * (2 / np.pi) * (w + size * arcsine(near, size))
+    sharp = 2 * np.arctan(np.sqrt(near / (2 - near)))
+    open_part = w + (np.pi - sharp) * size
+    return ((left * left + right * right) * sine_less(sharp) - 2 * left * right * open_part) / (2 * np.pi)
+
+
+def sine_less(x: np.ndarray) -> np.ndarray:
+    """sin x - x cos x, 0 <= x <= pi / 2, by its series."""
+    total = np.zeros_like(x)
+    for k in reversed(range(1, 13)):
+        total = 2 * k / math.factorial(2 * k + 1) - x * x * total
+    return x**3 * total
+
+
+def mixed_overlap(lines: Lines, side: int, near: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Twice that of p + s sign(u) with q u + d |u| at variance 1."""
+    p, q, s, d = lines
+    if side == 1 or p * d * (s * q) <= 0:
+        return (p * d + side * size * (s * q)) * math.sqrt(8 / np.pi)
+    return ((p * d + s * q) * near + (p * d - s * q) * (2 - near)) * math.sqrt(2 / np.pi)
+
+
+def far_overlap(
+    shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """E h(u) h(v), and V times its slope in V."""
+    p, q, s, d = far_line(shape)
+    scale = np.sqrt(v) / break_unit(shape)
+    mixed = scale * mixed_overlap((p, q, s, d), side, near, size)
+    bent = scale * (scale * bent_overlap(q, d, side, near, size))
+    return step_overlap(p, s, side, near, size) + mixed + bent, mixed / 2 + bent
+
+
+def wide_overlap(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """C."""
+    return far_overlap(shape, side, v, near, size)[0] + compact_sum(shape, 0, v, side * size, near)
+
+
+def wide_growth(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """V dC/dV."""
+    return far_overlap(shape, side, v, near, size)[1] + compact_change(shape, 0, v, side * size, near)
+
+
+def steep_overlap(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """V E h'(u) h'(v), without delta functions."""
+    _, q, _, d = far_line(shape)
+    scale = np.sqrt(v) / break_unit(shape)
+    return scale * (scale * step_overlap(q, d, side, near, size))
+
+
+def wide_slope(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """dC/ds."""
+    return steep_overlap(shape, side, v, near, size) + compact_sum(shape, 1, v, side * size, near)
+
+
+def wide_slope_growth(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """V d^2 C/dV ds."""
+    return steep_overlap(shape, side, v, near, size) + compact_change(shape, 1, v, side * size, near)
+
+
+def wide_curvature(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """d^2 C/ds^2."""
+    return compact_sum(shape, 2, v, side * size, near)
