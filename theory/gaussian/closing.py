@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import sympy as sp
 
-from meanbits.theory.gaussian.node import BOUND, GaussianNode
+from meanbits.theory.gaussian.node import BOUND, GaussianNode, substituted
 from meanbits.theory.gaussian.rules import RULES, WHOLE, Rule
 from meanbits.theory.gaussian.tidy import MOST_OPERATIONS, simplified_almost_everywhere, tidy, tidy_rational
 from meanbits.theory.symbols import Q, Q_ab, T, c, q, u, v
@@ -100,7 +100,7 @@ def normalise(node: GaussianNode) -> sp.Expr:
     integrand = simplified_almost_everywhere(evaluate_all(node.integrand))
     coefficient, integrand = sp.factor_terms(integrand).as_independent(*BOUND, as_Add=False)
     scale = _common_scale(integrand)
-    integrand = sp.powdenest(integrand.subs({w: w / scale for w in BOUND}, simultaneous=True))
+    integrand = sp.powdenest(substituted(integrand, {w: w / scale for w in BOUND}))
     factor, integrand = integrand.as_independent(*BOUND, as_Add=False)
     mean = [scale * entry for entry in node.mean]
     covariance = [tidy_rational(scale**2 * entry) for entry in node.covariance]
@@ -213,7 +213,7 @@ def _common_scale(integrand: sp.Expr) -> sp.Expr:
     """The factor s by which u and v enter everywhere, f(s u, s v), or 1."""
     for scale in _scales(integrand):
         if scale not in (0, 1) and not scale.has(*BOUND) and scale.is_positive:
-            rescaled = sp.powdenest(integrand.subs({w: w / scale for w in BOUND}, simultaneous=True))
+            rescaled = sp.powdenest(substituted(integrand, {w: w / scale for w in BOUND}))
             if not rescaled.as_independent(*BOUND, as_Add=False)[1].free_symbols & scale.free_symbols:
                 return scale
     return sp.S.One
