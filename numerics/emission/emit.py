@@ -12,7 +12,7 @@ import sympy as sp
 
 from meanbits.numerics.emission.backend import Backend
 from meanbits.numerics.emission.backends import NUMPY
-from meanbits.numerics.emission.belief import check_against_definitions
+from meanbits.numerics.emission.belief import check_against_definitions, check_neurons
 from meanbits.numerics.emission.writer import EmittedFunction, Heading, field_symbol
 from meanbits.theory.declarations.surrogates import CATALOGUE
 from meanbits.theory.derive import Theory
@@ -167,6 +167,19 @@ def compile_theory(theory: Theory, backend: Backend = NUMPY) -> CompiledTheory:
     if theory.surrogate not in CATALOGUE:
         check_against_definitions(theory, maps)
     return maps
+
+
+@lru_cache(maxsize=128)
+def compile_neurons(theory: Theory, backend: Backend = NUMPY) -> SimpleNamespace:
+    """`mean` and `second_moment` alone, where they are emitted: the maps, which take longest, are not derived for them.
+
+    Raises:
+        SurrogateError: as `compile_theory`.
+    """
+    neurons = compile_functions(theory, emitted_functions(theory, (neuron_section,)), backend)
+    if theory.surrogate not in CATALOGUE and not theory.surrogate.real_input:
+        check_neurons(theory, neurons)
+    return neurons
 
 
 def compile_functions(theory: Theory, functions: Sequence[EmittedFunction], backend: Backend) -> SimpleNamespace:
