@@ -19,6 +19,7 @@ from meanbits.theory.derive import Theory
 from meanbits.theory.functions.pieces import cut_at_breaks
 from meanbits.theory.gaussian.difference import as_angles
 from meanbits.theory.gaussian.expectation import GaussianExpectation
+from meanbits.theory.gaussian.node import substituted
 from meanbits.theory.gaussian.odd_means import odd_mean
 from meanbits.theory.gaussian.open_nodes import OverlapNode
 from meanbits.theory.stages.jacobian import has_jacobian
@@ -33,7 +34,7 @@ def neuron_section(theory: Theory) -> Iterator[EmittedFunction]:
     sharp = {Sigma: 0, epsilon: 0, hbar: field_symbol} if forward.field is not None else {}
     inputs = (hbar, Sigma) if forward.field is None else (field_symbol,)
     mean = odd_mean(forward.mean.definition) or forward.mean.closed
-    mean, square = (moment.subs(sharp, simultaneous=True) for moment in (mean, forward.second_moment.closed))
+    mean, square = (substituted(moment, sharp) for moment in (mean, forward.second_moment.closed))
     yield EmittedFunction("mean", inputs, mean, "mean of a neuron, E x")
     yield EmittedFunction("second_moment", inputs, square, "second moment, E x^2")
     declared = theory.surrogate.neurons.backward

@@ -86,7 +86,7 @@ def flatten(node: GaussianNode) -> GaussianNode:
     if slopes.has(*BOUND):
         return node
     outer_mean = dict(zip(node.variables, node.mean, strict=True))
-    mean = [replica.mean[0].subs(outer_mean, simultaneous=True) for replica in inner]
+    mean = [substituted(replica.mean[0], outer_mean) for replica in inner]
     noise = sp.diag(*(replica.covariance[0] for replica in inner))
     total = (slopes * node.matrix * slopes.T + noise).applyfunc(tidy_rational)
     integrand = sp.Mul(*(replica.integrand.subs(u, variable) for replica, variable in zip(inner, BOUND, strict=False)))
@@ -178,7 +178,7 @@ def _cancels(node: GaussianNode, closed: sp.Expr) -> bool:
 
 def _loses_digits(total: sp.Expr, point: dict[sp.Symbol, float]) -> bool:
     try:
-        terms = [complex(term.subs(point).evalf()) for term in total.args]
+        terms = [complex(substituted(term, point).evalf()) for term in total.args]
         return abs(sum(terms)) < max(map(abs, terms)) / 1000
     except OverflowError:
         return True
