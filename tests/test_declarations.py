@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 
 import meanbits as mb
-from meanbits.numerics.emission.belief import UnbelievedError, check_against_definitions
-from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.emission.belief import UnbelievedError, check_against_definitions, check_neurons
+from meanbits.numerics.emission.emit import compile_neurons, compile_theory
 from meanbits.numerics.solvers.solve import fixed_point
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.neurons import CONTINUOUS, Neurons, continuous, step
@@ -275,6 +276,18 @@ def test_a_wrong_map_is_not_believed() -> None:
         wrong = type(maps)(**{**vars(maps), name: lambda *arguments, right=right: right(*arguments) * (1 + 1e-4)})
         with pytest.raises(UnbelievedError, match=name):
             check_against_definitions(theory, wrong)
+
+
+def test_neurons_alone_are_those_of_the_maps_and_checked_as_they_are() -> None:
+    theory = replace(derive(marginalised(continuous("x", sp.tanh(2 * h)))))
+    neurons, maps = compile_neurons(theory), compile_theory(derive(theory.surrogate))
+    assert "gap" not in vars(theory)  # which the maps need
+    for name in ("mean", "second_moment"):
+        right = getattr(neurons, name)
+        assert float(right(0.3, 0.7)) == float(getattr(maps, name)(0.3, 0.7))
+        wrong = SimpleNamespace(**{**vars(neurons), name: lambda *given, right=right: right(*given) * (1 + 1e-4)})
+        with pytest.raises(UnbelievedError, match=name):
+            check_neurons(theory, wrong)
 
 
 def test_parts_are_reached_from_the_front_door() -> None:

@@ -7,6 +7,7 @@ import sympy as sp
 
 from meanbits.theory.gaussian.closing import evaluate_all, flatten
 from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
+from meanbits.theory.gaussian.node import substituted
 from meanbits.theory.gaussian.special import Box, HardTanh
 from meanbits.theory.symbols import D, Q, Q_ab, Sigma, c, hbar, q, u, v
 
@@ -135,3 +136,11 @@ def test_latex_and_text_name_the_law() -> None:
 def test_a_law_of_the_wrong_size_is_refused(entries: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
     with pytest.raises(ValueError, match="Gaussian expectation"):
         GaussianExpectation(u, *entries)
+
+
+@pytest.mark.parametrize("values", [{u: hbar}, {hbar: u, Sigma: D}, {u: v, v: u}, {Sigma: 0, hbar: 2}], ids=str)
+def test_symbols_are_substituted_in_one_pass_as_by_subs(values):
+    """What is bound in an expectation stays, and values are not substituted in each other."""
+    node = expectation(sp.tanh(u) * sp.exp(-(u**2)), u + hbar, Sigma + v**2)
+    for expression in (sp.sqrt(u * hbar) + Sigma * v, sp.sqrt(hbar) * node, sp.Subs(sp.tanh(u * hbar), u, v)):
+        assert substituted(expression, values) == expression.subs(values, simultaneous=True)

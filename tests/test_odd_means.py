@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 import subprocess
+from functools import cache
 
 import mpmath as mp
 import numpy as np
@@ -14,8 +15,11 @@ import sympy as sp
 import torch
 
 import meanbits as mb
+from meanbits.numerics.emission.backends import TORCH
 from meanbits.numerics.emission.c_backend import C
-from meanbits.numerics.emission.emit import compile_functions, emitted_functions
+from meanbits.numerics.emission.emit import compile_functions, emitted_functions, neuron_section
+from meanbits.numerics.emission.script import JAVASCRIPT
+from meanbits.numerics.emission.writer import Heading
 from meanbits.theory.gaussian.expectation import expectation
 from meanbits.theory.gaussian.odd_means import ClipMean, ErfPair, LaplaceMean, odd_mean
 from meanbits.theory.gaussian.special import HardTanh
@@ -45,6 +49,7 @@ def elementary(noise, h, v):
     return mp.erf(h / s) + (rise - fall) / 2
 
 
+@cache
 def expected(noise):
     """Far out every mean is 1, which the elementary forms take long to say."""
     with mp.workdps(720):
@@ -52,20 +57,23 @@ def expected(noise):
                          else float(elementary(noise, h, v)) for h, v in POINTS])  # fmt: skip
 
 
+def the_mean(theory):
+    return [each for each in emitted_functions(theory, (neuron_section,)) if each.name == "mean"]
+
+
 def by_torch(theory, points):
-    return mb.compile(theory, backend="torch").mean(*torch.tensor(points, dtype=torch.float64).T).numpy()
+    return compile_functions(theory, the_mean(theory), TORCH).mean(*torch.tensor(points, dtype=torch.float64).T).numpy()
 
 
 def in_script(theory, points):
-    text = f"{mb.emit(theory, backend='javascript')}\nconst points = {json.dumps(points)};\n"
+    text = f"{JAVASCRIPT.write(Heading.of(theory), the_mean(theory))}\nconst points = {json.dumps(points)};\n"
     text += "console.log(JSON.stringify(points.map(([h, v]) => mean(h, v))));"
     command = ["node", "--input-type=module", "-"]
     return np.array(json.loads(subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout))
 
 
 def in_c(theory, points):
-    only = [each for each in emitted_functions(theory) if each.name == "mean"]
-    return compile_functions(theory, only, C).mean(*np.array(points).T)
+    return compile_functions(theory, the_mean(theory), C).mean(*np.array(points).T)
 
 
 def by_numpy(theory, points):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -105,12 +106,12 @@ def test_types_are_those_of_a_users_project(installed: str, tmp_path: Path) -> N
         "surrogate: mb.Surrogate | mb.Layer = mb.compose('lrt', neurons='erf')\nmb.simulate(surrogate, 3, 0.5)\n"
     )
     wrong = "import meanbits as mb\n\nmb.simulate('lrt', depth='three')\n"
-    found = []
     for name, text in (("right.py", right), ("wrong.py", wrong)):
         (tmp_path / name).write_text(text, encoding="utf-8")
-        done = subprocess.run([sys.executable, "-m", "pyright", "--pythonpath", installed, name], cwd=tmp_path,
-                              capture_output=True, text=True, timeout=300, check=False)  # fmt: skip
-        found.append(done.stdout)
-    assert "0 errors" in found[0]
-    assert "1 error" in found[1]
-    assert '"depth"' in found[1]
+    done = subprocess.run([sys.executable, "-m", "pyright", "--pythonpath", installed, "--outputjson", "."],
+                          cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)  # fmt: skip
+    found = json.loads(done.stdout)
+    assert found["summary"]["filesAnalyzed"] == 2
+    (error,) = (each for each in found["generalDiagnostics"] if each["severity"] == "error")
+    assert Path(error["file"]).name == "wrong.py"
+    assert '"depth"' in error["message"]

@@ -13,8 +13,7 @@ from meanbits.experiments.chain.networks import is_enumerated, weight_kind
 from meanbits.numerics.chain.enumeration import field_moments as exact_field_moments
 from meanbits.numerics.chain.enumeration import initial
 from meanbits.numerics.chain.field_law import Layer, marginal
-from meanbits.numerics.emission.backends import NUMPY
-from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.emission.emit import compile_neurons
 from meanbits.theory.declarations.neurons import stochastic
 from meanbits.theory.declarations.noise import CAUCHY, GAUSSIAN, LOGISTIC, NeuronNoise
 from meanbits.theory.declarations.surrogates import MARGINALISE, SAMPLE, Surrogate
@@ -58,7 +57,7 @@ class ChainSubject:
         kind, rho = weight_kind(surrogate.weights, surrogate.name)
         sharp = derive(replace(twin, treatment=SAMPLE))
         return cls(kind, rho, mean, variance,
-                   compile_theory(theory, NUMPY).mean, compile_theory(sharp, NUMPY).mean)  # fmt: skip
+                   compile_neurons(theory).mean, compile_neurons(sharp).mean)  # fmt: skip
 
     def wrong(self) -> ChainSubject:
         """The subject with the term M^2 m^2 of the variance left out, and with it Sigma = E R."""

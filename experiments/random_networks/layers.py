@@ -24,7 +24,7 @@ from meanbits.experiments.random_networks.field_sums import (
     weighted_rows,
 )
 from meanbits.experiments.random_networks.weight_means import TWO_POINT, WeightMeans
-from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.emission.emit import compile_neurons
 from meanbits.theory.declarations.mean_law import mean_law
 from meanbits.theory.declarations.surrogates import EXACT, NETWORK, NONE, Surrogate
 from meanbits.theory.derive import derive
@@ -222,7 +222,7 @@ def random_network(
     if weights.largest_sigma_m2 is not None and variance > float(weights.largest_sigma_m2):
         raise ValueError(f"sigma_m2 = {sigma_m2}: {weights.name} weights need at most {weights.largest_sigma_m2}")
     treated = stochastic_network(surrogate) if network else surrogate
-    forward = compile_theory(derive(treated), device.backend)
+    forward = compile_neurons(derive(treated), device.backend)
     if not hasattr(forward, "mean") or not hasattr(forward, "second_moment"):
         raise ValueError(f"{surrogate.name}: its neurons have no emitted mean or second moment, so none are simulated")
     values = tuple((float(value), float(chance)) for value, chance in weights.means)

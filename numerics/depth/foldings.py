@@ -29,7 +29,7 @@ def foldings(layer: Layer, depth: int, means: Array, sigma_b2: float) -> tuple[A
             after = forward(numbers.blocks, flow, OF)
             steep = np.broadcast_to(slope(numbers.blocks, flow, OF), (2, *means.shape))[0]
             out = out + np.log(np.abs(steep) * _norm(layer, flow) / _norm(layer, after))
-            back, flow = back + np.log(growth_at(layer, numbers, flow, OF)), after
+            back, flow = back + np.log(growth_at(layer, numbers, flow)), after
     return out, back
 
 

@@ -172,7 +172,7 @@ def _described(layer: Layer, numbers: Layer, flow: Flow) -> Array:
     steep = slope(numbers.blocks, flow, OF)[0]
     equal = alike if layer.is_relative else np.zeros_like(total)
     chi_1 = slope(numbers.blocks, Flow(total, equal, flow.typical), OF)
-    growth = growth_at(layer, numbers, flow, OF)
+    growth = growth_at(layer, numbers, flow)
     with np.errstate(divide="ignore", invalid="ignore"):
         typical = (total - flow.typical) / (total - alike if layer.is_relative else total)
     if layer.is_relative:

@@ -62,7 +62,7 @@ def layer_map(
         else:
             gap_out = pair / norm
         chi = np.broadcast_to(slope(numbers.blocks, flow, OF), 2)[0] * quenched / norm
-        growth = growth_at(layer, numbers, flow, OF)
+        growth = growth_at(layer, numbers, flow)
     if any(np.isnan(each) for each in (q_out, gap_out, chi)):
         raise ValueError(f"the maps of {layer.name} cannot be computed there; choose a q nearer to the fixed point")
     return LayerPoint(float(q_out), 1 - float(gap_out), float(gap_out), float(chi), float(growth))

@@ -46,17 +46,28 @@ class NeuronMoments:
 
     def gradients(self, neurons: Neurons, total: Array, fall: Array) -> Factors:
         if neurons.backward is not None:
-            seen = _gradients(neurons)
-            overlap = seen.gradient_overlap(1 - _gap(total, fall), total, *ALONE)
-            return Factors(seen.gradient_growth(total, *ALONE), overlap)
-        square = np.nan if neurons.jumps else self.slope(neurons, total, np.zeros_like(total))
-        return Factors(square, self.slope(neurons, total, fall))
+            overlap = _gradients(neurons).gradient_overlap(1 - _gap(total, fall), total, *ALONE)
+            return Factors(self.growth(neurons, total), overlap)
+        return Factors(self.growth(neurons, total), self.slope(neurons, total, fall))
+
+    def growth(self, neurons: Neurons, total: Array) -> Array:
+        """E g(u)^2 of the slope g that gradients see."""
+        if neurons.backward is not None:
+            return _gradients(neurons).gradient_growth(total, *ALONE)
+        return np.nan if neurons.jumps else self.slope(neurons, total, np.zeros_like(total))
 
     def fourth(self, neurons: Neurons, total: Array) -> Array:
         """E g(u)^4 of the slope that gradients see: the mean square of a slope g^2."""
         slope = seen_slope(neurons).subs(u, h)
         squared = replace(neurons, name=f"{neurons.name}, slope squared", backward=slope**2)
-        return _gradients(squared).gradient_growth(total, *ALONE)
+        return self.growth(squared, total)
+
+
+class Squares(NeuronMoments):
+    """Of gradients of one input alone: the overlap with those of another, which takes longest, is NaN."""
+
+    def gradients(self, neurons: Neurons, total: Array, fall: Array) -> Factors:
+        return Factors(self.growth(neurons, total), np.nan)
 
 
 @lru_cache(maxsize=16)  # slopes and gradients of a chain follow the flow that its forward pass has followed

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from meanbits.numerics.depth.neuron_moments import NeuronMoments
+from meanbits.numerics.depth.neuron_moments import NeuronMoments, Squares
 from meanbits.numerics.shown import Shown
 from meanbits.theory.declarations.blocks import Factors, Flow
 from meanbits.theory.declarations.blocks.chain import backward, forward
@@ -92,9 +92,11 @@ def _of_both(factors: Factors) -> Array:
     return np.broadcast_to(factors.overlap, (2, *np.shape(factors.overlap)[1:]))
 
 
-def growth_at(layer: Layer, numbers: Layer, flow: Flow, of: NeuronMoments) -> Array:
+def growth_at(layer: Layer, numbers: Layer, flow: Flow) -> Array:
     """chi_g of one layer at a flow, `numbers` the layer with numbers in it; NaN where gradients see no slope."""
-    return growth_of(layer, backward(numbers.blocks, flow, of)) if layer.passes_gradient else np.asarray(np.nan)
+    if not layer.passes_gradient:
+        return np.asarray(np.nan)
+    return growth_of(layer, backward(numbers.blocks, flow, NeuronMoments() if layer.is_relative else Squares()))
 
 
 def first_flow(

@@ -6,7 +6,7 @@ breaks (`emission.definition`); nothing derived enters but the breaks. Slopes ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
@@ -21,7 +21,10 @@ from meanbits.theory.symbols import sigma_m2
 
 VALUES, SLOPES = 1e-9, 1e-6  # relative: what the reference is sure of, and what differences of it are
 STEP, ROUNDING = 2.0**-8, 1e-14  # of differences, fourth order; relative, of what they are taken of
+NEURONS = ("mean", "second_moment")
 STATES = ((0.37, 0.6, 0.8), (2.6, -0.45, 3.1))  # q, c and, where it is free, T
+# Name, arguments, value by definition, its relative tolerance, and what rounding leaves of the value.
+Expected = tuple[str, tuple[float, ...], float, float, float]
 
 
 class UnbelievedError(SurrogateError):
@@ -35,7 +38,16 @@ def check_against_definitions(theory: Theory, maps: SimpleNamespace) -> None:
         UnbelievedError: a difference beyond what the reference leaves open, naming the function and both values.
         SurrogateError: neurons that change so seldom that maps and definitions overflow alike, or too fast for both.
     """
-    for each in comparisons(theory, maps):
+    _require(theory, comparisons(theory, maps))
+
+
+def check_neurons(theory: Theory, neurons: SimpleNamespace) -> None:
+    """The same of the mean and second moment of a neuron alone."""
+    _require(theory, _compared(theory, neurons, _of_neurons(theory)))
+
+
+def _require(theory: Theory, compared: Iterable[Comparison]) -> None:
+    for each in compared:
         point = ", ".join(f"{value:.6g}" for value in each.arguments)
         if np.isnan(each.expected) and each.doubt == np.inf:
             raise SurrogateError(f"{theory.surrogate.name}: {each.name}({point}) is beyond floats: at such fields its "
@@ -70,29 +82,38 @@ class Comparison:
 
 def comparisons(theory: Theory, maps: SimpleNamespace) -> Iterator[Comparison]:
     """Every emitted map at a few points beside its definition; none for a single layer."""
-    if theory.surrogate.real_input:
-        return
+    if not theory.surrogate.real_input:
+        yield from _compared(theory, maps, (*_of_neurons(theory), *_of_maps(theory)))
+
+
+def _compared(theory: Theory, maps: SimpleNamespace, definitions: Iterable[Expected]) -> Iterator[Comparison]:
     known = {symbol.name: float(at_some_value(symbol)) for symbol in theory.surrogate.parameters}
-    for name, arguments, *expected in _definitions(theory):
+    for name, arguments, *expected in definitions:
         if hasattr(maps, name):
             got = float(getattr(maps, name)(*arguments, **known))
             yield Comparison(name, arguments, got, *expected)
 
 
 @lru_cache(maxsize=256)
-def _definitions(theory: Theory) -> tuple[tuple[str, tuple[float, ...], float, float, float], ...]:
-    """What is expected of every map: integrated once, for every backend and every check."""
+def _of_neurons(theory: Theory) -> tuple[Expected, ...]:
+    """What is expected of the neurons: integrated once, for every backend and every check."""
+    layer, found = Definition.of(theory), []
+    for q, c, _ in STATES:
+        field = (c, q) if theory.forward.field is None else (c,)
+        values = layer.neuron(c, q if len(field) == 2 else 0.0)
+        found += [(name, field, value, VALUES, 0.0) for name, value in zip(NEURONS, values, strict=True)]
+    return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def _of_maps(theory: Theory) -> tuple[Expected, ...]:
+    """What is expected of every map, likewise."""
     return tuple(_expected(theory, Definition.of(theory)))
 
 
-def _expected(theory: Theory, layer: Definition) -> Iterator[tuple[str, tuple[float, ...], float, float, float]]:
-    """Name, arguments, value by definition, relative tolerance of every map, and what rounding leaves of the value."""
+def _expected(theory: Theory, layer: Definition) -> Iterator[Expected]:
     rest = (layer.sigma_m2, layer.sigma_b2)
     for q, c, free in STATES:
-        field = (c, q) if theory.forward.field is None else (c,)
-        mean, second = layer.neuron(c, q if len(field) == 2 else 0.0)
-        yield "mean", field, mean, VALUES, 0.0
-        yield "second_moment", field, second, VALUES, 0.0
         T = free if layer.free_total else layer.total(1.0)
         extra = (free,) if layer.free_total else ()
         yield "total_map", (free, *rest), layer.total(free), VALUES, 0.0

@@ -12,13 +12,14 @@ import sympy as sp
 
 from meanbits.numerics.emission.backend import Backend
 from meanbits.numerics.emission.backends import NUMPY
-from meanbits.numerics.emission.belief import check_against_definitions
+from meanbits.numerics.emission.belief import check_against_definitions, check_neurons
 from meanbits.numerics.emission.writer import EmittedFunction, Heading, field_symbol
 from meanbits.theory.declarations.surrogates import CATALOGUE
 from meanbits.theory.derive import Theory
 from meanbits.theory.functions.pieces import cut_at_breaks
 from meanbits.theory.gaussian.difference import as_angles
 from meanbits.theory.gaussian.expectation import GaussianExpectation
+from meanbits.theory.gaussian.node import substituted
 from meanbits.theory.gaussian.odd_means import odd_mean
 from meanbits.theory.gaussian.open_nodes import OverlapNode
 from meanbits.theory.stages.jacobian import has_jacobian
@@ -33,7 +34,7 @@ def neuron_section(theory: Theory) -> Iterator[EmittedFunction]:
     sharp = {Sigma: 0, epsilon: 0, hbar: field_symbol} if forward.field is not None else {}
     inputs = (hbar, Sigma) if forward.field is None else (field_symbol,)
     mean = odd_mean(forward.mean.definition) or forward.mean.closed
-    mean, square = (moment.subs(sharp, simultaneous=True) for moment in (mean, forward.second_moment.closed))
+    mean, square = (substituted(moment, sharp) for moment in (mean, forward.second_moment.closed))
     yield EmittedFunction("mean", inputs, mean, "mean of a neuron, E x")
     yield EmittedFunction("second_moment", inputs, square, "second moment, E x^2")
     declared = theory.surrogate.neurons.backward
@@ -167,6 +168,19 @@ def compile_theory(theory: Theory, backend: Backend = NUMPY) -> CompiledTheory:
     if theory.surrogate not in CATALOGUE:
         check_against_definitions(theory, maps)
     return maps
+
+
+@lru_cache(maxsize=128)
+def compile_neurons(theory: Theory, backend: Backend = NUMPY) -> SimpleNamespace:
+    """`mean` and `second_moment` alone, where they are emitted: the maps, which take longest, are not derived for them.
+
+    Raises:
+        SurrogateError: as `compile_theory`.
+    """
+    neurons = compile_functions(theory, emitted_functions(theory, (neuron_section,)), backend)
+    if theory.surrogate not in CATALOGUE and not theory.surrogate.real_input:
+        check_neurons(theory, neurons)
+    return neurons
 
 
 def compile_functions(theory: Theory, functions: Sequence[EmittedFunction], backend: Backend) -> SimpleNamespace:

@@ -22,7 +22,9 @@ POINTS = 40
 ANGLES = np.pi * (np.arange(POINTS) + 0.5) / POINTS
 NODES = -np.cos(ANGLES)
 TO_CHEBYSHEV = 2 / POINTS * np.cos(np.arange(POINTS)[:, None] * (np.pi - ANGLES))
+EPSILON, TINIEST = np.finfo(np.float64).eps, np.finfo(np.float64).tiny
 DEGREES = 28, 34  # that functions and their squares have on a panel: 20 nodes of Gauss and Legendre are exact to 39
+BEYOND = tuple(TO_CHEBYSHEV[degree:].T for degree in DEGREES)
 ROUNDING = 1e-14  # of a coefficient, relative to the largest value so near 0
 LOSS = 1e-12  # of a coefficient, what the rounding of cancelling terms may add to it
 COARSEST = 1e-9  # what the rounding of u may add to it, where a function is steep, off the breaks
@@ -59,7 +61,7 @@ class _Side:
         self._values = lru_cache(maxsize=2 * PANELS)(self._evaluated)  # panels are looked at again when merged
         self.sizes = np.zeros(len(functions))
         self.near = np.nan_to_num(np.abs(self._values(2.0**-10, 1.0)[1]).max(1))
-        self.noise = np.finfo(np.float64).eps * self.near
+        self.noise = EPSILON * self.near
 
     def edges(self) -> list[float]:
         found = [0.0]
@@ -118,19 +120,25 @@ class _Side:
         return np.broadcast_to(np.asarray(function(self.sign * u), dtype=np.float64), u.shape)
 
     def _resolved(self, a: float, b: float) -> bool:
-        u, values = self._values(a, b)
+        values = self._values(a, b)[1]
         largest = np.abs(values).max(1)
         if not np.all(largest < 1e150):
             return False
-        sizes = np.maximum(np.maximum(self.sizes, largest), np.finfo(np.float64).tiny)
-        rises, runs = np.abs(values[:, 1:] - values[:, :-1]), u[1:] - u[:-1]
-        steepest = np.divide(rises, runs, out=np.zeros_like(rises), where=runs > 0).max(1)
-        allowed = ROUNDING + np.minimum(8 * np.finfo(np.float64).eps * b * steepest / sizes, self._coarsest(a, b))
+        sizes = np.maximum(np.maximum(self.sizes, largest), TINIEST)
         beyond = _tails(values, sizes)
-        if np.any(beyond > allowed) and not self._is_rounding(a, b, np.where(beyond > allowed, beyond, 0.0), sizes):
-            return False
+        if np.any(beyond > ROUNDING):
+            beyond = np.where(beyond > self._allowed(a, b, sizes), beyond, 0.0)
+            if np.any(beyond) and not self._is_rounding(a, b, beyond, sizes):
+                return False
         self.sizes = sizes
         return True
+
+    def _allowed(self, a: float, b: float, sizes: np.ndarray) -> np.ndarray:
+        """What the rounding of u leaves of coefficients, beside that of the functions."""
+        u, values = self._values(a, b)
+        rises, runs = np.abs(values[:, 1:] - values[:, :-1]), u[1:] - u[:-1]
+        steepest = np.divide(rises, runs, out=np.zeros_like(rises), where=runs > 0).max(1)
+        return ROUNDING + np.minimum(8 * EPSILON * b * steepest / sizes, self._coarsest(a, b))
 
     def _is_rounding(self, a: float, b: float, beyond: np.ndarray, sizes: np.ndarray) -> bool:
         """Whether what is no polynomial is small, and does not shrink in half the panel: cancelled terms leave it.
@@ -174,7 +182,7 @@ class _Side:
         """Whether it is rounding that keeps panels from being resolved from here, far out, on."""
         if a < CLEAR:
             return False
-        sizes = np.maximum(self.sizes, np.finfo(np.float64).tiny)
+        sizes = np.maximum(self.sizes, TINIEST)
         beyond = _tails(self._values(0.9 * a, 1.25 * a)[1], sizes)
         everywhere = self._quarters(0.9 * a, 1.25 * a, sizes)[1] >= beyond / 4  # a jump is in one, or between two
         return bool(np.any(beyond > ROUNDING) and np.all(everywhere | (beyond <= ROUNDING)))
@@ -231,9 +239,9 @@ def _tails(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """The largest Chebyshev coefficients beyond the degrees allowed, of functions (k, n) and their squares; (k,)."""
     with np.errstate(all="ignore"):
         scaled = values / sizes[:, None]
-        by_power = [np.abs(scaled**power @ TO_CHEBYSHEV[degree:].T).max(1) / power
-                    for power, degree in enumerate(DEGREES, 1)]  # fmt: skip
-    return np.maximum(*by_power)
+        of_values, of_squares = (np.abs(powers @ rest).max(1)
+                                 for powers, rest in zip((scaled, scaled**2), BEYOND, strict=True))  # fmt: skip
+    return np.maximum(of_values, of_squares / 2)
 
 
 def _too_fast(place: float) -> MeshError:

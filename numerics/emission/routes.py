@@ -72,6 +72,7 @@ def compiled(cut: Pieces) -> Function:
     return loaded(IN_NUMPY.runtime, IN_NUMPY.imports, body)
 
 
+@lru_cache(maxsize=1024)
 def joint_edges(first: sp.Expr, second: sp.Expr) -> tuple[float, ...] | None:
     """The panels that two functions need, or None where the fast sums serve both."""
     if first == second:

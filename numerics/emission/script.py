@@ -214,6 +214,8 @@ def emit_script(theory: Theory | LayerTheory) -> str:
 
 def _subject(theory: Theory | LayerTheory) -> tuple[Heading, Sequence[EmittedFunction]]:
     if isinstance(theory, Theory):
+        for parameter in theory.surrogate.parameters:  # a word is refused before what takes long
+            script_identifier(parameter.name)
         return Heading.of(theory), emitted_functions(theory)
     return heading_of_chain(theory), layer_functions(theory)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import sympy as sp
@@ -27,7 +27,7 @@ class Pieces:
     breaks: tuple[sp.Expr, ...]
     parts: tuple[sp.Expr, ...]
 
-    @property
+    @cached_property
     def jumps(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
         """(break, what the function rises by there), where that is not 0."""
         found = []
@@ -37,7 +37,7 @@ class Pieces:
                 found.append((at, sp.simplify(rise)))
         return tuple(found)
 
-    @property
+    @cached_property
     def slope(self) -> Pieces:
         """The derivative between the breaks."""
         return Pieces(self.breaks, tuple(_in_one(sp.powsimp(part.diff(u), combine="exp")) for part in self.parts))

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import sympy as sp
 
-from meanbits.theory.gaussian.node import BOUND, GaussianNode
+from meanbits.theory.gaussian.node import BOUND, GaussianNode, substituted
 from meanbits.theory.gaussian.rules import RULES, WHOLE, Rule
 from meanbits.theory.gaussian.tidy import MOST_OPERATIONS, simplified_almost_everywhere, tidy, tidy_rational
 from meanbits.theory.symbols import Q, Q_ab, T, c, q, u, v
@@ -86,7 +86,7 @@ def flatten(node: GaussianNode) -> GaussianNode:
     if slopes.has(*BOUND):
         return node
     outer_mean = dict(zip(node.variables, node.mean, strict=True))
-    mean = [replica.mean[0].subs(outer_mean, simultaneous=True) for replica in inner]
+    mean = [substituted(replica.mean[0], outer_mean) for replica in inner]
     noise = sp.diag(*(replica.covariance[0] for replica in inner))
     total = (slopes * node.matrix * slopes.T + noise).applyfunc(tidy_rational)
     integrand = sp.Mul(*(replica.integrand.subs(u, variable) for replica, variable in zip(inner, BOUND, strict=False)))
@@ -100,7 +100,7 @@ def normalise(node: GaussianNode) -> sp.Expr:
     integrand = simplified_almost_everywhere(evaluate_all(node.integrand))
     coefficient, integrand = sp.factor_terms(integrand).as_independent(*BOUND, as_Add=False)
     scale = _common_scale(integrand)
-    integrand = sp.powdenest(integrand.subs({w: w / scale for w in BOUND}, simultaneous=True))
+    integrand = sp.powdenest(substituted(integrand, {w: w / scale for w in BOUND}))
     factor, integrand = integrand.as_independent(*BOUND, as_Add=False)
     mean = [scale * entry for entry in node.mean]
     covariance = [tidy_rational(scale**2 * entry) for entry in node.covariance]
@@ -178,7 +178,7 @@ def _cancels(node: GaussianNode, closed: sp.Expr) -> bool:
 
 def _loses_digits(total: sp.Expr, point: dict[sp.Symbol, float]) -> bool:
     try:
-        terms = [complex(term.subs(point).evalf()) for term in total.args]
+        terms = [complex(substituted(term, point).evalf()) for term in total.args]
         return abs(sum(terms)) < max(map(abs, terms)) / 1000
     except OverflowError:
         return True
@@ -213,7 +213,7 @@ def _common_scale(integrand: sp.Expr) -> sp.Expr:
     """The factor s by which u and v enter everywhere, f(s u, s v), or 1."""
     for scale in _scales(integrand):
         if scale not in (0, 1) and not scale.has(*BOUND) and scale.is_positive:
-            rescaled = sp.powdenest(integrand.subs({w: w / scale for w in BOUND}, simultaneous=True))
+            rescaled = sp.powdenest(substituted(integrand, {w: w / scale for w in BOUND}))
             if not rescaled.as_independent(*BOUND, as_Add=False)[1].free_symbols & scale.free_symbols:
                 return scale
     return sp.S.One

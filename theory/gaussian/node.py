@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 import sympy as sp
@@ -10,6 +10,7 @@ import sympy as sp
 from meanbits.theory.symbols import u, v
 
 BOUND = (u, v)
+BINDING = (sp.Subs, sp.Derivative, sp.Integral, sp.Piecewise)  # where `subs` looks twice
 
 
 class GaussianNode(sp.Expr):
@@ -79,3 +80,11 @@ class GaussianNode(sp.Expr):
         covariance = printer.doprint(self.matrix if self.is_pair else self.covariance[0])
         law = rf"{names} \sim \mathcal{{N}}\left({mean}, {covariance}\right)"
         return rf"\mathbb{{E}}_{{{law}}}\left[{printer.doprint(self.integrand)}\right]"
+
+
+def substituted(expression: sp.Expr, values: Mapping[sp.Symbol, Any]) -> sp.Expr:
+    """`subs` of symbols, all at once, in one pass where none of them is bound inside: many times faster."""
+    binding = (*BINDING, GaussianNode) if any(symbol in values for symbol in BOUND) else BINDING
+    if expression.has(*binding):
+        return expression.subs(values, simultaneous=True)
+    return expression.xreplace({symbol: sp.sympify(value) for symbol, value in values.items()})

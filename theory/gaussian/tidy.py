@@ -150,7 +150,10 @@ def _masked(
     symbols: dict[sp.Expr, sp.Symbol] = {}
 
     def mask(part: sp.Expr) -> sp.Expr:
-        return symbols.setdefault(part, sp.Dummy(positive=part.is_positive or None, real=True))
+        if part not in symbols:  # named by its place, so that like expressions are factored once
+            place = len(symbols)
+            symbols[part] = sp.Dummy(f"part{place}", dummy_index=place, positive=part.is_positive or None, real=True)
+        return symbols[part]
 
     masked = _replace_outermost(expression, is_opaque, mask)
     return masked, {symbol: part for part, symbol in symbols.items()}
@@ -213,7 +216,7 @@ def _is_negative(base: sp.Expr) -> bool:
     if not base.is_Add or base.has(sp.Function):
         return False
     inside = {symbol: sp.Rational(1, 2 if symbol in SIGNED else 10) for symbol in base.free_symbols}
-    return base.subs(inside, simultaneous=True).is_negative is True
+    return base.xreplace(inside).is_negative is True
 
 
 @lru_cache(maxsize=4096)

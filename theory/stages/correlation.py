@@ -9,6 +9,7 @@ import sympy as sp
 from meanbits.theory.functions.pieces import is_cut
 from meanbits.theory.gaussian.closing import evaluate_all, flatten_all
 from meanbits.theory.gaussian.expectation import GaussianExpectation
+from meanbits.theory.gaussian.node import substituted
 from meanbits.theory.gaussian.piecewise_overlap import PiecewiseMean, PiecewiseOverlap
 from meanbits.theory.gaussian.tidy import tidy, tidy_rational
 from meanbits.theory.stages.meanfield import MeanField
@@ -89,7 +90,7 @@ def _state(mean_field: MeanField) -> dict[sp.Symbol, sp.Expr]:
 def _total(mean_field: MeanField) -> sp.Expr:
     """T' in terms of T."""
     mean_square, second_moment, _ = _outgoing(mean_field, {Q: T - D})
-    return mean_field.total.subs({A: mean_square.definition, B: second_moment.definition}, simultaneous=True)
+    return substituted(mean_field.total, {A: mean_square.definition, B: second_moment.definition})
 
 
 def _outgoing(mean_field: MeanField, state: dict[sp.Symbol, sp.Expr]) -> tuple[Formula, ...]:
@@ -97,12 +98,11 @@ def _outgoing(mean_field: MeanField, state: dict[sp.Symbol, sp.Expr]) -> tuple[F
     if mean_field.forward.moments.kernel.surrogate.real_input:
         return Formula(sp.S.One, sp.S.One), Formula(sp.S.One, sp.S.One), Formula(c, c)
     parameters = (mean_field.mean_square, mean_field.second_moment, mean_field.overlap)
-    return tuple(_formula(parameter.definition.subs(state, simultaneous=True)) for parameter in parameters)
+    return tuple(_formula(substituted(parameter.definition, state)) for parameter in parameters)
 
 
 def _substituted(expression: sp.Expr, values: dict[sp.Symbol, Formula]) -> Formula:
-    definition = expression.subs({symbol: value.definition for symbol, value in values.items()}, simultaneous=True)
-    return _formula(definition)
+    return _formula(substituted(expression, {symbol: value.definition for symbol, value in values.items()}))
 
 
 def _ratio(numerator: Formula, denominator: Formula) -> Formula:
@@ -138,11 +138,11 @@ def _replica(mean_field: MeanField) -> tuple[Formula | None, tuple[Step, ...]]:
     if mean_field.forward.moments.kernel.surrogate.real_input:
         return None, ()
     on_orbit = {Q: T - D, Q_ab: overlap * T}
-    general = evaluate_all(mean_field.overlap.definition.subs(on_orbit, simultaneous=True))
+    general = evaluate_all(substituted(mean_field.overlap.definition, on_orbit))
     if general.has(D):
         return None, ()
     total = _total(mean_field)
-    definition = mean_field.covariance.subs(C, mean_field.overlap.definition.subs(on_orbit, simultaneous=True)) / total
+    definition = mean_field.covariance.subs(C, substituted(mean_field.overlap.definition, on_orbit)) / total
     closed = tidy_numerator(mean_field.covariance.subs(C, general)) / evaluate_all(total)
     step = Step("collapse to the replica map g", Assumption.EXACT, definition, closed)
     return Formula(definition, closed), (step,)

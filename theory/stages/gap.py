@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass, replace
+from functools import cached_property
 
 import sympy as sp
 from sympy.core.evalf import prec_to_dps
 
 from meanbits.theory.gaussian.closing import evaluate_all
 from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation
+from meanbits.theory.gaussian.node import substituted
 from meanbits.theory.stages.correlation import Maps, is_relative
 from meanbits.theory.stages.growth import far_growth, growth_of, steepest
 from meanbits.theory.stages.limits import Ratios, closed_limit, infinite_mean, spread_beside, vanishing_mean
@@ -88,17 +90,23 @@ class GapMaps:
         """1 - c'."""
         return joined(*self._parts("gap_map"))
 
-    @property
+    @cached_property
     def chi(self) -> sp.Expr:
         """dc'/dc."""
         return joined(*self._parts("chi"))
 
     def _parts(self, name: str) -> tuple[sp.Expr, ...]:
         """A map at q between 0 and infinity, at 0, and at infinity."""
-        names, formulas = (alike, unlike, fall, slope, growth), (self.formulas, *self.ends)
-        limits = zip(*map(parted, (*astuple(self.ratios), self.growth)), strict=True)
-        return tuple(_substituted(getattr(each, name), dict(zip(names, values, strict=True)))
-                     for each, values in zip(formulas, limits, strict=True))  # fmt: skip
+        formulas = (self.formulas, *self.ends)
+        return tuple(_substituted(getattr(each, name), values)
+                     for each, values in zip(formulas, self._limits, strict=True))  # fmt: skip
+
+    @cached_property
+    def _limits(self) -> tuple[dict[sp.Symbol, sp.Expr], ...]:
+        """What the ratios and `growth` are between 0 and infinity, at 0, and at infinity."""
+        names = (alike, unlike, fall, slope, growth)
+        parts = zip(*map(parted, (*astuple(self.ratios), self.growth)), strict=True)
+        return tuple(dict(zip(names, values, strict=True)) for values in parts)
 
 
 def _substituted(formula: sp.Expr, values: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
@@ -108,7 +116,7 @@ def _substituted(formula: sp.Expr, values: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
     for relative in (fall, slope):
         formula = formula.subs(alike * relative, values[alike] * values[relative])
     quotients = {each: _whole(values[each]) for each in (fall, slope) if values[each].has(q)}
-    return formula.subs(values | quotients).subs(sp.zoo, sp.oo)
+    return substituted(formula, values | quotients).xreplace({sp.zoo: sp.oo})
 
 
 def gap_maps(maps: Maps) -> GapMaps | None:

@@ -9,6 +9,7 @@ import sympy as sp
 from meanbits.theory.functions.pieces import is_cut, pieces
 from meanbits.theory.gaussian.closing import evaluate_all
 from meanbits.theory.gaussian.expectation import expectation
+from meanbits.theory.gaussian.node import substituted
 from meanbits.theory.gaussian.special import ExpErfc, VoigtProfile
 from meanbits.theory.gaussian.tidy import tidy_rational, tidy_slope
 from meanbits.theory.stages.correlation import Maps
@@ -68,9 +69,7 @@ def neuron_functions(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
     """Mean and second moment of the neuron as functions of u, the quenched or sampled field."""
     forward = maps.mean_field.forward
     at = {Sigma: D, hbar: u} if forward.field is None else {Sigma: 0, epsilon: 0, hbar: u}
-    return forward.mean.definition.subs(at, simultaneous=True), forward.second_moment.definition.subs(
-        at, simultaneous=True
-    )
+    return substituted(forward.mean.definition, at), substituted(forward.second_moment.definition, at)
 
 
 def neuron_slopes(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
@@ -128,7 +127,7 @@ def over_previous_field(maps: Maps, term: sp.Expr, values: dict[sp.Symbol, sp.Ex
     for summand in sp.Add.make_args(sp.expand(term)):
         coefficient, product = summand.as_independent(*values)
         total += coefficient * expectation(product.subs(values, simultaneous=True), 0, variance)
-    definition = total.subs({**maps.state, D: _annealed(maps)}, simultaneous=True)
+    definition = substituted(total, {**maps.state, D: _annealed(maps)})
     neuron = maps.mean_field.forward.moments.kernel.neuron_mean.subs(h, u)
     if is_cut(neuron) or len(pieces(neuron).breaks) > MOST_BREAKS:
         return Formula(definition, definition)  # products of sums over them would take minutes
@@ -141,4 +140,4 @@ def _annealed(maps: Maps) -> sp.Expr:
         return maps.state[D]
     mean_field = maps.mean_field
     at_fixed_point = {A: mean_field.mean_square.definition, B: mean_field.second_moment.definition}
-    return mean_field.annealed.subs(at_fixed_point, simultaneous=True).subs(maps.state, simultaneous=True)
+    return substituted(substituted(mean_field.annealed, at_fixed_point), maps.state)

@@ -8,6 +8,7 @@ import sympy as sp
 
 from meanbits.theory.gaussian.closing import evaluate_all
 from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
+from meanbits.theory.gaussian.node import substituted
 from meanbits.theory.stages.marginal import Forward
 from meanbits.theory.symbols import (
     A,
@@ -72,14 +73,14 @@ def mean_field(forward: Forward) -> MeanField:
 def _order_parameters(forward: Forward) -> tuple[GaussianExpectation | sp.Expr, ...]:
     surrogate = forward.moments.kernel.surrogate
     if surrogate.treatment.field == "integrated":
-        psi = forward.mean.definition.subs({Sigma: D, hbar: u}, simultaneous=True)
+        psi = substituted(forward.mean.definition, {Sigma: D, hbar: u})
         mean_square, variance = expectation(psi**2, 0, Q), Q
-        second_moment = expectation(forward.second_moment.definition.subs({Sigma: D, hbar: u}, simultaneous=True), 0, Q)
+        second_moment = expectation(substituted(forward.second_moment.definition, {Sigma: D, hbar: u}), 0, Q)
     else:
         sampled = {Sigma: 0, epsilon: 0, hbar: u}
-        psi = forward.mean.definition.subs(sampled, simultaneous=True)
+        psi = substituted(forward.mean.definition, sampled)
         mean_square, variance = expectation(psi**2, 0, T), T
-        second_moment = expectation(forward.second_moment.definition.subs(sampled, simultaneous=True), 0, T)
+        second_moment = expectation(substituted(forward.second_moment.definition, sampled), 0, T)
     if forward.sampled:
         mean_square = second_moment
     return mean_square, second_moment, pair_expectation(psi, psi, variance, Q_ab)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass, replace
+from functools import lru_cache
 
 import sympy as sp
 from sympy.core.evalf import prec_to_dps
@@ -154,7 +155,7 @@ def parted(expression: sp.Expr) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
 
 def _at_limit(found: Overlap, point: sp.Expr) -> Ratios:
     """The ratios as q -> 0 or infinity, where the variance or the correlation may vanish or the variance diverge."""
-    variance, correlation = (sp.limit(value, q, point) for value in (found.variance, found.correlation))
+    variance, correlation = (_limit(value, point) for value in (found.variance, found.correlation))
     if variance == 0:
         return vanishing_variance(found.function, found.second)
     if variance == sp.oo:
@@ -163,6 +164,12 @@ def _at_limit(found: Overlap, point: sp.Expr) -> Ratios:
     if correlation == 0:
         return small_overlap(found.function, variance, replace(found, variance=variance).second_moment)
     return _ratios(replace(found, variance=variance, correlation=correlation))
+
+
+@lru_cache(maxsize=256)
+def _limit(value: sp.Expr, point: sp.Expr) -> sp.Expr:
+    """That of a variance or a correlation as q comes to a point: few are asked for, of many functions."""
+    return sp.limit(value, q, point)
 
 
 def _closed_limit(found: Overlap) -> Ratios:
