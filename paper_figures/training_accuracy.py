@@ -20,6 +20,7 @@ from meanbits.paper_figures.accuracy_maps import (
     scale_line,
     surrogate_title,
     training_words,
+    undone_words,
 )
 from meanbits.paper_figures.style import DOUBLE_COLUMN, figure, provenance, save, tag
 
@@ -56,5 +57,5 @@ def caption(dataset: xr.Dataset) -> str:
         "Training accuracy over depth $L$ and the variance $\\sigma_m^2$ of the weight means at initialisation, by "
         f"surrogate. Line: ${FACTOR}\\xi_c$ by theory; dotted: $k\\xi_c$ with $k$ fitted to the depths at which "
         "accuracy falls to half way from chance to the best of a surrogate (dots; triangles: all depths or none train, "
-        f"bounds to the fit). {found}. {training_words(dataset)}{provenance(dataset)}"
+        f"bounds to the fit). {found}. {undone_words(dataset)}{training_words(dataset)}{provenance(dataset)}"
     )
