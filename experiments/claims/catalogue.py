@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, groupby
 
+from meanbits.experiments.claims.accuracy_claims import ACCURACY_CLAIMS
 from meanbits.experiments.claims.block_claims import BLOCK_CLAIMS
 from meanbits.experiments.claims.blumenfeld_2019.claims import BLUMENFELD_CLAIMS
 from meanbits.experiments.claims.claim import Claim, Settled, settled
@@ -43,6 +44,7 @@ CLAIMS: tuple[Claim, ...] = (
     *DEPTH_CLAIMS,
     *BLOCK_CLAIMS,
     *TRAINING_CLAIMS,
+    *ACCURACY_CLAIMS,
     *SLOPE_CLAIMS,
 )
 

@@ -101,6 +101,14 @@ def trained(
     return grid, labelled(_kept(found, kept), preset, seed, device=device)
 
 
+def trained_here(text: str) -> xr.Dataset:
+    """The results of a grid given by its text, whose cells are trained in this process and kept nowhere."""
+    grid = training_grid(text)
+    with _ledger(grid, SMOKE) as path, opened(path, grid, resume=False) as book:
+        run(grid, book, trainer(None, "cpu"), Here(), limit=batch_limit("cpu"))
+        return results(grid, book.rows(), DIMENSIONS)
+
+
 def swept(found: xr.Dataset, kept: Sequence[str]) -> tuple[Grid, xr.Dataset]:
     """The grid and the results of a sweep as far as it has come, as `trained`; nan where a cell is not done.
 
@@ -162,13 +170,13 @@ def fitted(data: xr.Dataset, axis: str, seed: int, told: xr.DataArray | None = N
     told: (axis,), where the fit takes its depths from; everywhere, if not given.
 
     With ... the dimensions other than depth, axis and seed, and [seed] the seeds where there are several: half: (...),
-    the accuracy half way from chance to the best; trainable_depth and its kind: (..., axis, [seed]); k, k_low, k_high,
-    k_scatter: (...), as `constant`; trains_beyond, beyond, trains_within, within: (...), how many networks deeper than
-    6 xi_c there are and how many of them train, and so for those that are not deeper. Cells not done count for nothing.
+    the accuracy half way from chance to the best, to 1 where a cell is not done; trainable_depth and its kind: (...,
+    axis, [seed]); k, k_low, k_high, k_scatter: (...), as `constant`; trains_beyond, beyond, trains_within, within:
+    (...), how many of the networks done that are deeper than 6 xi_c there are and train, and of those that are not.
     """
     accuracy = data[ACCURACY] if "seed" in data.dims else data[ACCURACY].expand_dims("seed", -1)
     core = ["depth", axis, "seed"]
-    half = (CHANCE + accuracy.max(core)) / 2
+    half = (CHANCE + accuracy.max(core).where(accuracy.notnull().all(core), 1.0)) / 2
     depth, kind = xr.apply_ufunc(
         lambda line, level: trainable_depth(data.depth.values, line, float(level)), accuracy, half,
         input_core_dims=[["depth"], []], output_core_dims=[[], []], vectorize=True, output_dtypes=[float, int],
