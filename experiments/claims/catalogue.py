@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, groupby
 
-from meanbits.experiments.claims.accuracy_claims import ACCURACY_CLAIMS
 from meanbits.experiments.claims.block_claims import BLOCK_CLAIMS
 from meanbits.experiments.claims.blumenfeld_2019.claims import BLUMENFELD_CLAIMS
 from meanbits.experiments.claims.claim import Claim, Settled, settled
@@ -22,9 +21,11 @@ from meanbits.experiments.claims.papers import KEYS
 from meanbits.experiments.claims.pennington_2017.claims import PENNINGTON_CLAIMS
 from meanbits.experiments.claims.poole_2016.claims import POOLE_CLAIMS
 from meanbits.experiments.claims.replica_claims import REPLICA_CLAIMS
+from meanbits.experiments.claims.sampled_network_claims import SAMPLED_NETWORK_CLAIMS
 from meanbits.experiments.claims.sari_2019.claims import SARI_CLAIMS
 from meanbits.experiments.claims.schoenholz_2017.claims import SCHOENHOLZ_CLAIMS
 from meanbits.experiments.claims.slope_claims import SLOPE_CLAIMS
+from meanbits.experiments.claims.trained_depth_claims import TRAINED_DEPTH_CLAIMS
 from meanbits.experiments.claims.training_claims import TRAINING_CLAIMS
 from meanbits.experiments.claims.xiao_2018.claims import XIAO_CLAIMS
 from meanbits.experiments.claims.yang_2019.claims import YANG_CLAIMS
@@ -44,7 +45,8 @@ CLAIMS: tuple[Claim, ...] = (
     *DEPTH_CLAIMS,
     *BLOCK_CLAIMS,
     *TRAINING_CLAIMS,
-    *ACCURACY_CLAIMS,
+    *TRAINED_DEPTH_CLAIMS,
+    *SAMPLED_NETWORK_CLAIMS,
     *SLOPE_CLAIMS,
 )
 
