@@ -17,9 +17,9 @@ SLOW = {"check", "claims", "collect", "export", "figure", "paper", "papers", "re
         "verify"}  # fmt: skip
 ABOUT = {
     "advise": "choose", "check": "check", "claims": "results", "critical": "theory", "derive": "derivation",
-    "collect": "training", "distance": "networks", "emit": "start", "export": "export", "figure": "results", "jacobian": "networks",
-    "mismatch": "declare", "paper": "results", "profile": "blocks", "report": "report", "simulate": "networks",
-    "sweep": "training", "train": "training", "verify": "checks",
+    "distance": "networks", "emit": "start", "export": "export", "figure": "results", "jacobian": "networks",
+    "collect": "training", "mismatch": "declare", "paper": "results", "profile": "blocks", "report": "report",
+    "simulate": "networks", "sweep": "training", "train": "training", "verify": "checks",
 }  # fmt: skip
 LONGEST = 40  # lines of output
 OPENING = """# Commands
