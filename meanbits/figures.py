@@ -158,7 +158,7 @@ KINDS = (
                "propagation", "figure_1", {"name": "shayer"}, images=True),
     FigureKind("2", "Figure 2", "training accuracy over depth and sigma_m2 with 6 xi_c, four surrogates",
                "training_accuracy", "training_accuracy", images=True, trains=True, sweeps=True),
-    FigureKind("3", "Figure 3", "accuracy of the surrogate, of its sign network and of 5 and 100 sampled networks",
+    FigureKind("3", "Figure 3", "accuracy of the surrogate, its sign network and 5 and 100 sampled networks",
                "counterparts", "counterparts", images=True, trains=True, sweeps=True),
     FigureKind("4", "Figure 4", "critical curves by neuron noise, in paper form, matched and exact",
                "critical_curves", "critical_curves"),
