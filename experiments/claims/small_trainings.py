@@ -32,7 +32,7 @@ train_size = 1024
 width = 64
 samples = 1
 """
-# Of 0.001 to 0.002, 0.1 to 1 and 1 to 10, those with which small networks come as far as with Adam.
+# Of 0.1 and 1 with momentum, and 1, 3 and 10 without, those with which shallow networks come as far as with Adam.
 RATES = {"adam": 2e-3, "rmsprop": 2e-3, "momentum": 1.0, "sgd": 3.0}
 
 
