@@ -71,6 +71,18 @@ def coarse() -> xr.Dataset:
     return of_sweep(xr.load_dataset(COARSE, engine="scipy"), 0)
 
 
+@lru_cache(maxsize=1)
+def coarse_networks() -> xr.Dataset:
+    """The accuracies of the binary networks of the coarse grid, nan where the surrogate does not train."""
+    import xarray as xr
+
+    from meanbits.experiments.figures.counterparts import of_sweep
+
+    found = of_sweep(xr.load_dataset(COARSE, engine="scipy"), 0)
+    kept = found[[name for name in found if str(name).endswith("_train_accuracy")]]
+    return kept.where(found[ACCURACY] >= HALF)
+
+
 @dataclass(frozen=True)
 class Moment:
     """A network some way into its training: accuracies of the surrogate, the sign network, and samples by their number.
