@@ -12,6 +12,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from meanbits.paper_figures.style import FAINT
@@ -45,8 +46,10 @@ def accuracy_map(axes: Axes, accuracy: xr.DataArray, axis: str) -> QuadMesh:
     mesh = axes.pcolormesh(
         edges(across), np.exp(edges(np.log(depths))), values, norm=norm, cmap="cividis", rasterized=True
     )
-    if np.isnan(values).any():
-        axes.patch.set(hatch="//////", edgecolor=FAINT, linewidth=0)
+    x, y = edges(across), _levels(depths)
+    for row, column in np.argwhere(np.isnan(values)):
+        size = x[column + 1] - x[column], y[row + 1] - y[row]
+        axes.add_patch(Rectangle((x[column], y[row]), *size, fill=False, linewidth=0, hatch="//////", edgecolor=FAINT))
     axes.set(yscale="log")
     axes.yaxis.set_major_locator(FixedLocator(_few(depths)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
