@@ -13,12 +13,13 @@ import click
 
 from meanbits.cli import cli
 
-SLOW = {"check", "claims", "export", "figure", "paper", "papers", "report", "simulate", "sweep", "train", "verify"}
+SLOW = {"check", "claims", "collect", "export", "figure", "paper", "papers", "report", "simulate", "sweep", "train",
+        "verify"}  # fmt: skip
 ABOUT = {
     "advise": "choose", "check": "check", "claims": "results", "critical": "theory", "derive": "derivation",
     "distance": "networks", "emit": "start", "export": "export", "figure": "results", "jacobian": "networks",
-    "mismatch": "declare", "paper": "results", "profile": "blocks", "report": "report", "simulate": "networks",
-    "sweep": "training", "train": "training", "verify": "checks",
+    "collect": "training", "mismatch": "declare", "paper": "results", "profile": "blocks", "report": "report",
+    "simulate": "networks", "sweep": "training", "train": "training", "verify": "checks",
 }  # fmt: skip
 LONGEST = 40  # lines of output
 OPENING = """# Commands

@@ -15,6 +15,7 @@ from meanbits import __version__
 from meanbits.advise_command import advise
 from meanbits.check_command import check
 from meanbits.claims_command import claims
+from meanbits.collect_command import collect
 from meanbits.distance_command import distance
 from meanbits.export_command import export
 from meanbits.jacobian_command import jacobian
@@ -92,6 +93,7 @@ for command in (
     simulate,
     train,
     sweep,
+    collect,
     export,
     verify,
     claims,

@@ -26,13 +26,17 @@ Tick = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run was asked for; the data set is chosen by `data_dir` where none is named, None where none is used."""
+    """What a run was asked for; the data set is chosen by `data_dir` where none is named, None where none is used.
+
+    results: those of a sweep that are shown in place of the preset's.
+    """
 
     preset: str
     dataset: str | None
     data_dir: Path | None
     seed: int
     folder: Path
+    results: Path | None = None
 
     @classmethod
     def checked(
@@ -60,7 +64,8 @@ class Settings:
 
     def shown(self) -> dict[str, str | int]:
         """The settings, paths as text."""
-        given = {name: value for name, value in asdict(self).items() if value is not None}
+        idle = "preset" if self.results is not None else "results"
+        given = {name: value for name, value in asdict(self).items() if value is not None and name != idle}
         return {name: value if isinstance(value, int) else str(value) for name, value in given.items()}
 
 
@@ -70,7 +75,8 @@ class FigureKind:
 
     surrogate: the options of `compose` for the surrogate shown unless another is asked for; None where the figure
     compares several of its own. images: whether it passes images of a data set through networks. trains: whether it
-    trains networks, which takes minutes at preset quick and days at preset paper. paper: the key of the paper that it
+    trains networks, which takes minutes at preset quick and days at preset paper. sweeps: whether it shows results of a
+    sweep too. paper: the key of the paper that it
     is of, where that is another than the one the workbench began with; its id is that key and a number.
     """
 
@@ -82,6 +88,7 @@ class FigureKind:
     surrogate: Mapping[str, Any] | None = field(default=None, hash=False)
     images: bool = False
     trains: bool = False
+    sweeps: bool = False
     paper: str | None = None
 
     @property
@@ -97,6 +104,8 @@ class FigureKind:
             surrogate = compose(**self.surrogate)
         images = {"images": settings.dataset, "data_dir": settings.data_dir} if self.images else {}
         module = import_module(f"meanbits.experiments.figures.{self.measured_in}")
+        if settings.results is not None:
+            return module.of_sweep(_loaded(settings.results), settings.seed).assign_attrs(figure=self.id)
         measured = module.measure(surrogate, settings.preset, settings.seed, tick, **images)
         return measured.assign_attrs(figure=self.id)
 
@@ -128,6 +137,18 @@ class FigureKind:
         return Figure(self.title, self.caption(dataset), (*self.draw(dataset, settings.folder), data))
 
 
+def _loaded(path: Path) -> xr.Dataset:
+    """A dataset of ours; ValueError where it is none."""
+    import xarray as xr
+
+    from meanbits.numerics.datasets import is_ours
+
+    if not is_ours(path):
+        raise ValueError(f"--results {path}: no results of meanbits; name a file that meanbits sweep or collect has "
+                         "written")  # fmt: skip
+    return xr.load_dataset(path, engine="scipy")
+
+
 KINDS = (
     FigureKind("1", "Figure 1", "q and c per layer and the correlation map, theory against random networks",
                "propagation", "figure_1", {"name": "deterministic"}, images=True),
@@ -136,9 +157,9 @@ KINDS = (
     FigureKind("1-lrt-continuous", "Figure 1, LRT with tanh neurons", "figure 1 of LRT with continuous neurons",
                "propagation", "figure_1", {"name": "shayer"}, images=True),
     FigureKind("2", "Figure 2", "training accuracy over depth and sigma_m2 with 6 xi_c, four surrogates",
-               "training_accuracy", "training_accuracy", images=True, trains=True),
-    FigureKind("3", "Figure 3", "accuracy of the surrogate, of its sign network and of its sampled networks",
-               "counterparts", "counterparts", images=True, trains=True),
+               "training_accuracy", "training_accuracy", images=True, trains=True, sweeps=True),
+    FigureKind("3", "Figure 3", "accuracy of the surrogate, its sign network and 5 and 100 sampled networks",
+               "counterparts", "counterparts", images=True, trains=True, sweeps=True),
     FigureKind("4", "Figure 4", "critical curves by neuron noise, in paper form, matched and exact",
                "critical_curves", "critical_curves"),
     FigureKind("5", "Figure 5", "depth scales xi_c and xi_q against sigma_m, one curve per sigma_b2",

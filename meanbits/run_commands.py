@@ -5,13 +5,15 @@ from __future__ import annotations
 import textwrap
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from meanbits.figures import FIGURES, Settings, figure_kind
+from meanbits.figures import FIGURES, FigureKind, Settings, figure_kind
 from meanbits.layer_options import subjects_options
-from meanbits.options import Command, fail, json_option, run_options, surrogates_options
+from meanbits.options import FOLDER, Command, fail, json_option, run_options, surrogates_options
 from meanbits.present import json_text, notice, progress, table_line
 
 if TYPE_CHECKING:
@@ -83,15 +85,23 @@ Example: meanbits figure 1 --preset smoke -o output"""
     callback=_list_figures,
     help="List the figures, one a line.",
 )
+@click.option("--results", metavar="F.nc", type=FOLDER,
+              help="Figures 2 and 3: results of a sweep, done or not, in place of the preset's.")  # fmt: skip
 @run_options
 @json_option
-def figure(figure_id: str, surrogates: tuple[Surrogate, ...], as_json: bool, **options: Any) -> None:
+@click.pass_context
+def figure(
+    ctx: click.Context, figure_id: str, surrogates: tuple[Surrogate, ...], as_json: bool, results: Path | None,
+    **options: Any,
+) -> None:  # fmt: skip
     """Draw figure ID, with its data.
 
     It is written as PDF and PNG, its data beside it as netCDF. S, or the options of one, replaces the surrogate that
-    the figure shows.
+    the figure shows; --results F.nc, what meanbits sweep or collect has written, replaces its trainings.
     """
     kind = figure_kind(figure_id)
+    if results is not None:
+        _check_results(ctx, kind, surrogates)
     from meanbits.experiments.data import DATASETS
 
     if len(surrogates) > 1:
@@ -102,7 +112,7 @@ def figure(figure_id: str, surrogates: tuple[Surrogate, ...], as_json: bool, **o
     if kind.trains and options["dataset"] not in (None, *DATASETS):
         fail(f"--dataset {options['dataset']}: figure {kind.id} keeps its trainings by the name of the data, of ten "
              f"classes; use {', '.join(DATASETS)}, or meanbits sweep for yours")  # fmt: skip
-    settings = Settings.checked(**options, images=kind.images)
+    settings = replace(Settings.checked(**options, images=kind.images and results is None), results=results)
     with progress(f"figure {kind.id}") as tick:
         try:
             drawn = kind.made(surrogates[0] if surrogates else None, settings, tick)
@@ -112,6 +122,17 @@ def figure(figure_id: str, surrogates: tuple[Surrogate, ...], as_json: bool, **o
     shown = {"surrogate": surrogates[0].name} if surrogates else {}
     document = {"figure": kind.id, **shown, **settings.shown(), "caption": drawn.caption, "files": paths}
     click.echo(json_text(document) if as_json else "\n".join(paths))
+
+
+def _check_results(ctx: click.Context, kind: FigureKind, surrogates: tuple[Surrogate, ...]) -> None:
+    """Refuse what does not go with results that exist."""
+    if not kind.sweeps:
+        can = " and ".join(each.id for each in FIGURES.values() if each.sweeps)
+        fail(f"--results: figure {kind.id} shows no sweep; those that do are {can}")
+    given = [f"--{name.replace('_', '-')}" for name in ("preset", "dataset", "data_dir")
+             if ctx.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE]  # fmt: skip
+    if given or surrogates:
+        fail(f"--results: they say what was trained; leave {', '.join(given) or surrogates[0].name} out")
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits paper --preset smoke -o output")

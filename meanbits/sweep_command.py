@@ -63,7 +63,7 @@ def sweep(file: Path, ledger: Path | None, output: Path | None, as_json: bool, *
     from meanbits.experiments.sweep.trainings import DIMENSIONS
     from meanbits.numerics.datasets import save
 
-    grid = _grid(file)
+    grid = read_grid(file)
     output = output or Path("output") / f"{file.stem}.nc"
     ledger = ledger or output.with_suffix(".sqlite")
     _check(grid, ledger, output, **options)
@@ -77,7 +77,8 @@ def sweep(file: Path, ledger: Path | None, output: Path | None, as_json: bool, *
     _show(grid, rows, ledger, output, as_json)
 
 
-def _grid(file: Path) -> Grid:
+def read_grid(file: Path) -> Grid:
+    """The grid of a file, or the one of that name that comes with meanbits; refused in one line."""
     from meanbits.experiments.sweep.grid import GridError
     from meanbits.experiments.sweep.trainings import shipped, shipped_names, training_grid
 

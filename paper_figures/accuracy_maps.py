@@ -12,7 +12,10 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from meanbits.paper_figures.style import FAINT
 
 FACTOR = 6
 CHANCE = 0.1
@@ -33,13 +36,20 @@ def surrogate_title(name: str) -> str:
 
 
 def accuracy_map(axes: Axes, accuracy: xr.DataArray, axis: str) -> QuadMesh:
-    """Accuracy (depth, axis) in colours from chance to 1, each as far as half way to the next; depth is logarithmic."""
+    """Accuracy (depth, axis) in colours from chance to 1, each as far as half way to the next; depth is logarithmic.
+
+    Cells that are not done, whose accuracy is nan, are hatched.
+    """
     across, depths = accuracy[axis].values, accuracy.depth.values
     values = accuracy.transpose("depth", axis).values
     norm = Normalize(CHANCE, 1)
     mesh = axes.pcolormesh(
         edges(across), np.exp(edges(np.log(depths))), values, norm=norm, cmap="cividis", rasterized=True
     )
+    x, y = edges(across), _levels(depths)
+    for row, column in np.argwhere(np.isnan(values)):
+        size = x[column + 1] - x[column], y[row + 1] - y[row]
+        axes.add_patch(Rectangle((x[column], y[row]), *size, fill=False, linewidth=0, hatch="//////", edgecolor=FAINT))
     axes.set(yscale="log")
     axes.yaxis.set_major_locator(FixedLocator(_few(depths)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -107,6 +117,12 @@ def bound_words(one: xr.Dataset) -> str:
     counts = {name: int(one[name]) for name in ("trains_beyond", "beyond", "trains_within", "within")}
     return (f"{counts['trains_within']} of {counts['within']} up to ${FACTOR}\\xi_c$ train and "
             f"{counts['trains_beyond']} of {counts['beyond']} beyond")  # fmt: skip
+
+
+def undone_words(dataset: xr.Dataset) -> str:
+    """How many cells are not done, where there are such."""
+    undone = int((dataset.status == 0).sum())
+    return f"Hatched: the {undone} of {dataset.status.size} networks not trained yet. " if undone else ""
 
 
 def training_words(dataset: xr.Dataset) -> str:

@@ -20,6 +20,7 @@ from meanbits.paper_figures.accuracy_maps import (
     scale_line,
     surrogate_title,
     training_words,
+    undone_words,
 )
 from meanbits.paper_figures.style import DOUBLE_COLUMN, figure, provenance, save, tag
 
@@ -48,13 +49,23 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
 def caption(dataset: xr.Dataset) -> str:
     """What is seen, and of which settings."""
     found = "; ".join(
-        f"{surrogate_title(str(name))} (half: {float(one.half):.2f}): {fit_words(one)}, {bound_words(one)}"
-        for name in dataset.surrogate.values
-        for one in [dataset.sel(surrogate=name)]
+        f"{surrogate_title(str(name))} {_found_words(dataset.sel(surrogate=name))}" for name in dataset.surrogate.values
     )
     return (
         "Training accuracy over depth $L$ and the variance $\\sigma_m^2$ of the weight means at initialisation, by "
         f"surrogate. Line: ${FACTOR}\\xi_c$ by theory; dotted: $k\\xi_c$ with $k$ fitted to the depths at which "
-        "accuracy falls to half way from chance to the best of a surrogate (dots; triangles: all depths or none train, "
-        f"bounds to the fit). {found}. {training_words(dataset)}{provenance(dataset)}"
+        f"accuracy falls to half way from chance to the best of a surrogate{_to_one(dataset)} (dots; triangles: all "
+        f"depths or none train, bounds to the fit). {found}. "
+        f"{undone_words(dataset)}{training_words(dataset)}{provenance(dataset)}"
     )
+
+
+def _found_words(one: xr.Dataset) -> str:
+    """What was found about a surrogate, of which a network was trained or none yet."""
+    if not one.surrogate_train_accuracy.notnull().any():
+        return "(no network trained yet)"
+    return f"(half: {float(one.half):.2f}): {fit_words(one)}, {bound_words(one)}"
+
+
+def _to_one(dataset: xr.Dataset) -> str:
+    return ", to 1 where networks are not trained yet" if (dataset.status == 0).any() else ""

@@ -211,6 +211,28 @@ def test_a_ledger_whose_making_was_cut_short_is_made_anew(tmp_path: Path) -> Non
         stored(tmp_path / "b.sqlite")
 
 
+def test_a_ledger_is_read_while_it_is_written(tmp_path: Path) -> None:
+    """As far as its sweep has come, without a trace beside it."""
+    path, cells = tmp_path / "a.sqlite", grid_of().cells
+    with opened(path, grid_of(), resume=False) as ledger:
+        for done, cell in enumerate(cells):
+            assert len(stored(path)[1]) == done
+            before = {each: each.read_bytes() for each in tmp_path.iterdir()}
+            ledger.add(outcome(cell))
+            assert stored(path) == (TEXT, ledger.rows())
+            assert {each.name for each in tmp_path.iterdir()} == {each.name for each in before}
+    assert len(stored(path)[1]) == len(cells)
+
+
+def test_a_file_that_is_no_ledger_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    for content in (b"", b"mine", b"SQLite format 3\0" + bytes(84)):
+        path.write_bytes(content)
+        with pytest.raises(LedgerError, match="is no ledger of meanbits"):
+            stored(path)
+        assert path.read_bytes() == content
+
+
 # Running
 
 

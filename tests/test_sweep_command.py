@@ -17,8 +17,8 @@ import xarray as xr
 from sweep_cells import train_settings
 
 from meanbits.cli import EXIT_BAD_INPUT, main
-from meanbits.experiments.sweep.ledger import opened, stored
-from meanbits.experiments.sweep.run import Trainer
+from meanbits.experiments.sweep.ledger import DONE, Outcome, opened, stored
+from meanbits.experiments.sweep.run import Failure, Trainer
 from meanbits.experiments.sweep.trainings import GRIDS, shipped, shipped_names, training_grid
 
 ROOT = Path(__file__).parents[1]
@@ -109,6 +109,57 @@ def test_failed_cells_are_told_apart(call: Call, tmp_path: Path) -> None:
     assert (code, out) == (0, "1 cells done, 1 failed\na.sqlite\nb.nc\n")
     assert "1 of 2 cells to train" in err
     assert "failed: width 13, reason the loss is nan at step 3" in err
+
+
+# What is collected
+
+
+def ledger_of(path: Path, text: str, cells: int) -> None:
+    """A ledger in which so many cells of a grid are done."""
+    grid = training_grid(text)
+    with opened(path, grid, resume=False) as book:
+        for cell in grid.cells[:cells]:
+            (record,) = train_settings([cell.settings])
+            assert not isinstance(record, Failure)
+            book.add(Outcome(cell, DONE, record, {"seconds": 1.0, "meanbits": "0", "torch": "0"}))
+
+
+def test_ledgers_are_collected_as_far_as_they_have_come(call: Call, tmp_path: Path) -> None:
+    """Cells are known by their settings, whatever grid they were trained for."""
+    text = "depth = [1, 2, 3]\nsigma_m2 = [0.2, 0.8]"
+    (tmp_path / "grid.toml").write_text(text)
+    ledger_of(tmp_path / "a.sqlite", text, 3)
+    ledger_of(tmp_path / "b.sqlite", "depth = [2, 5]\nsigma_m2 = [0.8, 0.9]", 4)
+    code, out, _ = call("collect grid.toml a.sqlite b.sqlite --drop loss -o c.nc")
+    assert (code, out) == (0, "4 of 6 cells done, 0 failed\nc.nc\n")
+    with xr.open_dataset(tmp_path / "c.nc", engine="scipy") as found:
+        assert found.status.values.tolist() == [[1, 1], [1, 1], [0, 0]]
+        expected = np.where(found.status == 1, found.sigma_m2, np.nan)
+        np.testing.assert_array_equal(found.surrogate_train_accuracy, expected)
+        assert "loss" not in found
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("grid.toml a.sqlite -o c.txt", "--output c.txt: the name must end in .nc"),
+        ("grid.toml a.sqlite --drop los -o c.nc", "--drop los: there are no numbers of that name; drop one of"),
+        ("grid.toml none.sqlite -o c.nc", "none.sqlite is no ledger of meanbits"),
+        ("other.toml a.sqlite -o c.nc", "a.sqlite: no cell of this grid is there yet"),
+        ("grid.toml -o c.nc", "LEDGER..."),
+        ("grid.toml a.sqlite -o mine.nc", "--output mine.nc: it is no dataset of meanbits"),
+        ("grid.toml a.sqlite -o none/c.nc", "the folder none does not exist"),
+    ],
+)
+def test_what_is_not_collected_is_refused_in_one_line(call: Call, tmp_path: Path, line: str, reason: str) -> None:
+    (tmp_path / "grid.toml").write_text("depth = [1, 2]")
+    (tmp_path / "other.toml").write_text("depth = [3, 4]")
+    (tmp_path / "mine.nc").write_text("mine")
+    ledger_of(tmp_path / "a.sqlite", "depth = [1, 2]", 1)
+    code, out, err = call(f"collect {line}")
+    assert (code, out, err.count("\n")) == (EXIT_BAD_INPUT, "", 1)
+    assert reason in err
+    assert not (tmp_path / "c.nc").exists()
 
 
 # What it refuses

@@ -7,17 +7,23 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+from meanbits.cli import main
 from meanbits.experiments.figures import counterparts, depth_blocks, depth_gain, training_accuracy
 from meanbits.experiments.figures.trained_grid import ACCURACY, CHANCE, chosen_grid, fitted, scales
+from meanbits.experiments.sweep.ledger import Row
+from meanbits.experiments.sweep.results import results
+from meanbits.experiments.sweep.trainings import DIMENSIONS, training_grid
 from meanbits.experiments.training.trainable_depth import (
     ALL_TRAIN,
     CROSSED,
     NONE_TRAINS,
+    UNTRIED,
     Constant,
     constant,
     trainable_depth,
 )
 from meanbits.figures import FIGURES, Settings
+from meanbits.numerics.datasets import save
 from meanbits.numerics.solvers.solve import fixed_point
 from meanbits.paper_figures.accuracy_maps import edges
 from meanbits.theory.declarations.compose import compose
@@ -124,6 +130,70 @@ def test_fitted_counts_and_fits(seeds: int) -> None:
     assert int(found.within + found.beyond) == accuracy.size
     assert int(found.trains_within) == int(found.within)
     assert 0 < int(found.trains_beyond) < int(found.beyond)
+
+
+def test_networks_not_trained_yet_count_for_nothing() -> None:
+    """A fit of what there is: depths not tried are left out, and a sigma_m2 at which none was says nothing."""
+    xi_c = np.linspace(1, 8, 10)
+    accuracy = np.stack([logistic(DEPTHS, 9 * scale) for scale in xi_c])
+    accuracy[:, 5] = accuracy[4] = np.nan
+    data = xr.Dataset({ACCURACY: (("sigma_m2", "depth"), accuracy), "xi_c": ("sigma_m2", xi_c)},
+                      {"sigma_m2": np.linspace(0.1, 0.9, 10), "depth": DEPTHS})  # fmt: skip
+    found = fitted(data, "sigma_m2", 0)
+    assert float(found.half) == pytest.approx(0.55)
+    assert (int(found.trainable_kind[4]), np.isnan(found.trainable_depth[4])) == (UNTRIED, True)
+    assert float(found.k) == pytest.approx(9, rel=0.1)
+    assert int(found.within + found.beyond) == np.isfinite(accuracy).sum()
+
+
+@pytest.fixture
+def half_done(tmp_path: Path) -> Path:
+    """Results of a sweep of which the shallow networks of one surrogate are trained."""
+    text = ('surrogate = ["deterministic --form paper", "shayer"]\ndepth = [3, 9]\nsigma_m2 = [0.2, 0.8]\n'
+            'dataset = "digits"\ntrain_size = 64\n')  # fmt: skip
+    grid = training_grid(text)
+    accuracies = {"train_accuracy": 0.9, "test_accuracy": 0.8}
+    record = {"surrogate": accuracies, "sign": accuracies, "sampled": dict.fromkeys(("1", "5", "100"), accuracies),
+              "polarised": {"after": [0.1] * 4}}  # fmt: skip
+    rows = {cell.id: Row("done", record, {"seconds": 1.0, "meanbits": "0", "torch": "0"}) for cell in grid.cells[:2]}
+    return save(results(grid, rows, DIMENSIONS), tmp_path / "half.nc")
+
+
+@pytest.mark.parametrize("name", ["2", "3"])
+def test_a_sweep_is_shown_as_far_as_it_has_come(name: str, half_done: Path, tmp_path: Path) -> None:
+    kind, settings = FIGURES[name], Settings("quick", None, None, 0, tmp_path, half_done)
+    made = kind.made(None, settings, lambda *_: None)
+    assert "Hatched: the 6 of 8 networks not trained yet. 64 images of scikit-learn's digits" in made.caption
+    assert "nan" not in made.caption
+    assert {path.suffix for path in made.paths} == {".pdf", ".png", ".nc"}
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("figure 2 --results none.nc", "none.nc: no results of meanbits; name a file"),
+        ("figure 4 --results half.nc", "--results: figure 4 shows no sweep; those that do are 2 and 3"),
+        ("figure 2 --results half.nc --preset smoke", "they say what was trained; leave --preset out"),
+        ("figure 3 lrt --results half.nc", "they say what was trained; leave lrt out"),
+        ("figure 2 --results figure.nc", "no results of a sweep; name a file that"),
+        ("figure 2 --results narrow.nc", "a sweep over depth; sweep several depth and sigma_m2"),
+        ("figure 3 --results bare.nc", "no average over 100 sampled networks; sweep with samples = 100"),
+    ],
+)
+def test_other_results_are_refused(
+    line: str, reason: str, half_done: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    with xr.open_dataset(half_done, engine="scipy") as data:
+        save(data.drop_attrs(), tmp_path / "figure.nc")
+        save(data.isel(surrogate=0, sigma_m2=0, drop=True), tmp_path / "narrow.nc")
+        save(data.drop_vars("sampled_100_train_accuracy"), tmp_path / "bare.nc")
+    assert main(line.split()) == 2
+    captured = capsys.readouterr().err
+    assert reason in captured
+    assert captured.count("\n") == 1
+    assert not (tmp_path / "output").exists()
 
 
 # What is trained, and the theory over it

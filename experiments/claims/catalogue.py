@@ -21,9 +21,11 @@ from meanbits.experiments.claims.papers import KEYS
 from meanbits.experiments.claims.pennington_2017.claims import PENNINGTON_CLAIMS
 from meanbits.experiments.claims.poole_2016.claims import POOLE_CLAIMS
 from meanbits.experiments.claims.replica_claims import REPLICA_CLAIMS
+from meanbits.experiments.claims.sampled_network_claims import SAMPLED_NETWORK_CLAIMS
 from meanbits.experiments.claims.sari_2019.claims import SARI_CLAIMS
 from meanbits.experiments.claims.schoenholz_2017.claims import SCHOENHOLZ_CLAIMS
 from meanbits.experiments.claims.slope_claims import SLOPE_CLAIMS
+from meanbits.experiments.claims.trained_depth_claims import TRAINED_DEPTH_CLAIMS
 from meanbits.experiments.claims.training_claims import TRAINING_CLAIMS
 from meanbits.experiments.claims.xiao_2018.claims import XIAO_CLAIMS
 from meanbits.experiments.claims.yang_2019.claims import YANG_CLAIMS
@@ -43,6 +45,8 @@ CLAIMS: tuple[Claim, ...] = (
     *DEPTH_CLAIMS,
     *BLOCK_CLAIMS,
     *TRAINING_CLAIMS,
+    *TRAINED_DEPTH_CLAIMS,
+    *SAMPLED_NETWORK_CLAIMS,
     *SLOPE_CLAIMS,
 )
 

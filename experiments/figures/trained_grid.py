@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -14,7 +15,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from meanbits.experiments.data import load
+from meanbits.experiments.data import DATASETS, load
 from meanbits.experiments.figures.labels import Tick, labelled, sized
 from meanbits.experiments.random_networks.propagation import VERSION
 from meanbits.experiments.sweep.grid import Cell, Grid
@@ -23,7 +24,7 @@ from meanbits.experiments.sweep.pools import Pool, available_cores, local_pool
 from meanbits.experiments.sweep.results import results
 from meanbits.experiments.sweep.run import run
 from meanbits.experiments.sweep.trainings import DIMENSIONS, batch_limit, shipped, trainer, training_grid
-from meanbits.experiments.training.settings import composed
+from meanbits.experiments.training.settings import Settings, composed
 from meanbits.experiments.training.trainable_depth import constant, trainable_depth
 from meanbits.numerics.solvers.solve import FixedPoint, fixed_point
 from meanbits.numerics.user_cache import cache_root
@@ -32,6 +33,8 @@ from meanbits.theory.derive import derive
 
 CHANCE = 0.1  # of ten classes, which the data sets of figures have
 FACTOR = 6  # of xi_c, in the paper's figure 2
+AXES, FAILED = {"surrogate", "depth", "sigma_m2", "seed"}, 2
+CURVE = np.linspace(0.02, 1, 197)
 ACCURACY = "surrogate_train_accuracy"
 PRESETS = {preset: preset for preset in ("smoke", "quick", "paper")}
 SMOKE = "smoke"
@@ -95,10 +98,55 @@ def trained(
     with _ledger(grid, preset) as path, _pool(preset, device) as pool, opened(path, grid, resume=True) as book:
         run(grid, book, trainer(folder, device), pool, limit=batch_limit(device), tick=_from_one(tick))
         found = results(grid, book.rows(), DIMENSIONS)
+    return grid, labelled(_kept(found, kept), preset, seed, device=device)
+
+
+def trained_here(text: str) -> xr.Dataset:
+    """The results of a grid given by its text, whose cells are trained in this process and kept nowhere."""
+    grid = training_grid(text)
+    with _ledger(grid, SMOKE) as path, opened(path, grid, resume=False) as book:
+        run(grid, book, trainer(None, "cpu"), Here(), limit=batch_limit("cpu"))
+        return results(grid, book.rows(), DIMENSIONS)
+
+
+def swept(found: xr.Dataset, kept: Sequence[str]) -> tuple[Grid, xr.Dataset]:
+    """The grid and the results of a sweep as far as it has come, as `trained`; nan where a cell is not done.
+
+    Raises:
+        ValueError: no results over depth and sigma_m2 (and surrogates, and seeds) of a data set of ten classes.
+    """
+    if "grid" not in found.attrs or "status" not in found:
+        raise ValueError("--results: no results of a sweep; name a file that meanbits sweep or collect has written")
+    axes, data = found.status.sizes, found.attrs.get("dataset")
+    if not {"depth", "sigma_m2"} <= set(axes) <= AXES or min(axes["depth"], axes["sigma_m2"]) < 2:
+        raise ValueError(f"--results: a sweep over {', '.join(map(str, axes)) or 'nothing'}; sweep several depth and "
+                         "sigma_m2, besides them surrogate and seed alone")  # fmt: skip
+    if data not in DATASETS or ACCURACY not in found:
+        raise ValueError(f"--results: no accuracy on a data set of ten classes; sweep {', '.join(DATASETS)}")
+    grid = training_grid(str(found.attrs["grid"]))
+    return grid, _kept(found, kept)
+
+
+def _kept(found: xr.Dataset, kept: Sequence[str]) -> xr.Dataset:
+    """The variables whose names begin with one of `kept`; what fails to train is at chance and not left out."""
     shown = [each for each in found if str(each).startswith((*kept, "status", "seconds"))]
-    # What fails to train is at chance; a cell is never left out.
-    found = found[shown].assign({ACCURACY: found[ACCURACY].where(found.status == 1, CHANCE)})
-    return grid, labelled(found, preset, seed, device=device)
+    return found[shown].assign({ACCURACY: found[ACCURACY].where(found.status != FAILED, CHANCE)})
+
+
+def with_scales(grid: Grid, data: xr.Dataset) -> xr.Dataset:
+    """The data, over surrogates, with xi_c: (surrogate, sigma_m2), layers; curve_xi_c: (surrogate, curve_m2)."""
+    if "surrogate" not in grid.axes:
+        data = data.expand_dims(surrogate=[str(tomllib.loads(grid.text).get("surrogate", Settings.surrogate))])
+    along = {"sigma_m2": data.sigma_m2.values, "curve_m2": CURVE}
+    found = {name: [scales(grid, _place(grid, str(each)), sigma_m2=means).xi_c for each in data.surrogate.values]
+             for name, means in along.items()}  # fmt: skip
+    named = {"xi_c": (("surrogate", "sigma_m2"), found["sigma_m2"]),
+             "curve_xi_c": (("surrogate", "curve_m2"), found["curve_m2"])}  # fmt: skip
+    return data.assign(named).assign_coords(curve_m2=CURVE)
+
+
+def _place(grid: Grid, surrogate: str) -> dict[str, object]:
+    return {"surrogate": surrogate} if "surrogate" in grid.axes else {}
 
 
 def refuse(surrogate: Surrogate | None, figure_id: str) -> None:
@@ -122,13 +170,13 @@ def fitted(data: xr.Dataset, axis: str, seed: int, told: xr.DataArray | None = N
     told: (axis,), where the fit takes its depths from; everywhere, if not given.
 
     With ... the dimensions other than depth, axis and seed, and [seed] the seeds where there are several: half: (...),
-    the accuracy half way from chance to the best; trainable_depth and its kind: (..., axis, [seed]); k, k_low, k_high,
-    k_scatter: (...), as `constant`; trains_beyond, beyond, trains_within, within: (...), how many networks deeper than
-    6 xi_c there are and how many of them train, and so for those that are not deeper.
+    the accuracy half way from chance to the best, to 1 where a cell is not done; trainable_depth and its kind: (...,
+    axis, [seed]); k, k_low, k_high, k_scatter: (...), as `constant`; trains_beyond, beyond, trains_within, within:
+    (...), how many of the networks done that are deeper than 6 xi_c there are and train, and of those that are not.
     """
     accuracy = data[ACCURACY] if "seed" in data.dims else data[ACCURACY].expand_dims("seed", -1)
     core = ["depth", axis, "seed"]
-    half = (CHANCE + accuracy.max(core)) / 2
+    half = (CHANCE + accuracy.max(core).where(accuracy.notnull().all(core), 1.0)) / 2
     depth, kind = xr.apply_ufunc(
         lambda line, level: trainable_depth(data.depth.values, line, float(level)), accuracy, half,
         input_core_dims=[["depth"], []], output_core_dims=[[], []], vectorize=True, output_dtypes=[float, int],
@@ -139,8 +187,9 @@ def fitted(data: xr.Dataset, axis: str, seed: int, told: xr.DataArray | None = N
         input_core_dims=[[axis, "seed"], [axis, "seed"], [axis]], output_core_dims=[[]] * len(names), vectorize=True,
         output_dtypes=[float] * len(names),
     )  # fmt: skip
-    beyond, trains = (data.depth > FACTOR * data.xi_c).broadcast_like(accuracy), accuracy >= half
-    counts = {"trains_beyond": beyond & trains, "beyond": beyond, "trains_within": ~beyond & trains, "within": ~beyond}
+    deep, done, trains = data.depth > FACTOR * data.xi_c, accuracy.notnull(), accuracy >= half
+    beyond, within = done & deep, done & ~deep
+    counts = {"trains_beyond": beyond & trains, "beyond": beyond, "trains_within": within & trains, "within": within}
     found = {"half": half, "trainable_depth": depth, "trainable_kind": kind, **dict(zip(names, fits, strict=True))}
     found |= {name: where.sum(core) for name, where in counts.items()}
     single = "seed" not in data.dims

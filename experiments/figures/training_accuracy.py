@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
 from meanbits.experiments.figures.labels import Tick
-from meanbits.experiments.figures.trained_grid import fitted, refuse, scales, trained
+from meanbits.experiments.figures.trained_grid import fitted, refuse, swept, trained, with_scales
 from meanbits.theory.declarations.surrogates import Surrogate
 
 KEPT = ("surrogate_", "sign_", "sampled_1_", "loss")
-CURVE = np.linspace(0.02, 1, 197)
 
 
 def measure(
@@ -31,11 +29,13 @@ def measure(
         ValueError: an unknown preset, a surrogate, or a ledger in use.
     """
     refuse(surrogate, "2")
-    grid, data = trained("figure_2", preset, seed, tick, KEPT, images, data_dir)
-    depth_scales, curves = [], []
-    for name in data.surrogate.values:
-        place = {"surrogate": str(name)}
-        depth_scales.append(scales(grid, place, sigma_m2=data.sigma_m2.values).xi_c)
-        curves.append(scales(grid, place, sigma_m2=CURVE).xi_c)
-    axes = {"xi_c": (("surrogate", "sigma_m2"), depth_scales), "curve_xi_c": (("surrogate", "curve_m2"), curves)}
-    return fitted(data.assign(axes).assign_coords(curve_m2=CURVE), "sigma_m2", seed)
+    return fitted(with_scales(*trained("figure_2", preset, seed, tick, KEPT, images, data_dir)), "sigma_m2", seed)
+
+
+def of_sweep(found: xr.Dataset, seed: int) -> xr.Dataset:
+    """The same of the results of a sweep, as far as it has come; the seed is that of the fit's interval.
+
+    Raises:
+        ValueError: results of something else.
+    """
+    return fitted(with_scales(*swept(found, KEPT)), "sigma_m2", seed)

@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from meanbits.experiments.sweep.grid import Cell, Grid
 
 APPLICATION_ID = 0x6D656269  # "mebi", which marks an SQLite file as ours
 DONE, FAILED = "done", "failed"
+LOG, ATTEMPTS = "-wal", 10  # what SQLite calls the log of a file; how often a copy is tried
 TABLES = (
     "CREATE TABLE grid (id TEXT NOT NULL, text TEXT NOT NULL)",
     f"""CREATE TABLE cells (
@@ -115,16 +118,44 @@ def opened(path: Path, grid: Grid, resume: bool) -> Iterator[Ledger]:
 
 
 def stored(path: Path) -> tuple[str, dict[str, Row]]:
-    """Text of the grid and the rows of the ledger at `path`, which is only read.
+    """Text of the grid and the rows of the ledger at `path`, as far as its sweep has come, which is left alone.
 
     Raises:
-        LedgerError: there is no ledger at `path`, or it is in use.
+        LedgerError: there is no ledger at `path`.
     """
-    header = _header(path)
-    if header is None:
-        raise LedgerError(f"{path} is no ledger of meanbits; name the file a sweep has written")
-    with _reader(path) as connection:
-        return header[1], Ledger(path, connection).rows()
+    with _snapshot(path) as copy:
+        connection = sqlite3.connect(copy)
+        try:
+            header = connection.execute("SELECT text FROM grid").fetchone()
+            if connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,) and header is not None:
+                return header[0], Ledger(path, connection).rows()
+        except sqlite3.Error:
+            pass
+        finally:
+            connection.close()
+    raise LedgerError(f"{path} is no ledger of meanbits; name the file a sweep has written")
+
+
+@contextmanager
+def _snapshot(path: Path) -> Iterator[Path]:
+    """A copy of a ledger and of the log beside it, taken while neither changes."""
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "ledger.sqlite"
+        for _ in range(ATTEMPTS):
+            before = _stamps(path)
+            for part in before:
+                copyfile(f"{path}{part}", f"{copy}{part}")
+            if _stamps(path) == before:
+                yield copy
+                return
+        raise LedgerError(f"{path} is written to all the time; try again")
+
+
+def _stamps(path: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of the last change of a ledger and of the log beside it, by what follows their name."""
+    found = {part: Path(f"{path}{part}") for part in ("", LOG)}
+    stats = {part: file.stat() for part, file in found.items() if file.is_file()}
+    return {part: (each.st_size, each.st_mtime_ns) for part, each in stats.items()}
 
 
 def _begin(connection: sqlite3.Connection, grid: Grid) -> None:

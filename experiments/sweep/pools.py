@@ -69,8 +69,7 @@ class LocalPool:
         spawn = multiprocessing.get_context("spawn")  # forks of a process with threads may deadlock
         resource_tracker.ensure_running()  # the first process would start it, with interrupts let through
         watched, self._lifeline = spawn.Pipe(duplex=False)
-        prepared = (max(1, available_cores() // self._workers), watched)
-        self._executor = ProcessPoolExecutor(self._workers, spawn, _prepare, prepared)
+        self._executor = ProcessPoolExecutor(self._workers, spawn, _prepare, (watched,))
 
 
 def available_cores() -> int:
@@ -91,8 +90,12 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _prepare(threads: int, lifeline: Connection) -> None:
-    """In a worker: share the cores, leave Ctrl-C to the parent, and end when the lifeline's other end closes."""
+def _prepare(lifeline: Connection) -> None:
+    """In a worker: one thread, Ctrl-C left to the parent, and an end when the lifeline's other end closes.
+
+    The matrices of a training are small: threads that wait for each other on a busy machine cost tenfold. A number of
+    threads in the environment is heeded.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def follow() -> None:
@@ -100,9 +103,11 @@ def _prepare(threads: int, lifeline: Connection) -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # read when torch is first imported
+    if "OMP_NUM_THREADS" in os.environ:
+        return
+    os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is first imported
     if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
+        sys.modules["torch"].set_num_threads(1)
 
 
 class ClusterPool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -60,9 +60,14 @@ def sign_outputs(network: Network, data: Labelled) -> Tensor:
 
 @torch.no_grad()
 def sampled_outputs(
-    network: Network, sets: Sequence[Labelled], generators: Sequence[torch.Generator], samples: int
+    network: Network,
+    sets: Sequence[Labelled],
+    generators: Sequence[torch.Generator],
+    samples: int,
+    counts: Collection[int] = SAMPLES,
 ) -> Iterator[tuple[int, list[Tensor]]]:
-    """Class probabilities averaged over 1 to `samples` stochastic networks, with their number, for each set of images.
+    """Class probabilities averaged over so many stochastic networks, for each of `counts` up to `samples` and for
+    these, with their number: those of each set of images.
 
     A sample draws its weights once and its neurons for each image; images that are read as means of bits are drawn too.
     So are masks of dropout where the surrogate averages over them. A norm over batches keeps the moments of the
@@ -76,7 +81,7 @@ def sampled_outputs(
             parts = (_bits(part, generators) if drawn_input else part for part in data.chunks(len(generators)))
             logits = torch.cat([_through(network, weights, part, neurons) for part in parts], 1)
             totals[k] = totals[k].to(logits.device) + torch.softmax(logits, -1)
-        if count == samples or count in SAMPLES:
+        if count == samples or count in counts:
             yield count, [total / count for total in totals]
 
 

@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 Array = NDArray[np.float64]
 
-ALL_TRAIN, CROSSED, NONE_TRAINS = 1, 0, -1
+ALL_TRAIN, CROSSED, NONE_TRAINS, UNTRIED = 1, 0, -1, 2
 ITERATIONS, SETTLED = 10_000, 1e-9  # of the expectation maximisation, in units of log depth
 LEVEL = 0.95  # of confidence
 
@@ -36,11 +36,15 @@ class Constant:
 def trainable_depth(depths: ArrayLike, accuracy: ArrayLike, half: float) -> tuple[float, int]:
     """The depth at which the accuracy, made to fall with depth (isotonic regression), passes `half`, and what it is.
 
-    depths (L,) > 0, increasing; accuracy (L,). CROSSED: between two depths, interpolated in ln depth; ALL_TRAIN: the
-    deepest, which is a lower bound; NONE_TRAINS: the shallowest, an upper bound.
+    depths (L,) > 0, increasing; accuracy (L,), nan where a depth was not tried. CROSSED: between two depths,
+    interpolated in ln depth; ALL_TRAIN: the deepest, which is a lower bound; NONE_TRAINS: the shallowest, an upper
+    bound; UNTRIED: nan, for no depth was.
     """
-    logs = np.log(np.asarray(depths, np.float64))
-    falling = isotonic_regression(np.asarray(accuracy, np.float64), increasing=False).x
+    tried = np.isfinite(np.asarray(accuracy, np.float64))
+    if not tried.any():
+        return np.nan, UNTRIED
+    logs = np.log(np.asarray(depths, np.float64))[tried]
+    falling = isotonic_regression(np.asarray(accuracy, np.float64)[tried], increasing=False).x
     trains = int(np.count_nonzero(falling >= half))
     if trains == len(logs):
         return float(np.exp(logs[-1])), ALL_TRAIN
@@ -55,11 +59,11 @@ def constant(depth: ArrayLike, kind: ArrayLike, xi_c: ArrayLike, seed: int, resa
     """k by maximum likelihood with ln(depth / xi_c) normal, censored where all depths train or none does.
 
     depth, kind, as `trainable_depth` gives them: (n, networks) at n depth scales xi_c (n,), in layers; an infinite one
-    says nothing. The interval is the bootstrap's, over the depth scales and over the networks at each; resamples with
-    fewer than two different crossings, which have no maximum, are left out.
+    says nothing, nor does one with a network not tried. The interval is the bootstrap's, over the depth scales and over
+    the networks at each; resamples with fewer than two different crossings, which have no maximum, are left out.
     """
     scales = np.asarray(xi_c, np.float64)
-    finite = np.isfinite(scales)
+    finite = np.isfinite(scales) & np.isfinite(np.asarray(depth, np.float64)).all(1)
     kinds, depths = np.asarray(kind)[finite], np.asarray(depth, np.float64)[finite]
     logs, shape = np.log(depths / scales[finite, None]).ravel(), kinds.shape
     kinds = kinds.ravel()

@@ -36,11 +36,13 @@ def measure(surrogate: Surrogate | None, preset: str, seed: int, tick: Tick) -> 
     rows = []
     for done, dropped in enumerate(DROPPED):
         layer = layer_named(NETWORKS, dropout=dropped)
-        found = layer_fixed_points(layer, weights, SIGMA_B2) if dropped else fixed_point(real_theory("tanh"), weights,
-                                                                                         SIGMA_B2)  # fmt: skip
-        seen = [_stationary(layer, float(each), dropped, depth, width=width, networks=networks, seed=seed)
-                for each in seen_at]  # fmt: skip
-        rows.append((found.c, found.xi_c, *zip(*seen, strict=True)))
+        everywhere = np.concatenate([weights, seen_at])  # solved together: a step costs the same for one as for all
+        found = (layer_fixed_points(layer, everywhere, SIGMA_B2) if dropped
+                 else fixed_point(real_theory("tanh"), everywhere, SIGMA_B2))  # fmt: skip
+        starts = zip(seen_at, found.q[points:], found.c[points:], strict=True)
+        seen = [_stationary(layer, depth, *map(float, start), width=width, networks=networks, seed=seed)
+                for start in starts]  # fmt: skip
+        rows.append((found.c[:points], found.xi_c[:points], *zip(*seen, strict=True)))
         tick(done + 1, len(DROPPED))
     dims = ("dropped", "sigma_w2"), ("dropped", "sigma_w2"), ("dropped", "weights"), ("dropped", "weights")
     names = ("c", "xi_c", "c_seen", "c_error")
@@ -50,8 +52,7 @@ def measure(surrogate: Surrogate | None, preset: str, seed: int, tick: Tick) -> 
     return labelled(data, preset, seed, width=width, networks=networks, depth=depth, sigma_b2=SIGMA_B2)
 
 
-def _stationary(layer: Layer, means: float, dropped: float, depth: int, **settings: int) -> tuple[float, float]:
+def _stationary(layer: Layer, depth: int, means: float, q: float, c: float, **settings: int) -> tuple[float, float]:
     """Mean and error of the correlation behind the last layer, of fields that start at the fixed point."""
-    point = layer_fixed_points(layer, means, SIGMA_B2) if dropped else fixed_point(real_theory("tanh"), means, SIGMA_B2)
-    found = simulate_layers(layer, depth, means, SIGMA_B2, q0=float(point.q), c0=float(point.c), **settings)
+    found = simulate_layers(layer, depth, means, SIGMA_B2, q0=q, c0=c, **settings)
     return float(found.mean["pair"][-1]), float(found.error["pair"][-1])
