@@ -138,15 +138,16 @@ class FigureKind:
 
 
 def _loaded(path: Path) -> xr.Dataset:
-    """A dataset of ours; ValueError where it is none."""
+    """The results of a sweep; ValueError where they are none."""
     import xarray as xr
 
     from meanbits.numerics.datasets import is_ours
 
-    if not is_ours(path):
-        raise ValueError(f"--results {path}: no results of meanbits; name a file that meanbits sweep or collect has "
+    found = xr.load_dataset(path, engine="scipy") if is_ours(path) else xr.Dataset()
+    if "grid" not in found.attrs or "figure" in found.attrs:
+        raise ValueError(f"--results {path}: no results of a sweep; name a file that meanbits sweep or collect has "
                          "written")  # fmt: skip
-    return xr.load_dataset(path, engine="scipy")
+    return found
 
 
 KINDS = (

@@ -92,12 +92,16 @@ def over_seeds(accuracy: xr.DataArray) -> xr.DataArray:
 
 def legend(drawn: Figure, fitted: bool, more: Sequence[Line2D] = ()) -> None:
     """Lines and markers above the panels."""
-    lines: dict[str, Any] = {rf"${FACTOR}\,\xi_c$": "-"} | ({r"fitted $k\,\xi_c$": DOTTED} if fitted else {})
     dots = {"half accuracy": "o", "all depths train": "^", "none trains": "v"}
-    handles = [Line2D([], [], color=RED, linewidth=1.4, linestyle=dash, label=text) for text, dash in lines.items()]
-    handles += more
+    handles = [*line_handles(fitted), *more]
     handles += [Line2D([], [], marker=marker, linestyle="", label=text, **DOT) for text, marker in dots.items()]
     drawn.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+
+
+def line_handles(fitted: bool = False) -> list[Line2D]:
+    """What stands in a legend for lines of k xi_c."""
+    lines: dict[str, Any] = {rf"${FACTOR}\,\xi_c$": "-"} | ({r"fitted $k\,\xi_c$": DOTTED} if fitted else {})
+    return [Line2D([], [], color=RED, linewidth=1.4, linestyle=dash, label=text) for text, dash in lines.items()]
 
 
 def fit_words(one: xr.Dataset) -> str:

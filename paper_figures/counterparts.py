@@ -11,6 +11,7 @@ from meanbits.paper_figures.accuracy_maps import (
     FACTOR,
     accuracy_map,
     frame,
+    line_handles,
     over_seeds,
     scale_line,
     surrogate_title,
@@ -39,6 +40,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
         panels[0, 0].set(xlim=(0, 1), xticks=(0, 0.5, 1))
         for axes in panels[-1]:
             axes.set_xlabel(r"$\sigma_m^2$")
+        panels[0, -1].legend(handles=line_handles(), loc="lower right", frameon=True, edgecolor="none")
         drawn.colorbar(mesh, ax=list(panels.flat), pad=0.02, label="training accuracy")
         return save(drawn, folder, "counterparts")
 

@@ -171,7 +171,7 @@ def test_a_sweep_is_shown_as_far_as_it_has_come(name: str, half_done: Path, tmp_
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("figure 2 --results none.nc", "none.nc: no results of meanbits; name a file"),
+        ("figure 2 --results none.nc", "none.nc: no results of a sweep; name a file"),
         ("figure 4 --results half.nc", "--results: figure 4 shows no sweep; those that do are 2 and 3"),
         ("figure 2 --results half.nc --preset smoke", "they say what was trained; leave --preset out"),
         ("figure 3 lrt --results half.nc", "they say what was trained; leave lrt out"),
