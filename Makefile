@@ -38,8 +38,8 @@ docs: $(INSTALLED) ## Build the documentation, every cell executed, in build/doc
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[docs]"
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 
-bench: $(DEVELOPED) ## Run the benchmarks
-	$(BIN)/python -m benchmarks
+bench: $(DEVELOPED) ## Run the benchmarks; they are kept by processor in benchmarks/results
+	$(BIN)/python -m benchmarks --keep
 
 clean: ## Remove caches, builds and output, but not .venv
 	rm -rf build dist output *.egg-info .pytest_cache .ruff_cache

@@ -1,11 +1,14 @@
-"""`python -m benchmarks [GROUP ...] [--json]`: measure the groups named, or everything, and print the table."""
+"""`python -m benchmarks [GROUP ...] [--json] [--keep]`: measure the groups named, or everything; print the table."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from importlib import import_module
 
+from benchmarks.kept import keep
 from benchmarks.table import as_json, as_markdown, load, machine
+from benchmarks.timing import Row
 
 # Name, the function that measures it, and what it is.
 GROUPS = (
@@ -35,16 +38,24 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument("groups", nargs="*", metavar="GROUP", help="what to measure, by default everything")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--keep", action="store_true", help="keep the results for this processor in benchmarks/results")
     arguments = parser.parse_args()
     known = [name for name, _, _ in GROUPS]
     for name in arguments.groups:
         if name not in known:
             parser.error(f"unknown group '{name}'; known: {', '.join(known)}")
     where, chosen = machine(), arguments.groups or known
-    targets = [target.split(":") for name, target, _ in GROUPS if name in chosen]
-    rows = [row for module, function in targets for row in getattr(import_module(module), function)()]
+    measured = {name: _rows(target) for name, target, _ in GROUPS if name in chosen}
     where["load_at_end"] = load()
+    rows = [row for each in measured.values() for row in each]
     print(as_json(rows, where) if arguments.json else as_markdown(rows, where))
+    if arguments.keep:
+        print(f"kept in {keep(measured, where)}", file=sys.stderr)
+
+
+def _rows(target: str) -> list[Row]:
+    module, function = target.split(":")
+    return list(getattr(import_module(module), function)())
 
 
 if __name__ == "__main__":

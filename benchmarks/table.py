@@ -6,9 +6,10 @@ import json
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from benchmarks.timing import Row
 
@@ -26,6 +27,7 @@ def machine() -> dict[str, object]:
         "cpu_count": os.cpu_count(),
         "load": load(),
         "SIMD": simd(),
+        "BLAS threads": blas_threads(),
         "python": platform.python_version(),
     } | versions
 
@@ -42,6 +44,12 @@ def simd() -> str:
     return next((level for level in LEVELS if level in flags), "unknown")
 
 
+def blas_threads() -> str:
+    """What the environment allows matrix products, else every core."""
+    given = os.environ.get("OMP_NUM_THREADS") or os.environ.get("OPENBLAS_NUM_THREADS")
+    return given or str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+
+
 def _processor() -> str:
     path = Path("/proc/cpuinfo")
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
@@ -51,20 +59,40 @@ def _processor() -> str:
 
 def as_json(rows: Sequence[Row], where: dict[str, object]) -> str:
     """One JSON document."""
-    return json.dumps({"machine": where, "rows": [asdict(row) | {"met": row.met} for row in rows]}, indent=2)
+    return json.dumps(document(rows, where), indent=2)
+
+
+def document(rows: Sequence[Row], where: dict[str, object]) -> dict[str, Any]:
+    """Rows and their machine as plain data."""
+    return {"machine": where, "rows": [asdict(row) | {"met": row.met} for row in rows]}
+
+
+def rows_of(found: dict[str, Any]) -> list[Row]:
+    """The rows of a `document`."""
+    names = [each.name for each in fields(Row)]
+    return [Row(**{name: row[name] for name in names}) for row in found["rows"]]
 
 
 def as_markdown(rows: Sequence[Row], where: dict[str, object]) -> str:
     """A Markdown table and a line about the machine."""
+    return f"{rows_table(rows)}\n\n{machine_line(where)}"
+
+
+def machine_line(where: dict[str, object]) -> str:
+    """A machine, how busy it was, and its versions."""
     parts = (f"{name} {value}" for name, value in where.items() if name not in MACHINE)
     loads = f"load {where['load']} at the start, {where['load_at_end']} at the end"
-    line = f"{where['cpu']}, {where['cpu_count']} CPUs, {loads}; {', '.join(parts)}."
+    return f"{where['cpu']}, {where['cpu_count']} CPUs, {loads}; {', '.join(parts)}."
+
+
+def rows_table(rows: Sequence[Row]) -> str:
+    """A Markdown table."""
     groups = [
         "" if row.group == before else row.group
         for row, before in zip(rows, [None, *(row.group for row in rows)], strict=False)
     ]
     cells = [HEADER, ["---"] * len(HEADER), *(_cells(group, row) for group, row in zip(groups, rows, strict=True))]
-    return "\n".join([*("| " + " | ".join(row) + " |" for row in cells), "", line])
+    return "\n".join("| " + " | ".join(row) + " |" for row in cells)
 
 
 def _cells(group: str, row: Row) -> tuple[str, ...]:
@@ -75,7 +103,8 @@ def _cells(group: str, row: Row) -> tuple[str, ...]:
 def _measured(row: Row) -> str:
     if row.value is None:
         return row.unit
-    return f"{row.value:.3g} {row.unit}" + ("" if row.cpu is None else f" ({row.cpu:.3g} by processor time)")
+    spread = "" if row.spread is None else f" ± {100 * row.spread:.0f} %"
+    return f"{row.value:.3g} {row.unit}{spread}" + ("" if row.cpu is None else f" ({row.cpu:.3g} by processor time)")
 
 
 def _compared(row: Row) -> str:

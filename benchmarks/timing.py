@@ -25,6 +25,14 @@ class Timing:
         return statistics.median(self.wall)
 
     @property
+    def spread(self) -> float | None:
+        """Half the distance between the quartiles on the wall, relative to the median; None of fewer than 4 rounds."""
+        if len(self.wall) < 4:
+            return None
+        low, middle, high = statistics.quantiles(self.wall, n=4, method="inclusive")
+        return (high - low) / (2 * middle)
+
+    @property
     def processor_seconds(self) -> float | None:
         """The median of the processor, where it is not that on the wall: several threads, or a busy machine."""
         seconds = statistics.median(self.cpu)
@@ -66,8 +74,9 @@ def millions_a_second(points: int) -> Unit:
 class Row:
     """One measurement, most often a median; where it is compared, the ratio to a base of the same rounds.
 
-    cpu and cpu_ratio: the same by processor time, where that differs. limit is the greatest ratio allowed, or the
-    greatest value where there is no base; least, the smallest value. A row without value says in `unit` why.
+    spread: half the middle half of the rounds, relative to the median. cpu and cpu_ratio: value and ratio by processor
+    time, where that differs. limit is the greatest ratio allowed, or the greatest value where there is no base; least,
+    the smallest value. A row without value says in `unit` why.
     """
 
     group: str
@@ -80,6 +89,7 @@ class Row:
     least: float | None = None
     cpu: float | None = None
     cpu_ratio: float | None = None
+    spread: float | None = None
 
     @property
     def met(self) -> bool | None:
@@ -102,7 +112,8 @@ def timed_row(
     """The row of a case; base is the name and the timing of what it is compared with."""
     seconds = timing.processor_seconds
     cpu = None if seconds is None else unit.of(seconds)
-    row = Row(group, what, unit.of(timing.seconds), unit.name, limit=limit, least=least, cpu=cpu)
+    row = Row(group, what, unit.of(timing.seconds), unit.name, limit=limit, least=least, cpu=cpu,
+              spread=timing.spread)  # fmt: skip
     if base is None:
         return row
     name, below = base

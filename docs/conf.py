@@ -10,9 +10,12 @@ from typing import Any
 import meanbits
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import command_pages  # noqa: E402
+
+from benchmarks.__main__ import GROUPS  # noqa: E402
+from benchmarks.kept import page  # noqa: E402
 
 project = "meanbits"
 author = "The meanbits authors"
@@ -26,7 +29,7 @@ html_theme = "furo"
 html_title = f"meanbits {release}"
 html_static_path = ["_static"]
 html_css_files = ["wrap.css"]
-exclude_patterns = ["_build", "gallery/*.ipynb", "gallery/*.py"]
+exclude_patterns = ["_build", "speed_tables.md", "gallery/*.ipynb", "gallery/*.py"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 myst_fence_as_directive = ["math"]
@@ -59,4 +62,5 @@ def plain(_app: Any, _what: str, _name: str, _object: Any, _options: Any, lines:
 def setup(app: Any) -> None:
     """Sphinx calls this."""
     command_pages.write(HERE)
+    (HERE / "speed_tables.md").write_text(page([name for name, *_ in GROUPS]), encoding="utf-8")
     app.connect("autodoc-process-docstring", plain, priority=900)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.__main__ import GROUPS, main
+from benchmarks.kept import FOLDER, keep, page, processor_name
 from benchmarks.peer import VARIABLE, every, peer_rows
 from benchmarks.phase import axes, by_hand
 from benchmarks.points import SIGMA_B2, SIGMA_M2, arbitrary
-from benchmarks.table import MACHINE, as_markdown
+from benchmarks.table import MACHINE, as_markdown, machine, rows_of
 from benchmarks.tanh import CHI, GAP, exact_maps, gap_map_by_hand
 from benchmarks.timing import MILLISECONDS, Row, Timing, interleaved, millions_a_second, timed_row
 from meanbits.numerics.emission.emit import compile_theory
@@ -87,3 +90,32 @@ def test_without_the_peer_a_row_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
 def test_answers_are_evenly_spaced() -> None:
     c, _ = arbitrary(1000)
     assert every(c).size == 40
+
+
+def test_results_are_kept_by_processor_and_a_group_measured_again_replaces_its_own(tmp_path: Path) -> None:
+    where = machine() | {"load_at_end": 0.5}
+    first, other = Row("g", "old", 1.0, "s", spread=0.1), Row("h", "stays", 2.0, "ms", 0.5, "base", limit=1.0)
+    path = keep({"maps": [first], "erf": [other]}, where, tmp_path)
+    again = Row("g", "new", 3.0, "s")
+    assert keep({"maps": [again]}, where | {"load": 9.0}, tmp_path) == path
+    known = json.loads(path.read_text())
+    assert {name: rows_of(each) for name, each in known.items()} == {"maps": [again], "erf": [other]}
+    keep({"maps": [again]}, where | {"cpu": "another"}, tmp_path)
+    shown = page(["erf", "maps"], tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert "old" not in shown
+    assert shown.index("stays") < shown.index("new")
+    assert "load 9.0 at the start" in shown
+
+
+def test_committed_results_are_of_groups_that_there_are() -> None:
+    names = {name for name, *_ in GROUPS}
+    for path in FOLDER.glob("*.json"):
+        known = json.loads(path.read_text(encoding="utf-8"))
+        assert known.keys() <= names
+        assert {processor_name(each["machine"]) for each in known.values()} == {path.stem}
+
+
+def test_the_spread_is_half_the_middle_half() -> None:
+    assert Timing((1.0, 2.0, 3.0, 4.0, 5.0), (1.0,) * 5).spread == pytest.approx(1 / 3)
+    assert Timing((1.0, 2.0, 3.0), (1.0,) * 3).spread is None
