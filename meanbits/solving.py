@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from meanbits.numerics.depth.layer_advise import LayerAdvice
     from meanbits.numerics.depth.layer_fixed_points import LayerPoints
     from meanbits.numerics.depth.profile import Profile
+    from meanbits.numerics.emission.ready import ReadyTheory
     from meanbits.numerics.solvers.solve import FixedPoint
     from meanbits.theory.declarations.layer import Layer
     from meanbits.theory.declarations.surrogates import Surrogate
@@ -32,8 +33,12 @@ def fixed_point(
     Raises:
         ValueError: a single layer, one point where a chain comes to no fixed point, or parameters out of the domain.
     """
-    from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points, no_fixed_point
     from meanbits.numerics.solvers.solve import fixed_point as solve
+
+    row = _row(surrogate)
+    if row is not None:
+        return solve(row, sigma_m2, sigma_b2, gain)
+    from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points, no_fixed_point
 
     layer = _layer(surrogate, gain)
     if layer is not None:
@@ -52,8 +57,12 @@ def phase_diagram(
     Raises:
         ValueError: as `fixed_point`, or for axes without points.
     """
-    from meanbits.numerics.depth.layer_phase import layer_phase_diagram
     from meanbits.numerics.solvers.phase import phase_diagram as grid
+
+    row = _row(surrogate)
+    if row is not None:
+        return grid(row, sigma_m2, sigma_b2, gain)
+    from meanbits.numerics.depth.layer_phase import layer_phase_diagram
 
     layer = _layer(surrogate, gain)
     if layer is not None:
@@ -127,6 +136,10 @@ def advise(surrogate: Subject, depth: int, sigma_b2: float = 0.001) -> Advice | 
         ValueError: depth below 1, a single layer, or sigma_b2 out of the domain.
     """
     from meanbits.numerics.depth.advise import advise as advise_initialisation
+
+    ready = _row(surrogate)
+    if ready is not None:
+        return advise_initialisation(ready, depth, sigma_b2)
     from meanbits.numerics.depth.layer_advise import layer_advise
     from meanbits.theory.declarations.rows import row_of_layer
     from meanbits.theory.declarations.words import words_of_row
@@ -153,6 +166,13 @@ def _declared(subject: Any) -> Any:
     from meanbits.theory.declarations.compose_layer import compose
 
     return compose(subject) if isinstance(subject, str) else subject
+
+
+def _row(subject: Subject) -> ReadyTheory | None:
+    """What lies ready, of a name of the catalogue: it answers without SymPy."""
+    from meanbits.numerics.emission.ready import ready
+
+    return ready(subject) if isinstance(subject, str) else None
 
 
 def _theory(surrogate: Subject) -> Theory:

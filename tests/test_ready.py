@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import meanbits as mb
 from meanbits.cli import main
 from meanbits.experiments import declared
 from meanbits.numerics.emission import ready
@@ -32,6 +33,7 @@ COMMANDS = (
 HEAVY = {"sympy", "torch", "xarray", "matplotlib", "mpmath", "flint"}
 RUN = """
 import sys
+import meanbits as mb
 from meanbits.cli import main
 for line in sys.argv[1:]:
     main(line.split())
@@ -111,3 +113,29 @@ def test_an_option_takes_the_long_way(capfd):
 def test_no_installed_name_replaces_a_row(capfd, monkeypatch):
     monkeypatch.setattr(declared, "declared", lambda name: pytest.fail(f"asked for {name}"))
     assert answer("catalogue", capfd)[0] == answer("derive deterministic", capfd)[0] == 0
+
+
+QUICK = """
+import sys
+import meanbits as mb
+found = mb.fixed_point("lrt", 0.5, 0.01), mb.advise("deterministic", depth=30), mb.advise("random-binary", depth=3)
+print(*(type(each).__name__ for each in found))
+print(*{name.partition(".")[0] for name in sys.modules})
+"""
+
+
+def test_python_answers_of_a_name_without_what_is_heavy():
+    done = subprocess.run([sys.executable, "-c", QUICK], capture_output=True, text=True, check=True)
+    kinds, loaded = done.stdout.splitlines()
+    assert kinds.split() == ["FixedPoint", "Advice", "Advice"]
+    assert not set(loaded.split()) & HEAVY
+
+
+@pytest.mark.parametrize("name", ["continuous", "deterministic", "lrt", "random-binary"])
+def test_python_answers_of_a_name_what_it_answers_of_its_declaration(name):
+    means, declared_ = 1.0 if name == "random-binary" else 0.6, compose(name)
+    assert repr(mb.fixed_point(name, means, 0.01)) == repr(mb.fixed_point(declared_, means, 0.01))
+    assert repr(mb.advise(name, depth=30)) == repr(mb.advise(declared_, depth=30))
+    assert mb.advise(name, depth=30).surrogate == declared_
+    grid = [means], [0.0, 0.1]
+    assert mb.phase_diagram(name, *grid).identical(mb.phase_diagram(declared_, *grid))
