@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,9 @@ from meanbits.present import filled, json_text, number, table
 
 if TYPE_CHECKING:
     from meanbits.numerics.depth.layer_fixed_points import LayerPoints
+    from meanbits.numerics.depth.profile import Profile
     from meanbits.numerics.depth.stream import StreamLaw
+    from meanbits.numerics.solvers.solve import FixedPoint
     from meanbits.theory.declarations.layer import Layer
     from meanbits.theory.declarations.surrogates import Surrogate
 
@@ -40,48 +43,89 @@ def profile(
     layers lead: the fixed point with its depth scales, or, where a skip leaves none, how the stream and its gradients
     grow with depth.
     """
-    from meanbits.numerics.depth.profile import profile as follow
-    from meanbits.numerics.depth.stream import settled, stream_law
     from meanbits.point import InputError, variance_of_means
-    from meanbits.theory.declarations.layer import as_layer
 
     try:
-        layer = as_layer(subject)
         means = variance_of_means(subject, sigma_m2)
-        found = follow(layer, depth, means, sigma_b2, q0=q0, c0=c0)
-        end = settled(layer, means, sigma_b2, q0=q0, c0=c0)
-        law = None if end is not None else stream_law(layer, means, sigma_b2)
+        course = (_course_of_form if _approximates(subject) else _course)(subject, depth, means, sigma_b2, q0, c0)
     except InputError as error:
         fail(str(error))
     except ValueError as error:
         fail_about(subject, error)
+    found, end, law = course.profile, course.end, course.law
     rows = [{"layer": row, **{name: float(getattr(found, name)[row]) for name in COLUMNS[1:]}}
             for row in range(depth + 1)]  # fmt: skip
     if as_json:
-        document: dict[str, Any] = {"surrogate": layer.name, "blocks": layer.block_names,
+        document: dict[str, Any] = {"surrogate": subject.name, "blocks": course.blocks,
                                     "sigma_m2": means, "sigma_b2": sigma_b2, "q0": q0, "c0": c0, "layers": rows,
                                     "fixed_point": end and at_fixed_point(end),
                                     "exponents": law and vars(law)}  # fmt: skip
         click.echo(json_text(document))
         return
-    click.echo(f"{layer.name}: {', '.join(layer.block_names)}\n")
+    click.echo(f"{subject.name}: {', '.join(course.blocks)}\n")
     click.echo(table(COLUMNS, [[_cell(row[name]) for name in COLUMNS] for row in rows]))
-    click.echo("\n" + filled(_end(end, law), "", "  "))
+    click.echo("\n" + filled(_end(course), "", "  "))
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is followed: its blocks by name, its profile, and where its layers lead, or else why that is not said."""
+
+    blocks: list[str]
+    profile: Profile
+    end: LayerPoints | FixedPoint | None
+    law: StreamLaw | None
+    otherwise: str
+
+
+def _approximates(subject: Surrogate | Layer) -> bool:
+    """Whether a layer is approximated as a whole, and has no blocks to follow one by one."""
+    from meanbits.theory.declarations.surrogates import Surrogate
+
+    return isinstance(subject, Surrogate) and subject.form.name != "exact"
+
+
+def _course(subject: Surrogate | Layer, depth: int, means: float, sigma_b2: float, q0: float, c0: float) -> Course:
+    from meanbits.numerics.depth.profile import profile as follow
+    from meanbits.numerics.depth.stream import settled, stream_law
+    from meanbits.theory.declarations.layer import as_layer
+
+    layer = as_layer(subject)
+    found = follow(layer, depth, means, sigma_b2, q0=q0, c0=c0)
+    end = settled(layer, means, sigma_b2, q0=q0, c0=c0)
+    law = None if end is not None else stream_law(layer, means, sigma_b2)
+    return Course(layer.block_names, found, end, law,
+                  "no fixed point within 100,000 layers, and no law of growth is derived")  # fmt: skip
+
+
+def _course_of_form(surrogate: Any, depth: int, means: float, sigma_b2: float, q0: float, c0: float) -> Course:
+    from meanbits.numerics.depth.map_profile import profile_of_maps
+    from meanbits.numerics.solvers.solve import fixed_point
+    from meanbits.numerics.solvers.stability import all_variances
+    from meanbits.theory.derive import derive
+
+    theory, form = derive(surrogate), surrogate.form
+    found = profile_of_maps(theory, depth, means, sigma_b2, q0=q0, c0=c0)
+    stable = [point.q for point in all_variances(theory, means, sigma_b2) if point.stable]
+    end = fixed_point(theory, means, sigma_b2) if len(stable) == 1 and c0 < 1 else None
+    how = f"form {form.name}" if form.phi is None else f"phi = {form.phi}, gain {form.gain}"
+    return Course([f"{surrogate.weights.name} weights and {how}, as a whole"], found, end, None,
+                  "several fixed points, or equal inputs: see meanbits fixed-point")  # fmt: skip
 
 
 def _cell(value: float) -> str:
     return str(value) if isinstance(value, int) else "-" if math.isnan(value) else f"{value:.6g}"
 
 
-def _end(end: LayerPoints | None, law: StreamLaw | None) -> str:
-    if law is not None:
-        return str(law)
-    if end is None:
-        return "no fixed point within 100,000 layers, and no law of growth is derived"
-    known = {name: value for name, value in at_fixed_point(end).items() if not math.isnan(value)}
+def _end(course: Course) -> str:
+    if course.law is not None:
+        return str(course.law)
+    if course.end is None:
+        return course.otherwise
+    known = {name: value for name, value in at_fixed_point(course.end).items() if not math.isnan(value)}
     return "fixed point  " + ", ".join(f"{name} {number(value)}" for name, value in known.items())
 
 
-def at_fixed_point(end: LayerPoints) -> dict[str, float]:
+def at_fixed_point(end: LayerPoints | FixedPoint) -> dict[str, float]:
     """The fixed point of a layer by name, NaN where something is undefined."""
     return {name: float(getattr(end, name)) for name in AT_FIXED_POINT}

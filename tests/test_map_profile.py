@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 import pytest
 
 import meanbits as mb
+from meanbits.cli import main
 from meanbits.numerics.depth.map_profile import profile_of_maps
 from meanbits.theory.declarations.surrogates import CATALOGUE
 
@@ -61,3 +63,38 @@ def test_what_maps_cannot_follow_is_refused():
     with pytest.raises(ValueError, match="single layer on real inputs"):
         profile_of_maps(mb.derive("baldassi"), 3, 0.5, 0.1)
     assert math.isfinite(mb.profile(paper, 1, 0.5, 0.1).gradient[0])
+
+
+def test_the_command_takes_paper_forms(capfd):
+    line = "profile deterministic --gain 1.7 --depth 3 --sigma-m2 0.5 --sigma-b2 0.1"
+    assert main([*line.split(), "--json"]) == 0
+    document = json.loads(capfd.readouterr().out)
+    subject = mb.compose("deterministic", gain=1.7)
+    found, end = mb.profile(subject, 3, 0.5, 0.1), mb.fixed_point(subject, 0.5, 0.1)
+    assert [row["q"] for row in document["layers"]] == found.q.tolist()
+    assert document["fixed_point"]["xi_c"] == float(end.xi_c)
+    assert main(line.split()) == 0
+    assert "phi = tanh(h), gain 17/10, as a whole" in capfd.readouterr().out
+
+
+def test_the_command_says_where_no_end_is_told(capfd):
+    assert (
+        main(
+            [
+                "profile",
+                "deterministic",
+                "--gain",
+                "1.7",
+                "--depth",
+                "3",
+                "--sigma-m2",
+                "0.5",
+                "--sigma-b2",
+                "0.1",
+                "--c0",
+                "1",
+            ]
+        )
+        == 0
+    )
+    assert "equal inputs: see meanbits fixed-point" in capfd.readouterr().out
