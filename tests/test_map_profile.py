@@ -78,23 +78,7 @@ def test_the_command_takes_paper_forms(capfd):
 
 
 def test_the_command_says_where_no_end_is_told(capfd):
-    assert (
-        main(
-            [
-                "profile",
-                "deterministic",
-                "--gain",
-                "1.7",
-                "--depth",
-                "3",
-                "--sigma-m2",
-                "0.5",
-                "--sigma-b2",
-                "0.1",
-                "--c0",
-                "1",
-            ]
-        )
-        == 0
-    )
+    equal = "profile deterministic --gain 1.7 --depth 3 --sigma-m2 0.5 --sigma-b2 0.1 --c0 1"
+    code = main(equal.split())
+    assert code == 0
     assert "equal inputs: see meanbits fixed-point" in capfd.readouterr().out
