@@ -16,8 +16,10 @@ function shape_facts(shape) {
     facts.parity = shape_parity(facts);
     facts.middle = middle_value(facts);
     facts.widest = Math.max(0, ...places.map(Math.abs));
+    facts.finest = Math.min(facts.widest, ...places.slice(1).map((t, i) => t - places[i]));
     facts.intervals = mirrored_lines(facts);
     facts.unit = facts.widest || 1;
+    facts.reach = 256 * facts.finest ** 2 * (facts.finest / facts.unit) ** 2;
     facts.far = far_line(facts);
     facts.moments = [0, 1, 2].map((order) => compact_moments(facts, order));
     facts.graded = facts.moments.map((rows) => rows.map((row, k) => row.map((each, n) => (n + 2 * k) * each)));

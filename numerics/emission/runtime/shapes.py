@@ -5,6 +5,7 @@ f(u) = a + b u + sum_i J_i 1(u > t_i) + K_i (u - t_i)_+ is the shape (t, J, K, (
 
 import math
 from functools import cache
+from itertools import pairwise
 
 Shape = tuple[tuple[float, ...], ...]
 Line = tuple[float, float]  # value and slope
@@ -53,6 +54,20 @@ def middle_value(shape: Shape) -> float:
 def widest_break(shape: Shape) -> float:
     """The largest |t|."""
     return max((abs(t) for t in shape[0]), default=0.0)
+
+
+@cache
+def finest_gap(shape: Shape) -> float:
+    """The least distance of two breaks, or of the widest from 0."""
+    places = sorted(set(shape[0]))
+    return min([widest_break(shape), *(b - a for a, b in pairwise(places))])
+
+
+@cache
+def growth_reach(shape: Shape) -> float:
+    """The variance beyond which sums over breaks lose digits of dC/dV."""
+    fine = finest_gap(shape)
+    return 256 * fine * fine * (fine / break_unit(shape)) ** 2
 
 
 def break_unit(shape: Shape) -> float:

@@ -10,7 +10,7 @@ function wide_from(facts, v) {
 
 /** `wide_from` of what is in closed form, which loses few digits in fields that are not so wide. */
 function closed_from(facts, v) {
-  return v > 16 * facts.widest ** 2 ? wide_from(facts, v) : 1;
+  return v > 16 * facts.finest ** 2 ? wide_from(facts, v) : 1;
 }
 
 /** `wide_from` of slopes: sums over jumps which do not add up to 0 lose no digits. */

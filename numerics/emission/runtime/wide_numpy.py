@@ -17,6 +17,7 @@ from meanbits.numerics.emission.runtime.shapes import (
     break_unit,
     compact_moments,
     far_line,
+    finest_gap,
     graded_moments,
     has_bends,
     widest_break,
@@ -36,7 +37,7 @@ def wide_from(shape: Shape, v: np.ndarray) -> np.ndarray:
 
 def closed_from(shape: Shape, v: np.ndarray) -> np.ndarray:
     """`wide_from` of what is in closed form, which loses few digits in fields that are not so wide."""
-    return np.where(v > 16 * widest_break(shape) ** 2, wide_from(shape, v), 1.0)
+    return np.where(v > 16 * finest_gap(shape) ** 2, wide_from(shape, v), 1.0)
 
 
 def slope_from(shape: Shape, v: np.ndarray) -> np.ndarray:
