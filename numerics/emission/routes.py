@@ -58,8 +58,8 @@ def _places(integrand: sp.Expr, cuts: Iterable[Pieces]) -> tuple[float, ...]:
             lost = abs(float((sp.Float(float(high), 40) - sp.Float(float(low), 40)) / sp.N(high - low, 40) - 1))
             if lost > WIDTH:
                 raise SurrogateError(
-                    f"{integrand}: floating point has the breaks {low} and {high} closer or farther by {lost:.0e} of "
-                    "their distance, in fields of any variance; use one jump there, or a wider ramp"
+                    f"{integrand}: floating point changes the distance of the breaks {low} and {high} by "
+                    f"{lost:.0e} of it, in fields of any variance; use one jump there, the exact step, or a wider ramp"
                 )
     return tuple(sorted({float(each) for cut in cuts for each in cut.breaks}))
 
