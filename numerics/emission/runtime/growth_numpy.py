@@ -23,10 +23,12 @@ def growth_values(shape: Shape, v: np.ndarray, r: np.ndarray) -> np.ndarray:
     i = np.flatnonzero(~wide & ~along)
     value[i] = overlap_growth(shape, v[i], r[i])
     i = np.flatnonzero(along)
-    value[i] = growth_along(shape, v[i], r[i])
+    if i.size:
+        value[i] = growth_along(shape, v[i], r[i])
     for side, chosen in ((1, ~(r < 0)), (-1, r < 0)):
         i = np.flatnonzero(wide & chosen)
-        value[i] = wide_growth(shape, side, v[i], 1 - size[i], size[i]) / v[i]
+        if i.size:
+            value[i] = wide_growth(shape, side, v[i], 1 - size[i], size[i]) / v[i]
     return value
 
 

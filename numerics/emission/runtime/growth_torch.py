@@ -21,10 +21,12 @@ def growth_values(shape: Shape, v: Tensor, r: Tensor) -> Tensor:
     i = torch.nonzero(~wide & ~along)[:, 0]
     value[i] = overlap_growth(shape, v[i], r[i])
     i = torch.nonzero(along)[:, 0]
-    value[i] = growth_along(shape, v[i], r[i])
+    if len(i):
+        value[i] = growth_along(shape, v[i], r[i])
     for side, chosen in ((1, ~(r < 0)), (-1, r < 0)):
         i = torch.nonzero(wide & chosen)[:, 0]
-        value[i] = wide_growth(shape, side, v[i], 1 - size[i], size[i]) / v[i]
+        if len(i):
+            value[i] = wide_growth(shape, side, v[i], 1 - size[i], size[i]) / v[i]
     return value
 
 
