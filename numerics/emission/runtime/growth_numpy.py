@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from meanbits.numerics.emission.runtime.rises_numpy import overlap_values
-from meanbits.numerics.emission.runtime.shapes import Shape, derivative_of, growth_reach, has_bends
+from meanbits.numerics.emission.runtime.shapes import Shape, derivative_of, growth_reach, has_bends, straight_reach
 from meanbits.numerics.emission.runtime.strips_numpy import in_blocks_of, strip_rule
 from meanbits.numerics.emission.runtime.wide_numpy import closed_from, from_there, wide_growth
 
@@ -19,7 +19,8 @@ def growth_values(shape: Shape, v: np.ndarray, r: np.ndarray) -> np.ndarray:
     """dC/dV at correlations r, all (n,). Sums over breaks cancel in wide fields, and near correlation -1."""
     value, size = np.empty_like(v), np.abs(r)
     wide = from_there(closed_from(shape, v), 1 - size)
-    along = ~wide & ((v > growth_reach(shape)) | (r < -0.99)) & has_bends(shape)
+    opposite = (r < -0.99) & (v > straight_reach(shape))
+    along = ~wide & ((v > growth_reach(shape)) | opposite) & has_bends(shape)
     i = np.flatnonzero(~wide & ~along)
     value[i] = overlap_growth(shape, v[i], r[i])
     i = np.flatnonzero(along)

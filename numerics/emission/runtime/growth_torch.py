@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from meanbits.numerics.emission.runtime.rises_torch import overlap_values
-from meanbits.numerics.emission.runtime.shapes import Shape, derivative_of, growth_reach, has_bends
+from meanbits.numerics.emission.runtime.shapes import Shape, derivative_of, growth_reach, has_bends, straight_reach
 from meanbits.numerics.emission.runtime.strips_torch import in_blocks_of, strip_rule
 from meanbits.numerics.emission.runtime.wide_torch import closed_from, from_there, wide_growth
 
@@ -17,7 +17,8 @@ def growth_values(shape: Shape, v: Tensor, r: Tensor) -> Tensor:
     """dC/dV at correlations r, all (n,). Sums over breaks cancel in wide fields, and near correlation -1."""
     value, size = torch.empty_like(v), torch.abs(r)
     wide = from_there(closed_from(shape, v), 1 - size)
-    along = ~wide & ((v > growth_reach(shape)) | (r < -0.99)) & has_bends(shape)
+    opposite = (r < -0.99) & (v > straight_reach(shape))
+    along = ~wide & ((v > growth_reach(shape)) | opposite) & has_bends(shape)
     i = torch.nonzero(~wide & ~along)[:, 0]
     value[i] = overlap_growth(shape, v[i], r[i])
     i = torch.nonzero(along)[:, 0]

@@ -19,6 +19,8 @@ function shape_facts(shape) {
     facts.finest = Math.min(facts.widest, ...places.slice(1).map((t, i) => t - places[i]));
     facts.intervals = mirrored_lines(facts);
     facts.unit = facts.widest || 1;
+    facts.nearest = Math.min(...places.map(Math.abs));
+    facts.straight = places.length && line_at(facts, 0, 0)[1] !== 0 ? (facts.nearest / 8) ** 2 : 0;
     facts.reach = 256 * facts.finest ** 2 * (facts.finest / facts.unit) ** 2;
     facts.far = far_line(facts);
     facts.box = is_box(facts);

@@ -91,6 +91,13 @@ def growth_reach(shape: Shape) -> float:
     return 256 * fine * fine * (fine / break_unit(shape)) ** 2
 
 
+@cache
+def straight_reach(shape: Shape) -> float:
+    """The variance below which fields hardly see that f is no sloping line; 0 where they do."""
+    nearest = min((abs(t) for t in shape[0]), default=0.0)
+    return (nearest / 8) ** 2 if nearest and line_at(shape, 0.0, 0)[1] else 0.0
+
+
 def break_unit(shape: Shape) -> float:
     """The largest |t|, or 1 where all breaks are at 0."""
     return widest_break(shape) or 1.0

@@ -84,7 +84,7 @@ function piecewise_growth(shape, variance, rho) {
   const [facts, v, r] = [shape_facts(shape), checked_variance(variance), correlation(rho)];
   const [side, size] = [r < 0 ? -1 : 1, Math.abs(r)];
   if (from_there(closed_from(facts, v), 1 - size)) return wide_growth(facts, side, v, 1 - size, size) / v;
-  if (facts.slanted && (v > facts.reach || r < -0.99)) return growth_along(facts, v, r);
+  if (facts.slanted && (v > facts.reach || (r < -0.99 && v > facts.straight))) return growth_along(facts, v, r);
   return overlap_growth(facts, v, r);
 }
 
