@@ -68,7 +68,8 @@ class Pair:
 
     def over(self, law):
         cuts = [self.v.sqrt() * k for k in (-40, -8, -3, -1, 0, 1, 3, 8, 40)] + self.shape[0]
-        cuts += [(t + k * self.spread) / self.r for t in self.shape[0] for k in (-30, -8, -3, 0, 3, 8, 30)]
+        if self.r != 0:
+            cuts += [(t + k * self.spread) / self.r for t in self.shape[0] for k in (-30, -8, -3, 0, 3, 8, 30)]
         cuts.sort(key=cmp_to_key(lambda a, b: int(a > b) - int(a < b)))
         inside = [(a, b) for a, b in pairwise(cuts) if a < b and a >= cuts[0] and abs(a + b) <= 80 * self.v.sqrt()]
         total = arb(0)

@@ -6,8 +6,9 @@ function is such is measured, against the panels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import sympy as sp
@@ -29,6 +30,7 @@ VARIANCES = np.array([1e-8, 1e-4, 0.1, 1.0, 7.0, 300.0, 1e4])
 CORRELATIONS = np.array([-0.97, -0.3, 0.0, 0.6, 0.999])
 MEANS = np.array([0.3, -2.5])
 AGREEMENT = 3e-13
+WIDTH = 1e-12  # of the distance of two breaks, what rounding them may change
 
 
 @lru_cache(maxsize=1024)
@@ -36,17 +38,30 @@ def edges_of(integrand: sp.Expr) -> tuple[float, ...] | None:
     """The panels that a function of u and its slope need, or None where the fast sums serve both.
 
     Raises:
-        SurrogateError: a function that no panels resolve.
+        SurrogateError: a function that no panels resolve, or breaks whose distance is lost in floating point.
     """
     cuts = finite(pieces(integrand)), finite(pieces(integrand).slope)
     functions = [compiled(cut) for cut in cuts]
-    breaks = tuple(sorted({float(each) for cut in cuts for each in cut.breaks}))
+    breaks = _places(integrand, cuts)
     try:
         edges = mesh(functions, breaks)
     except ValueError as error:
         raise SurrogateError(f"{integrand} {error}") from None
     fast = set(breaks) <= {0.0} and all(_serves(function, edges) for function in functions)
     return None if fast else edges
+
+
+def _places(integrand: sp.Expr, cuts: Iterable[Pieces]) -> tuple[float, ...]:
+    """The breaks in floating point, which has to keep their distances: a ramp is as high as it is wide."""
+    for cut in cuts:
+        for low, high in pairwise(cut.breaks):
+            lost = abs(float((sp.Float(float(high), 40) - sp.Float(float(low), 40)) / sp.N(high - low, 40) - 1))
+            if lost > WIDTH:
+                raise SurrogateError(
+                    f"{integrand}: floating point changes the distance of the breaks {low} and {high} by "
+                    f"{lost:.0e} of it, in fields of any variance; use one jump there, the exact step, or a wider ramp"
+                )
+    return tuple(sorted({float(each) for cut in cuts for each in cut.breaks}))
 
 
 def _serves(function: Function, edges: tuple[float, ...]) -> bool:
@@ -81,5 +96,5 @@ def joint_edges(first: sp.Expr, second: sp.Expr) -> tuple[float, ...] | None:
     if found == [None, None]:
         return None
     cuts = [finite(part) for each in (first, second) for part in (pieces(each), pieces(each).slope)]
-    breaks = tuple(sorted({float(each) for cut in cuts for each in cut.breaks}))
+    breaks = _places(first + second, cuts)
     return mesh([compiled(cut) for cut in cuts], breaks)

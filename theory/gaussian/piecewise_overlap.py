@@ -6,6 +6,7 @@ and v of mean 0, one variance V and correlation r. Values: `gaussian.piecewise_p
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import mpmath
@@ -15,6 +16,8 @@ from sympy.core.function import ArgumentIndexError
 from meanbits.theory.gaussian.piecewise import Pieces
 from meanbits.theory.gaussian.piecewise_precision import FUNCTIONS
 
+CLOSE = 4  # gaps that make the distance of a cluster from 0
+MOST_LOST = 64  # in a cluster: its square is what sums over breaks lose, from where they are off by about 1e-12
 MOST_BITS = 8000  # what cancels further down counts as 0
 
 
@@ -28,6 +31,34 @@ def shape_of(found: Pieces) -> sp.Tuple | None:
     return sp.Tuple(
         sp.Tuple(*found.breaks), sp.Tuple(*jumps), sp.Tuple(*bends), sp.Tuple(first.subs(x, 0), first.coeff(x, 1))
     )
+
+
+def loses_digits(shape: sp.Tuple) -> bool:
+    """Whether sums over breaks lose digits, as a cluster of breaks far from 0 is less than its parts.
+
+    f'' is deltas of bends and slopes of deltas of jumps. From so far that a cluster is small, only its moments count.
+    """
+    return any(_loss(run) > MOST_LOST for run in _clusters(shape))
+
+
+def _clusters(shape: sp.Tuple) -> list[list[tuple[sp.Expr, float, float]]]:
+    """Place, jump and bend of the breaks, in runs whose gaps are small beside their distance from 0."""
+    runs: list[list[tuple[sp.Expr, float, float]]] = []
+    for place, jump, bend in zip(*shape.args[:3], strict=True):
+        last = runs[-1][-1][0] if runs else None
+        if last is None or CLOSE * (place - last) > max(abs(place), abs(last)):
+            runs.append([])
+        runs[-1].append((place, float(jump), float(bend)))
+    return runs
+
+
+def _loss(run: list[tuple[sp.Expr, float, float]]) -> float:
+    """The sizes of the parts of a cluster beside those of its moments, all as jumps."""
+    first, far = run[0][0], float(max(abs(run[0][0]), abs(run[-1][0]))) or 1.0
+    terms = [(float((place - first) / far), jump, bend * far) for place, jump, bend in run]
+    moments = (sum(bend * d**n - (n * jump * d ** (n - 1) if n else 0) for d, jump, bend in terms) for n in range(8))
+    left = sum(abs(moment) / math.factorial(n) for n, moment in enumerate(moments))
+    return sum(abs(jump) + abs(bend) for _, jump, bend in terms) / left if left else math.inf
 
 
 class _OfShape(sp.Function):

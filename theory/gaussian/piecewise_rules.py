@@ -9,7 +9,7 @@ import sympy as sp
 
 from meanbits.theory.gaussian.node import BOUND, GaussianNode
 from meanbits.theory.gaussian.piecewise import Pieces, pieces_of
-from meanbits.theory.gaussian.piecewise_overlap import PiecewiseMean, PiecewiseOverlap, shape_of
+from meanbits.theory.gaussian.piecewise_overlap import PiecewiseMean, PiecewiseOverlap, loses_digits, shape_of
 from meanbits.theory.gaussian.special import Box, HardTanh
 from meanbits.theory.gaussian.tidy import tidy_rational
 from meanbits.theory.symbols import u, v
@@ -21,6 +21,7 @@ def piecewise_linear(node: GaussianNode, _: object) -> sp.Expr | None:
     """f(u) f(v), both of mean 0 and of one variance, by `PiecewiseOverlap`; F(u) by erfs and exponentials.
 
     Not what older rules close as well: functions of one variable that break at 0 alone, steps there, hard tanh, relu.
+    Nor pairs whose sum over breaks loses digits: those stay integrals, and quadrature serves them.
     """
     return _of_pair(node) if node.is_pair else _of_one(node)
 
@@ -33,6 +34,8 @@ def _of_pair(node: GaussianNode) -> sp.Expr | None:
     found = None if _is_already_closed(function) else pieces_of(function, u)
     shape = None if found is None else shape_of(found)
     if found is None or shape is None or not found.breaks or (found.degree == 0 and found.breaks == (0,)):
+        return None
+    if loses_digits(shape):
         return None
     return PiecewiseOverlap(shape, variance, tidy_rational(covariance / variance))
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from meanbits.numerics.emission.runtime.rises_numpy import overlap_values
-from meanbits.numerics.emission.runtime.shapes import Shape, derivative_of, has_bends, widest_break
+from meanbits.numerics.emission.runtime.shapes import Shape, derivative_of, growth_reach, has_bends, straight_reach
 from meanbits.numerics.emission.runtime.strips_numpy import in_blocks_of, strip_rule
 from meanbits.numerics.emission.runtime.wide_numpy import closed_from, from_there, wide_growth
 
@@ -19,14 +19,17 @@ def growth_values(shape: Shape, v: np.ndarray, r: np.ndarray) -> np.ndarray:
     """dC/dV at correlations r, all (n,). Sums over breaks cancel in wide fields, and near correlation -1."""
     value, size = np.empty_like(v), np.abs(r)
     wide = from_there(closed_from(shape, v), 1 - size)
-    along = ~wide & ((v > 256 * widest_break(shape) ** 2) | (r < -0.99)) & has_bends(shape)
+    opposite = (r < -0.99) & (v > straight_reach(shape))
+    along = ~wide & ((v > growth_reach(shape)) | opposite) & has_bends(shape)
     i = np.flatnonzero(~wide & ~along)
     value[i] = overlap_growth(shape, v[i], r[i])
     i = np.flatnonzero(along)
-    value[i] = growth_along(shape, v[i], r[i])
+    if i.size:
+        value[i] = growth_along(shape, v[i], r[i])
     for side, chosen in ((1, ~(r < 0)), (-1, r < 0)):
         i = np.flatnonzero(wide & chosen)
-        value[i] = wide_growth(shape, side, v[i], 1 - size[i], size[i]) / v[i]
+        if i.size:
+            value[i] = wide_growth(shape, side, v[i], 1 - size[i], size[i]) / v[i]
     return value
 
 
@@ -105,7 +108,9 @@ def panel_ends(shape: Shape, v: np.ndarray, r: np.ndarray) -> np.ndarray:
     """The breaks, where v is about at one on average, and multiples of the standard deviation: (ends, n)."""
     sigma, breaks = np.sqrt(v), np.array(shape[0])[:, None]
     spread = sigma * np.sqrt((1 - np.abs(r)) * (1 + np.abs(r)))
-    ends = [breaks + 0 * v, *((breaks + each * spread) / r for each in (-8.0, -3.0, 0.0, 3.0, 8.0))]
+    with np.errstate(over="ignore"):
+        places = [breaks + each * spread for each in (-8.0, -3.0, 0.0, 3.0, 8.0)]
+        ends = [breaks + 0 * v, *(np.divide(each, r, out=np.zeros_like(each), where=r != 0) for each in places)]
     ends = [np.clip(each, -38 * sigma, 38 * sigma) for each in ends]
     ends += [side * np.array(DEVIATIONS)[:, None] * sigma for side in (-1, 1)]
     return np.sort(np.concatenate(ends), 0)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from meanbits.numerics.emission.runtime.rises_torch import overlap_values
-from meanbits.numerics.emission.runtime.shapes import Shape, derivative_of, has_bends, widest_break
+from meanbits.numerics.emission.runtime.shapes import Shape, derivative_of, growth_reach, has_bends, straight_reach
 from meanbits.numerics.emission.runtime.strips_torch import in_blocks_of, strip_rule
 from meanbits.numerics.emission.runtime.wide_torch import closed_from, from_there, wide_growth
 
@@ -17,14 +17,17 @@ def growth_values(shape: Shape, v: Tensor, r: Tensor) -> Tensor:
     """dC/dV at correlations r, all (n,). Sums over breaks cancel in wide fields, and near correlation -1."""
     value, size = torch.empty_like(v), torch.abs(r)
     wide = from_there(closed_from(shape, v), 1 - size)
-    along = ~wide & ((v > 256 * widest_break(shape) ** 2) | (r < -0.99)) & has_bends(shape)
+    opposite = (r < -0.99) & (v > straight_reach(shape))
+    along = ~wide & ((v > growth_reach(shape)) | opposite) & has_bends(shape)
     i = torch.nonzero(~wide & ~along)[:, 0]
     value[i] = overlap_growth(shape, v[i], r[i])
     i = torch.nonzero(along)[:, 0]
-    value[i] = growth_along(shape, v[i], r[i])
+    if len(i):
+        value[i] = growth_along(shape, v[i], r[i])
     for side, chosen in ((1, ~(r < 0)), (-1, r < 0)):
         i = torch.nonzero(wide & chosen)[:, 0]
-        value[i] = wide_growth(shape, side, v[i], 1 - size[i], size[i]) / v[i]
+        if len(i):
+            value[i] = wide_growth(shape, side, v[i], 1 - size[i], size[i]) / v[i]
     return value
 
 
@@ -103,7 +106,8 @@ def panel_ends(shape: Shape, v: Tensor, r: Tensor) -> Tensor:
     """The breaks, where v is about at one on average, and multiples of the standard deviation: (ends, n)."""
     sigma, breaks = torch.sqrt(v), torch.tensor(shape[0], dtype=v.dtype, device=v.device)[:, None]
     spread = sigma * torch.sqrt((1 - torch.abs(r)) * (1 + torch.abs(r)))
-    ends = [breaks + 0 * v, *((breaks + each * spread) / r for each in (-8.0, -3.0, 0.0, 3.0, 8.0))]
+    across = [torch.where(r == 0, 0.0, (breaks + each * spread) / r) for each in (-8.0, -3.0, 0.0, 3.0, 8.0)]
+    ends = [breaks + 0 * v, *across]
     ends = [torch.minimum(torch.maximum(each, -38 * sigma), 38 * sigma) for each in ends]
     ends += [side * torch.tensor(DEVIATIONS, dtype=v.dtype, device=v.device)[:, None] * sigma for side in (-1, 1)]
     return torch.sort(torch.cat(ends), 0)[0]
@@ -111,4 +115,4 @@ def panel_ends(shape: Shape, v: Tensor, r: Tensor) -> Tensor:
 
 def slope_at(shape: Shape, u: Tensor) -> Tensor:
     """f' between breaks."""
-    return sum((bend * (u > t) for t, bend in zip(shape[0], shape[2], strict=True)), shape[3][1] + 0 * u)
+    return sum((bend * (u > t).to(u.dtype) for t, bend in zip(shape[0], shape[2], strict=True)), shape[3][1] + 0 * u)

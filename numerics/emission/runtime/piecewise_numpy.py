@@ -110,8 +110,10 @@ def end_curvature(shape: Shape, v: np.ndarray, far: np.ndarray) -> np.ndarray:
 def wide_points(begin: np.ndarray, far: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Where series serve that begin there, on either side of correlation 0."""
     wide = from_there(begin, np.minimum(far, 2 - far))
-    yield 1, np.flatnonzero(wide & (far <= 1))
-    yield -1, np.flatnonzero(wide & (far > 1))
+    for side, chosen in ((1, far <= 1), (-1, far > 1)):
+        i = np.flatnonzero(wide & chosen)
+        if i.size:
+            yield side, i
 
 
 def piecewise_slope_growth(shape: Shape, variance: Real, distance: Real) -> np.ndarray:

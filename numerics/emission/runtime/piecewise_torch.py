@@ -147,8 +147,10 @@ def end_curvature(shape: Shape, v: Tensor, far: Tensor) -> Tensor:
 def wide_points(begin: Tensor, far: Tensor) -> Iterator[tuple[int, Tensor]]:
     """Where series serve that begin there, on either side of correlation 0."""
     wide = from_there(begin, torch.minimum(far, 2 - far))
-    yield 1, torch.nonzero(wide & (far <= 1))[:, 0]
-    yield -1, torch.nonzero(wide & (far > 1))[:, 0]
+    for side, chosen in ((1, far <= 1), (-1, far > 1)):
+        i = torch.nonzero(wide & chosen)[:, 0]
+        if len(i):
+            yield side, i
 
 
 def piecewise_slope_growth(shape: Shape, variance: Real, distance: Real) -> Tensor:

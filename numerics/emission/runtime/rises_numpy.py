@@ -19,6 +19,7 @@ from meanbits.numerics.emission.runtime.shapes import (
     mirrored_lines,
     parity_of,
     threshold_pairs,
+    turned_by,
     widest_break,
 )
 from meanbits.numerics.emission.runtime.strips_numpy import (
@@ -168,12 +169,12 @@ def end_rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.
 
 def overlap_at(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray) -> np.ndarray:
     """C at correlation side size, size = 1 - near: by series, or from where they end."""
-    turned = 0 if parity_of(shape) == -1 and middle_value(shape) != 0 else parity_of(shape)
-    if side == -1 and turned != 0:
-        return turned * overlap_at(shape, 1, v, near, size)
+    if side == -1 and turned_by(shape):
+        return turned_by(shape) * overlap_at(shape, 1, v, near, size)
     begin, wide, value = wide_from(shape, v), from_there(wide_from(shape, v), near), np.empty_like(v)
     i = np.flatnonzero(wide)
-    value[i] = wide_overlap(shape, side, v[i], near[i], size[i])
+    if i.size:
+        value[i] = wide_overlap(shape, side, v[i], near[i], size[i])
     i = np.flatnonzero(~wide)
     value[i] = end_overlap(shape, side, v[i], near[i], np.where(begin < 1, begin - near, size)[i])
     return value
@@ -211,6 +212,8 @@ def rise_by_parts(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall
 def overlap_values(shape: Shape, v: np.ndarray, r: np.ndarray) -> np.ndarray:
     """C at correlations r, all (n,)."""
     value, size = np.empty_like(v), np.abs(r)
+    if turned_by(shape):
+        return overlap_at(shape, 1, v, 1 - size, size) * np.where(r < 0, float(turned_by(shape)), 1.0)
     for side, chosen in ((1, ~(r < 0)), (-1, r < 0)):
         i = np.flatnonzero(chosen)
         value[i] = overlap_at(shape, side, v[i], 1 - size[i], size[i])

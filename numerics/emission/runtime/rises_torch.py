@@ -15,6 +15,7 @@ from meanbits.numerics.emission.runtime.shapes import (
     mirrored_lines,
     parity_of,
     threshold_pairs,
+    turned_by,
     widest_break,
 )
 from meanbits.numerics.emission.runtime.strips_torch import (
@@ -185,12 +186,12 @@ def checked_variance(v: Tensor) -> Tensor:
 
 def overlap_at(shape: Shape, side: int, v: Tensor, near: Tensor, size: Tensor) -> Tensor:
     """C at correlation side size, size = 1 - near: by series, or from where they end."""
-    turned = 0 if parity_of(shape) == -1 and middle_value(shape) != 0 else parity_of(shape)
-    if side == -1 and turned != 0:
-        return turned * overlap_at(shape, 1, v, near, size)
+    if side == -1 and turned_by(shape):
+        return turned_by(shape) * overlap_at(shape, 1, v, near, size)
     begin, wide, value = wide_from(shape, v), from_there(wide_from(shape, v), near), torch.empty_like(v)
     i = torch.nonzero(wide)[:, 0]
-    value[i] = wide_overlap(shape, side, v[i], near[i], size[i])
+    if len(i):
+        value[i] = wide_overlap(shape, side, v[i], near[i], size[i])
     i = torch.nonzero(~wide)[:, 0]
     value[i] = end_overlap(shape, side, v[i], near[i], torch.where(begin < 1, begin - near, size)[i])
     return value
@@ -215,6 +216,8 @@ def end_overlap(shape: Shape, side: int, v: Tensor, near: Tensor, fall: Tensor) 
 def overlap_values(shape: Shape, v: Tensor, r: Tensor) -> Tensor:
     """C at correlations r, all (n,)."""
     value, size = torch.empty_like(v), torch.abs(r)
+    if turned_by(shape):
+        return overlap_at(shape, 1, v, 1 - size, size) * torch.where(r < 0, float(turned_by(shape)), 1.0).to(v.dtype)
     for side, chosen in ((1, ~(r < 0)), (-1, r < 0)):
         i = torch.nonzero(chosen)[:, 0]
         value[i] = overlap_at(shape, side, v[i], 1 - size[i], size[i])

@@ -16,9 +16,15 @@ function shape_facts(shape) {
     facts.parity = shape_parity(facts);
     facts.middle = middle_value(facts);
     facts.widest = Math.max(0, ...places.map(Math.abs));
+    facts.finest = Math.min(facts.widest, ...places.slice(1).map((t, i) => t - places[i]));
     facts.intervals = mirrored_lines(facts);
     facts.unit = facts.widest || 1;
+    facts.nearest = Math.min(...places.map(Math.abs));
+    facts.straight = places.length && line_at(facts, 0, 0)[1] !== 0 ? (facts.nearest / 8) ** 2 : 0;
+    facts.reach = 256 * facts.finest ** 2 * (facts.finest / facts.unit) ** 2;
     facts.far = far_line(facts);
+    facts.box = is_box(facts);
+    facts.closed = (facts.box ? 32 : 16) * facts.finest ** 2;
     facts.moments = [0, 1, 2].map((order) => compact_moments(facts, order));
     facts.graded = facts.moments.map((rows) => rows.map((row, k) => row.map((each, n) => (n + 2 * k) * each)));
     facts.derivative = [places, bends, places.map(() => 0), [line[1], 0]];
@@ -59,6 +65,13 @@ function far_line({ places, jumps, bends, line: [level, slope], unit }) {
   const steep = unit * total_of([slope, ...bends]);
   const pairs = [[right, level], [steep, unit * slope], [right, -level], [steep, -unit * slope]];
   return pairs.map((pair) => total_of(pair) / 2);
+}
+
+/** Whether f is steps up and down of one sign of area: 0 far out, of which sums over jumps lose few digits. */
+function is_box({ places, jumps, slanted, far }) {
+  if (slanted || far.some((each) => each !== 0)) return false;
+  const [sum, size] = places.reduce(([a, b], t, i) => [a + jumps[i] * t, b + Math.abs(jumps[i] * t)], [0, 0]);
+  return Math.abs(sum) > size / 2;
 }
 
 /** n!, n up to 170. */

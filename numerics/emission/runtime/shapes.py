@@ -5,6 +5,7 @@ f(u) = a + b u + sum_i J_i 1(u > t_i) + K_i (u - t_i)_+ is the shape (t, J, K, (
 
 import math
 from functools import cache
+from itertools import pairwise
 
 Shape = tuple[tuple[float, ...], ...]
 Line = tuple[float, float]  # value and slope
@@ -43,6 +44,12 @@ def parity_of(shape: Shape) -> int:
     return int(even and abs(2 * shape[3][1] + sum(bends)) <= 1e-15 * sum(abs(bend) for bend in bends))
 
 
+@cache
+def turned_by(shape: Shape) -> int:
+    """What C at the opposite correlation is times C: 1 or -1, or 0 where that is not so."""
+    return 0 if parity_of(shape) == -1 and middle_value(shape) != 0 else parity_of(shape)
+
+
 def middle_value(shape: Shape) -> float:
     """The mean of f on both sides of 0, exactly 0 where that is rounding."""
     value, size = line_at(shape, 0.0, 0)[0], abs(shape[3][0]) + sum(abs(jump) for jump in shape[1])
@@ -53,6 +60,42 @@ def middle_value(shape: Shape) -> float:
 def widest_break(shape: Shape) -> float:
     """The largest |t|."""
     return max((abs(t) for t in shape[0]), default=0.0)
+
+
+@cache
+def finest_gap(shape: Shape) -> float:
+    """The least distance of two breaks, or of the widest from 0."""
+    places = sorted(set(shape[0]))
+    return min([widest_break(shape), *(b - a for a, b in pairwise(places))])
+
+
+@cache
+def is_box(shape: Shape) -> bool:
+    """Whether f is steps up and down of one sign of area: 0 far out, of which sums over jumps lose few digits."""
+    if has_bends(shape) or any(far_line(shape)):
+        return False
+    areas = [jump * t for t, jump in zip(*shape[:2], strict=True)]
+    return abs(sum(areas)) > sum(map(abs, areas)) / 2
+
+
+@cache
+def closed_reach(shape: Shape) -> float:
+    """The variance beyond which what is in closed form loses digits."""
+    return (32 if is_box(shape) else 16) * finest_gap(shape) ** 2
+
+
+@cache
+def growth_reach(shape: Shape) -> float:
+    """The variance beyond which sums over breaks lose digits of dC/dV."""
+    fine = finest_gap(shape)
+    return 256 * fine * fine * (fine / break_unit(shape)) ** 2
+
+
+@cache
+def straight_reach(shape: Shape) -> float:
+    """The variance below which fields hardly see that f is no sloping line; 0 where they do."""
+    nearest = min((abs(t) for t in shape[0]), default=0.0)
+    return (nearest / 8) ** 2 if nearest and line_at(shape, 0.0, 0)[1] else 0.0
 
 
 def break_unit(shape: Shape) -> float:

@@ -10,11 +10,12 @@ function wide_from(facts, v) {
 
 /** `wide_from` of what is in closed form, which loses few digits in fields that are not so wide. */
 function closed_from(facts, v) {
-  return v > 16 * facts.widest ** 2 ? wide_from(facts, v) : 1;
+  return v > facts.closed ? wide_from(facts, v) : 1;
 }
 
-/** `wide_from` of slopes: sums over jumps which do not add up to 0 lose no digits. */
+/** `wide_from` of slopes: sums over jumps which do not add up to 0 lose no digits, those of a box few. */
 function slope_from(facts, v) {
+  if (facts.box) return closed_from(facts, v);
   return facts.slanted || facts.far[2] === 0 ? wide_from(facts, v) : 1;
 }
 

@@ -11,10 +11,12 @@ from meanbits.numerics.emission.runtime.shapes import (
     TERMS,
     Shape,
     break_unit,
+    closed_reach,
     compact_moments,
     far_line,
     graded_moments,
     has_bends,
+    is_box,
     widest_break,
 )
 
@@ -31,11 +33,13 @@ def wide_from(shape: Shape, v: Tensor) -> Tensor:
 
 def closed_from(shape: Shape, v: Tensor) -> Tensor:
     """`wide_from` of what is in closed form, which loses few digits in fields that are not so wide."""
-    return torch.where(v > 16 * widest_break(shape) ** 2, wide_from(shape, v), 1.0)
+    return torch.where(v > closed_reach(shape), wide_from(shape, v), 1.0)
 
 
 def slope_from(shape: Shape, v: Tensor) -> Tensor:
-    """`wide_from` of slopes: sums over jumps which do not add up to 0 lose no digits."""
+    """`wide_from` of slopes: sums over jumps which do not add up to 0 lose no digits, those of a box few."""
+    if is_box(shape):
+        return closed_from(shape, v)
     return wide_from(shape, v) if has_bends(shape) or far_line(shape)[2] == 0 else torch.ones_like(v)
 
 

@@ -74,7 +74,7 @@ const DEVIATIONS = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 26, 30, 34, 38];
 function panel_ends({ places }, v, r) {
   const sigma = Math.sqrt(v);
   const spread = sigma * Math.sqrt((1 - Math.abs(r)) * (1 + Math.abs(r)));
-  const law = places.flatMap((t) => [t, ...[-8, -3, 0, 3, 8].map((each) => (t + each * spread) / r)]);
+  const law = places.flatMap((t) => [t, ...[-8, -3, 0, 3, 8].map((each) => (r === 0 ? 0 : (t + each * spread) / r))]);
   const cut = law.map((each) => within(each, -38 * sigma, 38 * sigma));
   return [...cut, ...DEVIATIONS.flatMap((each) => [-each * sigma, each * sigma])].sort((a, b) => a - b);
 }
@@ -84,7 +84,7 @@ function piecewise_growth(shape, variance, rho) {
   const [facts, v, r] = [shape_facts(shape), checked_variance(variance), correlation(rho)];
   const [side, size] = [r < 0 ? -1 : 1, Math.abs(r)];
   if (from_there(closed_from(facts, v), 1 - size)) return wide_growth(facts, side, v, 1 - size, size) / v;
-  if (facts.slanted && (v > 256 * facts.widest ** 2 || r < -0.99)) return growth_along(facts, v, r);
+  if (facts.slanted && (v > facts.reach || (r < -0.99 && v > facts.straight))) return growth_along(facts, v, r);
   return overlap_growth(facts, v, r);
 }
 
