@@ -19,6 +19,7 @@ from meanbits.numerics.certificates.sharp_field import free_sharp_field, linear_
 from meanbits.theory.derive import Theory
 from meanbits.theory.gaussian.closing import evaluate_all, flatten_all
 from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
+from meanbits.theory.gaussian.open_nodes import GaussianSlope
 from meanbits.theory.gaussian.tidy import tidy
 from meanbits.theory.stages.correlation import is_relative
 from meanbits.theory.symbols import T, h, overlap, q, sigma_b2, sigma_m2, u, v
@@ -132,6 +133,20 @@ def _overlap_at_one(law: NetworkLaw) -> sp.Expr:
     return evaluate_all(expectation(law.phi.subs(h, u) ** 2, 0, T))
 
 
+def _slope_of(pair: sp.Expr, correlation: sp.Expr) -> sp.Expr:
+    return tidy(evaluate_all(flatten_all(pair).diff(overlap))).subs(overlap, correlation)
+
+
+def _slopes_opened(expression: sp.Expr) -> sp.Expr:
+    """Slopes that were left to quadrature, by what they are: derivatives of an overlap in its correlation."""
+
+    def opened(function: sp.Expr, variance: sp.Expr, distance: sp.Expr) -> sp.Expr:
+        pair = pair_expectation(function, function, variance, variance * overlap)
+        return _slope_of(pair, sp.cancel(1 - distance))
+
+    return expression.replace(GaussianSlope, opened)
+
+
 def _pair(law: NetworkLaw) -> sp.Expr:
     phi = law.phi.subs(h, u)
     return pair_expectation(phi, phi, T, T * overlap)
@@ -149,11 +164,11 @@ def _has_replica_form(theory: Theory, law: NetworkLaw) -> bool:
 def _is_slope(theory: Theory, law: NetworkLaw) -> bool:
     """chi_1 = spread d f_T/dr / T at the fixed point T' = T, at r = q/(1+q) (relative) or r = 1, T = q."""
     assert theory.criticality is not None
-    chi_1 = theory.criticality.marginal + 1
+    chi_1 = _slopes_opened(theory.criticality.marginal + 1)
     if chi_1.is_infinite:
         return jumps(law.branches)
     place = q / (1 + q) if is_relative(theory.mean_field) else sp.S.One
-    slope = tidy(evaluate_all(flatten_all(_pair(law)).diff(overlap))).subs(overlap, place)
+    slope = _slope_of(_pair(law), place)
     expected = law.spread * evaluate_all(slope) / T
     return sp.simplify(chi_1 - (expected if is_relative(theory.mean_field) else expected.subs(T, q))) == 0
 
