@@ -13,9 +13,22 @@ import click
 
 from meanbits.cli import cli
 
-SLOW = {"check", "claims", "export", "figure", "paper", "papers", "report", "simulate", "sweep", "train", "verify"}
+SLOW = {
+    "check",
+    "check-certificate",
+    "claims",
+    "export",
+    "figure",
+    "paper",
+    "papers",
+    "report",
+    "simulate",
+    "sweep",
+    "train",
+    "verify",
+}
 ABOUT = {
-    "advise": "choose", "check": "check", "claims": "results", "critical": "theory", "derive": "derivation",
+    "advise": "choose", "check": "check", "check-certificate": "certificates", "claims": "results", "critical": "theory", "derive": "derivation",
     "distance": "networks", "emit": "start", "export": "export", "figure": "results", "jacobian": "networks",
     "mismatch": "declare", "paper": "results", "profile": "blocks", "report": "report", "simulate": "networks",
     "sweep": "training", "train": "training", "verify": "checks",
