@@ -28,7 +28,8 @@ SLOW = {
     "verify",
 }
 ABOUT = {
-    "advise": "choose", "check": "check", "check-certificate": "certificates", "claims": "results", "critical": "theory", "derive": "derivation",
+    "advise": "choose", "check": "check", "check-certificate": "certificates",
+    "claims": "results", "critical": "theory", "derive": "derivation",
     "distance": "networks", "emit": "start", "export": "export", "figure": "results", "jacobian": "networks",
     "mismatch": "declare", "paper": "results", "profile": "blocks", "report": "report", "simulate": "networks",
     "sweep": "training", "train": "training", "verify": "checks",

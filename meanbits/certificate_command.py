@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ MOST_BYTES = 1_000_000
 VERDICTS = {
     "none": "no critical initialisation",
     "attained": "a critical initialisation",
-    "limit": "critical in a limit",
+    "limit": "critical only in a limit",
 }
 EPILOG = """\b
 The checker runs without meanbits too: python checker.py F.json, with python-flint and nothing else;
@@ -53,17 +54,18 @@ def check_certificate(path: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json_text({"certificate": str(path), "proven": True, "compared": compared, **statement}))
         return
-    click.echo(filled(f"proven: {described(statement)}"))
+    click.echo(filled(f"proven: {described(statement)}", ""))
 
 
 def described(statement: dict[str, Any]) -> str:
     """A statement in words."""
-    if "chi_g" in statement["point"]:
-        low, high = statement["point"]["chi_g"]
-        return f"{statement['surrogate']}: gradients grow by chi_g in [{low}, {high}] a layer, for any variances"
+    middle = {name: sum(map(Fraction, ends)) / 2 for name, ends in statement["point"].items()}
+    point = ", ".join(f"{name} = {float(value):.10g}" for name, value in middle.items())
+    if "chi_g" in middle:
+        return f"{statement['surrogate']}: squared gradients grow by {point} a layer, for any variances"
     largest = statement["largest sigma_m2"]
     bound = "any sigma_m2" if largest is None else f"sigma_m2 <= {largest}"
-    where = "".join(f"; {name} in [{low}, {high}]" for name, (low, high) in statement["point"].items())
+    where = f", at {point}" if point else ""
     return f"{statement['surrogate']}: {VERDICTS[statement['verdict']]} with {bound}, sigma_b2 >= 0{where}"
 
 

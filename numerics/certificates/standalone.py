@@ -46,7 +46,7 @@ def standalone(subject: Surrogate | Layer, proof: Certificate) -> str:
         statement = {"surrogate": words(subject), "verdict": proof.feasible,
                      "largest sigma_m2": model["weights"]["largest"], "point": point}  # fmt: skip
         document = {"format": checker.FORMAT, "statement": statement, "model": model, "steps": steps}
-        text = json.dumps(document, indent=1) + "\n"
+        text = "{\n" + ",\n".join(f'"{name}": {json.dumps(value)}' for name, value in document.items()) + "\n}\n"
         checker.check(text)
     except checker.RefusedError as error:
         raise UnprovedError("it is proven, but no certificate that stands alone was found: %s", error) from error
