@@ -373,6 +373,7 @@ def check(text: str) -> dict[str, Any]:
         data = json.loads(text, parse_float=number, parse_constant=number)
         statement, declared, work["left"] = data["statement"], data["model"], MOST_WORK
         need(data["format"] == FORMAT and statement.keys() == STATEMENT, f"it is no {FORMAT}")
+        need(type(statement["surrogate"]) is str, "the surrogate is not named")
         with ctx.workprec(PRECISION):
             model = Model(declared)
             found = conclude(model, statement["verdict"], {step[0]: fact(model, *step) for step in data["steps"]})

@@ -94,7 +94,7 @@ def neuron_of(phi: sp.Expr) -> dict[str, Any]:
     """A function of h on its parts of h = x > 0, and unless it is odd of h = -x < 0."""
     sides: dict[int, list[list[Any]]] = {1: [], -1: []}
     for part in branches(phi):
-        sides[part.side].append([listed(part.left), listed(sp.simplify(part.value))])
+        sides[part.side].append([listed(part.left), listed(part.value)])
     return {"up": sides[1], "down": None if is_odd(phi) else sides[-1]}
 
 

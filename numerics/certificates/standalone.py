@@ -48,7 +48,7 @@ def standalone(subject: Surrogate | Layer, proof: Certificate) -> str:
         document = {"format": checker.FORMAT, "statement": statement, "model": model, "steps": steps}
         text = "{\n" + ",\n".join(f'"{name}": {json.dumps(value)}' for name, value in document.items()) + "\n}\n"
         checker.check(text)
-    except checker.RefusedError as error:
+    except (checker.RefusedError, *checker.REFUSALS) as error:
         raise UnprovedError("it is proven, but no certificate that stands alone was found: %s", error) from error
     return text
 
