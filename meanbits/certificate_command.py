@@ -22,6 +22,7 @@ VERDICTS = {
     "attained": "a critical initialisation",
     "limit": "critical only in a limit",
 }
+GROWTH = "squared gradients grow by chi_g > 1 a layer, whatever the variances"
 EPILOG = """\b
 The checker runs without meanbits too: python checker.py F.json, with python-flint and nothing else;
 it is numerics/certificates/checker.py. docs/certificates.md has the format and the theorems.
@@ -38,15 +39,17 @@ def check_certificate(path: Path, as_json: bool) -> None:
     """Verify a certificate that `meanbits critical` wrote, without the search that found it.
 
     F.json is checked by a program of its own, which computes every step anew with error bounds; then its model is
-    compared with the surrogate that its statement names. The exit code is 2 where it is refused.
+    compared with the surrogate that its statement names. F.v, for Rocq (Coq 8.16 with coq-interval), is compared with
+    the file that belongs to its statement and compiled by coqc. The exit code is 2 where it is refused.
     """
     from meanbits.numerics.certificates.balls import UnprovedError
     from meanbits.numerics.certificates.checker import RefusedError
+    from meanbits.numerics.certificates.coqc import compiled
     from meanbits.numerics.certificates.standalone import checked
     from meanbits.theory.errors import SurrogateError
 
     try:
-        statement, compared = checked(_text(path))
+        statement, compared = (compiled if path.suffix == ".v" else checked)(_text(path))
     except (RefusedError, SurrogateError, UnprovedError) as error:
         fail(f"{path}: refused: {error}")
     if not compared:
@@ -59,10 +62,14 @@ def check_certificate(path: Path, as_json: bool) -> None:
 
 def described(statement: dict[str, Any]) -> str:
     """A statement in words."""
+    if "point" not in statement:
+        what = GROWTH if statement["kind"] == "norm" else VERDICTS[statement["verdict"]]
+        return f"{statement['surrogate']}: {what}, by coqc"
     middle = {name: sum(map(Fraction, ends)) / 2 for name, ends in statement["point"].items()}
     point = ", ".join(f"{name} = {float(value):.10g}" for name, value in middle.items())
     if "chi_g" in middle:
-        return f"{statement['surrogate']}: squared gradients grow by {point} a layer, for any variances"
+        size = GROWTH if statement["verdict"] == "none" else GROWTH.replace("> 1", "= 1")
+        return f"{statement['surrogate']}: {size}; {point}"
     largest = statement["largest sigma_m2"]
     bound = "any sigma_m2" if largest is None else f"sigma_m2 <= {largest}"
     where = f", at {point}" if point else ""
@@ -86,8 +93,8 @@ def require_writable(path: Path | None) -> None:
 
     if path is None:
         return
-    if path.suffix != ".json":
-        fail(f"--certificate {path}: the name must end in .json")
+    if path.suffix not in (".json", ".v"):
+        fail(f"--certificate {path}: the name must end in .json, or in .v for Rocq")
     if reason := unwritable_file(path):
         fail(f"--certificate {path}: {reason}")
 
@@ -96,10 +103,11 @@ def write_certificate(path: Path, subject: Surrogate | Layer, proof: Certificate
     """Write what the checker accepts, or refuse."""
     from meanbits.files import write_text
     from meanbits.numerics.certificates.balls import UnprovedError
+    from meanbits.numerics.certificates.rocq_files import rocq
     from meanbits.numerics.certificates.standalone import standalone
 
     try:
-        text = standalone(subject, proof)
+        text = (rocq if path.suffix == ".v" else standalone)(subject, proof)
     except UnprovedError as error:
         fail(f"--certificate {path}: {error}; leave it out for the proof in words")
     write_text(path, text)

@@ -165,8 +165,8 @@ def _derived(surrogate: Surrogate) -> Any:
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits critical deterministic --form paper --gain 1.5")
 @block_options
-@click.option("--certificate", metavar="F.json", type=click.Path(path_type=Path),
-              help="Write the proof for `meanbits check-certificate`, which repeats it by itself.")  # fmt: skip
+@click.option("--certificate", metavar="F", type=click.Path(path_type=Path),
+              help="Write the proof as F.json or, for Rocq, F.v, for meanbits check-certificate.")  # fmt: skip
 @json_option
 def critical(subject: Surrogate | Layer, certificate: Path | None, as_json: bool) -> None:
     """Whether a critical initialisation exists, with a proof.

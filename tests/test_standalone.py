@@ -7,6 +7,8 @@ import contextlib
 import copy
 import json
 import random
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -25,9 +27,11 @@ from meanbits.numerics.certificates import checker
 from meanbits.numerics.certificates.balls import UnprovedError
 from meanbits.numerics.certificates.chain_backward import backward_certificate
 from meanbits.numerics.certificates.checker import RefusedError, check
+from meanbits.numerics.certificates.coqc import compiled
 from meanbits.numerics.certificates.declared_models import model_of, subject_of, words
 from meanbits.numerics.certificates.expressions import listed
 from meanbits.numerics.certificates.proof import Certificate
+from meanbits.numerics.certificates.rocq_files import made_again, rocq
 from meanbits.numerics.certificates.standalone import checked, standalone
 from meanbits.theory.declarations.compose_layer import compose
 from meanbits.theory.declarations.neurons import CONTINUOUS
@@ -416,3 +420,88 @@ def test_the_commands_write_and_verify(tmp_path: Path, capsys: pytest.CaptureFix
     ):
         assert main(line) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+# Rocq.
+
+PROOFS = Path(__file__).parents[1] / "proofs"
+COMMITTED = {
+    "deterministic": "deterministic",
+    "lrt": "lrt",
+    "paper_form_tanh_1_5": "deterministic --phi tanh --gain 1.5",
+    "batch_norm_tanh": "continuous --normalise batch",
+    "batch_norm_sin": "continuous --neurons sin --normalise batch",
+}
+FOUND = TRUE | {"continuous --neurons sin --normalise batch": ("none", {})}
+HOLES = r"\b(Admitted|Axiom|Parameter|Conjecture|admit|Abort)\b"
+NEEDS_COQ = pytest.mark.skipif(shutil.which("coqc") is None, reason="needs coqc, coquelicot and coq-interval")
+
+
+def rocq_of(file: str) -> str:
+    name = COMMITTED[file]
+    return rocq(subject_of(name), proof(*FOUND[name]))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("file", COMMITTED)
+def test_the_committed_proofs_are_those_that_are_exported(file: str) -> None:
+    text = (PROOFS / f"{file}.v").read_text()
+    assert rocq_of(file) == text
+    assert made_again(text)[1] == text
+    assert not re.search(HOLES, text)
+    assert sorted(COMMITTED) == sorted(each.stem for each in PROOFS.glob("*.v"))
+
+
+@pytest.mark.slow
+@NEEDS_COQ
+@pytest.mark.parametrize("file", COMMITTED)
+def test_the_committed_proofs_compile(file: str) -> None:
+    assert compiled((PROOFS / f"{file}.v").read_text())[1]
+
+
+FALSE = {
+    "deterministic": (r"0 < s <= 1 ->", "0 < s <= 2 ->"),
+    "lrt": (r"0 < s <= 1 ->", "0 < s <= 2 ->"),
+    "paper_form_tanh_1_5": (r"q \* m1\)\) < 1\.", "q * m1)) < 1 / 10."),
+    "batch_norm_tanh": (r"\(\d+ / 10 \^ 6\) \* m2 < m1", "2 * m2 < m1"),
+}
+
+
+@pytest.mark.slow
+@NEEDS_COQ
+@pytest.mark.parametrize("file", FALSE)
+def test_rocq_refuses_what_is_false(file: str, tmp_path: Path) -> None:
+    """A bound beyond what holds, or a wider domain, under the same proof."""
+    true, false = FALSE[file]
+    text, count = re.subn(true, false, (PROOFS / f"{file}.v").read_text())
+    assert count == 1
+    (tmp_path / "false.v").write_text(text)
+    done = subprocess.run(["coqc", "-q", "false.v"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Error" in done.stderr
+
+
+@pytest.mark.parametrize("change", [
+    ("Qed.", "Admitted."), ("Theorem none", "Theorem nothing"), ('"verdict": "none"', '"verdict": "attained"'),
+    ('"surrogate": "lrt"', '"surrogate": "shayer"'), ("Rocq: ", "Rocq: ["), ('"q": null', '"q": "x"'),
+    ("(* meanbits", "(* "), ('"lrt"', '"declared in Python: x"'), (" *)\n", " *) Axiom false : False.\n"),
+])  # fmt: skip
+def test_spoiled_files_never_reach_rocq(change: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        pytest.fail("given to coqc")
+
+    monkeypatch.setattr(subprocess, "run", fail)
+    text = (PROOFS / "lrt.v").read_text()
+    with pytest.raises(REFUSED):
+        compiled(text.replace(*change, 1))
+
+
+def test_rocq_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RefusedError, match="there is no coqc"):
+        compiled((PROOFS / "lrt.v").read_text())
+
+
+@pytest.mark.parametrize("name", ["shayer", "moment-matching", "lrt --noise laplace:1", "lrt --weights ternary:0.5"])
+def test_arguments_without_a_template_are_named(name: str) -> None:
+    with pytest.raises(UnprovedError, match="no Rocq file"):
+        rocq(subject_of(name), proof("none", {}))  # type: ignore[arg-type]
