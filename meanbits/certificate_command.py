@@ -24,8 +24,9 @@ VERDICTS = {
 }
 GROWTH = "squared gradients grow by chi_g > 1 a layer, whatever the variances"
 EPILOG = """\b
-The checker runs without meanbits too: python checker.py F.json, with python-flint and nothing else;
-it is numerics/certificates/checker.py. docs/certificates.md has the format and the theorems.
+The checker runs without meanbits too, with python-flint and nothing else: it is
+numerics/certificates/checker.py, called as python checker.py F.json. The format and the
+theorems are in docs/certificates.md.
 
 \b
 Example: meanbits check-certificate lrt.json

@@ -225,6 +225,8 @@ LIES: dict[str, Lie] = {
     "a line does not bend": ("none", {"neuron": LINE}, [["bend", 1, 2], ["below", [[]]]], {}),
     "erf of slope 2/sqrt(pi) reaches 1": ("none", {"neuron": ERF}, [["bend", 1, 2], ["below", KNOTS]], {}),
     "tanh reaches 1 in the limit": ("none", {"neuron": TANH}, [["bend", 1, 2], ["below", KNOTS]], {}),
+    "bits have no T near 0": ("limit", {"bits": True}, [["bend", 1, 2], ["below", KNOTS]], {}),
+    "a single layer has no limit of depth": ("limit", {"kind": "single layer"}, [["bend", 1, 2], ["below", KNOTS]], {}),
     "half a tanh does not": ("limit", {"neuron": HALF}, [["bend", 1, 2], ["below", KNOTS]], {}),
     "chances below 0":
         ("none", {"neuron": TANH, "bits": True, "weights": BITS | {"largest": 2}}, [["random", 1]], {}),

@@ -344,7 +344,7 @@ def fact(model: Model, name: str, *given: Any) -> dict[str, Any]:
 def conclude(model: Model, verdict: str, facts: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The point of the verdict, where it has one; refused unless the facts lead to it, by theorems 1 to 6."""
     neuron, excluded = model.neuron, "critical points were not excluded"
-    need(verdict in ("none", "limit", "attained"), "a verdict is none, limit or attained")
+    need(verdict in ("none", *(("limit", "attained") if model.kind != "single layer" else ())), "no such verdict")
     if model.kind == "norm":
         line = neuron.odd and neuron.starts_at_zero and len(neuron.parts) == 1
         equal = verdict == "attained" and line and derivative(derivative(neuron.parts[0][2])) == ZERO
@@ -357,7 +357,7 @@ def conclude(model: Model, verdict: str, facts: dict[str, dict[str, Any]]) -> di
         return facts["point"] if "point" in facts else facts["crossing"]
     starts = [] if model.top is None else [ball(model.margin(side[0][2]), arb(0)) for side in neuron.sides]
     if verdict == "limit":
-        need("below" in facts and (model.form or (bends and not beyond)), excluded)
+        need("below" in facts and (model.form or (bends and not beyond and not model.bits)), excluded)
         need(neuron.odd and neuron.starts_at_zero and starts[0] == 0, "chi_1 was not shown to tend to 1")
     elif model.kind != "single layer":
         away = "below" in facts and (not neuron.starts_at_zero or sum(starts) < 0)
