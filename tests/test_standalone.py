@@ -60,6 +60,7 @@ TRUE: dict[str, tuple[str, dict[str, tuple[float, float]]]] = {
     "deterministic --phi tanh --gain 1.5": ("attained", {"q": (1.0, 1.0)}),
     "deterministic --phi tanh --gain 0.9": ("none", {}),
     "deterministic --phi tanh(h)**3 --gain 1": ("none", {}),
+    "deterministic --phi erf --gain 1.253314": ("none", {}),
     "continuous --normalise batch": ("none", {}),
     "continuous --neurons softplus --normalise batch": ("none", {}),
     "continuous --neurons linear --normalise batch": ("attained", {}),
@@ -218,9 +219,11 @@ LIES: dict[str, Lie] = {
     "lines do not explode": ("none", NORM | {"neuron": LINE}, [["ratio"]], {"chi_g": [0, 2]}),
     "jumps have no finite chi_g": ("none", NORM | {"neuron": SIGN}, [["ratio"]], {"chi_g": [0, 9]}),
     "a bit has no mean above 1":
-        ("none", {"neuron": odd([0, ["*", "101/100", ["tanh", "x"]]]), "bits": True}, [["random", "1/3"]], {}),
-    "a sure bit is not random": ("none", {"neuron": SIGN, "bits": True}, [["random", 1]], {}),
-    "continuous neurons are not random": ("none", {"neuron": TANH}, [["random", 1]], {}),
+        ("none", {"neuron": odd([0, ["*", "101/100", ["tanh", "x"]]]), "bits": True}, [["bend", 1, 2]], {}),
+    "a sure bit is not random": ("none", {"neuron": SIGN, "bits": True}, [["bend", 1, 2]], {}),
+    "nor one that is sure of two values":
+        ("none", {"neuron": odd([0, 1], [1, -1]), "bits": True, "weights": BITS}, [["bend", "1/2", 2]], {}),
+    "continuous neurons are not random": ("none", {"neuron": TANH}, [["bend", 1, 2]], {}),
     "tanh does not jump": ("none", {"neuron": TANH}, [["jump", 0]], {}),
     "a line does not bend": ("none", {"neuron": LINE}, [["bend", 1, 2], ["below", [[]]]], {}),
     "erf of slope 2/sqrt(pi) reaches 1": ("none", {"neuron": ERF}, [["bend", 1, 2], ["below", KNOTS]], {}),
@@ -229,10 +232,10 @@ LIES: dict[str, Lie] = {
     "a single layer has no limit of depth": ("limit", {"kind": "single layer"}, [["bend", 1, 2], ["below", KNOTS]], {}),
     "half a tanh does not": ("limit", {"neuron": HALF}, [["bend", 1, 2], ["below", KNOTS]], {}),
     "chances below 0":
-        ("none", {"neuron": TANH, "bits": True, "weights": BITS | {"largest": 2}}, [["random", 1]], {}),
+        ("none", {"neuron": TANH, "bits": True, "weights": BITS | {"largest": 2}}, [["bend", 1, 2]], {}),
     "weights of another mean":
         ("none", {"neuron": TANH, "bits": True, "weights": BITS | {"values": [[1, "1/2", "1/3"], [-1, "1/2", "-1/3"]]}},
-         [["random", 1]], {}),
+         [["bend", 1, 2]], {}),
     "an integrated field has q = oo there":
         ("attained", {"neuron": ERF, "integrated": True}, [["crossing", "155/1000", "156/1000"]],
          {"T": [0, 1], "sigma_m2": [1, 1], "sigma_b2": [0, 1]}),
@@ -273,7 +276,7 @@ def test_the_checker_sees_through_lies(lie: str) -> None:
 def test_the_truths_next_to_lies_are_accepted() -> None:
     """So that the lies above are refused for what they say and not for how."""
     for verdict, model, steps, point in (
-        ("none", {"neuron": TANH, "bits": True, "weights": TERNARY}, [["random", 1]], {}),
+        ("none", {"neuron": TANH, "bits": True, "weights": TERNARY}, [["bend", 1, 2]], {}),
         ("none", {"neuron": SIGN, "bits": True}, [["jump", 0]], {}),
         ("limit", {"neuron": TANH}, [["bend", 1, 2], ["below", KNOTS]], {}),
         ("attained", {"neuron": ERF}, [["crossing", "155/1000", "156/1000"]],
@@ -294,7 +297,7 @@ for _ in range(25):
 HOSTILE = {
     "nested": "[" * 100_000,
     "long": " " * 10_000_000,
-    "digits": document("none", {}, [["random", "9" * 100_000]], {}),
+    "digits": document("none", {}, [["jump", "9" * 100_000]], {}),
     "number": document("none", {}, [], {}).replace('"largest": 1', '"largest": 1' + "0" * 50_000),
     "tall": document("none", {"neuron": odd([0, TALL])}, [["bend", 1, 2]], {}),
     "wide": document("none", {"neuron": odd([0, WIDE])}, [["bend", 1, 2], ["below", [1, 2]]], {}),

@@ -102,7 +102,6 @@ def _alternatives(model: checker.Model, proof: Certificate) -> Iterator[Iterable
     box = {name: [_exact(end) for end in ends] for name, ends in (proof.box or {}).items()}
     yield [["point", at] for at in box.get("q", ())[:1]]
     yield [["ratio"]] if model.kind == "norm" else []
-    yield [["random", at] for at in POINTS]
     yield [["jump", place] for place in range(len(model.neuron.gaps))]
     yield [["bend", *pair] for pair in combinations(POINTS, 2)]
     yield [["crossing", *box.get("T", box.get("q", ()))]] if box else []
