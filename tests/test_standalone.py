@@ -510,3 +510,40 @@ def test_rocq_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) 
 def test_arguments_without_a_template_are_named(name: str) -> None:
     with pytest.raises(UnprovedError, match="no Rocq file"):
         rocq(subject_of(name), proof("none", {}))  # type: ignore[arg-type]
+
+
+# Any bytes.
+
+
+def test_edited_bytes_give_a_refusal_or_the_same_truth(texts: dict[str, str]) -> None:
+    """Each text with characters changed, cut out or doubled; what is still accepted has the same verdict and words."""
+    draw = random.Random(2)
+    letters = '0123456789/-+*^x"[]{}:, \n\\ntrueflsé\x00\ud800'
+    for _ in range(600):
+        name = draw.choice(list(texts))
+        text = list(texts[name])
+        for _ in range(draw.choice((1, 1, 2, 5))):
+            place, length = draw.randrange(len(text)), draw.choice((0, 1, 1, 3, 30))
+            text[place : place + length] = draw.choices(letters, k=draw.choice((0, 1, 1, 4)))
+        with contextlib.suppress(*REFUSED):
+            statement, _ = checked("".join(text))
+            assert (statement["verdict"], statement["surrogate"]) == (
+                TRUE[name][0],
+                json.loads(texts[name])["statement"]["surrogate"],
+            )
+
+
+def test_a_surrogate_declared_in_python_is_certified_but_not_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declared = tmp_path / "mine.py"
+    declared.write_text(
+        "import meanbits as mb\nimport sympy as sp\nh = mb.symbols.h\n"
+        "net = mb.Surrogate('net', mb.binary, mb.continuous('mine', sp.tanh(h) / 2 + h / 5), mb.sample, '')\n"
+    )
+    path = tmp_path / "mine.json"
+    assert main(["critical", f"{declared}:net", "--certificate", str(path)]) == 0
+    assert main(["check-certificate", str(path)]) == 0
+    shown = capsys.readouterr()
+    assert "was not compared" in shown.err
+    assert "declared in Python: Surrogate('net'" in shown.out
