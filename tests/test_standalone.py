@@ -436,8 +436,10 @@ COMMITTED = {
     "paper_form_tanh_1_5": "deterministic --phi tanh --gain 1.5",
     "batch_norm_tanh": "continuous --normalise batch",
     "batch_norm_sin": "continuous --neurons sin --normalise batch",
+    "batch_norm_silu": "continuous --neurons silu --normalise batch",
+    "batch_norm_softplus": "continuous --neurons softplus --normalise batch",
 }
-FOUND = TRUE | {"continuous --neurons sin --normalise batch": ("none", {})}
+FOUND = {name: TRUE.get(name, ("none", {})) for name in COMMITTED.values()}
 HOLES = r"\b(Admitted|Axiom|Parameter|Conjecture|admit|Abort)\b"
 NEEDS_COQ = pytest.mark.skipif(shutil.which("coqc") is None, reason="needs coqc, coquelicot and coq-interval")
 

@@ -18,9 +18,11 @@ from flint import arb, ctx
 
 from meanbits.numerics.certificates import checker
 from meanbits.numerics.certificates.balls import UnprovedError, outward
-from meanbits.numerics.certificates.declared_models import model_of, subject_of, words
+from meanbits.numerics.certificates.declared_models import model_of, neuron_of, subject_of, words
+from meanbits.numerics.certificates.expressions import text_of
 from meanbits.numerics.certificates.proof import Certificate
 from meanbits.theory.declarations.layer import Layer
+from meanbits.theory.declarations.named_neurons import PLAIN
 from meanbits.theory.declarations.surrogates import Surrogate
 
 OPENING = "(* meanbits certificate, Rocq: "
@@ -33,16 +35,7 @@ DIGITS, ROOM = 6, 2  # of enclosures of integrals, and units of the last one aro
 SIGN, TANH = {"up": [[0, 1]], "down": None}, {"up": [[0, ["tanh", "x"]]], "down": None}
 BINARY = {"values": [[1, "1/2", "1/2"], [-1, "1/2", "-1/2"]], "largest": 1}
 SIGNS = {"values": None, "largest": 1}
-TANH_NORM = {
-    "f": "phi z", "slope": "1 - phi z ^ 2", "slope_proof": "exact phi_smooth.",
-    "smooth_proof": "assert (P := exp_pos (2 * z)); auto_derive; lra.", 
-    "bounds": "assert (B := phi_bounded z). assert (0 <= 1 - phi z ^ 2 <= 1) by (split; nra).",
-}  # fmt: skip
-SIN_NORM = {
-    "f": "sin z", "slope": "cos z", "slope_proof": "intro z. unfold f, slope. auto_derive; [exact I | ring].",
-    "smooth_proof": "auto_derive; exact I.", "bounds": "assert (B := SIN_bound z). assert (B' := COS_bound z).",
-}  # fmt: skip
-NORMS = {"tanh": TANH_NORM, "sin": SIN_NORM}
+NORMED = ("tanh", "sin", "silu", "softplus")  # neurons with a template norm_*
 
 
 def rocq(subject: Surrogate | Layer, proof: Certificate) -> str:
@@ -96,11 +89,12 @@ def _parts(model: dict[str, Any], verdict: str, q: str | None) -> list[tuple[str
             return [*half, *tanh, ("bits_none", {"c": scale})]
     if kind == "form" and neuron == TANH and weights == BINARY and verdict == "attained" and q is not None:
         return [*tanh, ("form_attained", _form_numbers(model, q))]
-    name = neuron["up"][0][1][0] if neuron["down"] is None and isinstance(neuron["up"][0][1], list) else ""
-    if kind == "norm" and verdict == "none" and NORMS.keys() & {name} and neuron["up"] == [[0, [name, "x"]]]:
-        return [*half, *tanh, ("norm_none", NORMS[name] | _norm_numbers(model))]
+    name = next((name for name in NORMED if neuron == _model_of_neuron(name)), None)
+    if kind == "norm" and verdict == "none" and name is not None:
+        return [*half, *tanh, (f"norm_{name}", {}), ("norm_none", _norm_numbers(model))]
     raise UnprovedError("there is no Rocq file for this argument: there is for sign and tanh bits without a critical "
-                        "point, tanh in form paper with one, tanh and sin behind batch norm; write F.json")  # fmt: skip
+                        "point, tanh in form paper with one, and %s behind batch norm; write F.json",
+                        ", ".join(NORMED))  # fmt: skip
 
 
 def _scale_of_tanh(neuron: dict[str, Any]) -> str | None:
@@ -127,11 +121,22 @@ def _form_numbers(model: dict[str, Any], q: str) -> dict[str, str]:
             **{name: value for each in ends for name, value in each.items()}}  # fmt: skip
 
 
+@cache
+def _model_of_neuron(name: str) -> dict[str, Any]:
+    return neuron_of(PLAIN[name].mean)
+
+
 def _norm_numbers(model: dict[str, Any]) -> dict[str, str]:
+    """Enclosures of E f'^2, of E (f - c)^2 with c near E f, and of their quotient."""
     with ctx.workprec(checker.PRECISION):
-        slopes, sizes, _ = checker.Model(model).neuron.moments(arb(1))
-        ratio = slopes / sizes
-    return {"offset": "0", **_ends("slopes", slopes, ROOM), **_ends("squares", sizes, ROOM),
+        neuron = checker.Model(model).neuron
+        slopes, sizes, _ = neuron.moments(arb(1))
+        centre = arb(0) if neuron.odd else neuron.mean(lambda tree: tree, arb(1))
+        offset = Fraction(round(float(centre) * 10**DIGITS), 10**DIGITS)
+        apart = arb(checker.number(text_of(offset)))
+        squares = sizes - 2 * apart * centre + apart * apart
+        ratio = slopes / squares
+    return {"offset": str(offset), **_ends("slopes", slopes, ROOM), **_ends("squares", squares, ROOM),
             **_ends("ratio", ratio, 20)}  # fmt: skip
 
 
