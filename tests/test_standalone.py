@@ -549,3 +549,71 @@ def test_a_surrogate_declared_in_python_is_certified_but_not_compared(
     shown = capsys.readouterr()
     assert "was not compared" in shown.err
     assert "declared in Python: Surrogate('net'" in shown.out
+
+
+# The arithmetic of the checker, against mpmath.
+
+EXPRESSIONS: list[Any] = [
+    ["tanh", "x"], ["erf", ["*", "1/2", "x"]], ["*", "x", ["exp", ["*", -1, ["^", "x", 2]]]],
+    ["*", ["^", "x", 2], ["^", ["+", 1, ["exp", "x"]], -1]], ["+", "x", ["log", ["+", 1, ["exp", ["*", -1, "x"]]]]],
+    ["*", "1/2", "x", ["+", 1, ["erf", ["*", "x", ["^", ["sqrt", 2], -1]]]]], ["sin", ["*", 3, "x"]],
+    ["sqrt", ["+", 1, ["^", "x", 2]]], ["^", ["+", "pi", ["cos", "x"]], -3], ["*", "x", ["sin", "x"]],
+]  # fmt: skip
+VALUES: dict[str, Any] = {"exp": sp.exp, "tanh": sp.tanh, "erf": sp.erf, "log": sp.log, "sqrt": sp.sqrt,
+                          "sin": sp.sin, "cos": sp.cos}  # fmt: skip
+X = sp.Symbol("x", positive=True)
+
+
+def symbolic(value: Any) -> sp.Expr:
+    """The expression of a list in SymPy, by rules of its own."""
+    if not isinstance(value, list):
+        return {"x": X, "pi": sp.pi}.get(value) or sp.Rational(value)
+    name, *rest = value
+    if name == "^":
+        return symbolic(rest[0]) ** rest[1]
+    if name in VALUES:
+        return VALUES[name](symbolic(rest[0]))
+    return (sp.Add if name == "+" else sp.Mul)(*map(symbolic, rest))
+
+
+@pytest.mark.parametrize("value", EXPRESSIONS, ids=str)
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+def test_values_slopes_and_bounds_far_out_are_true(value: Any, order: int) -> None:
+    tree, exact = checker.parsed(value), symbolic(value)
+    for _ in range(order):
+        tree, exact = checker.derivative(tree), exact.diff(X)
+    for cut in (1, 4):
+        bounds = checker.ball(tree, checker.Span(flint.arb(cut), checker.INFINITY))
+        for place in (cut, cut + sp.Rational(1, 3), 2 * cut, 11):
+            with ctx.workprec(100):
+                true = flint.arb(str(sp.N(exact.subs(X, place), 35)))
+                place = flint.arb(flint.fmpq(int(sp.Rational(place).p), int(sp.Rational(place).q)))
+                found = checker.ball(tree, place)
+                assert found.overlaps(true)
+                assert not true < bounds.low
+                assert not true > bounds.high
+            size = largest_growth(tree, cut)
+            assert size is None or not abs(true) > size[0] * place ** size[1]
+
+
+def largest_growth(tree: Any, cut: int) -> tuple[Any, int] | None:
+    try:
+        return checker.growth(tree, flint.arb(cut))
+    except RefusedError:
+        return None
+
+
+@pytest.mark.parametrize("value", EXPRESSIONS[:7], ids=str)
+@pytest.mark.parametrize("variance", ["1/100", 1, 20])
+def test_gaussian_means_are_true(value: Any, variance: Any) -> None:
+    import mpmath
+
+    neuron = checker.Neuron({"up": [[0, value]], "down": None})
+    function = sp.lambdify(X, symbolic(value) ** 2, "mpmath")
+    scale = mpmath.sqrt(mpmath.mpf(Fraction(variance).numerator) / Fraction(variance).denominator)
+    with mpmath.workdps(20):
+        true = 2 * mpmath.quad(lambda z: function(scale * z) * mpmath.npdf(z), [0, 1, 2, 4, 8, 14])
+    with ctx.workprec(128):
+        found = neuron.mean(lambda tree: ("^", tree, 2), flint.arb(checker.number(variance)))
+        assert abs(found - flint.arb(str(true))) < 1e-12 * max(1, abs(float(true)))
+        assert found.rad() < 1e-12 * max(1, abs(float(true)))
