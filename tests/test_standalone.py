@@ -217,6 +217,15 @@ LIES: dict[str, Lie] = {
         ("limit", {"neuron": TWICE, "weights": TERNARY}, [["bend", 1, "1/3"], ["below", KNOTS]], {}),
     "a clipped line is no line": ("attained", NORM | {"neuron": CLIP}, [], {"chi_g": [1, 1]}),
     "lines do not explode": ("none", NORM | {"neuron": LINE}, [["ratio"]], {"chi_g": [0, 2]}),
+    "nothing grows by 1": ("attained", NORM | {"neuron": odd([0, ["+", "x", ["*", -1, "x"]]])}, [], {"chi_g": [1, 1]}),
+    "a sine of what is no number":
+        ("none", {"neuron": odd([0, ["sin", ["log", ["+", "x", -9]]]]), "bits": True}, [["bend", 10, 11]], {}),
+    "a jump inside a part":
+        ("none", {"neuron": odd([0, ["*", ["+", "x", -1], ["^", ["sqrt", ["^", ["+", "x", -1], 2]], -1]]])},
+         [["bend", "1/2", 2], ["below", [2]]], {}),
+    "a pole inside a part":
+        ("attained", {"neuron": odd([0, ["*", "x", ["^", ["+", "x", -1], -1]]]), "weights": FREE},
+         [["point", 1]], ANYWHERE),
     "jumps have no finite chi_g": ("none", NORM | {"neuron": SIGN}, [["ratio"]], {"chi_g": [0, 9]}),
     "a bit has no mean above 1":
         ("none", {"neuron": odd([0, ["*", "101/100", ["tanh", "x"]]]), "bits": True}, [["bend", 1, 2]], {}),

@@ -161,7 +161,7 @@ class Span:
         """A function of it."""
         function, _, below, above = FUNCTIONS[name]
         if below is None:
-            return Span(arb(-1), arb(1))
+            return Span(arb(-1), arb(1)) if self.low <= self.high else self
         least = 0 if name in ("log", "sqrt") else -INFINITY
         ends = [arb(below) if end == least else arb(above) if end == INFINITY else function(end, False)
                 for end in (self.low, self.high)]  # fmt: skip
@@ -339,9 +339,8 @@ def fact(model: Model, name: str, *given: Any) -> dict[str, Any]:
         slopes = [neuron.at(at, derivative) * (1 if at > 0 or neuron.odd else -1) for at in map(number, given)]
         holds = abs(slopes[0] - slopes[1]) > 0
     else:
-        holds = (
-            abs(neuron.gaps[number(given[0]).p]) > 0 if name == "jump" else name == "below" and model.is_below(given)
-        )
+        jumps = name == "jump" and abs(neuron.gaps[number(given[0]).p]) > 0
+        holds = jumps or (name == "below" and model.is_below(given))
     need(holds, f"the step {name[:20]!r} was not shown")
     return {}
 
@@ -351,8 +350,8 @@ def conclude(model: Model, verdict: str, facts: dict[str, dict[str, Any]]) -> di
     neuron, excluded = model.neuron, "critical points were not excluded"
     need(verdict in ("none", *(("limit", "attained") if model.kind != "single layer" else ())), "no such verdict")
     if model.kind == "norm":
-        line = neuron.odd and neuron.starts_at_zero and len(neuron.parts) == 1
-        equal = verdict == "attained" and line and derivative(derivative(neuron.parts[0][2])) == ZERO
+        line, slope = neuron.odd and neuron.starts_at_zero and len(neuron.parts) == 1, derivative(neuron.parts[0][2])
+        equal = verdict == "attained" and line and derivative(slope) == ZERO and abs(ball(slope, arb(1))) > 0
         need(equal or (verdict == "none" and facts["ratio"]["chi_g"] > 1), "chi_g was not shown to be above 1")
         return {"chi_g": arb(1)} if equal else facts["ratio"]
     bends, beyond = "bend" in facts or "jump" in facts, model.rho is not None and model.rho > model.largest
