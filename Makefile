@@ -9,7 +9,7 @@ DEVELOPED := $(VENV)/.developed
 unexport PYTHONDONTWRITEBYTECODE  # modules are compiled once, not by every process of a run
 
 .DEFAULT_GOAL := help
-.PHONY: help install paper papers test slow lint docs bench clean
+.PHONY: help install paper papers test slow lint docs proofs bench clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -37,6 +37,12 @@ lint: $(DEVELOPED) ## Check style, format and types
 docs: $(INSTALLED) ## Build the documentation, every cell executed, in build/docs
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[docs]"
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+
+proofs: $(patsubst %.v,build/%.vo,$(wildcard proofs/*.v)) ## Check the proofs in Rocq (coqc 8.16, coquelicot, coq-interval)
+
+build/proofs/%.vo: proofs/%.v
+	@mkdir -p $(@D) && cp $< $(@D)
+	cd $(@D) && coqc -q $(notdir $<)
 
 bench: $(DEVELOPED) ## Run the benchmarks; they are kept by processor in benchmarks/results
 	$(BIN)/python -m benchmarks --keep

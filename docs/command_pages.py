@@ -13,10 +13,11 @@ import click
 
 from meanbits.cli import cli
 
-SLOW = {"check", "claims", "collect", "export", "figure", "paper", "papers", "report", "simulate", "sweep", "train",
-        "verify"}  # fmt: skip
+SLOW = {"check", "check-certificate", "claims", "collect", "export", "figure", "paper", "papers", "report", "simulate", "sweep",
+        "train", "verify"}  # fmt: skip
 ABOUT = {
-    "advise": "choose", "check": "check", "claims": "results", "critical": "theory", "derive": "derivation",
+    "advise": "choose", "check": "check", "check-certificate": "certificates",
+    "claims": "results", "critical": "theory", "derive": "derivation",
     "distance": "networks", "emit": "start", "export": "export", "figure": "results", "jacobian": "networks",
     "collect": "training", "mismatch": "declare", "paper": "results", "profile": "blocks", "report": "report",
     "simulate": "networks", "sweep": "training", "train": "training", "verify": "checks",

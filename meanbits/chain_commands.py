@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from meanbits.certificate_command import write_certificate
 from meanbits.options import fail, fail_about
 from meanbits.present import filled, json_text, notice, number, table
 
@@ -101,8 +103,9 @@ def phase_of_chain(layer: Layer, sigma_m2: Axis | None, sigma_b2: Axis) -> xr.Da
     return diagram
 
 
-def critical_of_chain(layer: Layer, as_json: bool) -> None:
+def critical_of_chain(layer: Layer, certificate: Path | None, as_json: bool) -> None:
     """Print where a chain is critical forward, backward and both ways, and what of it is proven."""
+    from meanbits.numerics.certificates.chain_backward import backward_certificate
     from meanbits.numerics.depth.layer_critical import layer_criticality
 
     try:
@@ -112,6 +115,11 @@ def critical_of_chain(layer: Layer, as_json: bool) -> None:
     curves = {name: [{"q": point.q, found.parameter: point.value, "sigma_b2": point.sigma_b2, "chi_1": point.chi_1,
                       "chi_g": point.chi_g} for point in getattr(found, name)] for name in CURVES}  # fmt: skip
     proofs = _proofs(found, curves)
+    if certificate is not None:
+        backward = backward_certificate(found.free, ())
+        if backward is None:
+            fail(f"--certificate {certificate}: gradients see no slope; give one with --backward")
+        write_certificate(certificate, layer, backward)
     forward = proofs["forward"]
     assert forward is not None
     if as_json:

@@ -13,6 +13,7 @@ from click.shell_completion import shell_complete
 
 from meanbits import __version__
 from meanbits.advise_command import advise
+from meanbits.certificate_command import check_certificate
 from meanbits.check_command import check
 from meanbits.claims_command import claims
 from meanbits.collect_command import collect
@@ -90,6 +91,7 @@ for command in (
     profile,
     advise,
     check,
+    check_certificate,
     simulate,
     train,
     sweep,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from meanbits.certificate_command import require_writable, write_certificate
 from meanbits.chain_commands import critical_of_chain, fixed_point_of_chain, phase_of_chain
 from meanbits.layer_options import block_options, chain_of, kept_options, theory_of
 from meanbits.options import Command, Grid, Number, fail, fail_about, json_option
@@ -164,8 +165,10 @@ def _derived(surrogate: Surrogate) -> Any:
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits critical deterministic --form paper --gain 1.5")
 @block_options
+@click.option("--certificate", metavar="F", type=click.Path(path_type=Path),
+              help="Write the proof as F.json or, for Rocq, F.v, for meanbits check-certificate.")  # fmt: skip
 @json_option
-def critical(subject: Surrogate | Layer, as_json: bool) -> None:
+def critical(subject: Surrogate | Layer, certificate: Path | None, as_json: bool) -> None:
     """Whether a critical initialisation exists, with a proof.
 
     It is a (sigma_m2, sigma_b2) within what the weights allow at which c = 1 is a fixed point of slope 1: signals
@@ -175,13 +178,14 @@ def critical(subject: Surrogate | Layer, as_json: bool) -> None:
     """
     from meanbits.theory.declarations.layer import Layer
 
+    require_writable(certificate)
     if isinstance(subject, Layer):
-        critical_of_chain(subject, as_json)
+        critical_of_chain(subject, certificate, as_json)
         return
-    _critical_of_surrogate(subject, as_json)
+    _critical_of_surrogate(subject, certificate, as_json)
 
 
-def _critical_of_surrogate(surrogate: Surrogate, as_json: bool) -> None:
+def _critical_of_surrogate(surrogate: Surrogate, certificate: Path | None, as_json: bool) -> None:
     from meanbits.numerics.certificates.certify import certify
     from meanbits.numerics.solvers.critical import critical_curve, is_feasible
 
@@ -189,6 +193,8 @@ def _critical_of_surrogate(surrogate: Surrogate, as_json: bool) -> None:
     if theory.criticality is None:
         fail(f"{surrogate.name} is a single layer on real inputs: no depth; choose another surrogate")
     found = certify(theory)
+    if certificate is not None:
+        write_certificate(certificate, surrogate, found)
     points = [vars(point) for point in critical_curve(theory) if is_feasible(theory, point)]
     feasible, statement = found.feasible, found.statement
     if points and feasible == "undecided":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 
 import mpmath
@@ -22,6 +24,7 @@ from meanbits.numerics.certificates.proof import Certificate, check
 from meanbits.numerics.certificates.replica_proof import convexity_steps
 from meanbits.numerics.certificates.sharp_field import bracket, squares
 from meanbits.numerics.certificates.signs import bisect_negative, negative_almost_everywhere
+from meanbits.numerics.certificates.standalone import checked, standalone
 from meanbits.numerics.certificates.tails import tail_range, tail_sign
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.neurons import SIGN, continuous
@@ -34,6 +37,7 @@ from meanbits.theory.symbols import T, h, hbar, q, sigma_b2, sigma_m2
 from meanbits.theory.trace import Formula
 
 TANH, ERF = sp.tanh(h), sp.erf(h / sp.sqrt(2))
+MOST_SECONDS = 10  # of writing and checking a certificate
 RESIDUAL = 1e-8  # a bracket of the critical T is 2^-34 wide, relatively
 
 
@@ -128,6 +132,26 @@ def is_proven(found: Certificate, feasible: str) -> bool:
 @pytest.mark.parametrize("surrogate", CATALOGUE, ids=lambda surrogate: surrogate.name)
 def test_the_catalogue_is_decided(surrogate: Surrogate) -> None:
     assert is_proven(certificate(surrogate.name), EXPECTED[surrogate.name])
+
+
+@pytest.mark.parametrize("surrogate", CATALOGUE, ids=lambda surrogate: surrogate.name)
+def test_the_proofs_of_the_catalogue_stand_alone(surrogate: Surrogate) -> None:
+    start = time.perf_counter()
+    statement, compared = checked(standalone(surrogate, certificate(surrogate.name)))
+    assert time.perf_counter() - start < MOST_SECONDS
+    assert compared
+    assert statement["verdict"] == EXPECTED[surrogate.name]
+
+
+@pytest.mark.parametrize(("phi", "gain", "feasible"), [case for case in PAPER if case[0] != "sin(h)"], ids=str)
+def test_the_proofs_of_paper_forms_stand_alone(phi: str, gain: str, feasible: str) -> None:
+    found = certificate(phi=phi, gain=gain)
+    statement, _ = checked(standalone(compose("deterministic", phi=phi, gain=gain), found))
+    assert statement["verdict"] == feasible
+    for name, (low, high) in (found.box or {}).items():
+        ends = [Fraction(end) for end in statement["point"][name]]
+        assert ends[0] <= Fraction(high)
+        assert ends[1] >= Fraction(low)
 
 
 @pytest.mark.parametrize(("name", "options", "feasible"), EXACT, ids=str)
