@@ -13,8 +13,8 @@ import click
 
 from meanbits.cli import cli
 
-SLOW = {"check", "check-certificate", "claims", "collect", "export", "figure", "paper", "papers", "report", "simulate", "sweep",
-        "train", "verify"}  # fmt: skip
+SLOW = {"check", "check-certificate", "claims", "collect", "export", "figure", "paper", "papers", "report", "simulate",
+        "sweep", "train", "verify"}  # fmt: skip
 ABOUT = {
     "advise": "choose", "check": "check", "check-certificate": "certificates",
     "claims": "results", "critical": "theory", "derive": "derivation",
