@@ -20,6 +20,15 @@ from meanbits.export_command import export
 from meanbits.jacobian_command import jacobian
 from meanbits.mismatch_command import mismatch
 from meanbits.papers_command import papers
+from meanbits.process import (
+    StoppedError,
+    open_streams,
+    refused_by_system,
+    require_folder,
+    silence_output,
+    stopped_in_order,
+    write_error,
+)
 from meanbits.profile_command import profile
 from meanbits.report_command import report
 from meanbits.run_commands import figure, paper, verify
@@ -107,32 +116,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0 done, 1 a check failed, 2 bad input, 3 a fault of meanbits."""
     if instruction := os.environ.get(COMPLETE):
         return shell_complete(cli, {}, "meanbits", COMPLETE, instruction)
+    open_streams()
     try:
-        with cli.make_context("meanbits", list(sys.argv[1:] if arguments is None else arguments)) as ctx:
-            cli.invoke(ctx)
-        sys.stdout.flush()
+        with stopped_in_order():
+            _run(list(sys.argv[1:] if arguments is None else arguments))
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        sys.stderr.write(f"{_error_line(error)}\n")
+        write_error(_error_line(error))
         return EXIT_BAD_INPUT
+    except StoppedError as stop:
+        return stop.exit_code
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes standard output once more when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_output()
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        write_error(_one_line(f"meanbits: {refused_by_system(error)}"))
+        silence_output()
+        return EXIT_BAD_INPUT
     except Exception as error:
-        if isinstance(error, ModuleNotFoundError) and error.name in EXTRA:
-            sys.stderr.write(f"meanbits: this needs {error.name}; pip install 'meanbits[{EXTRA[error.name]}]'\n")
-            return EXIT_BAD_INPUT
-        if os.environ.get(DEBUG):
-            traceback.print_exc()
-        reason = next(iter(str(error).splitlines()), "")
-        sys.stderr.write(_one_line(f"meanbits failed on this input: {type(error).__name__}: {reason}; please report it "
-                                   "with the command") + "\n")  # fmt: skip
-        return EXIT_UNEXPECTED
+        return _unexpected(error)
     return 0
+
+
+def _run(arguments: list[str]) -> None:
+    require_folder()
+    try:
+        with cli.make_context("meanbits", arguments) as ctx:
+            cli.invoke(ctx)
+    except click.exceptions.Exit:
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
+
+
+def _unexpected(error: Exception) -> int:
+    """The exit code of what no command expects, which is a defect unless a package is missing."""
+    if isinstance(error, ModuleNotFoundError) and error.name in EXTRA:
+        write_error(f"meanbits: this needs {error.name}; pip install 'meanbits[{EXTRA[error.name]}]'")
+        return EXIT_BAD_INPUT
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
+    reason = next(iter(str(error).splitlines()), "")
+    write_error(_one_line(f"meanbits failed on this input: {type(error).__name__}: {reason}; please report it with the "
+                          "command"))  # fmt: skip
+    return EXIT_UNEXPECTED
 
 
 def _error_line(error: click.ClickException) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import xarray as xr
+
+from meanbits.numerics.whole_files import write_bytes
 
 PRODUCER = "meanbits"
 
@@ -21,16 +21,19 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     if path.exists() and not is_ours(path):
         raise FileExistsError(f"{path} exists and is no dataset of {PRODUCER}; name another file")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
-        dataset.assign_attrs(producer=PRODUCER).to_netcdf(Path(folder) / path.name, engine="scipy")
-        os.replace(Path(folder) / path.name, path)
+    write_bytes(path, dataset.assign_attrs(producer=PRODUCER).to_netcdf(engine="scipy"))
     return path
 
 
 def is_ours(path: str | Path) -> bool:
-    """Whether a file is a dataset written by `save`."""
+    """Whether a file is a dataset written by `save`, and whole."""
+    return read(path) is not None
+
+
+def read(path: str | Path) -> xr.Dataset | None:
+    """A dataset that `save` wrote, in memory; None of a file that is foreign, damaged or cannot be read."""
     try:
-        with xr.open_dataset(path, engine="scipy") as dataset:
-            return dataset.attrs.get("producer") == PRODUCER
-    except (OSError, ValueError, TypeError):
-        return False
+        found = xr.load_dataset(path, engine="scipy")
+    except Exception:  # whatever damaged bytes make SciPy's reader do
+        return None
+    return found if found.attrs.get("producer") == PRODUCER else None

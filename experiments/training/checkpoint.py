@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 from dataclasses import asdict, fields
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
 from meanbits.experiments.training.loop import Training
 from meanbits.experiments.training.settings import Settings
+from meanbits.numerics.whole_files import write_bytes
 from meanbits.theory.errors import shown
 
 FORMAT = "meanbits checkpoint 1"
@@ -38,10 +37,9 @@ def save(training: Training, settings: Settings, path: Path) -> None:
         "steps": training.steps,
         "data": training.fingerprint,
     }
-    path = path.resolve()
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
-        torch.save(document, Path(folder) / path.name)
-        os.replace(Path(folder) / path.name, path)
+    packed = BytesIO()
+    torch.save(document, packed)
+    write_bytes(path, packed.getvalue())
 
 
 def restore(training: Training, settings: Settings, path: Path) -> None:
