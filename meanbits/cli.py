@@ -22,6 +22,7 @@ from meanbits.mismatch_command import mismatch
 from meanbits.papers_command import papers
 from meanbits.process import (
     StoppedError,
+    interrupt_behind,
     open_streams,
     refused_by_system,
     require_folder,
@@ -125,20 +126,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         write_error(_error_line(error))
         return EXIT_BAD_INPUT
-    except StoppedError as stop:
-        return stop.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return EXIT_INTERRUPTED
+    except (KeyboardInterrupt, click.Abort) as stop:
+        return _interrupted(stop)
     except BrokenPipeError:
         silence_output()
         return EXIT_BROKEN_PIPE
     except OSError as error:
         write_error(_one_line(f"meanbits: {refused_by_system(error)}"))
-        silence_output()
+        if error.filename is None:
+            silence_output()
         return EXIT_BAD_INPUT
     except Exception as error:
-        return _unexpected(error)
+        stop = interrupt_behind(error)
+        return _unexpected(error) if stop is None else _interrupted(stop)
     return 0
+
+
+def _interrupted(stop: BaseException) -> int:
+    return stop.exit_code if isinstance(stop, StoppedError) else EXIT_INTERRUPTED
 
 
 def _run(arguments: list[str]) -> None:

@@ -60,9 +60,17 @@ def _stop(number: int, _: FrameType | None) -> None:
     raise StoppedError(number)
 
 
+def interrupt_behind(error: BaseException) -> KeyboardInterrupt | None:
+    """The interrupt that compiled code, called back from Python, passed on as an error of its own."""
+    behind = error.__cause__ or error.__context__
+    return behind if behind is None or isinstance(behind, KeyboardInterrupt) else interrupt_behind(behind)
+
+
 def refused_by_system(error: OSError) -> str:
     """What the operating system refused, and the remedy."""
-    reason = error.strerror or str(error) or type(error).__name__
+    if error.errno is None:
+        return str(error) or type(error).__name__
+    reason = error.strerror or os.strerror(error.errno)
     if error.filename is not None:
         return f"{os.fsdecode(error.filename)}: {reason}; mend that, or name another file or folder"
     if error.errno in UNPRINTED:

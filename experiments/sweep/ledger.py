@@ -17,6 +17,7 @@ from typing import Any
 from meanbits.experiments.sweep.grid import Cell, Grid
 
 APPLICATION_ID = 0x6D656269  # "mebi", which marks an SQLite file as ours
+MAGIC = b"SQLite format 3\0"  # how such files begin
 DONE, FAILED = "done", "failed"
 TABLES = (
     "CREATE TABLE grid (id TEXT NOT NULL, text TEXT NOT NULL)",
@@ -159,15 +160,21 @@ def check(path: Path, grid: Grid, resume: bool) -> None:
 
 def _header(path: Path) -> tuple[str, str] | None:
     """Id and text of the grid of a ledger; None where there is none yet, or its making was cut short."""
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         return None
     try:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:  # SQLite would take a file of a few bytes for an empty one
+                raise LedgerError(_reason(path, None))
         with _reader(path) as connection:
             if not _tables(connection):
                 return None
             if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
                 raise LedgerError(_reason(path, None))
-            return connection.execute("SELECT id, text FROM grid").fetchone()
+            found = connection.execute("SELECT id, text FROM grid").fetchone()
+            if found is None:
+                raise LedgerError(_reason(path, None))
+            return found
     except sqlite3.Error as error:
         raise LedgerError(_reason(path, error)) from None
 
