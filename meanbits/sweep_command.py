@@ -66,7 +66,7 @@ def sweep(file: Path, ledger: Path | None, output: Path | None, as_json: bool, *
     grid = _grid(file)
     output = output or Path("output") / f"{file.stem}.nc"
     ledger = ledger or output.with_suffix(".sqlite")
-    _check(grid, file, ledger, output, **options)
+    _check(grid, ledger, output, **options)
     try:
         with _pool(**options) as pool, opened(ledger, grid, options["resume"]) as book:
             _train(grid, book, pool, **options)
@@ -92,9 +92,7 @@ def _grid(file: Path) -> Grid:
         fail(f"{file} cannot be read: {error.strerror}; name another file")
 
 
-def _check(
-    grid: Grid, grid_file: Path, ledger: Path, output: Path, data_dir: Path | None, device: str, **options: Any
-) -> None:
+def _check(grid: Grid, ledger: Path, output: Path, data_dir: Path | None, device: str, **options: Any) -> None:
     """Refuse, before anything is written, what would fail later."""
     from meanbits.experiments.data import DataError
     from meanbits.experiments.random_networks.devices import device_of
@@ -109,8 +107,8 @@ def _check(
         fail(f"--workers {options['workers']} are processes of this machine; leave it or --scheduler out")
     if output.suffix != ".nc":
         fail(f"--output {output}: the name must end in .nc")
-    if ledger.resolve() in (output.resolve(), grid_file.resolve()):
-        fail(f"--ledger {ledger}: it is the output or the grid as well; name another file")
+    if ledger.resolve() == output.resolve():
+        fail(f"--ledger {ledger}: it is the output as well; name another file")
     if output.exists() and not is_ours(output):
         fail(f"--output {output}: it exists and is no dataset of meanbits; name another file")
     try:

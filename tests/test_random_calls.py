@@ -1,0 +1,62 @@
+"""Whatever public names are called with, they give numbers or say in one line why not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from random_calls import CALLED, calls
+from test_random_command_lines import EXAMPLES
+
+SOLVERS = ("advise(", "certify(", "fixed_point(", "profile(")
+SEARCH = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+
+
+def numbers_in(value: Any) -> Iterator[float]:
+    """What users read off a result."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = [getattr(value, field.name) for field in fields(value)]
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from numbers_in(each)
+    elif isinstance(value, float):
+        yield value
+    elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        yield from value.ravel().tolist()
+
+
+def numbers_or_a_reason(text: str, call: Callable[[], Any]) -> None:
+    """Make a call."""
+    note(text)
+    try:
+        found = call()
+    except (ValueError, TypeError) as error:
+        said = str(error)
+        assert said
+        assert "\n" not in said
+        assert len(said) < 1500
+        return
+    if text.startswith(SOLVERS):
+        assert not any(map(math.isnan, numbers_in(found)))
+
+
+def test_most_names_are_called() -> None:
+    assert len(CALLED) > 25
+
+
+@settings(max_examples=100, derandomize=True, **SEARCH)
+@given(calls())
+def test_a_few_random_calls(call: tuple[str, Callable[[], Any]]) -> None:
+    numbers_or_a_reason(*call)
+
+
+@pytest.mark.slow
+@settings(max_examples=EXAMPLES // 4, **SEARCH)
+@given(calls())
+def test_thousands_of_random_calls(call: tuple[str, Callable[[], Any]]) -> None:
+    numbers_or_a_reason(*call)
