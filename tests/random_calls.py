@@ -78,10 +78,6 @@ def calls(draw: st.DrawFn) -> tuple[str, Callable[[], Any]]:
     for each in draw(st.lists(st.sampled_from(others), max_size=2)) if others else []:
         given[each.name] = draw(BY_ANNOTATION[str(each.annotation)])
     if name == "compose":
-        given |= {
-            draw(st.sampled_from(("weights", "neurons", "phi", "gain", "noise", "bogus"))): draw(
-                st.one_of(numbers, names)
-            )
-        }
+        given[draw(st.sampled_from(("weights", "neurons", "phi", "gain", "noise", "bogus")))] = draw(numbers | names)
     text = f"{name}({', '.join(f'{key}={value!r}' for key, value in given.items())})"
     return text, lambda: function(**given)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from counted import count
 from faulty import PYTHON, Ended, ended, files_of, is_whole, killed, may_mount, mounted, struck
 from sweep_cells import Toy, record
 
@@ -202,6 +203,7 @@ def test_damaged_runs_are_refused_in_one_line(seed: int, folder: Path, capfd: py
     for _ in range(20):
         run.write_bytes(damaged(whole, chance))
         before = run.read_bytes()
+        count("damaged files", "refused, or nothing lost")
         if before == whole:
             continue
         for line in (f"{RUN} --realisations 2 --extend x.nc", WRITERS[3], WRITERS[1]):
@@ -231,6 +233,7 @@ def test_damaged_ledgers_are_refused_or_lose_nothing(folder: Path) -> None:
             book.add(Outcome(cell, DONE, record(cell.settings), {"host": "here"}))
     whole, cells, refused = ledger.read_bytes(), stored(ledger)[1], 0
     for _ in range(100):
+        count("damaged files", "refused, or nothing lost")
         ledger.write_bytes(damaged(whole, chance))
         try:
             assert stored(ledger)[1] == cells
@@ -356,13 +359,15 @@ def kills(times: int, folder: Path, chance: random.Random) -> int:
     for k in range(times):
         line, seconds = MOMENTS[k % len(MOMENTS)]
         number = chance.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM))
-        hits += killed(number, line, folder, chance.uniform(0.3, seconds))
+        hit = killed(number, line, folder, chance.uniform(0.3, seconds))
+        count("commands killed at a random moment", f"{number.name}, {'hit' if hit else 'done before'}")
+        hits += hit
         written = {name: path for name, path in made(folder).items() if not name.startswith(".")}
         assert all(is_whole(path) for name, path in written.items() if ".sqlite" not in name), (line, number)
         for name in ("x.npz", "x.html"):
             (folder / name).unlink(missing_ok=True)
-    count = int(xr.load_dataset(folder / "run.nc", engine="scipy").attrs["realisations"])
-    assert same_as_unbroken(folder / "run.nc", count)
+    networks = int(xr.load_dataset(folder / "run.nc", engine="scipy").attrs["realisations"])
+    assert same_as_unbroken(folder / "run.nc", networks)
     assert main([*MOMENTS[-1][0].split()]) == 0
     assert {int(each) for each in datasets.read(folder / "x.nc")["depth"]} == {1, 2}
     return hits
