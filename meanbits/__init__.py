@@ -146,11 +146,14 @@ def derive(surrogate: Surrogate | Layer | str | None = None, **options: Any) -> 
     """
     from meanbits.theory.declarations.compose_layer import compose
     from meanbits.theory.declarations.layer import Layer
+    from meanbits.theory.declarations.surrogates import Surrogate
     from meanbits.theory.derive import derive as derive_theory
     from meanbits.theory.stages.layer_theory import derive_layer
 
     if surrogate is None or isinstance(surrogate, str):
         surrogate = compose(surrogate, **options)
+    elif not isinstance(surrogate, Surrogate | Layer):
+        raise TypeError(f"{surrogate!r:.60} is no declaration: give a Surrogate, a Layer or a name")
     elif options:
         raise TypeError(f"{', '.join(options)} beside a Surrogate: give a catalogue name, or use dataclasses.replace")
     return derive_layer(surrogate) if isinstance(surrogate, Layer) else derive_theory(surrogate)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meanbits.files import unwritable_file, write_bytes, write_text
+from meanbits.files import unwritable_file
+from meanbits.numerics.whole_files import write_bytes, write_text
 from meanbits.options import Command, Number, fail, json_option
 from meanbits.present import notices
 

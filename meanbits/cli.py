@@ -22,6 +22,16 @@ from meanbits.export_command import export
 from meanbits.jacobian_command import jacobian
 from meanbits.mismatch_command import mismatch
 from meanbits.papers_command import papers
+from meanbits.process import (
+    StoppedError,
+    interrupt_behind,
+    open_streams,
+    refused_by_system,
+    require_folder,
+    silence_output,
+    stopped_in_order,
+    write_error,
+)
 from meanbits.profile_command import profile
 from meanbits.report_command import report
 from meanbits.run_commands import figure, paper, verify
@@ -111,32 +121,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0 done, 1 a check failed, 2 bad input, 3 a fault of meanbits."""
     if instruction := os.environ.get(COMPLETE):
         return shell_complete(cli, {}, "meanbits", COMPLETE, instruction)
+    open_streams()
     try:
-        with cli.make_context("meanbits", list(sys.argv[1:] if arguments is None else arguments)) as ctx:
-            cli.invoke(ctx)
-        sys.stdout.flush()
+        with stopped_in_order():
+            _run(list(sys.argv[1:] if arguments is None else arguments))
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        sys.stderr.write(f"{_error_line(error)}\n")
+        write_error(_error_line(error))
         return EXIT_BAD_INPUT
-    except (KeyboardInterrupt, click.Abort):
-        return EXIT_INTERRUPTED
+    except (KeyboardInterrupt, click.Abort) as stop:
+        return _interrupted(stop)
     except BrokenPipeError:
-        # The interpreter flushes standard output once more when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_output()
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        write_error(_one_line(f"meanbits: {refused_by_system(error)}"))
+        if error.filename is None:
+            silence_output()
+        return EXIT_BAD_INPUT
     except Exception as error:
-        if isinstance(error, ModuleNotFoundError) and error.name in EXTRA:
-            sys.stderr.write(f"meanbits: this needs {error.name}; pip install 'meanbits[{EXTRA[error.name]}]'\n")
-            return EXIT_BAD_INPUT
-        if os.environ.get(DEBUG):
-            traceback.print_exc()
-        reason = next(iter(str(error).splitlines()), "")
-        sys.stderr.write(_one_line(f"meanbits failed on this input: {type(error).__name__}: {reason}; please report it "
-                                   "with the command") + "\n")  # fmt: skip
-        return EXIT_UNEXPECTED
+        stop = interrupt_behind(error)
+        return _unexpected(error) if stop is None else _interrupted(stop)
     return 0
+
+
+def _interrupted(stop: BaseException) -> int:
+    return stop.exit_code if isinstance(stop, StoppedError) else EXIT_INTERRUPTED
+
+
+def _run(arguments: list[str]) -> None:
+    require_folder()
+    try:
+        with cli.make_context("meanbits", arguments) as ctx:
+            cli.invoke(ctx)
+    except click.exceptions.Exit:
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
+
+
+def _unexpected(error: Exception) -> int:
+    """The exit code of what no command expects, which is a defect unless a package is missing."""
+    if isinstance(error, ModuleNotFoundError) and error.name in EXTRA:
+        write_error(f"meanbits: this needs {error.name}; pip install 'meanbits[{EXTRA[error.name]}]'")
+        return EXIT_BAD_INPUT
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
+    reason = next(iter(str(error).splitlines()), "")
+    write_error(_one_line(f"meanbits failed on this input: {type(error).__name__}: {reason}; please report it with the "
+                          "command"))  # fmt: skip
+    return EXIT_UNEXPECTED
 
 
 def _error_line(error: click.ClickException) -> str:

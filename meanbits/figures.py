@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
@@ -12,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from meanbits.files import unwritable_folder
+from meanbits.numerics.whole_files import write_bytes
 from meanbits.options import fail
 from meanbits.present import notices
 
@@ -113,11 +113,11 @@ class FigureKind:
         """Draw a dataset that `measure` gave, as PDF and PNG; both appear when both are drawn."""
         module = import_module(f"meanbits.paper_figures.{self.drawn_in}")
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder, prefix=f".{self.file_name}-") as drafts:
-            drawn = {path: folder / f"{self.file_name}{path.suffix}" for path in module.draw(dataset, Path(drafts))}
-            for draft, path in drawn.items():
-                os.replace(draft, path)
-        return list(drawn.values())
+        with TemporaryDirectory() as drafts:
+            drawn = {path.suffix: path.read_bytes() for path in module.draw(dataset, Path(drafts))}
+        for suffix, content in drawn.items():
+            write_bytes(folder / f"{self.file_name}{suffix}", content)
+        return [folder / f"{self.file_name}{suffix}" for suffix in drawn]
 
     def caption(self, dataset: xr.Dataset) -> str:
         """What is seen, settings included."""

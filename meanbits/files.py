@@ -1,25 +1,9 @@
-"""Files written whole or not at all."""
+"""Why a file or folder cannot be written, asked before work begins."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a file by one of this text; on failure the old one stays."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file by one of this content; on failure the old one stays."""
-    target = path.resolve()
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        draft.write_bytes(content)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def unwritable_file(path: Path) -> str | None:
@@ -41,7 +25,10 @@ def unwritable_file(path: Path) -> str | None:
 
 def unwritable_folder(path: Path) -> str | None:
     """Why a folder cannot be written or created, or None."""
-    existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    try:
+        existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    except (OSError, ValueError) as error:
+        return f"{getattr(error, 'strerror', None) or error}; name another one"
     if not existing.is_dir():
         return f"{existing} is not a folder; name another one"
     return None if os.access(existing, os.W_OK) else f"the folder {existing} is not writable; name another one"

@@ -36,7 +36,7 @@ def report(subject: Surrogate | Layer, output: Path, sigma_m2: float | None, sig
     as you move sliders (variances, a gain, open symbols); whether a critical initialisation exists, and why; checks;
     claims; what to cite. One file, for screens, phones and paper. Chains of blocks have what they pass back, too.
     """
-    from meanbits.files import write_text
+    from meanbits.numerics.whole_files import write_text
     from meanbits.reporting import STAGES, page_of
 
     _check_output(output, force)

@@ -40,7 +40,7 @@ def report(
         ValueError: a surrogate that is none, open symbols in a chain, or variances out of the domain.
         OSError: a file that cannot be written.
     """
-    from meanbits.files import write_text
+    from meanbits.numerics.whole_files import write_text
     from meanbits.theory.declarations.compose_layer import compose
 
     subject = compose(surrogate, **options) if surrogate is None or isinstance(surrogate, str) else surrogate

@@ -147,7 +147,7 @@ def paper(ctx: click.Context, as_json: bool, **options: Any) -> None:
     of meanbits papers. The exit code is 1 if a check fails.
     """
     from meanbits.experiments.report import report
-    from meanbits.files import write_text
+    from meanbits.numerics.whole_files import write_text
     from meanbits.theory.declarations.surrogates import CATALOGUE
 
     start, settings = time.perf_counter(), Settings.checked(**options)

@@ -108,6 +108,8 @@ def _check(grid: Grid, ledger: Path, output: Path, data_dir: Path | None, device
         fail(f"--workers {options['workers']} are processes of this machine; leave it or --scheduler out")
     if output.suffix != ".nc":
         fail(f"--output {output}: the name must end in .nc")
+    if ledger.resolve() == output.resolve():
+        fail(f"--ledger {ledger}: it is the output as well; name another file")
     if output.exists() and not is_ours(output):
         fail(f"--output {output}: it exists and is no dataset of meanbits; name another file")
     try:

@@ -115,7 +115,7 @@ def emit(subject: Subject, backend: str, output: Path | None, force: bool, as_js
     if missing:
         notice(f"left out, since quadrature cannot evaluate them: {', '.join(missing)}")
     if output is not None:
-        from meanbits.files import write_text
+        from meanbits.numerics.whole_files import write_text
 
         try:
             write_text(output, source)

@@ -1,36 +1,54 @@
-"""Results as labelled arrays in netCDF files: written whole or not at all, and never over a file that is not ours."""
+"""Results as labelled arrays in netCDF files: written whole or not at all, and never over a file that is not ours.
+
+A file has a digest of its own bytes, so that one that was cut or changed is not taken for a result.
+"""
 
 from __future__ import annotations
 
-import os
+import hashlib
+from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import xarray as xr
 
+from meanbits.numerics.whole_files import write_bytes
+
 PRODUCER = "meanbits"
+UNSIGNED = f"sha256:{'0' * 64}"  # in the place of the digest, in the bytes that it is of
 
 
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
     """Write a netCDF file, marked as ours; its folder is made.
 
     Raises:
-        FileExistsError: a file that is no dataset of ours stands there.
+        FileExistsError: a file that is no dataset of ours stands there, or a damaged one.
+        OSError: the system refuses; it names the file, whose old content stays.
     """
     path = Path(path)
     if path.exists() and not is_ours(path):
         raise FileExistsError(f"{path} exists and is no dataset of {PRODUCER}; name another file")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
-        dataset.assign_attrs(producer=PRODUCER).to_netcdf(Path(folder) / path.name, engine="scipy")
-        os.replace(Path(folder) / path.name, path)
+    content = bytes(dataset.assign_attrs(producer=PRODUCER, digest=UNSIGNED).to_netcdf(engine="scipy"))
+    write_bytes(path, content.replace(UNSIGNED.encode(), _digest(content), 1))
     return path
 
 
 def is_ours(path: str | Path) -> bool:
-    """Whether a file is a dataset written by `save`."""
+    """Whether a file is a dataset written by `save`, and whole."""
+    return read(path) is not None
+
+
+def read(path: str | Path) -> xr.Dataset | None:
+    """A dataset that `save` wrote, in memory; None of a file that is foreign, damaged or cannot be read."""
     try:
-        with xr.open_dataset(path, engine="scipy") as dataset:
-            return dataset.attrs.get("producer") == PRODUCER
-    except (OSError, ValueError, TypeError):
-        return False
+        content = Path(path).read_bytes()
+        found = xr.load_dataset(BytesIO(content), engine="scipy")
+    except Exception:  # whatever damaged bytes make SciPy's reader do
+        return None
+    given = str(found.attrs.pop("digest", "")).encode()
+    is_whole = _digest(content.replace(given, UNSIGNED.encode(), 1)) == given
+    return found if is_whole and found.attrs.get("producer") == PRODUCER else None
+
+
+def _digest(content: bytes) -> bytes:
+    return b"sha256:" + hashlib.sha256(content).hexdigest().encode()

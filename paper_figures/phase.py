@@ -67,7 +67,7 @@ def _lines(diagram: xr.Dataset, axis: str, path: str | Path) -> Path:
         if low > 0 and high > DECADE * low:
             axes.set_yscale("log")
         else:
-            axes.set_ylim(0, 1.15 * high)
+            axes.set_ylim(0, 1.15 * high if 0 < high < np.inf else 1)
         axes.legend()
         known = [name for name in diagram.dims if name != axis and not np.isnan(float(one[name]))]
         others = [f"{LABELS[str(name)]} $= {float(one[name]):.4g}$" for name in known]

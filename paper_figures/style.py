@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import matplotlib as mpl
 import xarray as xr
@@ -14,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
+
+from meanbits.numerics.whole_files import write_bytes
 
 COLUMN, DOUBLE_COLUMN = 3.3, 6.9  # inches
 # Okabe & Ito 2008, "Color universal design": distinct with every kind of colour vision, dark enough for thin lines.
@@ -104,7 +105,7 @@ def write(drawn: Figure, path: str | Path) -> Path:
     """Write a .pdf, a .svg or a .png (300 dpi), whole or not at all; its folder is made."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as drafts:
-        drawn.savefig(Path(drafts) / path.name, metadata=UNDATED.get(path.suffix, {}))
-        os.replace(Path(drafts) / path.name, path)
+    content = BytesIO()
+    drawn.savefig(content, format=path.suffix.lstrip("."), metadata=UNDATED.get(path.suffix, {}))
+    write_bytes(path, content.getvalue())
     return path

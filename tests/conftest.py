@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from counted import record
 
 from meanbits.experiments import fetch
 
@@ -33,6 +34,11 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Figures of the run for the page on reliability, where they are asked for."""
+    record(*(len(terminalreporter.stats.get(outcome, ())) for outcome in ("passed", "failed")))
 
 
 def pytest_collection_finish() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from meanbits.experiments.export.networks import ExportError, SignNetwork, Surro
 from meanbits.experiments.export.onnx import onnx_outputs, require_onnx, write_onnx
 from meanbits.experiments.training.counterparts import Labelled, sign_outputs
 from meanbits.numerics.layers.usable import random_state_kept
+from meanbits.numerics.whole_files import write_bytes
 
 NETWORKS, SUFFIXES = ("signs", "surrogate"), (".pt", ".onnx", ".npz")
 
@@ -131,14 +131,14 @@ def written(
     """Write a file whole or not at all; what `checked` finds of its draft."""
     if path.suffix == ".onnx" and example is None:
         raise ExportError(f"{path}: ONNX is traced on inputs; give example, a batch of them")
-    with random_state_kept(), TemporaryDirectory(dir=path.resolve().parent, prefix=f".{path.name}-") as folder:
+    with random_state_kept(), TemporaryDirectory() as folder:
         draft = Path(folder) / path.name
         if path.suffix == ".onnx" and example is not None:
             write_onnx(module, example, draft, exporter)
         else:
             write(module, draft, store)
         found = checked(draft)
-        os.replace(draft, path)
+        write_bytes(path, draft.read_bytes())
     return found
 
 

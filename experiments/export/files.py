@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 import zipfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,13 @@ Document = dict[str, Any]
 
 def write(network: nn.Module, path: Path, store: str) -> None:
     """An .npz that numpy.load reads without pickles, or a file that torch.load reads with weights_only."""
+    packed, document = BytesIO(), document_of(network, store)
     if path.suffix != ".npz":
-        torch.save(document_of(network, store), path)
-        return
-    document = document_of(network, store)
-    arrays = {name: tensor.numpy() for name, tensor in document.pop("state_dict").items()}
-    with path.open("wb") as file:
-        np.savez_compressed(file, **arrays, **{name: np.array(text) for name, text in document.items()})
+        torch.save(document, packed)
+    else:
+        arrays = {name: tensor.numpy() for name, tensor in document.pop("state_dict").items()}
+        np.savez_compressed(packed, **arrays, **{name: np.array(text) for name, text in document.items()})
+    path.write_bytes(packed.getvalue())
 
 
 def document_of(network: nn.Module, store: str) -> Document:

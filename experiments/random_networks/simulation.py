@@ -19,7 +19,7 @@ from meanbits.experiments.random_networks.networks import Ensemble, Progress, re
 from meanbits.experiments.random_networks.orbits import layer_theory
 from meanbits.experiments.random_networks.propagation import VERSION
 from meanbits.experiments.random_networks.weight_means import TWO_POINT
-from meanbits.numerics.datasets import is_ours
+from meanbits.numerics.datasets import read
 from meanbits.theory.declarations.surrogates import Surrogate
 from meanbits.theory.derive import derive
 
@@ -164,9 +164,9 @@ def saved_run(path: Path) -> xr.Dataset:
     """A saved run. ValueError where the file is none."""
     if not path.is_file():
         raise ValueError(f"--extend {path}: there is no such file; save a run with -o first")
-    if not is_ours(path):
-        raise ValueError(f"--extend {path}: it is no dataset of meanbits; name a file that simulate wrote")
-    saved = xr.load_dataset(path, engine="scipy")
+    saved = read(path)
+    if saved is None:
+        raise ValueError(f"--extend {path}: it is damaged or no dataset of meanbits; name a file that simulate wrote")
     if "sum_of_squares" not in saved:
         raise ValueError(f"--extend {path}: it holds no run of simulate; name a file that simulate wrote")
     return saved

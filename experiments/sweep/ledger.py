@@ -17,8 +17,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from meanbits.experiments.sweep.grid import Cell, Grid
+from meanbits.numerics.user_cache import digest
+from meanbits.theory.errors import shown
 
 APPLICATION_ID = 0x6D656269  # "mebi", which marks an SQLite file as ours
+MAGIC = b"SQLite format 3\0"  # how such files begin
 DONE, FAILED = "done", "failed"
 LOG, ATTEMPTS = "-wal", 10  # what SQLite calls the log of a file; how often a copy is tried
 TABLES = (
@@ -28,12 +31,15 @@ TABLES = (
         settings TEXT NOT NULL,
         status TEXT NOT NULL CHECK (status IN ('{DONE}', '{FAILED}')),
         record TEXT NOT NULL,
-        made TEXT NOT NULL
+        made TEXT NOT NULL,
+        digest TEXT NOT NULL
     ) WITHOUT ROWID""",
 )
 # A cell that failed may be tried again; a finished one is never written over.
-INSERT = f"""INSERT INTO cells VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO UPDATE SET status = excluded.status, record = excluded.record, made = excluded.made
+COLUMNS = "id, settings, status, record, made"
+INSERT = f"""INSERT INTO cells VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET status = excluded.status, record = excluded.record, made = excluded.made,
+        digest = excluded.digest
     WHERE cells.status = '{FAILED}'"""
 
 
@@ -76,22 +82,30 @@ class Ledger:
         row = (outcome.cell.id, outcome.cell.canonical, outcome.status, *texts)
         try:
             with self._connection:
-                if self._connection.execute(INSERT, row).rowcount != 1:
+                if self._connection.execute(INSERT, (*row, digest(row))).rowcount != 1:
                     raise LedgerError(f"{self.path} holds cell {outcome.cell.id} already; report this defect")
         except sqlite3.Error as error:
             raise LedgerError(f"{self.path} cannot be written ({error}); mend that, then go on with --resume") from None
 
     def rows(self) -> dict[str, Row]:
-        """Every finished cell by its id."""
-        found = self._connection.execute("SELECT id, status, record, made FROM cells ORDER BY id")
-        return {name: Row(status, json.loads(record), json.loads(made)) for name, status, record, made in found}
+        """Every finished cell by its id.
+
+        Raises:
+            LedgerError: the file is damaged.
+        """
+        try:
+            found = self._connection.execute(f"SELECT {COLUMNS}, digest FROM cells ORDER BY id").fetchall()
+        except (sqlite3.Error, UnicodeError) as error:
+            raise LedgerError(_reason(self.path, error)) from None
+        for *row, written in found:
+            if digest(map(str, row)) != written:
+                raise LedgerError(f"{self.path} is damaged at cell {shown(row[0])}; name another file with --ledger")
+        return {name: Row(status, json.loads(record), json.loads(made)) for name, _, status, record, made, _ in found}
 
     def finished(self, again: bool = False) -> frozenset[str]:
         """Ids of the cells not to be trained any more; `again`: failed ones are to be."""
         wanted = (DONE,) if again else (DONE, FAILED)
-        marks = ", ".join("?" * len(wanted))
-        found = self._connection.execute(f"SELECT id FROM cells WHERE status IN ({marks})", wanted)
-        return frozenset(name for (name,) in found)
+        return frozenset(name for name, row in self.rows().items() if row.status in wanted)
 
 
 @contextmanager
@@ -190,16 +204,22 @@ def check(path: Path, grid: Grid, resume: bool) -> None:
 
 def _header(path: Path) -> tuple[str, str] | None:
     """Id and text of the grid of a ledger; None where there is none yet, or its making was cut short."""
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         return None
     try:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:  # SQLite would take a file of a few bytes for an empty one
+                raise LedgerError(_reason(path, None))
         with _reader(path) as connection:
             if not _tables(connection):
                 return None
             if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
                 raise LedgerError(_reason(path, None))
-            return connection.execute("SELECT id, text FROM grid").fetchone()
-    except sqlite3.Error as error:
+            found = connection.execute("SELECT id, text FROM grid").fetchone()
+            if found is None:
+                raise LedgerError(_reason(path, None))
+            return found
+    except (sqlite3.Error, UnicodeError) as error:
         raise LedgerError(_reason(path, error)) from None
 
 
@@ -216,7 +236,7 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
     return [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
 
 
-def _reason(path: Path, error: sqlite3.Error | None) -> str:
+def _reason(path: Path, error: Exception | None) -> str:
     if error is not None and "locked" in str(error):
         return f"{path} is in use by another sweep; wait for it, or name another file with --ledger"
     if error is None or "not a database" in str(error):

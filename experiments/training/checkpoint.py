@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 from dataclasses import asdict, fields
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
 from meanbits.experiments.training.loop import Training
 from meanbits.experiments.training.settings import Settings
+from meanbits.numerics.user_cache import digest
+from meanbits.numerics.whole_files import write_bytes
 from meanbits.theory.errors import shown
 
 FORMAT = "meanbits checkpoint 1"
-ENTRIES = ("format", "settings", "weights", "biases", "optimiser", "generators", "losses", "steps", "data")
+ENTRIES = ("format", "settings", "weights", "biases", "optimiser", "generators", "losses", "steps", "data", "digest")
 
 
 class CheckpointError(ValueError):
@@ -38,10 +38,9 @@ def save(training: Training, settings: Settings, path: Path) -> None:
         "steps": training.steps,
         "data": training.fingerprint,
     }
-    path = path.resolve()
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
-        torch.save(document, Path(folder) / path.name)
-        os.replace(Path(folder) / path.name, path)
+    packed = BytesIO()
+    torch.save(document | {"digest": _digest(document)}, packed)
+    write_bytes(path, packed.getvalue())
 
 
 def restore(training: Training, settings: Settings, path: Path) -> None:
@@ -101,6 +100,8 @@ def read(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} {what}: name a checkpoint as --checkpoint wrote it")
     if not all(_is_tensors(document[name]) for name in ("weights", "biases", "generators", "losses")):
         raise CheckpointError(f"{path} holds entries that are no tensors: name a checkpoint as --checkpoint wrote it")
+    if document.pop("digest") != _digest(document):
+        raise CheckpointError(f"{path} is damaged: what it holds is not what was written; train again")
     return document
 
 
@@ -130,6 +131,20 @@ def stored_settings(document: dict[str, Any], path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} has settings that meanbits does not know ({shown(foreign)}): use the version "
                               "that wrote it, or train again")  # fmt: skip
     return given
+
+
+def _digest(value: Any) -> str:
+    """Of tensors, plain values, and lists and mappings of them."""
+    if isinstance(value, torch.Tensor):
+        array = value.detach().cpu().contiguous()
+        parts = [str(array.dtype), str(tuple(array.shape)), array.reshape(-1).view(torch.uint8).numpy().tobytes()]
+    elif isinstance(value, dict):
+        parts = [_digest(part) for pair in value.items() for part in pair]
+    elif isinstance(value, list | tuple):
+        parts = [_digest(part) for part in value]
+    else:
+        parts = [repr(value)]
+    return digest([type(value).__name__, *parts])
 
 
 def _is_tensors(entries: Any) -> bool:

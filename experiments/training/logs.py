@@ -18,21 +18,28 @@ def tensorboard(folder: Path) -> Iterator[Callable[[Training], None]]:
     Raises:
         ValueError: TensorBoard is not installed.
     """
-    writer = _writer(folder)
+    writer, opened = _writer(), []
+
+    def log(training: Training) -> None:
+        if not opened:  # the folder is made when there is something to write
+            opened.append(writer(str(folder)))
+        _log(opened[0], training)
+
     try:
-        yield lambda training: _log(writer, training)
+        yield log
     finally:
-        writer.close()
+        for each in opened:
+            each.close()
 
 
-def _writer(folder: Path) -> Any:
+def _writer() -> Any:
     try:
         from torch.utils.tensorboard.writer import SummaryWriter
     except ImportError:
         raise ValueError(
             "logs need TensorBoard, which is not installed: pip install tensorboard, or log nothing"
         ) from None
-    return SummaryWriter(str(folder))
+    return SummaryWriter
 
 
 def _log(writer: Any, training: Training) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from meanbits.numerics.emission.backends import BACKENDS, NUMPY
 from meanbits.numerics.emission.derived_traits import derived_traits
 from meanbits.numerics.emission.emit import emit, emitted_functions, omitted_functions
 from meanbits.numerics.emission.traits import module_name, paper_file
+from meanbits.numerics.whole_files import write_text
 from meanbits.theory.declarations.parts import parts, row_parts
 from meanbits.theory.declarations.rows import CHAINS
 from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate, in_paper_form
@@ -84,20 +84,11 @@ def generate(folder: Path = FOLDER) -> tuple[list[str], list[str]]:
     files = dict(generated_files())
     folder.mkdir(exist_ok=True)
     for name, text in files.items():
-        _replace(folder / name, text)
+        write_text(folder / name, text)
     stale = sorted(path for path in folder.glob("*.py") if path.name not in files)
     for path in stale:
         path.unlink()
     return list(files), [path.name for path in stale]
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def main() -> None:

@@ -10,12 +10,25 @@ from numpy.typing import ArrayLike
 
 from meanbits.numerics.emission.ready import ReadyTheory, traits_of
 from meanbits.numerics.solvers.newton import Array
+from meanbits.theory.errors import shown
 from meanbits.theory.sizes import LARGEST
 
 if TYPE_CHECKING:
     from meanbits.theory.derive import Theory
 
 SOLVED = ("total_map", "total_slope", "variance_map", "variance_slope", "gap_map", "chi_at_gap")
+
+
+def floats(name: str, value: ArrayLike) -> Array:
+    """An argument as an array.
+
+    Raises:
+        ValueError: what is no number, or one beyond all of floating point.
+    """
+    try:
+        return np.asarray(value, np.float64)
+    except (OverflowError, TypeError, ValueError):
+        raise ValueError(f"{name} = {shown(repr(value))} is no finite number, nor an array of them") from None
 
 
 def relative_gain(theory: Theory | ReadyTheory, gain: ArrayLike | None) -> Array:
@@ -31,7 +44,7 @@ def relative_gain(theory: Theory | ReadyTheory, gain: ArrayLike | None) -> Array
         raise ValueError(f"{traits.name}: form {traits.form} has no gain; use form paper")
     if traits.gain is None:
         raise ValueError(f"{traits.name}: its gain has no value; give it one by the surrogate's `at`")
-    sizes = np.asarray(gain, np.float64)
+    sizes = floats("gain", gain)
     if not np.all((sizes >= 1 / LARGEST) & (sizes <= LARGEST)):
         raise ValueError(f"gains must lie between {1 / LARGEST:g} and {LARGEST:g}")
     return sizes / traits.gain

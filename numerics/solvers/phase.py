@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from meanbits.numerics.emission.ready import ReadyTheory, traits_of
+from meanbits.numerics.solvers.domain import floats
 from meanbits.numerics.solvers.solve import FixedPoint, fixed_point
 
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ def phase_diagram(
     sigma_m2, and sigma_b2 or gain, are vectors; beside gains sigma_b2 is one number. The attributes hold the surrogate
     and the parameters that are not axes. Raises ValueError as `fixed_point` does, and for axes without points.
     """
-    means, biases = np.atleast_1d(np.asarray(sigma_m2, np.float64)), np.asarray(sigma_b2, np.float64)
-    name, along = ("sigma_b2", np.atleast_1d(biases)) if gain is None else ("gain", np.atleast_1d(np.asarray(gain)))
+    means, biases = np.atleast_1d(floats("sigma_m2", sigma_m2)), floats("sigma_b2", sigma_b2)
+    name, along = ("sigma_b2", biases) if gain is None else ("gain", floats("gain", gain))
+    along = np.atleast_1d(along)
     if means.size == 0 or along.size == 0:
         raise ValueError("a grid without points; give each axis at least one")
     if gain is not None and biases.ndim:

@@ -14,7 +14,7 @@ from meanbits.numerics.blocks import BLOCK, on_all_cores
 from meanbits.numerics.emission.ready import ReadyTheory, derived, maps_of, traits_of
 from meanbits.numerics.shown import Shown
 from meanbits.numerics.solvers.backward import growth_of_gradients
-from meanbits.numerics.solvers.domain import check_domain, refuse_nan, relative_gain
+from meanbits.numerics.solvers.domain import check_domain, floats, refuse_nan, relative_gain
 from meanbits.numerics.solvers.faint import FAINT, faint_slopes
 from meanbits.numerics.solvers.newton import (
     LARGEST,
@@ -98,7 +98,7 @@ def fixed_point(
         ValueError: a single layer, a theory without emitted maps, or parameters out of the domain.
     """
     squared_gain = () if gain is None else (relative_gain(theory, gain) ** 2,)
-    given = (np.asarray(each, np.float64) for each in (sigma_m2, sigma_b2, *squared_gain))
+    given = (floats("sigma_m2", sigma_m2), floats("sigma_b2", sigma_b2), *squared_gain)
     means, biases, *squared = np.broadcast_arrays(*given)
     check_domain(theory, means, biases)
     maps, flat = _maps(theory, means.size), [each.ravel() for each in (means, biases, *squared)]

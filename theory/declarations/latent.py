@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
+from meanbits.theory.declarations.given import expression, require
 from meanbits.theory.declarations.law import Law
 from meanbits.theory.declarations.neurons import Neurons
 from meanbits.theory.declarations.noise import GAUSSIAN, NeuronNoise
@@ -27,7 +28,10 @@ def latent(name: str, function: sp.Expr, noise: NeuronNoise, scale: sp.Expr = sp
     >>> latent("noisy step", (1 + sp.sign(h)) / 2, LOGISTIC).mean
     tanh(h/2)/2 + 1/2
     """
-    size, inner = sp.sympify(scale), sp.sympify(function).subs(h, u)
+    size, inner = (expression(f"neurons {name}: {what}", each)
+                   for what, each in (("the scale", scale), ("the function", function)))  # fmt: skip
+    require(f"neurons {name}: the noise", noise, NeuronNoise)
+    inner = inner.subs(h, u)
     cut = pieces(inner)
     if size.is_positive is False:
         raise SurrogateError(f"neurons {name}: the scale {scale} of the noise must be positive")

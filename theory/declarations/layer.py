@@ -21,6 +21,7 @@ from meanbits.theory.declarations.blocks import (
     Value,
 )
 from meanbits.theory.declarations.blocks.chain import has_field
+from meanbits.theory.declarations.given import require
 from meanbits.theory.declarations.surrogates import Surrogate, Treatment
 from meanbits.theory.declarations.weights import Weights
 from meanbits.theory.errors import SurrogateError
@@ -163,6 +164,7 @@ def layer_of(
     >>> [block.name for block in layer_of(compose("random-binary"), normalise="batch").blocks]
     ['batch norm', 'sign neurons', 'dense (fixed signs weights)']
     """
+    require("layer", surrogate, Surrogate)
     if surrogate.real_input:
         raise SurrogateError(f"{surrogate.name} is a single layer on real inputs, and no chain of layers")
     if surrogate.form.name != "exact":

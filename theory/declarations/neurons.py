@@ -9,6 +9,7 @@ from itertools import combinations
 import sympy as sp
 
 from meanbits.theory.declarations.brief import Brief
+from meanbits.theory.declarations.given import expression, require, settle
 from meanbits.theory.declarations.law import Law, law_moment
 from meanbits.theory.declarations.noise import NeuronNoise
 from meanbits.theory.errors import SurrogateError
@@ -42,6 +43,7 @@ class Neurons(Brief):
     backward: sp.Expr | None = None
 
     def __post_init__(self) -> None:
+        settle(self, f"neurons {self.name}", "mean", "second", "backward")
         reason = _neurons_objection(self)
         if reason is not None:
             raise SurrogateError(f"neurons {self.name}: {reason}")
@@ -130,6 +132,8 @@ def _binary_neuron(name: str, probability_up: sp.Expr, noise: NeuronNoise | None
 
 def stochastic(noise: NeuronNoise, scale: sp.Expr = sp.S.One) -> Neurons:
     """x = sign(h + scale Lambda): P(x = 1 | h) = F(h/scale), or 1 - F(-h/scale) where the noise is skew."""
+    require("stochastic neurons: the noise", noise, NeuronNoise)
+    scale = expression("stochastic neurons: the scale", scale)
     if scale.is_positive is False:
         raise SurrogateError(
             f"noise {noise.name} of scale {scale}: the scale must be positive; for none use sign neurons"
@@ -140,16 +144,18 @@ def stochastic(noise: NeuronNoise, scale: sp.Expr = sp.S.One) -> Neurons:
 
 def continuous(name: str, function: sp.Expr) -> Neurons:
     """x = function(h), an expression in h."""
-    return Neurons(name, sp.sympify(function))
+    return Neurons(name, function)
 
 
 def step(threshold: sp.Expr = sp.S.Zero) -> Neurons:
     """A neuron in {0, 1}: 1 where h > threshold."""
+    threshold = expression("step neurons: the threshold", threshold)
     return continuous(f"step:{threshold}" if threshold != 0 else "step", (1 + sp.sign(h - threshold)) / 2)
 
 
 def dead_zone(width: sp.Expr) -> Neurons:
     """A neuron in {-1, 0, 1}: the sign of h where |h| > width."""
+    width = expression("deadzone neurons: the width", width)
     if not width.is_positive:
         raise SurrogateError(f"deadzone:{width}: the width must be positive; for none use sign neurons")
     return continuous(f"deadzone:{width}", (sp.sign(h - width) + sp.sign(h + width)) / 2)
@@ -161,9 +167,9 @@ def quantiser(count: int, width: sp.Expr | None = None) -> Neurons:
     Raises:
         SurrogateError: fewer than 2 levels or more than 64, or a width that is not positive.
     """
-    if not 2 <= count <= MOST_LEVELS:
+    if expression("quantiser: the number of levels", count) not in range(2, MOST_LEVELS + 1):
         raise SurrogateError(f"quantiser:{count}: give from 2 to {MOST_LEVELS} levels")
-    apart = sp.Rational(2, count - 1) if width is None else width
+    apart = sp.Rational(2, count - 1) if width is None else expression("quantiser: the distance", width)
     if not apart.is_positive:
         raise SurrogateError(f"quantiser:{count}:{apart}: the thresholds' distance must be positive")
     thresholds = [(sp.Rational(2 - count, 2) + k) * apart for k in range(count - 1)]
@@ -203,4 +209,5 @@ CONTINUOUS: tuple[Neurons, ...] = (
 
 def leaky_relu(slope: sp.Expr) -> Neurons:
     """x = h where h > 0, slope h elsewhere."""
+    slope = expression("leaky neurons: the slope", slope)
     return continuous(f"leaky:{slope}", (1 + slope) / 2 * h + (1 - slope) / 2 * sp.Abs(h))

@@ -9,6 +9,7 @@ from itertools import pairwise
 import sympy as sp
 
 from meanbits.theory.declarations.brief import Brief
+from meanbits.theory.declarations.given import settle
 from meanbits.theory.declarations.grammar import FormulaError, canonical, evaluator, parse
 from meanbits.theory.errors import SurrogateError
 from meanbits.theory.functions.domain import check_real
@@ -34,6 +35,7 @@ class NeuronNoise(Brief):
     cdf: sp.Expr
 
     def __post_init__(self) -> None:
+        settle(self, f"noise {self.name}", "cdf")
         check_real(at_some_value(self.cdf))
         value = evaluator(at_some_value(self.cdf))
         values = [value(point) for point in GRID]

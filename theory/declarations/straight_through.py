@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import sympy as sp
 
+from meanbits.theory.declarations.given import expression, require
 from meanbits.theory.declarations.grammar import canonical, parse
 from meanbits.theory.declarations.neurons import Neurons
 from meanbits.theory.declarations.options import pick
@@ -37,7 +38,8 @@ def straight_through(neurons: Neurons, slope: sp.Expr, name: str | None = None) 
     >>> straight_through(SIGN, SLOPES["clip"], "clip").name
     'sign, backward clip'
     """
-    slope = sp.sympify(slope)
+    require("straight_through: the neurons", neurons, Neurons)
+    slope = expression("backward slope", slope)
     if slope.free_symbols and h not in slope.free_symbols:
         raise SurrogateError(f"backward slope {shown(slope)} is no function of h; write it in the field h, or a number")
     if slope == 0:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import sympy as sp
 
 from meanbits.theory.declarations.brief import Brief
+from meanbits.theory.declarations.given import expression, require, settle
 from meanbits.theory.declarations.neurons import CONTINUOUS, ROUNDING, SIGN, Neurons, stochastic
 from meanbits.theory.declarations.noise import LOGISTIC
 from meanbits.theory.declarations.weights import BINARY, FIXED, FIXED_SIGNS, Weights
@@ -68,7 +69,8 @@ class Form(Brief):
             raise SurrogateError(f"form {self.name!r}: choose {', '.join(FORMS)}")
         if (self.name == "paper") != (self.phi is not None):
             raise SurrogateError(f"form {self.name}: phi belongs to form paper, which needs one")
-        if not sp.sympify(self.gain).is_positive:
+        settle(self, f"form {self.name}", "phi", "gain")
+        if not self.gain.is_positive:
             raise SurrogateError(f"form {self.name}: the gain {self.gain} must be positive")
         if self.phi is not None and not self.phi.atoms(sp.core.function.AppliedUndef):
             for point, (value,) in probe((self.phi,)):
@@ -82,7 +84,7 @@ MATCHED = Form("matched")
 
 def paper_form(phi: sp.Expr, gain: sp.Expr = sp.S.One) -> Form:
     """phi(gain hbar / sqrt(Sigma)), phi an expression in h with values in [-1, 1]."""
-    return Form("paper", phi, sp.sympify(gain))
+    return Form("paper", phi, gain)
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,6 +108,8 @@ class Surrogate(Brief):
     real_input: bool = False
 
     def __post_init__(self) -> None:
+        for part, kind in {"weights": Weights, "neurons": Neurons, "treatment": Treatment, "form": Form}.items():
+            require(f"surrogate {self.name}: {part}", getattr(self, part), kind)
         for applies, reason in self._objections():
             if applies:
                 raise SurrogateError(f"{self.name}: {reason}")
@@ -132,8 +136,7 @@ class Surrogate(Brief):
         for name in values:
             if name not in known:
                 raise SurrogateError(f"{self.name} has no parameter {name}; it has {', '.join(known) or 'none'}")
-        chosen = {known[name]: sp.nsimplify(value) if isinstance(value, float) else sp.sympify(value)
-                  for name, value in values.items()}  # fmt: skip
+        chosen = {known[name]: expression(f"{self.name}: {name}", value) for name, value in values.items()}
         label = ", ".join(f"{name} {value}" for name, value in values.items())
         return replace(self, name=f"{self.name} ({label})", weights=_at(self.weights, chosen),
                        neurons=_at(self.neurons, chosen), form=_at(self.form, chosen))  # fmt: skip

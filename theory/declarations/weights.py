@@ -8,6 +8,7 @@ from itertools import pairwise
 import sympy as sp
 
 from meanbits.theory.declarations.brief import Brief
+from meanbits.theory.declarations.given import expression, settle
 from meanbits.theory.declarations.law import Law, law_moment
 from meanbits.theory.errors import SurrogateError
 from meanbits.theory.symbols import mean_weight, rho, sigma_m2
@@ -34,6 +35,7 @@ class Weights(Brief):
     means: Law = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
+        settle(self, f"weights {self.name}", "second", "mean_limit", "mean_square", "largest_square")
         reason = _weights_objection(self)
         if reason is not None:
             raise SurrogateError(f"weights {self.name}: {reason}")
@@ -121,7 +123,7 @@ FIXED_SIGNS = Weights.of_latent("fixed signs", ((sp.S.One, sp.S.Half), (sp.S.Neg
 
 def ternary(density: sp.Expr = rho) -> Weights:
     """Weights in {-1, 0, +1} with one P(S != 0) = density for all of them, so that |M| <= density."""
-    _require_density(density)
+    density = _density(density)
     up, down = (density + mean_weight) / 2, (density - mean_weight) / 2
     law = ((sp.S.One, up), (sp.S.NegativeOne, down), (sp.S.Zero, 1 - density))
     return Weights.of_values(f"ternary:{density}", law, density)
@@ -132,12 +134,13 @@ def ternary_free(density: sp.Expr = rho) -> Weights:
 
     E M^2 reaches the density itself, where M = +-P(S != 0) and that is 0 or 1 (Shayer, Levi, Fetaya 2017).
     """
-    _require_density(density)
+    density = _density(density)
     return Weights(f"ternary-free:{density}", density, sp.S.One, largest_square=density)
 
 
 def gaussian_weights(variance: sp.Expr) -> Weights:
     """Weights N(M, variance), M any real number."""
+    variance = expression("weights gaussian: the variance", variance)
     if not variance.is_positive:
         raise SurrogateError(f"weights gaussian:{variance}: the variance must be positive; for none use fixed weights")
     return Weights(f"gaussian:{variance}", mean_weight**2 + variance, None)
@@ -149,6 +152,7 @@ def levels(values: tuple[sp.Expr, ...]) -> Weights:
     Then E S^2 is the chord of S^2 between these two, the largest of all chords. Between more than two levels it depends
     on more than M^2, and its average is that of means +-sigma_m.
     """
+    values = tuple(expression("weights levels: a level", each) for each in values)
     ordered = tuple(sorted(set(values)))
     name = f"levels:{','.join(map(str, values))}"
     if len(ordered) < 2 or any(a != -b for a, b in zip(ordered, reversed(ordered), strict=True)):
@@ -158,6 +162,8 @@ def levels(values: tuple[sp.Expr, ...]) -> Weights:
     return Weights(name, sp.Max(*chords), ordered[-1])
 
 
-def _require_density(density: sp.Expr) -> None:
+def _density(given: object) -> sp.Expr:
+    density = expression("ternary weights: P(S != 0)", given)
     if density.is_number and not 0 < density <= 1:
         raise SurrogateError(f"ternary weights with P(S != 0) = {density}: it must lie in (0, 1]")
+    return density
