@@ -102,10 +102,10 @@ def require_writable(path: Path | None) -> None:
 
 def write_certificate(path: Path, subject: Surrogate | Layer, proof: Certificate) -> None:
     """Write what the checker accepts, or refuse."""
-    from meanbits.files import write_text
     from meanbits.numerics.certificates.balls import UnprovedError
     from meanbits.numerics.certificates.rocq_files import rocq
     from meanbits.numerics.certificates.standalone import standalone
+    from meanbits.numerics.whole_files import write_text
 
     try:
         text = (rocq if path.suffix == ".v" else standalone)(subject, proof)

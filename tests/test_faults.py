@@ -109,7 +109,7 @@ def test_a_folder_that_was_removed_is_said_in_one_line(tmp_path: Path) -> None:
         ended(["sh", "-c", f"rmdir {gone}; {command}"], gone).refused("working directory", "change to one that exists")
 
 
-@pytest.mark.parametrize("home", [None, "/nowhere", "/dev/null"])
+@pytest.mark.parametrize("home", [None, "/proc/nowhere", "/dev/null"])
 def test_no_home_is_no_fault(home: str | None, tmp_path: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")}
     done = ended([*PYTHON, *POINT.split()], tmp_path, None, kept | ({} if home is None else {"HOME": home}))

@@ -143,7 +143,7 @@ def stored(path: Path) -> tuple[str, dict[str, Row]]:
             header = connection.execute("SELECT text FROM grid").fetchone()
             if connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,) and header is not None:
                 return header[0], Ledger(path, connection).rows()
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeError):
             pass
         finally:
             connection.close()
