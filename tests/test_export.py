@@ -19,7 +19,7 @@ from meanbits.experiments.export.export import exported
 from meanbits.experiments.export.files import load_network, read
 from meanbits.experiments.export.networks import ExportError, sign_network
 from meanbits.experiments.images.labelled import DataError
-from meanbits.experiments.training.checkpoint import CheckpointError
+from meanbits.experiments.training.checkpoint import CheckpointError, digest_of
 from meanbits.experiments.training.counterparts import Labelled, sign_outputs
 from meanbits.numerics.binary.bits import SignBits, packed
 from meanbits.numerics.binary.packed import ROWS, PackedConv2d, PackedLinear
@@ -302,9 +302,11 @@ def test_models_without_signs_are_refused(message: str) -> None:
 
 
 def damaged(path: Path, folder: Path, **changes: Any) -> Path:
+    """A checkpoint with changes, by somebody who makes its digest right."""
     document = torch.load(path, weights_only=True)
     document |= {name: change(document[name]) if callable(change) else change for name, change in changes.items()}
-    torch.save({name: value for name, value in document.items() if value is not None}, folder / "damaged.pt")
+    document = {name: value for name, value in document.items() if value is not None and name != "digest"}
+    torch.save(document | {"digest": digest_of(document)}, folder / "damaged.pt")
     return folder / "damaged.pt"
 
 

@@ -1,7 +1,9 @@
 """Training: cells in a batch are as cells alone, runs repeat, what is reported is what it says it is."""
 
+import errno
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -294,11 +296,10 @@ def test_a_checkpoint_that_fails_leaves_the_old_one(tmp_path: Path, monkeypatch:
     path = saved(tmp_path / "training.pt")
     before = path.read_bytes()
 
-    def fail(document: object, target: Path) -> None:
-        Path(target).write_bytes(b"half")
-        raise OSError("disk full")
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "disk full")
 
-    monkeypatch.setattr(torch, "save", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         saved(path)
     assert path.read_bytes() == before

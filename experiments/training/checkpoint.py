@@ -39,7 +39,7 @@ def save(training: Training, settings: Settings, path: Path) -> None:
         "data": training.fingerprint,
     }
     packed = BytesIO()
-    torch.save(document | {"digest": _digest(document)}, packed)
+    torch.save(document | {"digest": digest_of(document)}, packed)
     write_bytes(path, packed.getvalue())
 
 
@@ -100,7 +100,7 @@ def read(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} {what}: name a checkpoint as --checkpoint wrote it")
     if not all(_is_tensors(document[name]) for name in ("weights", "biases", "generators", "losses")):
         raise CheckpointError(f"{path} holds entries that are no tensors: name a checkpoint as --checkpoint wrote it")
-    if document.pop("digest") != _digest(document):
+    if document.pop("digest") != digest_of(document):
         raise CheckpointError(f"{path} is damaged: what it holds is not what was written; train again")
     return document
 
@@ -133,15 +133,15 @@ def stored_settings(document: dict[str, Any], path: Path) -> dict[str, Any]:
     return given
 
 
-def _digest(value: Any) -> str:
-    """Of tensors, plain values, and lists and mappings of them."""
+def digest_of(value: Any) -> str:
+    """A digest of tensors, plain values, and lists and mappings of them."""
     if isinstance(value, torch.Tensor):
         array = value.detach().cpu().contiguous()
         parts = [str(array.dtype), str(tuple(array.shape)), array.reshape(-1).view(torch.uint8).numpy().tobytes()]
     elif isinstance(value, dict):
-        parts = [_digest(part) for pair in value.items() for part in pair]
+        parts = [digest_of(part) for pair in value.items() for part in pair]
     elif isinstance(value, list | tuple):
-        parts = [_digest(part) for part in value]
+        parts = [digest_of(part) for part in value]
     else:
         parts = [repr(value)]
     return digest([type(value).__name__, *parts])
