@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -123,28 +123,42 @@ class FigureKind:
         """What is seen, settings included."""
         return import_module(f"meanbits.paper_figures.{self.drawn_in}").caption(dataset)
 
+    def check_target(self, folder: Path) -> None:
+        """ValueError where a file that is not ours stands in the place of its data."""
+        from meanbits.numerics.datasets import is_ours
+
+        data = folder / f"{self.file_name}.nc"
+        if data.exists() and not is_ours(data):
+            raise ValueError(f"--output {folder}: {data.name} exists there and is no dataset of meanbits; "
+                             "name another folder")  # fmt: skip
+
     def made(self, surrogate: Surrogate | None, settings: Settings, tick: Tick) -> Figure:
         """Measure and draw; the data are saved before, so that they survive a drawing that fails."""
         from meanbits.experiments.report import Figure
-        from meanbits.numerics.datasets import is_ours, save
+        from meanbits.numerics.datasets import save
 
+        self.check_target(settings.folder)
         data = settings.folder / f"{self.file_name}.nc"
-        if data.exists() and not is_ours(data):
-            raise ValueError(f"--output {settings.folder}: {data.name} exists there and is no dataset of meanbits; "
-                             "name another folder")  # fmt: skip
         dataset = self.measure(surrogate, settings, tick)
         save(dataset, data)
         return Figure(self.title, self.caption(dataset), (*self.draw(dataset, settings.folder), data))
 
 
+def check_targets(kinds: Sequence[FigureKind], folder: Path) -> None:
+    """Refuse, before any work, a folder in which a file that is not ours stands in the place of one of these."""
+    try:
+        for kind in kinds:
+            kind.check_target(folder)
+    except ValueError as error:
+        fail(str(error))
+
+
 def _loaded(path: Path) -> xr.Dataset:
     """The results of a sweep; ValueError where they are none."""
-    import xarray as xr
+    from meanbits.numerics.datasets import read
 
-    from meanbits.numerics.datasets import is_ours
-
-    found = xr.load_dataset(path, engine="scipy") if is_ours(path) else xr.Dataset()
-    if "grid" not in found.attrs or "figure" in found.attrs:
+    found = read(path)
+    if found is None or "grid" not in found.attrs or "figure" in found.attrs:
         raise ValueError(f"--results {path}: no results of a sweep; name a file that meanbits sweep or collect has "
                          "written")  # fmt: skip
     return found

@@ -9,7 +9,7 @@ import click
 
 from meanbits.claims_command import document
 from meanbits.experiments.claims.papers import LITERATURE, Paper
-from meanbits.figures import FIGURES, FigureKind, Settings
+from meanbits.figures import FIGURES, FigureKind, Settings, check_targets
 from meanbits.options import Command, fail, json_option, run_options
 from meanbits.present import json_text, notice, progress
 
@@ -36,7 +36,10 @@ def papers(keys: tuple[str, ...], as_json: bool, **options: Any) -> None:
         fail(f"--dataset {options['dataset']}: trainings of figures are kept by the name of the data; use "
              f"{', '.join(DATASETS)}")  # fmt: skip
     settings = Settings.checked(**options)
-    found = [_settled(paper, settings) for paper in LITERATURE if not keys or paper.key in keys]
+    chosen = [paper for paper in LITERATURE if not keys or paper.key in keys]
+    wanted = {paper.key for paper in chosen}
+    check_targets([kind for kind in FIGURES.values() if kind.paper in wanted], settings.folder)
+    found = [_settled(paper, settings) for paper in chosen]
     if as_json:
         click.echo(json_text(settings.shown() | {"papers": found}))
         return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meanbits.figures import FIGURES, FigureKind, Settings, figure_kind
+from meanbits.figures import FIGURES, FigureKind, Settings, check_targets, figure_kind
 from meanbits.layer_options import subjects_options
 from meanbits.options import FOLDER, Command, fail, json_option, run_options, surrogates_options
 from meanbits.present import json_text, notice, progress, table_line
@@ -151,6 +151,7 @@ def paper(ctx: click.Context, as_json: bool, **options: Any) -> None:
     from meanbits.theory.declarations.surrogates import CATALOGUE
 
     start, settings = time.perf_counter(), Settings.checked(**options)
+    check_targets([kind for kind in FIGURES.values() if kind.paper is None], settings.folder)
     derivations = _derivations(CATALOGUE)
     checks = _checks(CATALOGUE, on_result=_printer(notice))
     settled, figures = _claims(), _figures(settings)

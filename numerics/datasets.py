@@ -34,20 +34,29 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
 
 
 def is_ours(path: str | Path) -> bool:
-    """Whether a file is a dataset written by `save`, and whole."""
-    return read(path) is not None
+    """Whether a file bears our mark, and so may be replaced: one of `save`, whole, or from before digests."""
+    marked = _marked(path)
+    return marked is not None and ("digest" not in marked[0].attrs or read(path) is not None)
 
 
 def read(path: str | Path) -> xr.Dataset | None:
     """A dataset that `save` wrote, in memory; None of a file that is foreign, damaged or cannot be read."""
+    marked = _marked(path)
+    if marked is None:
+        return None
+    found, content = marked
+    given = str(found.attrs.pop("digest", "")).encode()
+    return found if _digest(content.replace(given, UNSIGNED.encode(), 1)) == given else None
+
+
+def _marked(path: str | Path) -> tuple[xr.Dataset, bytes] | None:
+    """A dataset that bears our mark, and the bytes of its file."""
     try:
         content = Path(path).read_bytes()
         found = xr.load_dataset(BytesIO(content), engine="scipy")
     except Exception:  # whatever damaged bytes make SciPy's reader do
         return None
-    given = str(found.attrs.pop("digest", "")).encode()
-    is_whole = _digest(content.replace(given, UNSIGNED.encode(), 1)) == given
-    return found if is_whole and found.attrs.get("producer") == PRODUCER else None
+    return (found, content) if found.attrs.get("producer") == PRODUCER else None
 
 
 def _digest(content: bytes) -> bytes:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+import xarray as xr
 
 import meanbits
 from meanbits.cli import cli, main
@@ -20,6 +21,7 @@ from meanbits.experiments.claims.catalogue import chosen, settle
 from meanbits.experiments.data import IDX_FILES
 from meanbits.experiments.report import Figure
 from meanbits.figures import Settings, Tick
+from meanbits.numerics import datasets
 from meanbits.theory.declarations.rows import CHAINS
 from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
 
@@ -363,7 +365,8 @@ def test_paper_writes_one_report(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_
     few = chosen(["eq.chi", "crit.deterministic"])
     monkeypatch.setattr("meanbits.experiments.claims.catalogue.settle", lambda on_result: settle(few, on_result))
     monkeypatch.setattr(
-        "meanbits.run_commands.FIGURES", {"1": SimpleNamespace(id="1", trains=False, paper=None, made=made)}
+        "meanbits.run_commands.FIGURES",
+        {"1": SimpleNamespace(id="1", trains=False, paper=None, made=made, check_target=lambda _: None)},
     )
     result = run("paper --preset smoke -o results --json")
     verdict = "all 20 checks passed" if passed else "10 of 20 checks failed"
@@ -515,3 +518,27 @@ def test_public_names() -> None:
 def test_the_version_is_the_project_s() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == meanbits.__version__
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), [("paper", "figure_1.nc"), ("papers poole-2016", "figure_poole-2016-1.nc")]
+)
+def test_a_foreign_file_in_the_place_of_a_figure_is_refused_before_work(
+    command: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meanbits.figures.FigureKind.measure", lambda *_: pytest.fail("measured"))
+    (tmp_path / name).write_text("mine")
+    assert main([*command.split(), "--preset", "smoke", "-o", str(tmp_path)]) == 2
+    captured = capsys.readouterr()
+    assert f"{name} exists there and is no dataset of meanbits" in captured.err
+    assert len(captured.err.splitlines()) == 1
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_dataset_of_ours_without_a_digest_may_be_replaced_and_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.nc"
+    xr.Dataset(attrs={"producer": "meanbits"}).to_netcdf(path, engine="scipy")
+    assert datasets.is_ours(path)
+    assert datasets.read(path) is None
+    datasets.save(xr.Dataset({"x": 1.0}), path)
+    assert float(datasets.read(path).x) == 1.0
