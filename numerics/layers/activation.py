@@ -48,7 +48,9 @@ def activate(
     """
     arguments = _arguments(rule, field, gain, noise)
     mean = rule.mean(*arguments)
-    second_moment = None if rule.second_moment is None else rule.second_moment(*arguments)
+    second_moment = None
+    if rule.second_moment is not None:
+        second_moment = mean * mean if rule.knows_states else rule.second_moment(*arguments)
     if rule.draws_neurons:
         mean = drawn_signs(mean.detach(), uniform) + (mean - mean.detach())
     if rule.gives_bits:

@@ -58,8 +58,12 @@ class LayerRule:
     @property
     def gives_bits(self) -> bool:
         """Whether the states passed on are bits, functions of a field that is known."""
-        neurons = self.surrogate.neurons
-        return self.field == "sharp" and neurons.is_binary and not neurons.is_random
+        return self.knows_states and self.surrogate.neurons.is_binary
+
+    @property
+    def knows_states(self) -> bool:
+        """Whether states are functions of a field that is known, so that E x^2 is x^2."""
+        return self.field == "sharp" and not self.surrogate.neurons.is_random
 
     @property
     def passes_second_moments(self) -> bool:
