@@ -68,6 +68,16 @@ def test_known_values_behind_batch_norm() -> None:
     assert "Poincare" not in kept.statement
 
 
+def test_the_formula_behind_batch_norm_is_shown_as_one_writes_it() -> None:
+    for layer, text in (
+        (chain(normalise="batch"), "E f'^2/(E f^2 - (E f)^2)"),
+        (mb.compose("xnor"), "E s^2/(E f^2 - (E f)^2)"),
+        (chain(normalise="batch", dropout=0.1), "10 E f'^2/(10 E f^2 - 9 (E f)^2)"),
+    ):
+        growth, of = behind_norm(layer)
+        assert of.shown(growth) == text
+
+
 def test_noise_keeps_equal_inputs_apart() -> None:
     for options in ({"name": "random-binary", "dropout": 0.1}, {"dropout": 0.1, "normalise": "rms"},
                     {"name": "lrt", "skip": "0.8:0.6"}, {"name": "stochastic-binary", "scale": 2}):  # fmt: skip

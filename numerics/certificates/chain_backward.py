@@ -76,7 +76,7 @@ def behind_norm(layer: Layer) -> tuple[sp.Expr, NamedMoments]:
 
 def _normed(layer: Layer) -> Certificate:
     growth, of = behind_norm(layer)
-    fixed = check("no parameter", f"from the second layer on chi_g = {growth}, whatever the variances and the batch",
+    fixed = check("no parameter", f"from the second layer on chi_g = {of.shown(growth)}, whatever the variances and the batch",
                   "by algebra, block by block", lambda: not growth.free_symbols & OPEN)  # fmt: skip
     if not fixed.holds:
         return conclude((fixed,), Verdict("none", "whether chi_g is 1 anywhere was not decided", NORMED))

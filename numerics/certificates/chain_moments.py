@@ -77,6 +77,26 @@ class NamedMoments:
         return node
 
 
+    def shown(self, expression: sp.Expr) -> str:
+        """An expression in these names as text: E f^2, E f, E f'^2 of neurons f, E s^2 of the slope s that gradients
+        see; of unit fields where no variance is said, and with the neurons where there are several."""
+        several = len({neurons.name for _, neurons in self.found.values()}) > 1
+
+        def name(node: sp.Expr) -> sp.Symbol:
+            kind, neurons = self.found[node]
+            whose = f" of {neurons.name}" if several else ""
+            where = "" if node.args == (1,) else f" at {', '.join(map(str, node.args))}"
+            text = {"second": "E f^2", "mean": "E f", "slope": "E f'^2", "gradient": "E s^2"}.get(kind, kind)
+            return sp.Symbol(f"({text}{whose}{where})" if whose or where or kind == "mean" else text)
+
+        above, below = sp.fraction(expression.xreplace({node: name(node) for node in self.found}))
+        if below.is_Add and above.could_extract_minus_sign():
+            above, below = -above, -below
+        terms = sorted(below.as_ordered_terms(), key=lambda term: term.could_extract_minus_sign())
+        text = sp.sstr(above) if below == 1 else f"{sp.sstr(above)}/({' + '.join(map(sp.sstr, terms))})"
+        return text.replace("+ -", "- ").replace("**", "^").replace("*", " ")
+
+
 @dataclass(frozen=True)
 class Dual:
     """A number and its derivative: what goes through blocks as one number."""
