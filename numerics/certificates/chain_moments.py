@@ -76,7 +76,6 @@ class NamedMoments:
         self.found[node] = kind, neurons
         return node
 
-
     def shown(self, expression: sp.Expr) -> str:
         """An expression in these names as text: E f^2, E f, E f'^2 of neurons f, E s^2 of the slope s that gradients
         see; of unit fields where no variance is said, and with the neurons where there are several."""
