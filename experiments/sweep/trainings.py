@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from meanbits.experiments.sweep.grid import Grid, read_grid
 from meanbits.experiments.sweep.run import Failure, Record, Trainer
 from meanbits.experiments.training.settings import PARTS, Settings
 from meanbits.theory.declarations.options import nearest
+
+if TYPE_CHECKING:
+    from meanbits.experiments.data import Dataset
 
 GRIDS = Path(__file__).parents[1] / "grids"
 # Of the lists in a record, by the first part of its name. `weight_layer` counts the readout, as the last.
@@ -102,8 +105,17 @@ def _train(data_dir: Path | None, device: str, cells: Sequence[Settings]) -> lis
     """In a worker, which alone needs Torch."""
     from meanbits.experiments.training.cells import train_cells_batched
 
-    found = train_cells_batched(cells, _folder(cells[0].dataset, data_dir), device)
+    name = cells[0].dataset
+    found = train_cells_batched(cells, device=device, dataset=_loaded(name, _folder(name, data_dir)))
     return [Failure(str(record)) if isinstance(record, Exception) else record for record in found]
+
+
+@lru_cache(maxsize=1)
+def _loaded(name: str, data_dir: Path | None) -> Dataset:
+    """The data of the batch before, as a rule: unpacking MNIST costs as much as training a small network."""
+    from meanbits.experiments.data import load
+
+    return load(name, data_dir)
 
 
 def _folder(name: str, data_dir: Path | None) -> Path | None:
