@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from meanbits.experiments.export.networks import ExportError
-from meanbits.numerics.binary.sign_layers import SignConv2d, SignField, SignLayer, SignLinear
+from meanbits.numerics.binary.sign_layers import SignConv2d, SignField, SignLayer, SignLinear, signs
 from meanbits.numerics.layers.convolution import BinaryConv2d
 from meanbits.numerics.layers.linear import BinaryLinear
 from meanbits.numerics.layers.surrogate_layer import SurrogateLayer
@@ -61,7 +61,7 @@ def sign_layer(layer: SurrogateLayer, path: str) -> SignLayer:
         raise ExportError(f"{path}: weights {law.name} are real numbers, which have no network of signs; give "
                           "the layer weights='binary' or 'signs', or export network='surrogate'")  # fmt: skip
     means = layer.mean.detach().clone()
-    weight = means if layer.is_latent else torch.where(means >= 0, 1.0, -1.0).to(means)
+    weight = means if layer.is_latent else signs(means)
     bias = None if layer.bias is None else layer.bias.detach().clone() * layer.scale
     moments = None if layer.batch is None else (layer.batch.running_mean.clone(), layer.batch.running_var.clone())
     return SignLayer(_dense(layer, weight, bias), layer.normalise, moments, layer.units)

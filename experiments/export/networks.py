@@ -96,7 +96,7 @@ def _sign_linear(network: Network, layer: int) -> SignLinear:
     """Rounded weights as they are, means by their signs; sums over images in double precision."""
     means, bias = network.means(layer)[0].detach().clone(), network.biases[layer][0].detach().clone()
     kept = network.is_real(layer) or network.is_latent
-    weight = means if kept else torch.where(means >= 0, 1.0, -1.0).to(means)
+    weight = means if kept else signs(means)
     return SignLinear(weight, bias, weight.shape[1] ** -0.5, torch.float64 if layer == 0 else None)
 
 

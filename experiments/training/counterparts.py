@@ -12,7 +12,7 @@ from meanbits.experiments.training.draws import layer_draws
 from meanbits.experiments.training.network import Network, network_rule
 from meanbits.numerics.layers.activation import drawn_signs
 from meanbits.numerics.layers.dropout import is_averaged
-from meanbits.numerics.layers.field import Field, mean_field
+from meanbits.numerics.layers.field import Field, mean_field, signs
 
 CHUNK = 1000  # images at a time
 SAMPLES = (1, 5, 100)
@@ -52,10 +52,10 @@ def sign_outputs(network: Network, data: Labelled) -> Tensor:
     """Logits of the network whose weights are the signs of the means, or are rounded as they are, and whose neurons
     are signs, +1 at 0."""
     weights = [
-        network.means(layer) if network.is_real(layer) or network.is_latent else _sign(network.means(layer))
+        network.means(layer) if network.is_real(layer) or network.is_latent else signs(network.means(layer))
         for layer in range(len(network.weights))
     ]
-    return torch.cat([_through(network, weights, part, _sign) for part in data.chunks(len(weights[0]))], 1)
+    return torch.cat([_through(network, weights, part, signs) for part in data.chunks(len(weights[0]))], 1)
 
 
 @torch.no_grad()
@@ -101,14 +101,10 @@ def _neurons(network: Network, generators: Sequence[torch.Generator]) -> Neurons
     neurons: Neurons = rule.mean
     if rule.surrogate.neurons.is_binary:
         random = rule.surrogate.neurons.is_random
-        neurons = (lambda field: _bits(rule.mean(field), generators)) if random else _sign
+        neurons = (lambda field: _bits(rule.mean(field), generators)) if random else signs
     if keep == 1 or not is_averaged(network.rule):
         return neurons
     return lambda field: torch.where(_uniform(field, generators) < keep, neurons(field) / keep, 0.0)
-
-
-def _sign(values: Tensor) -> Tensor:
-    return torch.where(values >= 0, 1.0, -1.0).to(values.dtype)
 
 
 def _bits(means: Tensor, generators: Sequence[torch.Generator]) -> Tensor:

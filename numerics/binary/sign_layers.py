@@ -116,5 +116,5 @@ class SignLayer(nn.Module):
 
 
 def signs(field: Tensor) -> Tensor:
-    """-1 below 0, else 1."""
+    """-1 below 0, else 1, in operations that ONNX has."""
     return torch.where(field < 0, -1.0, 1.0).to(field.dtype)

@@ -90,6 +90,11 @@ class BitMoments(torch.autograd.Function):
         return tuple(each.unflatten(0, shape) for each in found), (0, 0)
 
 
+def signs(values: Tensor) -> Tensor:
+    """-1 below 0, else 1, in the type of the values."""
+    return torch.copysign(values.new_ones(()), values + 0.0)  # of -0.0 as well: -0.0 + 0.0 = 0.0
+
+
 def _gradient(of_mean: Tensor, slope: Tensor, other: Tensor, own: Tensor) -> Tensor:
     """of_mean other / sqrt(N) - 2 own slope / N, the gradient of either factor; in slope's place if that may be."""
     n = own.shape[-1]

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
+from meanbits.numerics.layers.field import signs
 from meanbits.theory.declarations.latent_weights import ABSMEAN
 from meanbits.theory.declarations.weights import FIXED_SIGNS, Weights
 
@@ -15,7 +16,7 @@ DEVIATION = 0.25  # of latent weights at first: 1, where they are kept, is four 
 
 
 def _signs(latent: Tensor, own: tuple[int, ...]) -> Tensor:
-    return torch.where(latent < 0, -1.0, 1.0).to(latent.dtype)
+    return signs(latent)
 
 
 def _by_mean_size(latent: Tensor, own: tuple[int, ...]) -> Tensor:

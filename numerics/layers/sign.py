@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
+from meanbits.numerics.layers.field import signs
 from meanbits.numerics.layers.layer_rule import slope_of
 from meanbits.numerics.layers.straight_through import with_slope
 from meanbits.theory.declarations.compose import compose
-
-
-def _bits(field: Tensor) -> Tensor:
-    return torch.where(field < 0, -1.0, 1.0).to(field.dtype)
 
 
 class Sign(nn.Module):
@@ -30,7 +26,7 @@ class Sign(nn.Module):
     def __init__(self, backward: str = "clip") -> None:
         super().__init__()
         self.backward_slope = backward
-        self.passed = with_slope(_bits, slope_of(compose("continuous", neurons="sign", backward=backward)))
+        self.passed = with_slope(signs, slope_of(compose("continuous", neurons="sign", backward=backward)))
 
     def forward(self, field: Tensor) -> Tensor:
         """The signs."""
