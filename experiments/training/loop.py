@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from hashlib import sha256
 
 import torch
@@ -27,12 +27,11 @@ class NonFiniteLossError(RuntimeError):
 class Training:
     """Networks in training: epochs done, mean loss (cells,) of each, and the cells that came to nothing.
 
-    rates: the learning rate of each. data: images and labels that they are trained on.
+    data: images and labels that they are trained on.
     """
 
     network: Network
     optimiser: torch.optim.Optimizer
-    rates: tuple[float, ...]
     streams: Streams
     data: tuple[Tensor, ...] = ()
     steps: int = 0
@@ -53,37 +52,22 @@ class Training:
         return found.hexdigest()
 
 
-def started(cells: Sequence[Settings], network: Network, streams: Streams, data: tuple[Tensor, ...] = ()) -> Training:
-    """Training of the networks of cells of one shape, before its first step."""
+def started(network: Network, streams: Streams, data: tuple[Tensor, ...] = ()) -> Training:
+    """Training before its first step."""
     for parameter in network.parameters:
         parameter.requires_grad_()
-    rates = tuple(cell.lr for cell in cells)
-    return Training(network, optimiser(cells[0].optimiser, rates, network.parameters), rates, streams, data)
+    return Training(network, optimiser(network.settings, network.parameters), streams, data)
 
 
-def optimiser(name: str, rates: Sequence[float], parameters: list[Tensor]) -> torch.optim.Optimizer:
-    """The optimiser of this name, elementwise and so independent for each cell, each at its own learning rate.
-
-    Where rates differ, the part of a parameter that belongs to a cell is a parameter too, which shares its memory.
-    """
-    kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
-        "adam": partial(torch.optim.Adam, fused=True),
-        "sgd": torch.optim.SGD,
-        "momentum": partial(torch.optim.SGD, momentum=MOMENTUM),
-        "rmsprop": torch.optim.RMSprop,
+def optimiser(settings: Settings, parameters: list[Tensor]) -> torch.optim.Optimizer:
+    """The optimiser of some settings, elementwise and so independent for each cell."""
+    kinds: dict[str, Callable[[], torch.optim.Optimizer]] = {
+        "adam": lambda: torch.optim.Adam(parameters, settings.lr, fused=True),
+        "sgd": lambda: torch.optim.SGD(parameters, settings.lr),
+        "momentum": lambda: torch.optim.SGD(parameters, settings.lr, momentum=MOMENTUM),
+        "rmsprop": lambda: torch.optim.RMSprop(parameters, settings.lr),
     }
-    if len(set(rates)) == 1:
-        return kinds[name](parameters, lr=rates[0])
-    parts = [[whole.detach()[cell].requires_grad_() for whole in parameters] for cell in range(len(rates))]
-    made = kinds[name]([{"params": own, "lr": rate} for own, rate in zip(parts, rates, strict=True)])
-
-    def hand_over(*_: object) -> None:
-        for cell, own in enumerate(parts):
-            for part, whole in zip(own, parameters, strict=True):
-                part.grad = None if whole.grad is None else whole.grad[cell]
-
-    made.register_step_pre_hook(hand_over)
-    return made
+    return kinds[settings.optimiser]()
 
 
 def epochs(training: Training, images: Tensor, labels: Tensor) -> Iterator[Tensor]:
@@ -113,8 +97,7 @@ def _epoch(training: Training, images: Tensor, labels: Tensor) -> Tensor:
         if not bool(torch.isfinite(loss).all()):
             _note_failures(training, loss, images[chosen])
         _schedule(training, -(-len(images) // settings.batch_size))
-        for parameter in network.parameters:
-            parameter.grad = None
+        training.optimiser.zero_grad()
         loss.sum().backward()
         training.optimiser.step()
         network.project_()
@@ -127,8 +110,8 @@ def _schedule(training: Training, steps: int) -> None:
     settings = training.network.settings
     if settings.schedule == "cosine":
         done = (training.steps - 1) / (steps * settings.epochs)
-        for group, rate in zip(training.optimiser.param_groups, training.rates, strict=False):
-            group["lr"] = rate * (1 + math.cos(math.pi * done)) / 2
+        for group in training.optimiser.param_groups:
+            group["lr"] = settings.lr * (1 + math.cos(math.pi * done)) / 2
 
 
 @torch.no_grad()
