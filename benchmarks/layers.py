@@ -116,6 +116,6 @@ def _train(cells: Sequence[Settings], threads: int) -> None:
     """In a worker: initialise and train, without measuring what comes out."""
     torch.set_num_threads(threads)
     train, found = images_of(cells[0], load("digits"), "cpu").train, streams(cells)
-    training = started(initialised(cells, train.images.shape[1], found.initial), found)
+    training = started(cells, initialised(cells, train.images.shape[1], found.initial), found)
     for _ in epochs(training, train.images, train.labels):
         pass

@@ -163,7 +163,7 @@ def test_digits_are_learnt() -> None:
 
 def test_means_stay_in_their_range() -> None:
     network = network_of(replace(SMALL, lr=10.0, optimiser="sgd"))
-    training = started(network, streams([SMALL]))
+    training = started([network.settings], network, streams([SMALL]))
     images, labels = torch.rand(60, 64), torch.arange(60) % 10
     next(epochs(training, images, labels))
     top = max(float(weights.detach().abs().max()) for weights in network.weights)
@@ -264,7 +264,8 @@ def saved(path: Path) -> Path:
 def restored(settings: Settings, path: Path) -> None:
     cells = [settings]
     seen = images_of(settings, load("digits"), "cpu").train
-    training = started(initialised(cells, 64, streams(cells).initial), streams(cells), (seen.images, seen.labels))
+    network, data = initialised(cells, 64, streams(cells).initial), (seen.images, seen.labels)
+    training = started(cells, network, streams(cells), data)
     checkpoint.restore(training, settings, path)
 
 

@@ -83,7 +83,7 @@ def train_cells_batched(
     images, found = images_of(cells[0], dataset, device), streams(cells, device)
     drawn = initialised(cells, images.train.images.shape[1], found.initial, dataset.classes)
     network = moved(drawn, device)
-    training = started(network, found, (images.train.images, images.train.labels))
+    training = started(cells, network, found, (images.train.images, images.train.labels))
     before = _inside(training, images)
     if on_start is not None:
         on_start(training)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -27,11 +28,13 @@ class NonFiniteLossError(RuntimeError):
 class Training:
     """Networks in training: epochs done, mean loss (cells,) of each, and the cells that came to nothing.
 
+    rates: learning rates, each with the neighbouring cells that share it, which are a parameter group of the optimiser.
     data: images and labels that they are trained on.
     """
 
     network: Network
     optimiser: torch.optim.Optimizer
+    rates: tuple[tuple[float, slice], ...]
     streams: Streams
     data: tuple[Tensor, ...] = ()
     steps: int = 0
@@ -51,21 +54,45 @@ class Training:
             found.update(each.detach().cpu().contiguous().numpy().data)
         return found.hexdigest()
 
+    def descend(self, loss: Tensor) -> None:
+        """One step down the gradient of a loss, a number."""
+        parameters = self.network.parameters
+        for parameter in parameters:
+            parameter.grad = None
+        loss.backward()
+        for (_, cells), group in zip(self.rates, self.optimiser.param_groups, strict=True):
+            for part, parameter in zip(group["params"], parameters, strict=True):
+                part.grad = None if parameter.grad is None else parameter.grad[cells]
+        self.optimiser.step()
+        self.network.project_()
 
-def started(network: Network, streams: Streams, data: tuple[Tensor, ...] = ()) -> Training:
-    """Training before its first step."""
+
+def started(cells: Sequence[Settings], network: Network, streams: Streams, data: tuple[Tensor, ...] = ()) -> Training:
+    """Training of these cells before its first step."""
     for parameter in network.parameters:
         parameter.requires_grad_()
-    return Training(network, optimiser(network.settings, network.parameters), streams, data)
+    rates = _rates(cells)
+    return Training(network, optimiser(network.settings, network.parameters, rates), rates, streams, data)
 
 
-def optimiser(settings: Settings, parameters: list[Tensor]) -> torch.optim.Optimizer:
-    """The optimiser of some settings, elementwise and so independent for each cell."""
+def _rates(cells: Sequence[Settings]) -> tuple[tuple[float, slice], ...]:
+    runs = [(rate, list(run)) for rate, run in groupby(range(len(cells)), lambda cell: cells[cell].lr)]
+    return tuple((rate, slice(run[0], run[-1] + 1)) for rate, run in runs)
+
+
+def optimiser(
+    settings: Settings, parameters: list[Tensor], rates: Sequence[tuple[float, slice]]
+) -> torch.optim.Optimizer:
+    """The optimiser of some settings, elementwise and so independent for each cell.
+
+    It moves slices of the parameters (cells, ...), which are their memory: those of each rate as a group.
+    """
+    groups = [{"params": [each.detach()[cells] for each in parameters], "lr": rate} for rate, cells in rates]
     kinds: dict[str, Callable[[], torch.optim.Optimizer]] = {
-        "adam": lambda: torch.optim.Adam(parameters, settings.lr, fused=True),
-        "sgd": lambda: torch.optim.SGD(parameters, settings.lr),
-        "momentum": lambda: torch.optim.SGD(parameters, settings.lr, momentum=MOMENTUM),
-        "rmsprop": lambda: torch.optim.RMSprop(parameters, settings.lr),
+        "adam": lambda: torch.optim.Adam(groups, fused=True),
+        "sgd": lambda: torch.optim.SGD(groups),
+        "momentum": lambda: torch.optim.SGD(groups, momentum=MOMENTUM),
+        "rmsprop": lambda: torch.optim.RMSprop(groups),
     }
     return kinds[settings.optimiser]()
 
@@ -97,10 +124,7 @@ def _epoch(training: Training, images: Tensor, labels: Tensor) -> Tensor:
         if not bool(torch.isfinite(loss).all()):
             _note_failures(training, loss, images[chosen])
         _schedule(training, -(-len(images) // settings.batch_size))
-        training.optimiser.zero_grad()
-        loss.sum().backward()
-        training.optimiser.step()
-        network.project_()
+        training.descend(loss.sum())
         total += loss.detach() * (chosen.shape[1] / len(images))
     return total
 
@@ -110,8 +134,8 @@ def _schedule(training: Training, steps: int) -> None:
     settings = training.network.settings
     if settings.schedule == "cosine":
         done = (training.steps - 1) / (steps * settings.epochs)
-        for group in training.optimiser.param_groups:
-            group["lr"] = settings.lr * (1 + math.cos(math.pi * done)) / 2
+        for (rate, _), group in zip(training.rates, training.optimiser.param_groups, strict=True):
+            group["lr"] = rate * (1 + math.cos(math.pi * done)) / 2
 
 
 @torch.no_grad()

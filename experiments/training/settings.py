@@ -21,7 +21,7 @@ BLOCKS = ("normalise", "dropout", "scale", "skip")
 SIGMA_M2 = 0.8
 PARTS = ("weights", "neurons", "noise", "backward", "treatment", "form", "phi", "gain")
 POSITIVE = ("depth", "width", "epochs", "batch_size")
-VARIES = ("sigma_m2", "sigma_b2", "gain", "seed")  # what cells of one shape may differ in
+VARIES = ("sigma_m2", "sigma_b2", "gain", "lr", "seed")  # what cells of one shape may differ in
 
 
 @dataclass(frozen=True)
