@@ -78,6 +78,18 @@ def test_gains_vary_within_a_batch() -> None:
         np.testing.assert_allclose(record["loss"], train_cell(cell)["loss"], rtol=1e-5)
 
 
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_learning_rates_vary_within_a_batch(optimiser: str) -> None:
+    shared = replace(SMALL, optimiser=optimiser, schedule="cosine", dtype="float64")
+    cells = [replace(shared, lr=lr, seed=seed) for lr, seed in ((1e-3, 0), (1e-2, 0), (1e-2, 1))]
+    together, alone = train_cells_batched(cells), [train_cell(cell) for cell in cells]
+    for one, other in zip(together, alone, strict=True):
+        assert isinstance(one, dict)
+        np.testing.assert_allclose(one["loss"], other["loss"], rtol=1e-12)
+        np.testing.assert_allclose(strip(one), strip(other), rtol=1e-10)
+    assert alone[0]["loss"] != alone[1]["loss"]
+
+
 def test_shapes_do_not_mix() -> None:
     with pytest.raises(ValueError, match="2 cells of 2 shapes"):
         train_cells_batched([SMALL, replace(SMALL, depth=3)])
