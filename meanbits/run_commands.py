@@ -59,13 +59,6 @@ def verify(ctx: click.Context, subjects: tuple[Surrogate | Layer, ...], everythi
 LISTED = "\n".join(f"{kind.id:<17} {kind.description}" for kind in FIGURES.values())
 
 
-def _list_figures(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    """Print the figures, one a line, and stop."""
-    if wanted and not ctx.resilient_parsing:
-        click.echo(LISTED)
-        ctx.exit()
-
-
 FIGURES_AND_EXAMPLE = f"""\b
 Figures:
 {textwrap.indent(LISTED, "  ")}
@@ -75,30 +68,29 @@ Example: meanbits figure 1 --preset smoke -o output"""
 
 
 @click.command(cls=Command, epilog=FIGURES_AND_EXAMPLE)
-@click.argument("figure_id", metavar="ID")
+@click.argument("figure_id", metavar="ID", required=False)
 @surrogates_options
-@click.option(
-    "--list",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_list_figures,
-    help="List the figures, one a line.",
-)
+@click.option("--list", "listed", is_flag=True, help="List the figures, one a line.")
 @click.option("--results", metavar="F.nc", type=FOLDER,
               help="Figures 2 and 3: results of a sweep, done or not, in place of the preset's.")  # fmt: skip
 @run_options
 @json_option
 @click.pass_context
 def figure(
-    ctx: click.Context, figure_id: str, surrogates: tuple[Surrogate, ...], as_json: bool, results: Path | None,
-    **options: Any,
+    ctx: click.Context, figure_id: str | None, surrogates: tuple[Surrogate, ...], listed: bool, as_json: bool,
+    results: Path | None, **options: Any,
 ) -> None:  # fmt: skip
     """Draw figure ID, with its data.
 
     It is written as PDF and PNG, its data beside it as netCDF. S, or the options of one, replaces the surrogate that
     the figure shows; --results F.nc, what meanbits sweep or collect has written, replaces its trainings.
     """
+    if listed:
+        rows = [{"figure": kind.id, "paper": kind.paper, "shows": kind.description} for kind in FIGURES.values()]
+        click.echo(json_text(rows) if as_json else LISTED)
+        return
+    if figure_id is None:
+        fail("no figure is named; meanbits figure --list names them")
     kind = figure_kind(figure_id)
     if results is not None:
         _check_results(ctx, kind, surrogates)

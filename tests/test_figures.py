@@ -1,5 +1,6 @@
 """Every figure of the registry: measured, saved, drawn and described; and what its data must satisfy."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -90,6 +91,10 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["figure", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(FIGURES)
+    assert main(["figure", "--list", "--json"]) == 0
+    assert [row["figure"] for row in json.loads(capsys.readouterr().out)] == list(FIGURES)
+    assert main(["figure"]) == 2
+    assert "no figure is named" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("line", ["figure 5 baldassi", "figure phase lrt", "figure 5 -o taken"])
