@@ -27,6 +27,7 @@ from meanbits.theory.symbols import Sigma, T, c, epsilon, gap, h, hbar, mu_4, ov
 
 VARIANCES = (sigma_m2, sigma_b2)
 JACOBIAN = ("jacobian", "jacobian_sigma_derivative")
+CHI = "slope of the correlation map, chi = dc'/dc"
 
 
 def neuron_section(theory: Theory) -> Iterator[EmittedFunction]:
@@ -43,20 +44,29 @@ def neuron_section(theory: Theory) -> Iterator[EmittedFunction]:
         yield EmittedFunction("slope", (field_symbol,), slope, "slope that gradients see, g")
 
 
+def total_section(theory: Theory) -> Iterator[EmittedFunction]:
+    title = "total field variance of the next layer, T'"
+    yield EmittedFunction("total_map", (T, *VARIANCES), _closest(theory, "total_map"), title)
+
+
+def gap_section(theory: Theory) -> Iterator[EmittedFunction]:
+    if theory.gap is not None:
+        rest = (*VARIANCES, *_total(theory))
+        title = "correlation map in the gap, 1 - c', exact to rounding as gap -> 0; q may be 0 or infinite"
+        yield EmittedFunction("gap_map", (gap, q, *rest), theory.gap.gap_map, title)
+        yield EmittedFunction("chi_at_gap", (gap, q, *rest), theory.gap.chi, f"{CHI}, in terms of the gap")
+
+
 def maps_section(theory: Theory) -> Iterator[EmittedFunction]:
     maps, rest = theory.maps, (*VARIANCES, *_total(theory))
-    total, slope = "total field variance of the next layer, T'", "slope of the correlation map, chi = dc'/dc"
-    yield EmittedFunction("total_map", (T, *VARIANCES), _closest(theory, "total_map"), total)
+    yield from total_section(theory)
     yield EmittedFunction("total_slope", (T, *VARIANCES), _closest(theory, "total_slope"), "slope of it, dT'/dT")
     yield EmittedFunction("variance_map", (q, *rest), _closest(theory, "variance_map"), "variance map, q'")
     yield EmittedFunction("variance_slope", (q, *rest), _closest(theory, "variance_slope"), "slope of it, dq'/dq")
     yield EmittedFunction("correlation_map", (c, q, *rest), theory.correlation_map, "correlation map, c'")
     chi = theory.gap.chi.subs(gap, 1 - c) if theory.gap and theory.chi.has(GaussianExpectation) else theory.chi
-    yield EmittedFunction("chi", (c, q, *rest), chi, slope)
-    if theory.gap is not None:
-        title = "correlation map in the gap, 1 - c', exact to rounding as gap -> 0; q may be 0 or infinite"
-        yield EmittedFunction("gap_map", (gap, q, *rest), theory.gap.gap_map, title)
-        yield EmittedFunction("chi_at_gap", (gap, q, *rest), theory.gap.chi, f"{slope}, in terms of the gap")
+    yield EmittedFunction("chi", (c, q, *rest), chi, CHI)
+    yield from gap_section(theory)
     if maps.replica_map is not None:
         yield EmittedFunction("replica_map", (overlap, T, *VARIANCES), maps.replica_map.closed, "replica map, g(r)")
 
