@@ -10,9 +10,10 @@ from typing import Any
 
 import sympy as sp
 
-from meanbits.numerics.emission.backend import Backend
-from meanbits.numerics.emission.backends import NUMPY
+from meanbits.numerics.emission.backend import ArrayBackend, Backend
+from meanbits.numerics.emission.backends import BACKENDS, NUMPY
 from meanbits.numerics.emission.belief import check_against_definitions, check_neurons
+from meanbits.numerics.emission.generated_modules import generated_functions, generated_module, generated_source
 from meanbits.numerics.emission.writer import EmittedFunction, Heading, field_symbol
 from meanbits.theory.declarations.surrogates import CATALOGUE
 from meanbits.theory.derive import Theory
@@ -163,12 +164,14 @@ class CompiledTheory(SimpleNamespace):
 def compile_theory(theory: Theory, backend: Backend = NUMPY) -> CompiledTheory:
     """The emitted functions of a theory as attributes; `source` holds their text.
 
-    Outside the catalogue they are compared with their definitions first (`emission.belief`). The Jacobian, which takes
-    longest to derive, and the text are left until asked for.
+    Those of a row of the catalogue are as they were generated. Outside it they are compared with their definitions
+    first (`emission.belief`); the Jacobian, which takes longest to derive, and the text are left until asked for.
 
     Raises:
         SurrogateError: a function that no quadrature resolves, or one that is not what its definition says.
     """
+    if (generated := _generated(theory, backend)) is not None:
+        return generated
     at_once = compile_functions(theory, emitted_functions(theory, AT_ONCE), backend)
     jacobian = cache(lambda: compile_functions(theory, emitted_functions(theory, (jacobian_section,)), backend))
     names = JACOBIAN if has_jacobian(theory.maps) else ()
@@ -178,6 +181,17 @@ def compile_theory(theory: Theory, backend: Backend = NUMPY) -> CompiledTheory:
     if theory.surrogate not in CATALOGUE:
         check_against_definitions(theory, maps)
     return maps
+
+
+def _generated(theory: Theory, backend: Backend) -> CompiledTheory | None:
+    """The functions of a row of the catalogue by its generated module; None where there is none."""
+    name = theory.surrogate.name
+    functions = generated_functions(name) if theory.surrogate in CATALOGUE else ()
+    if not functions or backend not in BACKENDS or not isinstance(backend, ArrayBackend):
+        return None
+    module = generated_module(name, backend.name)
+    later = {"source": lambda: generated_source(name, backend.name)}
+    return CompiledTheory(**{each: backend.wrap(module[each]) for each in functions}, later=later)
 
 
 @lru_cache(maxsize=128)

@@ -107,7 +107,8 @@ class Maps:
 def correlation_maps(mean_field: MeanField) -> Maps:
     """The recursion of A, B, C normalised to (q, c); chi and dq'/dq by differentiating it."""
     state = _state(mean_field)
-    return Maps(mean_field, state, *_outgoing(mean_field, state), _formula(_total(mean_field)))
+    mean_square, second_moment, overlap = _outgoing(mean_field, state)
+    return Maps(mean_field, state, mean_square, second_moment, overlap, _formula(_total(mean_field)))
 
 
 def is_relative(mean_field: MeanField) -> bool:
