@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 
 import xarray as xr
+from xarray.backends import ScipyDataStore
 
 from meanbits.numerics.whole_files import write_bytes
 
@@ -36,7 +37,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
 def _content(dataset: xr.Dataset) -> bytes:
     """The bytes of its file; `to_netcdf` would load Dask to look for a scheduler."""
     content = BytesIO()
-    store = xr.backends.ScipyDataStore(content, mode="w")
+    store = ScipyDataStore(content, mode="w")
     dataset.dump_to_store(store)
     store.sync()
     return content.getvalue()
