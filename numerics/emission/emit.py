@@ -16,7 +16,7 @@ from meanbits.numerics.emission.belief import check_against_definitions, check_n
 from meanbits.numerics.emission.generated_modules import generated_functions, generated_module, generated_source
 from meanbits.numerics.emission.writer import EmittedFunction, Heading, field_symbol
 from meanbits.theory.declarations.surrogates import CATALOGUE
-from meanbits.theory.derive import Theory
+from meanbits.theory.derive import Theory, derive
 from meanbits.theory.functions.pieces import cut_at_breaks
 from meanbits.theory.gaussian.difference import as_angles
 from meanbits.theory.gaussian.expectation import GaussianExpectation
@@ -184,9 +184,9 @@ def compile_theory(theory: Theory, backend: Backend = NUMPY) -> CompiledTheory:
 
 
 def _generated(theory: Theory, backend: Backend) -> CompiledTheory | None:
-    """The functions of a row of the catalogue by its generated module; None where there is none."""
-    name = theory.surrogate.name
-    functions = generated_functions(name) if theory.surrogate in CATALOGUE else ()
+    """The functions of a row of the catalogue, as it is derived, by its generated module; None where there is none."""
+    name, is_row = theory.surrogate.name, theory.surrogate in CATALOGUE and theory is derive(theory.surrogate)
+    functions = generated_functions(name) if is_row else ()
     if not functions or backend not in BACKENDS or not isinstance(backend, ArrayBackend):
         return None
     module = generated_module(name, backend.name)

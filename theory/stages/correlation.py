@@ -71,7 +71,7 @@ class Maps:
         """dc'/dc."""
         return _slope(self.correlation_map, c)
 
-    @property
+    @cached_property
     def replica_map(self) -> Formula | None:
         """r' = g(r); None where the overlap depends on more than r and T."""
         return self._replica[0]
