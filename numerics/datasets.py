@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 
 import xarray as xr
+from xarray.backends import ScipyDataStore
 
 from meanbits.numerics.whole_files import write_bytes
 
@@ -28,9 +29,18 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     if path.exists() and not is_ours(path):
         raise FileExistsError(f"{path} exists and is no dataset of {PRODUCER}; name another file")
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = bytes(dataset.assign_attrs(producer=PRODUCER, digest=UNSIGNED).to_netcdf(engine="scipy"))
+    content = _content(dataset.assign_attrs(producer=PRODUCER, digest=UNSIGNED))
     write_bytes(path, content.replace(UNSIGNED.encode(), _digest(content), 1))
     return path
+
+
+def _content(dataset: xr.Dataset) -> bytes:
+    """The bytes of its file; `to_netcdf` would load Dask to look for a scheduler."""
+    content = BytesIO()
+    store = ScipyDataStore(content, mode="w")
+    dataset.dump_to_store(store)
+    store.sync()
+    return content.getvalue()
 
 
 def is_ours(path: str | Path) -> bool:

@@ -13,6 +13,7 @@ import mpmath
 import pytest
 import sympy as sp
 from flint import arb, ctx
+from spoiled_maps import with_wrong
 
 from meanbits.numerics.certificates.balls import UnprovedError, ball, outward, program
 from meanbits.numerics.certificates.branches import Branches, branches, gaussian_mean, is_continuous, jumps, x
@@ -305,13 +306,13 @@ def spoiled(formula: Formula | None) -> Formula:
 
 def test_a_spoiled_replica_map_is_rejected() -> None:
     theory = theory_of("lrt")
-    maps = replace(theory.maps, replica_map=spoiled(theory.maps.replica_map))
+    maps = with_wrong(theory.maps, replica_map=spoiled(theory.maps.replica_map))
     assert failed(replace(theory, maps=maps)) == {"replica form"}
 
 
 def test_a_spoiled_total_map_is_rejected() -> None:
     theory = theory_of("shayer")
-    maps = replace(theory.maps, total_map=spoiled(theory.maps.total_map))
+    maps = with_wrong(theory.maps, total_map=spoiled(theory.maps.total_map))
     assert {"replica form", "1 - g(1)"} <= failed(replace(theory, maps=maps))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from spoiled_maps import with_wrong
 
 from meanbits.experiments.data import ImagePair, image_pairs, load
 from meanbits.experiments.random_networks.field_sums import fair_octets, signs_of
@@ -102,7 +103,7 @@ def spoiled_theory(theory: Theory, spoiled: str) -> Theory:
     right = getattr(theory.maps, spoiled)
     factor = 1.05 if spoiled == "variance_map" else 0.95
     wrong = Formula(factor * right.definition, factor * right.closed)
-    false = replace(theory, maps=replace(theory.maps, **{spoiled: wrong}))
+    false = replace(theory, maps=with_wrong(theory.maps, **{spoiled: wrong}))
     assert theory.gap is not None
     if spoiled == "variance_map":
         formulas = replace(theory.gap.formulas, variance_map=factor * theory.gap.formulas.variance_map)

@@ -11,7 +11,14 @@ import numpy as np
 
 from meanbits.numerics.emission.backends import NUMPY
 from meanbits.numerics.emission.belief import check_against_definitions
-from meanbits.numerics.emission.emit import backward_section, compile_functions, compile_theory, emitted_functions
+from meanbits.numerics.emission.emit import (
+    Section,
+    backward_section,
+    compile_functions,
+    emitted_functions,
+    gap_section,
+    total_section,
+)
 from meanbits.theory.declarations.blocks import Factors
 from meanbits.theory.declarations.neurons import Neurons
 from meanbits.theory.declarations.straight_through import with_own_slope
@@ -85,19 +92,20 @@ def _gap(total: Array, fall: Array) -> Array:
 @lru_cache(maxsize=64)
 def _maps(neurons: Neurons) -> SimpleNamespace:
     """What neurons pass on, whatever slope gradients see in them."""
-    return _compiled(with_own_slope(neurons))
-
-
-@lru_cache(maxsize=64)
-def _compiled(neurons: Neurons) -> SimpleNamespace:
-    return compile_theory(_theory(neurons))
+    return _checked(with_own_slope(neurons), total_section, gap_section)
 
 
 @lru_cache(maxsize=64)
 def _gradients(neurons: Neurons) -> SimpleNamespace:
     """What gradients see of a declared slope."""
+    return _checked(neurons, backward_section)
+
+
+@lru_cache(maxsize=128)
+def _checked(neurons: Neurons, *sections: Section) -> SimpleNamespace:
+    """Functions of a layer, compared with their definitions: no others are derived."""
     theory = _theory(neurons)
-    functions = compile_functions(theory, emitted_functions(theory, (backward_section,)), NUMPY)
+    functions = compile_functions(theory, emitted_functions(theory, sections), NUMPY)
     check_against_definitions(theory, functions)
     return functions
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,8 +23,8 @@ VALUES, SLOPES = 1e-9, 1e-6  # relative: what the reference is sure of, and what
 STEP, ROUNDING = 2.0**-8, 1e-14  # of differences, fourth order; relative, of what they are taken of
 NEURONS = ("mean", "second_moment")
 STATES = ((0.37, 0.6, 0.8), (2.6, -0.45, 3.1))  # q, c and, where it is free, T
-# Name, arguments, value by definition, its relative tolerance, and what rounding leaves of the value.
-Expected = tuple[str, tuple[float, ...], float, float, float]
+Find = Callable[[], tuple[float, float, float]]  # a value by definition, its relative tolerance, what rounding leaves
+Expected = tuple[str, tuple[float, ...], Find]  # name and arguments; integrated where there is a function to compare
 
 
 class UnbelievedError(SurrogateError):
@@ -88,21 +88,16 @@ def comparisons(theory: Theory, maps: SimpleNamespace) -> Iterator[Comparison]:
 
 def _compared(theory: Theory, maps: SimpleNamespace, definitions: Iterable[Expected]) -> Iterator[Comparison]:
     known = {symbol.name: float(at_some_value(symbol)) for symbol in theory.surrogate.parameters}
-    for name, arguments, *expected in definitions:
+    for name, arguments, find in definitions:
         if hasattr(maps, name):
             got = float(getattr(maps, name)(*arguments, **known))
-            yield Comparison(name, arguments, got, *expected)
+            yield Comparison(name, arguments, got, *find())
 
 
 @lru_cache(maxsize=256)
 def _of_neurons(theory: Theory) -> tuple[Expected, ...]:
     """What is expected of the neurons: integrated once, for every backend and every check."""
-    layer, found = Definition.of(theory), []
-    for q, c, _ in STATES:
-        field = (c, q) if theory.forward.field is None else (c,)
-        values = layer.neuron(c, q if len(field) == 2 else 0.0)
-        found += [(name, field, value, VALUES, 0.0) for name, value in zip(NEURONS, values, strict=True)]
-    return tuple(found)
+    return tuple(_expected_of_neurons(theory, Definition.of(theory)))
 
 
 @lru_cache(maxsize=256)
@@ -111,35 +106,64 @@ def _of_maps(theory: Theory) -> tuple[Expected, ...]:
     return tuple(_expected(theory, Definition.of(theory)))
 
 
+def _expected_of_neurons(theory: Theory, layer: Definition) -> Iterator[Expected]:
+    for q, c, _ in STATES:
+        field = (c, q) if theory.forward.field is None else (c,)
+        both = cache(partial(layer.neuron, c, q if len(field) == 2 else 0.0))
+        for k, name in enumerate(NEURONS):
+            yield name, field, _value(lambda k=k, both=both: both()[k])
+
+
 def _expected(theory: Theory, layer: Definition) -> Iterator[Expected]:
     rest = (layer.sigma_m2, layer.sigma_b2)
     for q, c, free in STATES:
         T = free if layer.free_total else layer.total(1.0)
         extra = (free,) if layer.free_total else ()
-        yield "total_map", (free, *rest), layer.total(free), VALUES, 0.0
-        yield "total_slope", (free, *rest), *_slope(layer.total, free)
-        yield "variance_map", (q, *rest, *extra), layer.variance_map(q, T), VALUES, 0.0
-        yield "variance_slope", (q, *rest, *extra), *_slope(lambda x, T=T: layer.variance_map(x, T), q)
-        after = layer.correlation_map(c, q, T)
-        slope, part, doubt = _slope(lambda x, q=q, T=T: layer.correlation_map(x, q, T), c)
-        yield "correlation_map", (c, q, *rest, *extra), after, VALUES, 0.0
-        yield "gap_map", (1 - c, q, *rest, *extra), 1 - after, VALUES, 0.0
-        yield "chi", (c, q, *rest, *extra), slope, part, doubt
-        yield "chi_at_gap", (1 - c, q, *rest, *extra), slope, part, doubt
-        if theory.backward is not None and layer.slope is not None:
-            weight = layer.rho if theory.backward.weight != sigma_m2 else layer.sigma_m2
-            yield "gradient_growth", (q, *rest), layer.gradients(q, 1.0, weight), VALUES, 0.0
-            yield "gradient_overlap", (c, q, *rest), layer.gradients(q, c, layer.sigma_m2), VALUES, 0.0
-        elif theory.backward is not None:  # by Price's theorem
-            yield "gradient_overlap", (c, q, *rest), slope * layer.variance_map(q, T) / q, part, doubt
-        if theory.maps.replica_map is not None:
-            value = layer.covariance(free, c) / layer.total(free)
-            yield "replica_map", (c, free, *rest), value, VALUES, 0.0
+        variance, correlation = partial(layer.variance_map, T=T), partial(layer.correlation_map, q=q, T=T)
+        yield "total_map", (free, *rest), _value(partial(layer.total, free))
+        yield "total_slope", (free, *rest), _slope(layer.total, free)
+        yield "variance_map", (q, *rest, *extra), _value(partial(variance, q))
+        yield "variance_slope", (q, *rest, *extra), _slope(variance, q)
+        after, slope = cache(partial(correlation, c)), _slope(correlation, c)
+        yield "correlation_map", (c, q, *rest, *extra), _value(after)
+        yield "gap_map", (1 - c, q, *rest, *extra), _value(lambda after=after: 1 - after())
+        yield "chi", (c, q, *rest, *extra), slope
+        yield "chi_at_gap", (1 - c, q, *rest, *extra), slope
+        yield "replica_map", (c, free, *rest), _value(partial(_replica, layer, free, c))
+        if layer.slope is not None:
+            yield "gradient_growth", (q, *rest), _value(partial(_growth, theory, layer, q))
+            yield "gradient_overlap", (c, q, *rest), _value(partial(layer.gradients, q, c, layer.sigma_m2))
+        else:
+            yield "gradient_overlap", (c, q, *rest), partial(_by_price, slope, partial(variance, q), q)
 
 
-def _slope(function: Callable[[float], float], at: float) -> tuple[float, float, float]:
+def _growth(theory: Theory, layer: Definition, q: float) -> float:
+    assert theory.backward is not None
+    return layer.gradients(q, 1.0, layer.rho if theory.backward.weight != sigma_m2 else layer.sigma_m2)
+
+
+def _by_price(slope: Find, variance: Callable[[], float], q: float) -> tuple[float, float, float]:
+    """The overlap of gradients by Price's theorem, from the slope of the correlation map."""
+    value, tolerance, doubt = slope()
+    return value * variance() / q, tolerance, doubt
+
+
+def _replica(layer: Definition, T: float, overlap: float) -> float:
+    return layer.covariance(T, overlap) / layer.total(T)
+
+
+def _value(find: Callable[[], float]) -> Find:
+    return cache(lambda: (find(), VALUES, 0.0))
+
+
+def _slope(function: Callable[[float], float], at: float) -> Find:
     """The derivative by central differences of fourth order, its tolerance, and what rounding leaves of it."""
-    step = STEP * max(abs(at), 0.5)
-    values = {k: function(at + k * step) for k in (-2, -1, 1, 2)}
-    inner, outer = (values[k] - values[-k] for k in (1, 2))
-    return (8 * inner - outer) / (12 * step), SLOPES, ROUNDING * max(map(abs, values.values())) / step
+
+    @cache
+    def found() -> tuple[float, float, float]:
+        step = STEP * max(abs(at), 0.5)
+        values = {k: function(at + k * step) for k in (-2, -1, 1, 2)}
+        inner, outer = (values[k] - values[-k] for k in (1, 2))
+        return (8 * inner - outer) / (12 * step), SLOPES, ROUNDING * max(map(abs, values.values())) / step
+
+    return found

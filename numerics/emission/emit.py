@@ -10,12 +10,13 @@ from typing import Any
 
 import sympy as sp
 
-from meanbits.numerics.emission.backend import Backend
-from meanbits.numerics.emission.backends import NUMPY
+from meanbits.numerics.emission.backend import ArrayBackend, Backend
+from meanbits.numerics.emission.backends import BACKENDS, NUMPY
 from meanbits.numerics.emission.belief import check_against_definitions, check_neurons
+from meanbits.numerics.emission.generated_modules import generated_functions, generated_module, generated_source
 from meanbits.numerics.emission.writer import EmittedFunction, Heading, field_symbol
 from meanbits.theory.declarations.surrogates import CATALOGUE
-from meanbits.theory.derive import Theory
+from meanbits.theory.derive import Theory, derive
 from meanbits.theory.functions.pieces import cut_at_breaks
 from meanbits.theory.gaussian.difference import as_angles
 from meanbits.theory.gaussian.expectation import GaussianExpectation
@@ -27,6 +28,7 @@ from meanbits.theory.symbols import Sigma, T, c, epsilon, gap, h, hbar, mu_4, ov
 
 VARIANCES = (sigma_m2, sigma_b2)
 JACOBIAN = ("jacobian", "jacobian_sigma_derivative")
+CHI = "slope of the correlation map, chi = dc'/dc"
 
 
 def neuron_section(theory: Theory) -> Iterator[EmittedFunction]:
@@ -43,20 +45,29 @@ def neuron_section(theory: Theory) -> Iterator[EmittedFunction]:
         yield EmittedFunction("slope", (field_symbol,), slope, "slope that gradients see, g")
 
 
+def total_section(theory: Theory) -> Iterator[EmittedFunction]:
+    title = "total field variance of the next layer, T'"
+    yield EmittedFunction("total_map", (T, *VARIANCES), _closest(theory, "total_map"), title)
+
+
+def gap_section(theory: Theory) -> Iterator[EmittedFunction]:
+    if theory.gap is not None:
+        rest = (*VARIANCES, *_total(theory))
+        title = "correlation map in the gap, 1 - c', exact to rounding as gap -> 0; q may be 0 or infinite"
+        yield EmittedFunction("gap_map", (gap, q, *rest), theory.gap.gap_map, title)
+        yield EmittedFunction("chi_at_gap", (gap, q, *rest), theory.gap.chi, f"{CHI}, in terms of the gap")
+
+
 def maps_section(theory: Theory) -> Iterator[EmittedFunction]:
     maps, rest = theory.maps, (*VARIANCES, *_total(theory))
-    total, slope = "total field variance of the next layer, T'", "slope of the correlation map, chi = dc'/dc"
-    yield EmittedFunction("total_map", (T, *VARIANCES), _closest(theory, "total_map"), total)
+    yield from total_section(theory)
     yield EmittedFunction("total_slope", (T, *VARIANCES), _closest(theory, "total_slope"), "slope of it, dT'/dT")
     yield EmittedFunction("variance_map", (q, *rest), _closest(theory, "variance_map"), "variance map, q'")
     yield EmittedFunction("variance_slope", (q, *rest), _closest(theory, "variance_slope"), "slope of it, dq'/dq")
     yield EmittedFunction("correlation_map", (c, q, *rest), theory.correlation_map, "correlation map, c'")
     chi = theory.gap.chi.subs(gap, 1 - c) if theory.gap and theory.chi.has(GaussianExpectation) else theory.chi
-    yield EmittedFunction("chi", (c, q, *rest), chi, slope)
-    if theory.gap is not None:
-        title = "correlation map in the gap, 1 - c', exact to rounding as gap -> 0; q may be 0 or infinite"
-        yield EmittedFunction("gap_map", (gap, q, *rest), theory.gap.gap_map, title)
-        yield EmittedFunction("chi_at_gap", (gap, q, *rest), theory.gap.chi, f"{slope}, in terms of the gap")
+    yield EmittedFunction("chi", (c, q, *rest), chi, CHI)
+    yield from gap_section(theory)
     if maps.replica_map is not None:
         yield EmittedFunction("replica_map", (overlap, T, *VARIANCES), maps.replica_map.closed, "replica map, g(r)")
 
@@ -153,12 +164,14 @@ class CompiledTheory(SimpleNamespace):
 def compile_theory(theory: Theory, backend: Backend = NUMPY) -> CompiledTheory:
     """The emitted functions of a theory as attributes; `source` holds their text.
 
-    Outside the catalogue they are compared with their definitions first (`emission.belief`). The Jacobian, which takes
-    longest to derive, and the text are left until asked for.
+    Those of a row of the catalogue are as they were generated. Outside it they are compared with their definitions
+    first (`emission.belief`); the Jacobian, which takes longest to derive, and the text are left until asked for.
 
     Raises:
         SurrogateError: a function that no quadrature resolves, or one that is not what its definition says.
     """
+    if (generated := _generated(theory, backend)) is not None:
+        return generated
     at_once = compile_functions(theory, emitted_functions(theory, AT_ONCE), backend)
     jacobian = cache(lambda: compile_functions(theory, emitted_functions(theory, (jacobian_section,)), backend))
     names = JACOBIAN if has_jacobian(theory.maps) else ()
@@ -168,6 +181,17 @@ def compile_theory(theory: Theory, backend: Backend = NUMPY) -> CompiledTheory:
     if theory.surrogate not in CATALOGUE:
         check_against_definitions(theory, maps)
     return maps
+
+
+def _generated(theory: Theory, backend: Backend) -> CompiledTheory | None:
+    """The functions of a row of the catalogue, as it is derived, by its generated module; None where there is none."""
+    name, is_row = theory.surrogate.name, theory.surrogate in CATALOGUE and theory is derive(theory.surrogate)
+    functions = generated_functions(name) if is_row else ()
+    if not functions or backend not in BACKENDS or not isinstance(backend, ArrayBackend):
+        return None
+    module = generated_module(name, backend.name)
+    later = {"source": lambda: generated_source(name, backend.name)}
+    return CompiledTheory(**{each: backend.wrap(module[each]) for each in functions}, later=later)
 
 
 @lru_cache(maxsize=128)

@@ -6,19 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib import import_module
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from meanbits.numerics.blocks import in_blocks
 from meanbits.numerics.emission.generated.rows import PAPER_ROWS, ROWS
-from meanbits.numerics.emission.traits import PHI_OF_SIGNS, MeansTraits, Traits, module_name, paper_file
+from meanbits.numerics.emission.generated_modules import generated_module, generated_source
+from meanbits.numerics.emission.traits import PHI_OF_SIGNS, MeansTraits, Traits, paper_file
 
 if TYPE_CHECKING:
     from meanbits.theory.derive import Theory
-
-PACKAGE = "meanbits.numerics.emission.generated"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +74,6 @@ class ReadyTheory(Worded, ABC):
         return SimpleNamespace(**{name: in_blocks(module[name]) for name in self.functions})
 
 
-GENERATED = ("numpy", "torch")  # backends whose modules are generated
-
-
 @dataclass(frozen=True, eq=False)
 class Row(ReadyTheory):
     """A row of the catalogue, or the paper form of one, whose modules are in `generated` under a name of theirs."""
@@ -87,11 +81,10 @@ class Row(ReadyTheory):
     file: str
 
     def source(self, backend: str) -> str | None:
-        path = Path(__file__).parent / "generated" / f"{module_name(self.file, backend)}.py"
-        return path.read_text(encoding="utf-8") if backend in GENERATED else None
+        return generated_source(self.file, backend)
 
     def module(self) -> Mapping[str, Any]:
-        return vars(import_module(f"{PACKAGE}.{module_name(self.file, 'numpy')}"))
+        return generated_module(self.file, "numpy")
 
     def at_gain(self, gain: float) -> AtGain:
         """The paper form at another gain."""

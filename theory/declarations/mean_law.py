@@ -137,7 +137,7 @@ def _inverse(law: MeanLaw) -> sp.Expr | None:
     """The scale in terms of sigma_m2, where the variance is a rational function of it."""
     if not law.moment(2).is_rational_function(scale):
         return None
-    roots = sp.solve(law.moment(2) - _VARIANCE, scale)
+    roots = map(sp.factor, sp.solve(law.moment(2) - _VARIANCE, scale, simplify=False))  # simplify loads all units
     return next(root for root in roots if root.subs(_VARIANCE, sp.Rational(1, 10)) > 0)
 
 

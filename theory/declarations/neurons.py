@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 
 import sympy as sp
@@ -44,7 +44,7 @@ class Neurons(Brief):
 
     def __post_init__(self) -> None:
         settle(self, f"neurons {self.name}", "mean", "second", "backward")
-        reason = _neurons_objection(self)
+        reason = _objection(self.mean, self.second_moment, tuple(map(tuple, self.law)))
         if reason is not None:
             raise SurrogateError(f"neurons {self.name}: {reason}")
 
@@ -107,22 +107,24 @@ def _differ(first: sp.Expr, second: sp.Expr) -> bool:
     return any(abs(a - b) > ROUNDING * max(1, abs(a)) for _, (a, b) in probe((first, second), h))
 
 
-def _neurons_objection(neurons: Neurons) -> str | None:
-    functions = [neurons.mean, neurons.second_moment, *(probability for _, probability in neurons.law)]
+@lru_cache(maxsize=256)  # neurons of other names and slopes that gradients see are the same
+def _objection(mean: sp.Expr, second: sp.Expr, law: Law) -> str | None:
+    """What is wrong with these moments and this law."""
+    functions = [mean, second, *(probability for _, probability in law)]
     if any(function.atoms(sp.core.function.AppliedUndef) for function in functions):
         return None  # an undefined function stands for any that would pass
-    total = law_moment(neurons.law, 0) if neurons.law else sp.S.One
+    total = law_moment(law, 0) if law else sp.S.One
     if sp.simplify(total - 1) != 0 and _differ(total, sp.S.One):
         return f"the probabilities sum to {total}, not to 1"
-    cut = pieces(neurons.mean.subs(h, u))
+    cut = pieces(mean.subs(h, u))
     if not cut.breaks and not cut.parts[0].has(u):
         return f"E[x|h] = {cut.parts[0]} does not depend on the field h, so nothing is passed on"
-    for point, (mean, second, *probabilities) in probe(functions, h):
-        for (value, _), probability in zip(neurons.law, probabilities, strict=True):
+    for point, (first, square, *probabilities) in probe(functions, h):
+        for (value, _), probability in zip(law, probabilities, strict=True):
             if not -ROUNDING <= probability <= 1 + ROUNDING:
                 return f"P(x = {value} | h) is {probability:.4g} at h = {point:.4g}, and no probability"
-        if second < mean**2 * (1 - ROUNDING) - ROUNDING:
-            return f"E[x^2|h] = {second:.4g} is below E[x|h]^2 = {mean**2:.4g} at h = {point:.4g}"
+        if square < first**2 * (1 - ROUNDING) - ROUNDING:
+            return f"E[x^2|h] = {square:.4g} is below E[x|h]^2 = {first**2:.4g} at h = {point:.4g}"
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -68,7 +69,8 @@ def branches(expression: sp.Expr, symbol: sp.Symbol) -> tuple[tuple[sp.Expr, ...
     return tuple(piece.low for piece in pieces[1:]), tuple(piece.expression for piece in pieces)
 
 
-def cut(expression: sp.Expr, symbol: sp.Symbol) -> tuple[list[Piece], set[Piece]]:
+@lru_cache(maxsize=1024)  # a declaration is checked in several respects
+def cut(expression: sp.Expr, symbol: sp.Symbol) -> tuple[tuple[Piece, ...], frozenset[Piece]]:
     """The branches with their intervals, and with theirs the analytic expressions by which branches are chosen.
 
     Raises:
@@ -82,7 +84,7 @@ def cut(expression: sp.Expr, symbol: sp.Symbol) -> tuple[list[Piece], set[Piece]
         if pieces and piece.expression == pieces[-1].expression and piece.low not in cutter.singular:
             piece = Piece(pieces.pop().low, piece.high, piece.expression)
         pieces.append(piece)
-    return pieces, cutter.compared
+    return tuple(pieces), frozenset(cutter.compared)
 
 
 class _Cutter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import sympy as sp
 
@@ -26,53 +27,88 @@ class Maps:
     binary neurons); `variance_map` q', `correlation_map` c', `chi` dc'/dc, `variance_slope` dq'/dq, `chi` and
     `correlation_map` at any q, not only at its fixed point. `mean_square` and `overlap` are A' and C' in terms of the
     state, `total_slope` dT'/dT. `replica_map` is r' = g(r) of an exact surrogate, r = Q_ab/T.
+
+    What follows from the state's A', B', C' and T' is derived when first asked for.
     """
 
     mean_field: MeanField
     state: dict[sp.Symbol, sp.Expr]
     mean_square: Formula
+    second_moment: Formula
     overlap: Formula
     total_map: Formula
-    total_slope: Formula
-    variance_map: Formula
-    correlation_map: Formula
-    chi: Formula
-    variance_slope: Formula
-    replica_map: Formula | None
-    steps: tuple[Step, ...]
 
     @property
     def takes_total(self) -> bool:
         """Whether T is part of the state beside q: marginalised continuous neurons, whose T varies with the layer."""
         return is_relative(self.mean_field) and self.total_map.closed.has(T)
 
+    @cached_property
+    def total_slope(self) -> Formula:
+        """dT'/dT."""
+        return _slope(self.total_map, T)
+
+    @cached_property
+    def variance_map(self) -> Formula:
+        """q'."""
+        if is_relative(self.mean_field):
+            return _ratio(self._quenched, self._field(self.mean_field.annealed))
+        return _substituted(self.total_map.definition, {T: Formula(q, q)})
+
+    @cached_property
+    def variance_slope(self) -> Formula:
+        """dq'/dq."""
+        return _slope(self.variance_map, q)
+
+    @cached_property
+    def correlation_map(self) -> Formula:
+        """c'."""
+        norm = self._quenched if is_relative(self.mean_field) else self.variance_map
+        return _ratio(self._field(self.mean_field.covariance), norm)
+
+    @cached_property
+    def chi(self) -> Formula:
+        """dc'/dc."""
+        return _slope(self.correlation_map, c)
+
+    @cached_property
+    def replica_map(self) -> Formula | None:
+        """r' = g(r); None where the overlap depends on more than r and T."""
+        return self._replica[0]
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """Of the derivation so far, in order."""
+        total, variance, correlation, chi = self.total_map, self.variance_map, self.correlation_map, self.chi
+        return (
+            *self.mean_field.steps,
+            *(Step(f"{symbol} in terms of the state", Assumption.EXACT, symbol, value)
+              for symbol, value in self.state.items()),
+            Step("total variance map T'", Assumption.SELF_AVERAGING, total.definition, total.closed),
+            Step("variance map q'", Assumption.EXACT, variance.definition, variance.closed),
+            Step("correlation map c'", Assumption.EXACT, correlation.definition, correlation.closed),
+            Step("chi = dc'/dc", Assumption.EXACT, chi.definition, chi.closed),
+            *self._replica[1],
+        )  # fmt: skip
+
+    @cached_property
+    def _quenched(self) -> Formula:
+        return self._field(self.mean_field.quenched)
+
+    @cached_property
+    def _replica(self) -> tuple[Formula | None, tuple[Step, ...]]:
+        return _replica(self.mean_field)
+
+    def _field(self, expression: sp.Expr) -> Formula:
+        """A field of the next layer in terms of the state."""
+        return _substituted(expression, {A: self.mean_square, B: self.second_moment, C: self.overlap})
+
 
 def correlation_maps(mean_field: MeanField) -> Maps:
     """The recursion of A, B, C normalised to (q, c); chi and dq'/dq by differentiating it."""
     state = _state(mean_field)
-    total_map = _formula(_total(mean_field))
     mean_square, second_moment, overlap = _outgoing(mean_field, state)
-    quenched, annealed, covariance = (
-        _substituted(field, {A: mean_square, B: second_moment, C: overlap})
-        for field in (mean_field.quenched, mean_field.annealed, mean_field.covariance)
-    )
-    if is_relative(mean_field):
-        variance_map, norm = _ratio(quenched, annealed), quenched
-    else:
-        variance_map = norm = _substituted(total_map.definition, {T: Formula(q, q)})
-    correlation_map = _ratio(covariance, norm)
-    chi, slope = _slope(correlation_map, c), _slope(variance_map, q)
-    replica_map, collapse = _replica(mean_field)
-    steps = (
-        *(Step(f"{symbol} in terms of the state", Assumption.EXACT, symbol, value) for symbol, value in state.items()),
-        Step("total variance map T'", Assumption.SELF_AVERAGING, total_map.definition, total_map.closed),
-        Step("variance map q'", Assumption.EXACT, variance_map.definition, variance_map.closed),
-        Step("correlation map c'", Assumption.EXACT, correlation_map.definition, correlation_map.closed),
-        Step("chi = dc'/dc", Assumption.EXACT, chi.definition, chi.closed),
-        *collapse,
-    )
-    return Maps(mean_field, state, mean_square, overlap, total_map, _slope(total_map, T), variance_map,
-                correlation_map, chi, slope, replica_map, (*mean_field.steps, *steps))  # fmt: skip
+    return Maps(mean_field, state, mean_square, second_moment, overlap, _formula(_total(mean_field)))
 
 
 def is_relative(mean_field: MeanField) -> bool:
