@@ -12,7 +12,7 @@ from functools import cache
 import mpmath
 import pytest
 import sympy as sp
-from flint import arb, ctx
+from flint import acb, arb, ctx
 
 from meanbits.numerics.certificates.balls import UnprovedError, ball, outward, program
 from meanbits.numerics.certificates.branches import Branches, branches, gaussian_mean, is_continuous, jumps, x
@@ -32,7 +32,7 @@ from meanbits.theory.declarations.surrogates import CATALOGUE, MARGINALISE, SAMP
 from meanbits.theory.declarations.weights import BINARY
 from meanbits.theory.derive import Theory, derive
 from meanbits.theory.gaussian.expectation import GaussianExpectation
-from meanbits.theory.gaussian.special import HardTanh
+from meanbits.theory.gaussian.special import ExpErfc, HardTanh
 from meanbits.theory.symbols import T, h, hbar, q, sigma_b2, sigma_m2
 from meanbits.theory.trace import Formula
 
@@ -452,19 +452,54 @@ def test_signs_of_tails() -> None:
 
 
 FUNCTIONS = [sp.exp(x), sp.tanh(x), sp.erf(x), sp.erfc(x), sp.sin(x), sp.cos(x), sp.sinh(x), sp.cosh(x), sp.atan(x),
-             sp.asin(x / 9), sp.log(x), sp.sqrt(x), x ** sp.Rational(-9, 4), x**-3, sp.pi * x + sp.E / 7]  # fmt: skip
+             sp.asin(x / 9), sp.log(x), sp.sqrt(x), x ** sp.Rational(-9, 4), x ** sp.Rational(3, 2), x**-3, sp.Float(0.1) * x,
+             sp.pi * x + sp.E / 7, ExpErfc(x / 3, x)]  # fmt: skip
 
 
 @pytest.mark.parametrize("expression", FUNCTIONS, ids=str)
 def test_balls_hold_the_values_of_their_functions(expression: sp.Expr) -> None:
     for point in (sp.Rational(1, 3), sp.Rational(17, 5)):
         low, high = outward(ball(expression, {x: ball(point)}))
-        exact = sp.N(expression.subs(x, point), 40)
+        exact = sp.N(expression.subs(x, point), 40)  # of 0.1 as it is stored
         assert low <= exact <= high
         assert high - low <= 4 * math.ulp(abs(float(exact)))
 
 
+@pytest.mark.parametrize("expression", [each for each in FUNCTIONS if not each.has(sp.asin)], ids=str)
+def test_balls_off_the_real_line_too(expression: sp.Expr) -> None:
+    """The integrals of analytic functions rest on their values there."""
+    for point in (sp.Rational(1, 3) + sp.I / 5, sp.Rational(17, 5) - 2 * sp.I):
+        real, imaginary = point.as_real_imag()
+        exact = sp.N(expression.replace(ExpErfc, lambda a, b: sp.exp(a) * sp.erfc(b)).subs(x, point), 40)
+        for analytic in (False, True):
+            found = program(expression)({x: acb(ball(real), ball(imaginary))}, analytic)
+            assert complex(found.real.mid(), found.imag.mid()) == pytest.approx(complex(exact), rel=1e-14)
+            assert max(found.real.rad(), found.imag.rad()) < 1e-13
+
+
+@pytest.mark.parametrize(
+    ("expression", "real", "imaginary"),
+    [(sp.log(x), -1, 0), (sp.sqrt(x), -1, 0), (x ** sp.Rational(1, 3), -1, 0), (sp.atan(x), 0, 2), (sp.atan(x), 0, -2)],
+)
+def test_on_a_cut_there_is_a_value_but_no_analytic_one(expression: sp.Expr, real: int, imaginary: int) -> None:
+    point = {x: acb(arb(real, 0.25 if imaginary else 0), arb(imaginary, 0 if imaginary else 0.25))}
+    assert program(expression)(point, False).is_finite()
+    assert not program(expression)(point, True).is_finite()
+
+
+def test_decimal_numbers_of_a_declaration_are_those_they_are_stored_as() -> None:
+    decimal = replace(theory_of("continuous").surrogate, neurons=continuous("decimal", sp.tanh(sp.Float(0.7) * h)))
+    found = certify(derive(decimal))
+    assert is_proven(found, "attained")
+    assert found.box is not None
+    q, means = (sum(found.box[name]) / 2 for name in ("q", "sigma_m2"))
+    slope = mpmath.quad(lambda w: (0.7 * mpmath.sech(0.7 * mpmath.sqrt(q) * w) ** 2) ** 2 * mpmath.npdf(w), [-9, 0, 9])
+    assert float(means * slope) == pytest.approx(1, rel=1e-6)
+
+
 def test_functions_without_balls_are_named() -> None:
+    with pytest.raises(UnprovedError, match="off the real line"):
+        program(sp.asin(x))({x: acb(0, 1)}, False)
     with pytest.raises(UnprovedError, match="Abs"):
         ball(sp.Abs(x - 5), {x: arb(1)})
     with pytest.raises(UnprovedError, match="no finite enclosure"):

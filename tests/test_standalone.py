@@ -419,6 +419,11 @@ def test_expressions_without_a_name_are_refused() -> None:
         listed(sp.Symbol("x", positive=True) ** sp.Rational(1, 3))
 
 
+def test_decimal_numbers_are_written_as_they_are_stored() -> None:
+    assert listed(sp.Float(0.25)) == "1/4"
+    assert Fraction(listed(sp.Float(0.1))) == Fraction(0.1) != Fraction(1, 10)
+
+
 def test_the_commands_write_and_verify(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "lrt.json"
     assert main(["critical", "lrt", "--certificate", str(path)]) == 0

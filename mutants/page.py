@@ -1,0 +1,44 @@
+"""The page of figures: lines covered and mutants killed, by folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from coverage import Coverage
+
+PAGE = Path("docs") / "mutants_figures.md"
+OUTCOMES = ("killed", "timed out", "equivalent", "survived")
+
+
+def covered(root: Path, measured: Coverage) -> dict[str, tuple[int, int]]:
+    """Statements of each folder, and how many of them the tests run."""
+    counts: dict[str, tuple[int, int]] = {}
+    for path in sorted(measured.get_data().measured_files()):
+        _, statements, _, missing, _ = measured.analysis2(path)
+        folder = Path(path).relative_to(root).parent.as_posix() if Path(path).is_absolute() else str(Path(path).parent)
+        total, run = counts.get(folder, (0, 0))
+        counts[folder] = total + len(statements), run + len(statements) - len(missing)
+    return counts
+
+
+def row(name: str, lines: tuple[int, int], outcomes: Counter[str]) -> str:
+    """A row of the table; no share of what was not tried."""
+    tried = outcomes["killed"] + outcomes["timed out"] + outcomes["survived"]
+    share = f"{(tried - outcomes['survived']) / tried:.1%}" if tried else ""
+    cells = [f"{lines[0]:,}", f"{lines[1] / lines[0]:.1%}", *(str(outcomes[each]) for each in OUTCOMES), share]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def page(root: Path, measured: Coverage, outcomes: Counter[tuple[str, str]]) -> str:
+    """The figures as a page of Markdown; `outcomes` counts pairs of a module and what became of a mutant."""
+    lines = covered(root, measured)
+    by_folder: dict[str, Counter[str]] = {folder: Counter() for folder in lines}
+    for (path, outcome), number in outcomes.items():
+        by_folder[Path(path).parent.as_posix()][outcome] += number
+    whole = sum(each[0] for each in lines.values()), sum(each[1] for each in lines.values())
+    rows = [row(f"`{folder}/`", lines[folder], by_folder[folder]) for folder in sorted(lines)]
+    return "\n".join([
+        "| folder | statements | run by tests | killed | timed out | equivalent | survived | share killed |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        *rows, row("all", whole, sum(by_folder.values(), Counter())), ""])  # fmt: skip
