@@ -43,12 +43,15 @@ def main() -> None:
     measured.load()
     tests, outcomes, mutants = Tests(ROOT, measured.get_data(), BUILD / "tests.xml"), known(), drawn(plan)
     copy = Copy(ROOT, BUILD / "copy")
+    chosen = {each.key: tests.within(tests.of(each.path, each.line), plan["seconds"])
+              for each in mutants if each.key not in outcomes}  # fmt: skip
+    copy.find(sorted(set().union(*chosen.values())))
     for count, mutant in enumerate(mutants, 1):
         if mutant.key in outcomes:
             continue
-        chosen = tests.within(tests.of(mutant.path, mutant.line), plan["seconds"])
-        seconds = sum(tests.seconds[test] for test in chosen)
-        outcome = outcomes[mutant.key] = copy.outcome(mutant, chosen, seconds) if chosen else "survived"
+        names = chosen[mutant.key]
+        outcome = copy.outcome(mutant, names, sum(tests.seconds[name] for name in names)) if names else "survived"
+        outcomes[mutant.key] = outcome
         with LEDGER.open("a", encoding="utf-8") as ledger:
             print(json.dumps([*mutant.key, outcome]), file=ledger)
         print(f"{count}/{len(mutants)} {outcome}: {mutant.path}:{mutant.line}: {mutant.before}  ->  {mutant.after}")

@@ -24,7 +24,7 @@ class Tests:
                 for case in cases}  # fmt: skip
 
     def of(self, path: str, line: int) -> list[str]:
-        """Those that run the statement of a line, shortest first; of what runs on import those that run what is around."""
+        """Those that run the statement of a line, shortest first; of what an import runs, those of what is around."""
         contexts = self.data.contexts_by_lineno(path)
         tree = ast.parse((self.root / path).read_text(encoding="utf-8"))
         around = [node for node in ast.walk(tree)

@@ -1,4 +1,4 @@
-"""One mutant, tried in a copy of the checkout: a process forked from one that has the libraries, but none of our code."""
+"""Trials in a copy of the checkout, each a process forked from one that has the libraries and none of our code."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mutants.sampling import Mutant
 
 LIBRARIES = ("flint", "mpmath", "numpy", "scipy.integrate", "scipy.optimize", "scipy.stats", "sympy")
 LEFT = shutil.ignore_patterns(".*", "build", "output", "__pycache__", "*.egg-info")
+COLLECT = "--collect-only"  # a look at which tests there are; only it keeps what it compiles
 PATIENCE, MEMORY = 10, 8 * 2**30  # processor seconds beside those that tests took; bytes
 
 
@@ -39,7 +40,7 @@ def _run(folder: Path, arguments: list[str], limit: int, answer: Connection) -> 
     os.dup2(1, 2)
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    sys.path[0] = str(folder)
+    sys.path[0], sys.dont_write_bytecode = str(folder), COLLECT not in arguments
     failed = Failed()
     status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *arguments], plugins=[failed])
     answer.send((int(status), failed.name))
@@ -51,7 +52,7 @@ class Copy:
     def __init__(self, root: Path, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(root, folder, symlinks=True, ignore=LEFT)
-        self.root, self.folder, self.passed = root, folder, set[str]()
+        self.folder, self.passed = folder, set[str]()
         for name in LIBRARIES:
             importlib.import_module(name)
 
@@ -70,14 +71,20 @@ class Copy:
             raise RuntimeError(f"pytest itself failed, of {arguments}")
         return here.recv() if process.exitcode == 0 else None
 
+    def find(self, tests: list[str]) -> None:
+        """Refuse to begin unless these tests are there: without them every mutant would seem killed."""
+        if self.tests([COLLECT, *tests], 600.0) != (0, ""):
+            raise RuntimeError("tests that covered the code are gone: run them under coverage anew")
+
     def outcome(self, mutant: Mutant, tests: list[str], seconds: float) -> str:
         """How a mutant fares: killed, timed out or survived."""
         target = self.folder / mutant.path
+        kept = shutil.copy2(target, self.folder / "kept")  # with its time, by which Python knows what it has compiled
         target.write_text(mutant.source, encoding="utf-8")
         try:
             found = self.tests(tests, seconds)
         finally:
-            shutil.copy2(self.root / mutant.path, target)
+            shutil.copy2(kept, target)
         if found is None:
             return "timed out"
         status, failed = found

@@ -452,8 +452,8 @@ def test_signs_of_tails() -> None:
 
 
 FUNCTIONS = [sp.exp(x), sp.tanh(x), sp.erf(x), sp.erfc(x), sp.sin(x), sp.cos(x), sp.sinh(x), sp.cosh(x), sp.atan(x),
-             sp.asin(x / 9), sp.log(x), sp.sqrt(x), x ** sp.Rational(-9, 4), x ** sp.Rational(3, 2), x**-3, sp.Float(0.1) * x,
-             sp.pi * x + sp.E / 7, ExpErfc(x / 3, x)]  # fmt: skip
+             sp.asin(x / 9), sp.log(x), sp.sqrt(x), x ** sp.Rational(-9, 4), x ** sp.Rational(3, 2), x**-3,
+             sp.Float(0.1) * x, sp.pi * x + sp.E / 7, ExpErfc(x / 3, x)]  # fmt: skip
 
 
 @pytest.mark.parametrize("expression", FUNCTIONS, ids=str)

@@ -6,6 +6,7 @@ import ast
 import contextlib
 import copy
 import json
+import os
 import random
 import re
 import shutil
@@ -23,7 +24,7 @@ import sympy as sp
 from flint import ctx
 
 from meanbits.cli import main
-from meanbits.numerics.certificates import checker
+from meanbits.numerics.certificates import checker, coqc
 from meanbits.numerics.certificates.balls import UnprovedError
 from meanbits.numerics.certificates.chain_backward import backward_certificate
 from meanbits.numerics.certificates.checker import RefusedError, check
@@ -524,6 +525,28 @@ def test_rocq_is_asked_for_where_it_is_missing(
     shown = capsys.readouterr()
     assert (shown.out, shown.err.count("\n")) == ("", 1)
     assert "there is no coqc to check it; install Coq" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("ends", "refusal"),
+    [("exit 0", None), ("echo no such lemma >&2; exit 1", "does not accept it: no such lemma;"), ("sleep 9", "within")],
+)
+def test_a_file_is_proven_where_coqc_accepts_that_very_file(
+    ends: str, refusal: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the place of coqc a program that ends in each way."""
+    program = tmp_path / "coqc"
+    program.write_text(f"#!/bin/sh\n[ $1 = -q ] && cmp -s $2 {PROOFS / 'lrt.v'} || exit 3\n{ends}\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(coqc, "MOST_SECONDS", 0.5 if ends.startswith("sleep") else 60)
+    text = (PROOFS / "lrt.v").read_text()
+    if refusal is None:
+        statement, compared = compiled(text)
+        assert (statement["surrogate"], statement["verdict"], compared) == ("lrt", "none", True)
+    else:
+        with pytest.raises(RefusedError, match=refusal):
+            compiled(text)
 
 
 @pytest.mark.slow
