@@ -34,13 +34,15 @@ class Mutant:
 
 
 def mute(tree: ast.AST) -> Iterator[ast.AST]:
-    """Parts of a module that no answer depends on: annotations, the words of errors, decorators, what is for types."""
+    """Parts of a module that no answer depends on: annotations, words of errors, decorators, strict=True, `__all__`."""
     for node in ast.walk(tree):
         parts = (getattr(node, name, None) for name in ("annotation", "returns"))
         yield from (part for part in parts if isinstance(part, ast.AST))
         yield from getattr(node, "decorator_list", ())
         if isinstance(node, ast.Raise) or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
             yield node
+        if isinstance(node, ast.keyword) and node.arg == "strict":
+            yield node.value
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             yield node
 

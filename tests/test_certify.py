@@ -14,6 +14,7 @@ import pytest
 import sympy as sp
 from flint import acb, arb, ctx
 
+from meanbits.numerics.certificates import replica_proof
 from meanbits.numerics.certificates.balls import UnprovedError, ball, outward, program
 from meanbits.numerics.certificates.branches import Branches, branches, gaussian_mean, is_continuous, jumps, x
 from meanbits.numerics.certificates.certify import certify, smallest_gain
@@ -362,6 +363,24 @@ def test_a_spoiled_price_theorem_is_rejected(monkeypatch: pytest.MonkeyPatch) ->
     assert found == {"Price, induction", "Price, coefficients"}
 
 
+@pytest.mark.parametrize("wrong", [2, -1])
+def test_spoiled_means_of_exponentials_are_rejected(wrong: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of pairs alone, and so that what is left is a formula, of either sign."""
+    right = replica_proof.evaluate_all
+    monkeypatch.setattr(replica_proof, "evaluate_all",
+                        lambda node: right(node) * (wrong if node.has(replica_proof.overlap) else 1))  # fmt: skip
+    assert {step.name for step in convexity_steps.__wrapped__() if not step.holds} == {"Mehler"}
+
+
+def test_where_biases_vanish_the_point_is_the_known_one() -> None:
+    """E relu'^2 = 1/2 and E 1^2 = 1 at any variance."""
+    for neurons, spread in (("relu", 2), ("linear", 1)):
+        box = certificate("continuous", neurons=neurons).box
+        assert box is not None
+        assert box["sigma_m2"] == pytest.approx((spread, spread))
+        assert box["sigma_b2"] == (0, 0)
+
+
 def test_a_check_that_is_not_settled_fails_with_its_reason() -> None:
     def unsettled() -> bool:
         raise UnprovedError("%s is open", x)
@@ -429,7 +448,9 @@ def test_a_ball_of_variances_holds_every_mean() -> None:
 
 TAILS = [sp.tanh(x), sp.erf(x), sp.atan(x), x * sp.exp(-(x**2)), x**3 * sp.exp(-x / 2) * sp.tanh(x), 1 / (1 + x**2),
          x / sp.sqrt(1 + x**2), x**2 / (1 + x**4) + sp.erfc(x), (1 - sp.tanh(x) ** 2) ** 2,
-         sp.sin(x) * sp.exp(-x)]  # fmt: skip
+         sp.sin(x) * sp.exp(-x), 1 / (1 - x) ** 2, (1 + sp.tanh(x)) ** -3, (sp.erf(x) - 2) ** 2, sp.sqrt(2 + sp.cos(x)),
+         *(function(sign * x) for function in (sp.exp, sp.sinh, sp.atan, sp.tanh, sp.erf, sp.erfc) for sign in (1, -1)),
+         sp.sin(x) ** 2, sp.log(x), sp.log(sp.exp(-x)), x * sp.tanh(x) * sp.sin(x), sp.exp(x) * (sp.erf(x) - 2)]  # fmt: skip
 
 
 @pytest.mark.parametrize("expression", TAILS, ids=str)

@@ -87,6 +87,14 @@ def test_what_is_true_is_accepted_quickly(texts: dict[str, str], name: str) -> N
     assert model_of(subject_of(statement["surrogate"])) == model_of(subject_of(name))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", TRUE)
+def test_no_step_is_idle(texts: dict[str, str], name: str) -> None:
+    whole = json.loads(texts[name])
+    for k in range(len(whole["steps"])):
+        with pytest.raises(RefusedError):
+            check(json.dumps(whole | {"steps": whole["steps"][:k] + whole["steps"][k + 1 :]}))
+
+
 def test_the_point_is_where_theory_has_it(texts: dict[str, str]) -> None:
     """Tanh at q = 1: sigma_m2 = 1 / E phi'^2, by quadrature in mpmath."""
     import mpmath
