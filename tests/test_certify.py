@@ -450,7 +450,8 @@ TAILS = [sp.tanh(x), sp.erf(x), sp.atan(x), x * sp.exp(-(x**2)), x**3 * sp.exp(-
          x / sp.sqrt(1 + x**2), x**2 / (1 + x**4) + sp.erfc(x), (1 - sp.tanh(x) ** 2) ** 2,
          sp.sin(x) * sp.exp(-x), 1 / (1 - x) ** 2, (1 + sp.tanh(x)) ** -3, (sp.erf(x) - 2) ** 2, sp.sqrt(2 + sp.cos(x)),
          *(function(sign * x) for function in (sp.exp, sp.sinh, sp.atan, sp.tanh, sp.erf, sp.erfc) for sign in (1, -1)),
-         sp.sin(x) ** 2, sp.log(x), sp.log(sp.exp(-x)), x * sp.tanh(x) * sp.sin(x), sp.exp(x) * (sp.erf(x) - 2)]  # fmt: skip
+         sp.sin(x) ** 2, sp.log(x), sp.log(sp.exp(-x)), x * sp.tanh(x) * sp.sin(x),
+         sp.exp(x) * (sp.erf(x) - 2)]  # fmt: skip
 
 
 @pytest.mark.parametrize("expression", TAILS, ids=str)
