@@ -15,6 +15,7 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 Place = tuple[int, int]  # line from 1, column from 0
+CALLS = re.compile(r"strict=(True|False)|(?<=, )[*/](?=, )")  # how something may be called, not what it answers
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,13 @@ class Mutant:
 
 
 def mute(tree: ast.AST) -> Iterator[ast.AST]:
-    """Parts of a module that no answer depends on: annotations, words of errors, decorators, strict=True, `__all__`."""
+    """Parts of a module that no answer depends on: annotations, words of errors, decorators, `__all__`."""
     for node in ast.walk(tree):
         parts = (getattr(node, name, None) for name in ("annotation", "returns"))
         yield from (part for part in parts if isinstance(part, ast.AST))
         yield from getattr(node, "decorator_list", ())
         if isinstance(node, ast.Raise) or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
             yield node
-        if isinstance(node, ast.keyword) and node.arg == "strict":
-            yield node.value
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             yield node
 
@@ -67,7 +66,8 @@ def sample(root: Path, path: str, operators: str, lines_each: int, seed: int) ->
     found, draw = changes(source, operators), random.Random(f"{seed} {path}")
     count = min(len(found), round(source.count("\n") / lines_each) or 1)
     drawn = [(place, *draw.choice(found[place])) for place in draw.sample(sorted(found), count)]
-    return sorted((made(path, source, *each) for each in drawn), key=lambda mutant: mutant.line)
+    mutants = sorted((made(path, source, *each) for each in drawn), key=lambda mutant: mutant.line)
+    return [each for each in mutants if CALLS.sub("", each.before) != CALLS.sub("", each.after)]
 
 
 def made(path: str, source: str, place: Place, operator: str, occurrence: int) -> Mutant:
