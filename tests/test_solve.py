@@ -13,6 +13,7 @@ import xarray as xr
 from meanbits.numerics.blocks import BLOCK, in_blocks
 from meanbits.numerics.datasets import is_ours, save
 from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.domain import refuse_nan
 from meanbits.numerics.solvers.gradients import gradient_scales
 from meanbits.numerics.solvers.newton import descended_fixed_point, positive_fixed_point
 from meanbits.numerics.solvers.phase import phase_diagram
@@ -213,6 +214,19 @@ def test_a_single_layer_and_a_gain_without_paper_form_are_refused() -> None:
         fixed_point(derive(compose("baldassi")), 0.5, 0.1)
     with pytest.raises(ValueError, match="no gain"):
         fixed_point(derive(compose("deterministic")), 0.5, 0.1, gain=2.0)
+
+
+@pytest.mark.parametrize("given", [object(), [1, {}], 10**400, "x", [[1], [1, 2]]], ids=str)
+def test_what_is_no_number_is_refused(given: object) -> None:
+    with pytest.raises(ValueError, match=r"sigma_m2 = .* is no finite number, nor an array of them"):
+        fixed_point(derive(ERF), given, 0.1)  # type: ignore[arg-type]
+
+
+def test_results_that_are_no_numbers_are_refused_with_their_point() -> None:
+    points = {"sigma_m2": np.array([1.0, 2.0]), "sigma_b2": np.array([0.0, 0.5])}
+    refuse_nan({**points, "q": np.array([0.0, np.inf])})
+    with pytest.raises(ValueError, match=r"chi is no number at sigma_m2 = 2, sigma_b2 = 0\.5"):
+        refuse_nan({**points, "chi": np.array([0.0, np.nan])})
 
 
 def test_phase_diagrams_are_labelled_and_saved(tmp_path: Path) -> None:
