@@ -15,7 +15,7 @@ from pathlib import Path
 from coverage import Coverage
 
 from mutants.covering import Tests
-from mutants.page import PAGE, page
+from mutants.page import PAGE, covered, page
 from mutants.sampling import Mutant, sample
 from mutants.trial import Copy
 
@@ -63,7 +63,7 @@ def main() -> None:
         attempts(open_ones, Tests(ROOT, measured.get_data(), BUILD / "tests.xml"), plan["seconds"])
     outcomes = known()
     tried = Counter((each.path, outcomes[each.key]) for each in mutants if each.key in outcomes)
-    PAGE.write_text(page(ROOT, measured, tried), encoding="utf-8")
+    PAGE.write_text(page(covered(measured, BUILD / "coverage.json"), tried), encoding="utf-8")
 
 
 if __name__ == "__main__":

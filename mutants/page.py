@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -11,14 +12,14 @@ PAGE = Path("docs") / "mutants_figures.md"
 OUTCOMES = ("killed", "timed out", "equivalent", "survived")
 
 
-def covered(root: Path, measured: Coverage) -> dict[str, tuple[int, int]]:
+def covered(measured: Coverage, report: Path) -> dict[str, tuple[int, int]]:
     """Statements of each folder, and how many of them the tests run."""
+    measured.json_report(outfile=str(report))
     counts: dict[str, tuple[int, int]] = {}
-    for path in sorted(measured.get_data().measured_files()):
-        _, statements, _, missing, _ = measured.analysis2(path)
-        folder = Path(path).relative_to(root).parent.as_posix() if Path(path).is_absolute() else str(Path(path).parent)
-        total, run = counts.get(folder, (0, 0))
-        counts[folder] = total + len(statements), run + len(statements) - len(missing)
+    for path, found in json.loads(report.read_text(encoding="utf-8"))["files"].items():
+        total, run = counts.get(Path(path).parent.as_posix(), (0, 0))
+        summary = found["summary"]
+        counts[Path(path).parent.as_posix()] = total + summary["num_statements"], run + summary["covered_lines"]
     return counts
 
 
@@ -30,14 +31,13 @@ def row(name: str, lines: tuple[int, int], outcomes: Counter[str]) -> str:
     return f"| {name} | {' | '.join(cells)} |"
 
 
-def page(root: Path, measured: Coverage, outcomes: Counter[tuple[str, str]]) -> str:
+def page(lines: dict[str, tuple[int, int]], outcomes: Counter[tuple[str, str]]) -> str:
     """The figures as a page of Markdown; `outcomes` counts pairs of a module and what became of a mutant."""
-    lines = covered(root, measured)
     by_folder: dict[str, Counter[str]] = {folder: Counter() for folder in lines}
     for (path, outcome), number in outcomes.items():
         by_folder[Path(path).parent.as_posix()][outcome] += number
     whole = sum(each[0] for each in lines.values()), sum(each[1] for each in lines.values())
-    rows = [row(f"`{folder}/`", lines[folder], by_folder[folder]) for folder in sorted(lines)]
+    rows = [row(f"`{folder}/`", lines[folder], by_folder[folder]) for folder in sorted(lines) if lines[folder][0]]
     return "\n".join([
         "| folder | statements | run by tests | killed | timed out | equivalent | survived | share killed |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",

@@ -16,7 +16,15 @@ from flint import acb, arb, ctx
 
 from meanbits.numerics.certificates import replica_proof
 from meanbits.numerics.certificates.balls import UnprovedError, ball, outward, program
-from meanbits.numerics.certificates.branches import Branches, branches, gaussian_mean, is_continuous, jumps, x
+from meanbits.numerics.certificates.branches import (
+    Branches,
+    branches,
+    gaussian_mean,
+    is_continuous,
+    jumps,
+    tail_moment,
+    x,
+)
 from meanbits.numerics.certificates.certify import certify, smallest_gain
 from meanbits.numerics.certificates.form_proof import form_margins
 from meanbits.numerics.certificates.mean_signs import negative_in_mean
@@ -33,7 +41,7 @@ from meanbits.theory.declarations.surrogates import CATALOGUE, MARGINALISE, SAMP
 from meanbits.theory.declarations.weights import BINARY
 from meanbits.theory.derive import Theory, derive
 from meanbits.theory.gaussian.expectation import GaussianExpectation
-from meanbits.theory.gaussian.special import ExpErfc, HardTanh
+from meanbits.theory.gaussian.special import Box, ExpErfc, HardTanh, Softplus
 from meanbits.theory.symbols import T, h, hbar, q, sigma_b2, sigma_m2
 from meanbits.theory.trace import Formula
 
@@ -537,6 +545,29 @@ def test_branches_are_cut_at_kinks() -> None:
     assert jumps(branches(sp.sign(h)))
     with pytest.raises(UnprovedError, match="kink"):
         branches(sp.Abs(sp.sin(h)))
+
+
+KINKED = [sp.Abs(h - 1), sp.sign(h - sp.Rational(1, 3)) * h, sp.Heaviside(h + 2), sp.Max(h, sp.Rational(1, 2)),
+          sp.Max(1 - h, 3 * h), HardTanh(2 * h - 1), Box(h / 2 + 1), Softplus(h - 1) + sp.Abs(h)]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", KINKED, ids=str)
+def test_branches_have_the_values_of_their_function(function: sp.Expr) -> None:
+    for part in branches(function):
+        right = part.left + 5 if part.right == sp.oo else part.right
+        for place in ((3 * part.left + right) / 4, (part.left + 3 * right) / 4):
+            assert abs(sp.N(part.value.subs(x, place) - function.subs(h, part.side * place), 30)) < 1e-25
+
+
+@pytest.mark.parametrize("power", [2, 4])
+@pytest.mark.parametrize("variance", [0.25, 9.0])
+def test_tails_of_powers_are_bounded_closely(power: int, variance: float) -> None:
+    """E w^n over w > X by quadrature: at most the bound, which is about twice as large."""
+    cut = 8 * math.sqrt(variance)
+    exact = mpmath.quad(lambda w: w**power * mpmath.npdf(w, 0, math.sqrt(variance)), [cut, 2 * cut, 4 * cut])
+    assert exact <= float(tail_moment(power, arb(cut), arb(variance)).lower()) <= 3 * exact
+    with pytest.raises(UnprovedError, match="too close"):
+        tail_moment(power, arb(math.sqrt(1.9 * power * variance)), arb(variance))
 
 
 def test_shapes_of_neurons() -> None:
