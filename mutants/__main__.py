@@ -7,6 +7,7 @@ again; `make clean` forgets it.
 from __future__ import annotations
 
 import json
+import random
 import sys
 import tomllib
 from collections import Counter
@@ -59,6 +60,7 @@ def main() -> None:
     outcomes, mutants = known(), drawn(plan)
     asked = [each for each in mutants if each.path.startswith(tuple(sys.argv[1:]) or "")]
     open_ones = [each for each in asked if outcomes.get(each.key, "survived") == "survived"]
+    random.Random(plan["seed"]).shuffle(open_ones)  # so that a run that is broken off has tried a sample too
     if open_ones:
         attempts(open_ones, Tests(ROOT, measured.get_data(), BUILD / "tests.xml"), plan["seconds"])
     outcomes = known()
