@@ -217,6 +217,14 @@ def test_a_single_layer_and_a_gain_without_paper_form_are_refused() -> None:
         fixed_point(derive(compose("deterministic")), 0.5, 0.1, gain=2.0)
 
 
+def test_neurons_that_jump_and_are_no_polynomials_have_the_slopes_of_their_map() -> None:
+    """exp(-|h|) above 0, and 0 below."""
+    maps = compile_theory(derive(compose("continuous", neurons="expr:exp(-abs(h))*(1+sign(h))/2")))
+    at, step = np.array([0.3, 1.0, 4.0]), 1e-4
+    low, high = (maps.variance_map(at * (1 + side * step), 0.7, 0.1) for side in (-1, 1))
+    assert maps.variance_slope(at, 0.7, 0.1) == pytest.approx((high - low) / (2 * step * at), rel=1e-6)
+
+
 @pytest.mark.parametrize("given", [object(), [1, {}], 10**400, "x", [[1], [1, 2]]], ids=str)
 def test_what_is_no_number_is_refused(given: object) -> None:
     with pytest.raises(ValueError, match=r"sigma_m2 = .* is no finite number, nor an array of them"):
