@@ -9,7 +9,9 @@ import pytest
 import sympy as sp
 from sympy.core.function import ArgumentIndexError
 
+from meanbits.theory.declarations.bounds import Bounded, constant, power_of
 from meanbits.theory.functions.evaluate import evaluator
+from meanbits.theory.gaussian.piecewise_overlap import PiecewiseMean
 from meanbits.theory.gaussian.special import (
     ArcCosineKernel,
     Box,
@@ -91,3 +93,33 @@ def test_what_has_no_floating_point_value_is_refused() -> None:
     with pytest.raises(ValueError, match="no floating-point value of"):
         evaluator(sp.besselj(0, x), x)
     assert evaluator(sp.tan(1) + x, x)(0.0) == math.tan(1)
+
+
+RULES = [Box(x), HardTanh(x), Softplus(x), sp.floor(x), sp.ceiling(x), sp.Abs(x), sp.sign(x), sp.Heaviside(x),
+         sp.Max(x, -1, x**2), sp.Min(x, 1), sp.exp(x), sp.erfc(x), sp.asinh(x), 1 / (2 + x),
+         sp.Float(0.1) * x]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", RULES, ids=str)
+def test_floating_point_values_are_those_of_sympy(function: sp.Expr) -> None:
+    symbol = sp.Symbol("x", real=True)
+    function = function.subs(x, symbol)
+    value = evaluator(function, symbol)
+    for at in (-2.5, -1.0, -0.25, 0.0, 0.75, 1.0, 2.5):
+        assert value(at) == pytest.approx(float(function.subs(symbol, sp.Rational(at)).evalf(20)), rel=4e-16)
+
+
+def test_means_of_pieces_grow_as_their_jumps_and_slopes_say() -> None:
+    """Of pieces of several degrees, which jump; at 50 digits."""
+    starts = sp.Tuple(0, sp.S.Half, 2)
+    mean = PiecewiseMean(sp.Tuple(starts, sp.Tuple(sp.Tuple(1, 2, 3), sp.Tuple(-1, 0, 2), sp.Tuple(4, 1))), x)
+    step = sp.Rational(1, 10**10)
+    ends = [mean.subs(x, X + side * step).evalf(50) for side in (-1, 1)]
+    assert float(mean.diff(x).subs(x, X).evalf(20)) == pytest.approx(float((ends[1] - ends[0]) / (2 * step)), rel=1e-13)
+
+
+@pytest.mark.parametrize("power", [2, 3, 6])
+def test_terms_of_powers_are_counted_before_they_are_built(power: int) -> None:
+    symbols = sp.symbols("a b c")
+    found = power_of(Bounded(sp.Add(*symbols), None, 1, 3, 4), constant(sp.Integer(power)))
+    assert (found.terms, found.degree) == (len(sp.Add.make_args(sp.expand(sum(symbols) ** power))), power)
