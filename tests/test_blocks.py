@@ -283,7 +283,8 @@ def test_autograd_of_neurons_is_the_declared_slope() -> None:
 
 
 @pytest.mark.parametrize(("options", "said"), [
-    ({"dropout": "1"}, "must lie in"), ({"skip": "0"}, "neither A nor B may be 0"), ({"scale": "-1"}, "positive"),
+    ({"dropout": "1"}, "must lie in"), ({"dropout": "-0.1"}, "must lie in"), ({"scale": "0"}, "positive"),
+    ({"skip": "0"}, "neither A nor B may be 0"), ({"scale": "-1"}, "positive"),
     ({"normalise": "group"}, "unknown norm"), ({"skip": "1:x"}, "is not a number"),
 ])  # fmt: skip
 def test_bad_blocks_are_refused(options: dict[str, str], said: str) -> None:
