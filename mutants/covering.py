@@ -31,10 +31,12 @@ class Tests:
                   if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or 0)]  # fmt: skip
         spans = [range(node.lineno, (node.end_lineno or 0) + 1) for node in around]
         for span in [*sorted(spans, key=len), contexts.keys()]:
-            running = {each.rpartition("|")[0] for inner in span for each in contexts.get(inner, ())}
-            found = sorted(running & self.seconds.keys(), key=lambda test: (self.seconds[test], test))
+            phases = [each.rpartition("|")[::2] for inner in span for each in contexts.get(inner, ())]
+            running = {test for test, _ in phases}
+            shared = {_file(test) for test, phase in phases if phase == "setup"}  # of fixtures, whose first test it is
+            found = [test for test in self.seconds if test in running or _file(test) in shared]
             if found or not running:
-                return found
+                return sorted(found, key=lambda test: (self.seconds[test], test))
         return []
 
     def within(self, found: list[str], seconds: float) -> list[str]:
@@ -46,3 +48,7 @@ class Tests:
                 break
             chosen.append(test)
         return chosen
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]

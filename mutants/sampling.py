@@ -15,7 +15,7 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 Place = tuple[int, int]  # line from 1, column from 0
-CALLS = re.compile(r"strict=(True|False)|(?<=, )[*/](?=, )")  # how something may be called, not what it answers
+CALLS = re.compile(r"strict=(True|False)|(?<=, )[*/], ")  # how something may be called, not what it answers
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def sample(root: Path, path: str, operators: str, lines_each: int, seed: int) ->
     count = min(len(found), round(source.count("\n") / lines_each) or 1)
     drawn = [(place, *draw.choice(found[place])) for place in draw.sample(sorted(found), count)]
     mutants = sorted((made(path, source, *each) for each in drawn), key=lambda mutant: mutant.line)
-    return [each for each in mutants if CALLS.sub("", each.before) != CALLS.sub("", each.after)]
+    return [each for each in mutants if _meaning(source) != _meaning(each.source)]
 
 
 def made(path: str, source: str, place: Place, operator: str, occurrence: int) -> Mutant:
@@ -77,3 +77,8 @@ def made(path: str, source: str, place: Place, operator: str, occurrence: int) -
     before, after = ([line.strip() for line in text.splitlines()] for text in (source, mutated))
     changed = next(k for k, (old, new) in enumerate(zip(before, after, strict=False)) if old != new)
     return Mutant(path, place[0], before[changed], after[changed], mutated)
+
+
+def _meaning(source: str) -> str:
+    """A module as parsed, without what says how something may be called: 1e80 + 1 is 1e80."""
+    return ast.dump(ast.parse(CALLS.sub("", source)))
