@@ -225,7 +225,9 @@ def test_neurons_that_jump_and_are_no_polynomials_have_the_slopes_of_their_map()
     assert maps.variance_slope(at, 0.7, 0.1) == pytest.approx((high - low) / (2 * step * at), rel=1e-6)
 
 
-@pytest.mark.parametrize("given", [object(), [1, {}], 10**400, "x", [[1], [1, 2]]], ids=str)
+@pytest.mark.parametrize(
+    "given", [object(), [1, {}], 10**400, "x", [[1], [1, 2]]], ids=lambda each: type(each).__name__
+)
 def test_what_is_no_number_is_refused(given: object) -> None:
     with pytest.raises(ValueError, match=r"sigma_m2 = .* is no finite number, nor an array of them"):
         fixed_point(derive(ERF), given, 0.1)  # type: ignore[arg-type]
