@@ -31,6 +31,7 @@ slow: $(DEVELOPED) ## Run the slow tests
 
 mutants: $(DEVELOPED) ## Try the tests on a sample of faulty copies of the code (hours)
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[mutants]"
+	@mkdir -p build/mutants
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-context=test --cov-report= --junitxml=build/mutants/tests.xml tests
 	$(BIN)/python -m mutants
 
