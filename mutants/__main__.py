@@ -65,7 +65,7 @@ def main() -> None:
         attempts(open_ones, Tests(ROOT, measured.get_data(), BUILD / "tests.xml"), plan["seconds"])
     outcomes = known()
     tried = Counter((each.path, outcomes[each.key]) for each in mutants if each.key in outcomes)
-    PAGE.write_text(page(covered(measured, BUILD / "coverage.json"), tried), encoding="utf-8")
+    PAGE.write_text(page(covered(measured, BUILD / "coverage.json"), tried, len(mutants)), encoding="utf-8")
 
 
 if __name__ == "__main__":

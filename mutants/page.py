@@ -31,7 +31,7 @@ def row(name: str, lines: tuple[int, int], outcomes: Counter[str]) -> str:
     return f"| {name} | {' | '.join(cells)} |"
 
 
-def page(lines: dict[str, tuple[int, int]], outcomes: Counter[tuple[str, str]]) -> str:
+def page(lines: dict[str, tuple[int, int]], outcomes: Counter[tuple[str, str]], drawn: int) -> str:
     """The figures as a page of Markdown; `outcomes` counts pairs of a module and what became of a mutant."""
     by_folder: dict[str, Counter[str]] = {folder: Counter() for folder in lines}
     for (path, outcome), number in outcomes.items():
@@ -39,6 +39,7 @@ def page(lines: dict[str, tuple[int, int]], outcomes: Counter[tuple[str, str]]) 
     whole = sum(each[0] for each in lines.values()), sum(each[1] for each in lines.values())
     rows = [row(f"`{folder}/`", lines[folder], by_folder[folder]) for folder in sorted(lines) if lines[folder][0]]
     return "\n".join([
+        f"{outcomes.total()} of the {drawn} faults of the sample were tried so far, in a random order.", "",
         "| folder | statements | run by tests | killed | timed out | equivalent | survived | share killed |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         *rows, row("all", whole, sum(by_folder.values(), Counter())), ""])  # fmt: skip
