@@ -9,7 +9,7 @@ DEVELOPED := $(VENV)/.developed
 unexport PYTHONDONTWRITEBYTECODE  # modules are compiled once, not by every process of a run
 
 .DEFAULT_GOAL := help
-.PHONY: help install paper papers test slow lint docs proofs bench clean
+.PHONY: help install paper papers test slow mutants lint docs proofs bench clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -28,6 +28,12 @@ test: $(DEVELOPED) ## Run the tests, all but the slow ones
 
 slow: $(DEVELOPED) ## Run the slow tests
 	$(BIN)/pytest -n 2 -m slow
+
+mutants: $(DEVELOPED) ## Try the tests on a sample of faulty copies of the code (hours)
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[mutants]"
+	@mkdir -p build/mutants
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-context=test --cov-report= --junitxml=build/mutants/tests.xml tests
+	$(BIN)/python -m mutants
 
 lint: $(DEVELOPED) ## Check style, format and types
 	$(BIN)/ruff check

@@ -121,6 +121,14 @@ def test_command_gives_the_remedy(capsys: pytest.CaptureFixture[str]) -> None:
     assert document["instead"]["xi_c"] == "inf"
 
 
+@pytest.mark.parametrize(("line", "gain"), [("deterministic --form paper", 1), ("--gain 0.7", 0.7), ("lrt", None)])
+def test_the_paper_form_has_a_gain_and_others_none(
+    line: str, gain: float | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["advise", *line.split(), "--depth", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["gain"] == gain
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [(["advise", "--depth", "0"], "--depth"), (["advise", "baldassi", "--depth", "3"], "single layer"),

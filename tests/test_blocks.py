@@ -14,7 +14,7 @@ import meanbits as mb
 from meanbits.experiments.random_networks.layer_networks import Draw, simulate_layers
 from meanbits.numerics.depth.neuron_moments import NeuronMoments
 from meanbits.numerics.depth.profile import first_flow, profile
-from meanbits.numerics.depth.stream import settled, stream_law
+from meanbits.numerics.depth.stream import StreamLaw, settled, stream_law
 from meanbits.numerics.emission.emit import compile_theory
 from meanbits.numerics.solvers.solve import fixed_point
 from meanbits.theory.declarations.blocks import Convolution, Dense, Dropout, Flow, Neuron, Normalise, Scale, Skip
@@ -140,6 +140,7 @@ def test_inputs_of_a_stream_come_together_by_its_law(
         growth = np.diff(np.log2(found.T[[100, 200, 400]])) / law.power  # 1, and a little less while T_0 tells
         assert paces == pytest.approx(law.forgetting * growth, rel=0.01)
     else:
+        assert law.c == 1
         assert 0 < paces[1] < paces[0]
 
 
@@ -152,6 +153,23 @@ def test_streams_that_grow_exponentially(neurons: str, skip: str) -> None:
     assert found.T[80] / found.T[79] == pytest.approx(law.rate, rel=1e-5)
     assert math.log(found.gradient[78] / found.gradient[79]) == pytest.approx(law.exponent, rel=1e-2)
     assert "^l" in str(law)
+
+
+TOLD = {
+    StreamLaw(2, 1, 0, 0, 0.5, 0.25): ("2 l", "stay bounded", "comes to 0.5 as l^-0.25"),
+    StreamLaw(2, 0.5, 3, 0, 1, 0): ("2 l^0.5", "grow as L^3", "comes to 1 more slowly than any power of l"),
+    StreamLaw(2, math.inf, 3, 1, 0.5, 0.25): ("2^l", "grow as exp(3 L)", "comes to 0.5 as exp(-0.25 l)"),
+    StreamLaw(2, math.inf, 3, 1, 0.5, 0): ("2^l", "grow as exp(3 L)", "comes to 0.5 more slowly than exponentially"),
+    StreamLaw(2, 1, 3, 0.5, math.nan, 0.25): ("2 l", "have a logarithm that grows as 3 L^0.5", "is kept"),
+    StreamLaw(2, 1, 0, 0, math.nan, math.nan): ("2 l", "stay bounded", None),
+}
+
+
+@pytest.mark.parametrize("law", TOLD, ids=repr)
+def test_laws_of_streams_are_told_in_words(law: StreamLaw) -> None:
+    size, gradients, inputs = TOLD[law]
+    rest = "" if inputs is None else f", and the correlation of two inputs {inputs}"
+    assert str(law) == f"no fixed point: T ~ {size}, over L layers squared gradients {gradients}{rest}"
 
 
 def every_block() -> tuple[object, ...]:
@@ -265,7 +283,8 @@ def test_autograd_of_neurons_is_the_declared_slope() -> None:
 
 
 @pytest.mark.parametrize(("options", "said"), [
-    ({"dropout": "1"}, "must lie in"), ({"skip": "0"}, "neither A nor B may be 0"), ({"scale": "-1"}, "positive"),
+    ({"dropout": "1"}, "must lie in"), ({"dropout": "-0.1"}, "must lie in"), ({"scale": "0"}, "positive"),
+    ({"skip": "0"}, "neither A nor B may be 0"), ({"scale": "-1"}, "positive"),
     ({"normalise": "group"}, "unknown norm"), ({"skip": "1:x"}, "is not a number"),
 ])  # fmt: skip
 def test_bad_blocks_are_refused(options: dict[str, str], said: str) -> None:

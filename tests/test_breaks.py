@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 
 import mpmath
 import pytest
@@ -12,10 +13,11 @@ import sympy as sp
 from meanbits.theory.errors import FormulaError
 from meanbits.theory.functions.breaks import branches, breaks_of
 from meanbits.theory.functions.intervals import range_of
+from meanbits.theory.functions.pieces import pieces
 from meanbits.theory.functions.points import sign_between, value_at
 from meanbits.theory.functions.roots import roots_in
 from meanbits.theory.gaussian.special import Box, HardTanh
-from meanbits.theory.symbols import h
+from meanbits.theory.symbols import h, u
 
 HALF = sp.Rational(1, 2)
 beta = sp.Symbol("beta", positive=True)
@@ -173,3 +175,19 @@ def test_endless_zeros_are_refused_before_factors_of_high_powers() -> None:
 
 def test_factors_below_floats_divide_no_window() -> None:
     assert [float(each) for each in breaks_of(sp.Max(sp.exp(-(10**6)) * (1 + sp.sign(h)), h - 1), h)] == [0, 1]
+
+
+POLYNOMIALS = [u**3 - 3 * u + 1, u**5 - u - 1, u**4 - 10 * u**2 + 1, u**3 - 2, u**3 + 2, u**4 - 2, u**2 + 1,
+               (u**3 - 3 * u + 1) * (2 * u - 5), u**3 - sp.sqrt(2) * u + sp.Rational(1, 3)]  # fmt: skip
+
+
+@pytest.mark.parametrize("polynomial", POLYNOMIALS, ids=str)
+def test_zeros_of_polynomials_are_all_real_ones(polynomial: sp.Expr) -> None:
+    """As many as signs change on a fine grid, each where the polynomial changes sign."""
+    found = pieces(sp.sign(polynomial)).breaks
+    value = sp.lambdify(u, polynomial)
+    signs = [value(k / 64 + 1e-9) > 0 for k in range(-256, 257)]
+    assert len(found) == sum(one != other for one, other in pairwise(signs))
+    for root in found:
+        ends = [polynomial.subs(u, root + side * sp.Rational(1, 10**20)).evalf(40) for side in (-1, 1)]
+        assert ends[0] * ends[1] < 0

@@ -12,11 +12,20 @@ from functools import cache
 import mpmath
 import pytest
 import sympy as sp
-from flint import arb, ctx
+from flint import acb, arb, ctx
 from spoiled_maps import with_wrong
 
+from meanbits.numerics.certificates import replica_proof
 from meanbits.numerics.certificates.balls import UnprovedError, ball, outward, program
-from meanbits.numerics.certificates.branches import Branches, branches, gaussian_mean, is_continuous, jumps, x
+from meanbits.numerics.certificates.branches import (
+    Branches,
+    branches,
+    gaussian_mean,
+    is_continuous,
+    jumps,
+    tail_moment,
+    x,
+)
 from meanbits.numerics.certificates.certify import certify, smallest_gain
 from meanbits.numerics.certificates.form_proof import form_margins
 from meanbits.numerics.certificates.mean_signs import negative_in_mean
@@ -33,7 +42,7 @@ from meanbits.theory.declarations.surrogates import CATALOGUE, MARGINALISE, SAMP
 from meanbits.theory.declarations.weights import BINARY
 from meanbits.theory.derive import Theory, derive
 from meanbits.theory.gaussian.expectation import GaussianExpectation
-from meanbits.theory.gaussian.special import HardTanh
+from meanbits.theory.gaussian.special import Box, ExpErfc, HardTanh, Softplus
 from meanbits.theory.symbols import T, h, hbar, q, sigma_b2, sigma_m2
 from meanbits.theory.trace import Formula
 
@@ -363,6 +372,24 @@ def test_a_spoiled_price_theorem_is_rejected(monkeypatch: pytest.MonkeyPatch) ->
     assert found == {"Price, induction", "Price, coefficients"}
 
 
+@pytest.mark.parametrize("wrong", [2, -1])
+def test_spoiled_means_of_exponentials_are_rejected(wrong: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of pairs alone, and so that what is left is a formula, of either sign."""
+    right = replica_proof.evaluate_all
+    monkeypatch.setattr(replica_proof, "evaluate_all",
+                        lambda node: right(node) * (wrong if node.has(replica_proof.overlap) else 1))  # fmt: skip
+    assert {step.name for step in convexity_steps.__wrapped__() if not step.holds} == {"Mehler"}
+
+
+def test_where_biases_vanish_the_point_is_the_known_one() -> None:
+    """E relu'^2 = 1/2 and E 1^2 = 1 at any variance."""
+    for neurons, spread in (("relu", 2), ("linear", 1)):
+        box = certificate("continuous", neurons=neurons).box
+        assert box is not None
+        assert box["sigma_m2"] == pytest.approx((spread, spread))
+        assert box["sigma_b2"] == (0, 0)
+
+
 def test_a_check_that_is_not_settled_fails_with_its_reason() -> None:
     def unsettled() -> bool:
         raise UnprovedError("%s is open", x)
@@ -430,7 +457,10 @@ def test_a_ball_of_variances_holds_every_mean() -> None:
 
 TAILS = [sp.tanh(x), sp.erf(x), sp.atan(x), x * sp.exp(-(x**2)), x**3 * sp.exp(-x / 2) * sp.tanh(x), 1 / (1 + x**2),
          x / sp.sqrt(1 + x**2), x**2 / (1 + x**4) + sp.erfc(x), (1 - sp.tanh(x) ** 2) ** 2,
-         sp.sin(x) * sp.exp(-x)]  # fmt: skip
+         sp.sin(x) * sp.exp(-x), 1 / (1 - x) ** 2, (1 + sp.tanh(x)) ** -3, (sp.erf(x) - 2) ** 2, sp.sqrt(2 + sp.cos(x)),
+         *(function(sign * x) for function in (sp.exp, sp.sinh, sp.atan, sp.tanh, sp.erf, sp.erfc) for sign in (1, -1)),
+         sp.sin(x) ** 2, sp.log(x), sp.log(sp.exp(-x)), x * sp.tanh(x) * sp.sin(x),
+         sp.exp(x) * (sp.erf(x) - 2)]  # fmt: skip
 
 
 @pytest.mark.parametrize("expression", TAILS, ids=str)
@@ -453,19 +483,54 @@ def test_signs_of_tails() -> None:
 
 
 FUNCTIONS = [sp.exp(x), sp.tanh(x), sp.erf(x), sp.erfc(x), sp.sin(x), sp.cos(x), sp.sinh(x), sp.cosh(x), sp.atan(x),
-             sp.asin(x / 9), sp.log(x), sp.sqrt(x), x ** sp.Rational(-9, 4), x**-3, sp.pi * x + sp.E / 7]  # fmt: skip
+             sp.asin(x / 9), sp.log(x), sp.sqrt(x), x ** sp.Rational(-9, 4), x ** sp.Rational(3, 2), x**-3,
+             sp.Float(0.1) * x, sp.pi * x + sp.E / 7, ExpErfc(x / 3, x)]  # fmt: skip
 
 
 @pytest.mark.parametrize("expression", FUNCTIONS, ids=str)
 def test_balls_hold_the_values_of_their_functions(expression: sp.Expr) -> None:
     for point in (sp.Rational(1, 3), sp.Rational(17, 5)):
         low, high = outward(ball(expression, {x: ball(point)}))
-        exact = sp.N(expression.subs(x, point), 40)
+        exact = sp.N(expression.subs(x, point), 40)  # of 0.1 as it is stored
         assert low <= exact <= high
         assert high - low <= 4 * math.ulp(abs(float(exact)))
 
 
+@pytest.mark.parametrize("expression", [each for each in FUNCTIONS if not each.has(sp.asin)], ids=str)
+def test_balls_off_the_real_line_too(expression: sp.Expr) -> None:
+    """The integrals of analytic functions rest on their values there."""
+    for point in (sp.Rational(1, 3) + sp.I / 5, sp.Rational(17, 5) - 2 * sp.I):
+        real, imaginary = point.as_real_imag()
+        exact = sp.N(expression.replace(ExpErfc, lambda a, b: sp.exp(a) * sp.erfc(b)).subs(x, point), 40)
+        for analytic in (False, True):
+            found = program(expression)({x: acb(ball(real), ball(imaginary))}, analytic)
+            assert complex(found.real.mid(), found.imag.mid()) == pytest.approx(complex(exact), rel=1e-14)
+            assert max(found.real.rad(), found.imag.rad()) < 1e-13
+
+
+@pytest.mark.parametrize(
+    ("expression", "real", "imaginary"),
+    [(sp.log(x), -1, 0), (sp.sqrt(x), -1, 0), (x ** sp.Rational(1, 3), -1, 0), (sp.atan(x), 0, 2), (sp.atan(x), 0, -2)],
+)
+def test_on_a_cut_there_is_a_value_but_no_analytic_one(expression: sp.Expr, real: int, imaginary: int) -> None:
+    point = {x: acb(arb(real, 0.25 if imaginary else 0), arb(imaginary, 0 if imaginary else 0.25))}
+    assert program(expression)(point, False).is_finite()
+    assert not program(expression)(point, True).is_finite()
+
+
+def test_decimal_numbers_of_a_declaration_are_those_they_are_stored_as() -> None:
+    decimal = replace(theory_of("continuous").surrogate, neurons=continuous("decimal", sp.tanh(sp.Float(0.7) * h)))
+    found = certify(derive(decimal))
+    assert is_proven(found, "attained")
+    assert found.box is not None
+    q, means = (sum(found.box[name]) / 2 for name in ("q", "sigma_m2"))
+    slope = mpmath.quad(lambda w: (0.7 * mpmath.sech(0.7 * mpmath.sqrt(q) * w) ** 2) ** 2 * mpmath.npdf(w), [-9, 0, 9])
+    assert float(means * slope) == pytest.approx(1, rel=1e-6)
+
+
 def test_functions_without_balls_are_named() -> None:
+    with pytest.raises(UnprovedError, match="off the real line"):
+        program(sp.asin(x))({x: acb(0, 1)}, False)
     with pytest.raises(UnprovedError, match="Abs"):
         ball(sp.Abs(x - 5), {x: arb(1)})
     with pytest.raises(UnprovedError, match="no finite enclosure"):
@@ -481,6 +546,29 @@ def test_branches_are_cut_at_kinks() -> None:
     assert jumps(branches(sp.sign(h)))
     with pytest.raises(UnprovedError, match="kink"):
         branches(sp.Abs(sp.sin(h)))
+
+
+KINKED = [sp.Abs(h - 1), sp.sign(h - sp.Rational(1, 3)) * h, sp.Heaviside(h + 2), sp.Max(h, sp.Rational(1, 2)),
+          sp.Max(1 - h, 3 * h), HardTanh(2 * h - 1), Box(h / 2 + 1), Softplus(h - 1) + sp.Abs(h)]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", KINKED, ids=str)
+def test_branches_have_the_values_of_their_function(function: sp.Expr) -> None:
+    for part in branches(function):
+        right = part.left + 5 if part.right == sp.oo else part.right
+        for place in ((3 * part.left + right) / 4, (part.left + 3 * right) / 4):
+            assert abs(sp.N(part.value.subs(x, place) - function.subs(h, part.side * place), 30)) < 1e-25
+
+
+@pytest.mark.parametrize("power", [2, 4])
+@pytest.mark.parametrize("variance", [0.25, 9.0])
+def test_tails_of_powers_are_bounded_closely(power: int, variance: float) -> None:
+    """E w^n over w > X by quadrature: at most the bound, which is about twice as large."""
+    cut = 8 * math.sqrt(variance)
+    exact = mpmath.quad(lambda w: w**power * mpmath.npdf(w, 0, math.sqrt(variance)), [cut, 2 * cut, 4 * cut])
+    assert exact <= float(tail_moment(power, arb(cut), arb(variance)).lower()) <= 3 * exact
+    with pytest.raises(UnprovedError, match="too close"):
+        tail_moment(power, arb(math.sqrt(1.9 * power * variance)), arb(variance))
 
 
 def test_shapes_of_neurons() -> None:

@@ -13,7 +13,7 @@ import meanbits as mb
 from meanbits.numerics.certificates.balls import UnprovedError, ball
 from meanbits.numerics.certificates.chain_backward import backward_certificate, behind_norm, is_one_condition
 from meanbits.numerics.certificates.chain_certificate import forward_certificate
-from meanbits.numerics.certificates.chain_moments import Dual, named_ball
+from meanbits.numerics.certificates.chain_moments import Dual, NamedMoments, SignMoments, named_ball
 from meanbits.numerics.certificates.chain_point import Guess
 from meanbits.numerics.certificates.proof import Certificate
 from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points
@@ -61,7 +61,8 @@ def test_known_values_behind_batch_norm() -> None:
             growth, of = behind_norm(layer)
             assert float(named_ball(growth, of.found)) == pytest.approx(expected, rel=1e-15)
             assert is_proven(backward_certificate(layer), "none")
-    assert is_proven(backward_certificate(chain(neurons="linear", normalise="batch")), "attained")
+    for dropout in (None, 0.5):  # which multiplies slopes and variances alike
+        assert is_proven(backward_certificate(chain(neurons="linear", normalise="batch", dropout=dropout)), "attained")
     kept = backward_certificate(chain(neurons="expr:h+2", normalise="batch", dropout=0.5))
     assert is_proven(kept, "none")  # 2/(2 (1 + 4) - 4) = 1/3: dropout adds to what the norm divides by
     assert "0.3333333" in kept.statement
@@ -76,6 +77,11 @@ def test_the_formula_behind_batch_norm_is_shown_as_one_writes_it() -> None:
     ):
         growth, of = behind_norm(layer)
         assert of.shown(growth) == text
+
+
+def test_a_verdict_names_the_parameters_it_holds_for() -> None:
+    for name, parameter in (("deterministic", "sigma_m2"), ("xnor", "scale")):
+        assert f"for any {parameter} > 0 and sigma_b2 >= 0" in forward_certificate(chain(name)).statement
 
 
 def test_noise_keeps_equal_inputs_apart() -> None:
@@ -120,6 +126,17 @@ def test_a_point_is_enclosed_and_a_wrong_one_is_not() -> None:
     assert is_one_condition(layer)
 
 
+def test_gradients_that_see_another_slope_have_a_point_of_their_own() -> None:
+    """tanh with the slope of a clip: chi_g = sigma_m2 P(|h| < 1) = sigma_m2 erf(1/sqrt(2 q))."""
+    layer, q = chain(backward="clip"), 1.0
+    spread = 1 / math.erf(1 / math.sqrt(2 * q))
+    square = float(mb.compile(mb.derive("continuous")).total_map(q, 1.0, 0.0))
+    guess = Guess(spread, q - spread * square, q)
+    assert is_proven(backward_certificate(layer, (guess,)), "attained")
+    (failed,) = (step.name for step in forward_certificate(layer, (guess,)).steps if not step.holds)
+    assert failed == "chi_1 = 1"
+
+
 def test_an_unstable_fixed_point_is_no_critical_one() -> None:
     """tanh^3 at q = 0.0158: chi_1 = 1, and dq'/dq > 1 (theory.md, section 7)."""
     layer = chain(neurons="expr:tanh(h)**3", scale=3)
@@ -136,6 +153,14 @@ def test_conditions_differ_where_gradients_see_another_slope_or_more_is_drawn() 
     assert is_one_condition(chain(normalise="rms"))
     assert not is_one_condition(chain(backward="clip", normalise="rms"))
     assert not is_one_condition(chain(dropout=0.1))
+
+
+@pytest.mark.parametrize("of", [SignMoments(), NamedMoments()])
+def test_equal_fields_stay_equal_unless_neurons_are_drawn(of: SignMoments | NamedMoments) -> None:
+    total = mb.symbols.q
+    assert of.fall(neurons_named("tanh"), total, 0) == 0
+    assert of.fall(neurons_named("tanh"), total, total / 2) != 0
+    assert of.fall(as_layer(mb.compose("stochastic-binary")).units[0].neurons, total, 0) != 0
 
 
 def test_whole_skips_are_never_critical() -> None:
@@ -156,6 +181,8 @@ def test_balls_around_zero_have_powers_and_duals_derivatives() -> None:
     assert float(cubed.value) == pytest.approx(8)
     assert float(cubed.slope) == pytest.approx(84 / 9)
     assert float((5 / two).slope) == pytest.approx(-5 / 4)
+    less = two - two * two  # x - x^2 at 2
+    assert (float(less.value), float(less.slope)) == pytest.approx((-2, -3))
     jumps = chain("random-binary", normalise="batch")
     growth, of = behind_norm(jumps)
     with pytest.raises(UnprovedError, match="jump"):

@@ -308,6 +308,16 @@ def test_advised_chains_train_and_their_options_name_them(name: str) -> None:
     assert abs(best.backward) < 6
 
 
+def test_skips_are_tried_at_the_best_means_and_slopes_where_gradients_see_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the search for the best has come to, here after one of its passes."""
+    monkeypatch.setattr("meanbits.numerics.depth.layer_advise.PASSES", 1)
+    smooth = layer_advise(Row(mb.compose("continuous"), normalise="rms"), 200, 0.001)
+    assert {each.sigma_m2 for each in smooth.tried if "skip" in each.change} == {smooth.given.sigma_m2} != {1.0}
+    integrated = layer_advise(Row(mb.compose("deterministic"), normalise="rms"), 200, 0.001)
+    assert integrated.tried
+    assert not any("backward" in each.change for each in (*smooth.tried, *integrated.tried))
+
+
 def test_advice_of_a_depth_that_trains_changes_nothing() -> None:
     advice = layer_advise(row_of("quantised-k"), 5, 0.001)
     assert advice.advised is advice.given

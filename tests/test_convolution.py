@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -134,6 +136,16 @@ def test_ends_of_real_weights() -> None:
     found = simulate_layers(with_ends(), 3, 1.0, BIASES, width=300, networks=24, q0=0.7, c0=0.2)
     for name, values in (("T", expected.T), ("pair", expected.c), ("gradient", expected.gradient)):
         assert np.abs(found.z(name, values)).max() < 4, name
+
+
+def test_a_typical_pair_of_inputs_enters_as_that_of_the_first_fields() -> None:
+    """Of inputs of correlation t the first fields have (2 q0 t + 0.3)/(2 q0 + 0.3), which batch norm removes."""
+    layer = mb.compose("xnor")
+    ends = replace(layer, first=(Dense(mb.fixed, 2.0, 2.0, 0.3),))
+    found = profile(ends, 2, 1.0, BIASES, q0=0.7, c0=0.5, typical=0.2)
+    fields = profile(layer, 2, 1.0, BIASES, q0=1.7, c0=(1.4 * 0.5 + 0.3) / 1.7, typical=(1.4 * 0.2 + 0.3) / 1.7)
+    assert found.c[1:] == pytest.approx(fields.c, rel=1e-13)
+    assert found.c[2] != pytest.approx(profile(ends, 2, 1.0, BIASES, q0=0.7, c0=0.5).c[2], rel=1e-3)
 
 
 def test_noise_begins_where_weights_are_random() -> None:

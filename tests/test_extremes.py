@@ -7,9 +7,11 @@ import math
 import mpmath
 import numpy as np
 import pytest
+import sympy as sp
 import torch
 from scipy.optimize import brentq
 
+from meanbits.numerics.certificates.certify import certify
 from meanbits.numerics.emission.backends import NUMPY, TORCH
 from meanbits.numerics.emission.emit import compile_theory
 from meanbits.numerics.solvers.critical import critical_curve
@@ -187,6 +189,30 @@ def test_the_curve_of_ternary_weights_is_critical() -> None:
         state = point.q, point.sigma_m2, point.sigma_b2
         assert float(maps.chi_at_gap(0.0, *state)) == pytest.approx(1, abs=1e-14)
         assert float(maps.variance_map(*state)) == pytest.approx(point.q, rel=1e-13)
+
+
+def test_without_balls_the_curve_is_that_of_the_emitted_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    theory, at = derive(compose("deterministic", phi="erf", gain=1.5)), [1e-6, 0.1, 3.0]
+    by_balls = critical_curve(theory, at)
+    monkeypatch.setattr("meanbits.numerics.solvers.critical._moments", lambda found: None)
+    emitted = critical_curve(theory, at)
+    assert len(emitted) == len(by_balls) == 3
+    for one, other in zip(emitted, by_balls, strict=True):
+        assert (one.q, one.stable) == (other.q, other.stable)
+        assert (one.sigma_m2, one.sigma_b2) == pytest.approx((other.sigma_m2, other.sigma_b2), rel=1e-9)
+
+
+def test_the_proven_ray_of_fixed_weights_is_where_their_condition_changes_sign() -> None:
+    theory = derive(compose("deterministic", weights="fixed", form="paper", gain="1.1"))
+    found = certify(theory)
+    assert (found.feasible, found.certified) == ("attained", True)
+    assert found.box is not None
+    assert theory.criticality is not None
+    signs = [sp.sign(theory.criticality.curve_constraint.subs(q, end * step).evalf())
+             for end, step in zip(found.box["q"], (1 - 1e-6, 1 + 1e-6), strict=True)]  # fmt: skip
+    assert sorted(signs) == [-1, 1]
+    low, high = found.box["sigma_m2"]
+    assert found.box["sigma_b2"] == pytest.approx((1 - high, 1 - low), abs=1e-12)  # at T = 1
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import pytest
 import sympy as sp
 
@@ -94,6 +95,45 @@ def test_stein_equals_the_derivative_of_the_closed_form(name: str, symbol: sp.Sy
     node = expectation(SINGLE[name], hbar, Sigma)
     by_stein, by_closed = evaluate_all(node.diff(symbol)), node.doit().diff(symbol)
     assert close_to(by_stein.subs(STATE), by_closed.subs(STATE))
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+@pytest.mark.parametrize("argument", [u - 1, 2 * u + sp.Rational(1, 2), 1 - 3 * u], ids=str)
+@pytest.mark.parametrize("beside", [sp.S.One, u**2, sp.tanh(u), u * sp.exp(-(u**2)), sp.Abs(u) * sp.erf(u)], ids=str)
+def test_derivatives_of_deltas_are_moved_by_parts(beside: sp.Expr, argument: sp.Expr, order: int) -> None:
+    """E g delta^(n)(a u + b) = (-1)^n (g p)^(n) / (|a| a^n) at the root, p the density; kinks of g are elsewhere."""
+    node = expectation(beside * sp.DiracDelta(argument, order), hbar, Sigma)
+    slope, at = argument.diff(u), STATE
+    density = sp.exp(-((u - at[hbar]) ** 2) / (2 * at[Sigma])) / sp.sqrt(2 * sp.pi * at[Sigma])
+    (root,) = sp.solve(argument, u)
+    smooth = (beside.subs(sp.Abs(u), u * sp.sign(root)) * density).diff(u, order).subs(u, root)
+    assert close_to(node.doit().subs(at), (-1) ** order * smooth / (sp.Abs(slope) * slope**order))
+
+
+UP = (1 + sp.sign(u)) / 2
+JUMPS = [UP**2 * sp.exp(-2 * sp.Abs(u)), UP**3 * sp.exp(-sp.Abs(u)), UP * (2 + sp.sign(u)) * sp.exp(u / 4),
+         (UP + sp.sign(u - 1)) ** 2 * sp.exp(-u), (Box(u) + sp.sign(u - 1)) ** 2 * u**2,
+         (Box(u) * u + 1) ** 3]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", JUMPS, ids=str)
+@pytest.mark.parametrize("symbol", [hbar, Sigma])
+def test_products_of_jumps_have_their_derivatives(function: sp.Expr, symbol: sp.Symbol) -> None:
+    """Against quotients of differences of integrals between the jumps."""
+    value, step = (
+        sp.lambdify(u, function.subs(sp.Abs(u), u * sp.sign(u)), [{"Box": lambda x: abs(x) < 1}, "mpmath"]),
+        1e-6,
+    )
+
+    def mean(state: dict[sp.Symbol, sp.Expr]) -> mpmath.mpf:
+        centre, deviation = mpmath.mpf(str(state[hbar])), mpmath.sqrt(mpmath.mpf(str(state[Sigma])))
+        ends = [centre - 9 * deviation, -1, 0, 1, centre + 9 * deviation]
+        return mpmath.quad(lambda w: value(w) * mpmath.npdf(w, centre, deviation), ends)
+
+    numbers = {key: sp.N(number) for key, number in STATE.items()}
+    ends = [mean(numbers | {symbol: numbers[symbol] + side * step}) for side in (-1, 1)]
+    found = evaluate_all(expectation(function, hbar, Sigma).diff(symbol)).subs(STATE)
+    assert float(found.evalf(15)) == pytest.approx(float(ends[1] - ends[0]) / (2 * step), rel=1e-7, abs=1e-8)
 
 
 def test_tower_property_gives_the_replica_form() -> None:

@@ -378,8 +378,10 @@ def test_derivatives_are_those_of_the_values(name):
     """Price's theorem against the quotient of differences, at 50 digits."""
     shape, v, r, step = SHAPES[name], sp.Rational(13, 8), sp.Rational(3, 8), sp.Rational(1, 10**8)
     V, c = sp.symbols("V c", positive=True)
-    for node in (PiecewiseOverlap(shape, V, c), PiecewiseSlope(shape, V, 1 - c)):
-        for symbol in (V, c):
+    nodes = (PiecewiseOverlap(shape, V, c), PiecewiseSlope(shape, V, 1 - c), PiecewiseDifference(shape, V, c, c / 2),
+             PiecewiseGrowth(shape, v, c))  # fmt: skip
+    for node in nodes:
+        for symbol in node.free_symbols:
             ends = [node.subs(symbol, symbol + side * step).subs({V: v, c: r}).evalf(30) for side in (-1, 1)]
             exact = node.diff(symbol).subs({V: v, c: r}).evalf()
             assert_allclose(float((ends[1] - ends[0]) / (2 * step)), float(exact), 1e-12)

@@ -13,12 +13,14 @@ import xarray as xr
 from meanbits.numerics.blocks import BLOCK, in_blocks
 from meanbits.numerics.datasets import is_ours, save
 from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.solvers.domain import refuse_nan
 from meanbits.numerics.solvers.gradients import gradient_scales
 from meanbits.numerics.solvers.newton import descended_fixed_point, positive_fixed_point
 from meanbits.numerics.solvers.phase import phase_diagram
 from meanbits.numerics.solvers.scales import depth_scale
+from meanbits.numerics.solvers.settle import NoFixedPointError, put_back
 from meanbits.numerics.solvers.solve import error_bound, fixed_point
-from meanbits.numerics.solvers.stability import all_variances, described
+from meanbits.numerics.solvers.stability import all_variances, decays, described
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
 from meanbits.theory.derive import Theory, derive
@@ -213,6 +215,49 @@ def test_a_single_layer_and_a_gain_without_paper_form_are_refused() -> None:
         fixed_point(derive(compose("baldassi")), 0.5, 0.1)
     with pytest.raises(ValueError, match="no gain"):
         fixed_point(derive(compose("deterministic")), 0.5, 0.1, gain=2.0)
+
+
+def test_neurons_that_jump_and_are_no_polynomials_have_the_slopes_of_their_map() -> None:
+    """exp(-|h|) above 0, and 0 below."""
+    maps = compile_theory(derive(compose("continuous", neurons="expr:exp(-abs(h))*(1+sign(h))/2")))
+    at, step = np.array([0.3, 1.0, 4.0]), 1e-4
+    low, high = (maps.variance_map(at * (1 + side * step), 0.7, 0.1) for side in (-1, 1))
+    assert maps.variance_slope(at, 0.7, 0.1) == pytest.approx((high - low) / (2 * step * at), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "given", [object(), [1, {}], 10**400, "x", [[1], [1, 2]]], ids=lambda each: type(each).__name__
+)
+def test_what_is_no_number_is_refused(given: object) -> None:
+    with pytest.raises(ValueError, match=r"sigma_m2 = .* is no finite number, nor an array of them"):
+        fixed_point(derive(ERF), given, 0.1)  # type: ignore[arg-type]
+
+
+def test_results_that_are_no_numbers_are_refused_with_their_point() -> None:
+    points = {"sigma_m2": np.array([1.0, 2.0]), "sigma_b2": np.array([0.0, 0.5])}
+    refuse_nan({**points, "q": np.array([0.0, np.inf])})
+    with pytest.raises(ValueError, match=r"chi is no number at sigma_m2 = 2, sigma_b2 = 0\.5"):
+        refuse_nan({**points, "chi": np.array([0.0, np.nan])})
+
+
+@pytest.mark.parametrize("place", [1e-3, 0.5, 2.0, 1e6])
+def test_what_its_map_moves_is_no_fixed_point(place: float) -> None:
+    points = np.array([0.0, place, np.inf])
+    slope = lambda x, which: np.ones_like(x)  # noqa: E731
+    assert np.all(put_back(points, lambda x, which: x, slope) == points)
+    with pytest.raises(NoFixedPointError, match=r"was found and maps to") as error:
+        put_back(points, lambda x, which: x * (1 + 1e-6), slope)
+    assert error.value.point == 1
+    with pytest.raises(NoFixedPointError, match="the map is no number") as error:
+        put_back(np.array([place, np.nan]), lambda x, which: x, slope)
+    assert error.value.point == 1
+
+
+@pytest.mark.parametrize(("means", "biases", "laws"), [(1.0, 0.0, {"q"}), (0.5, 0.0, set()), (1.5, 0.1, set())])
+def test_powers_of_depth_are_told_where_slopes_are_1(means: float, biases: float, laws: set[str]) -> None:
+    """Of tanh with neither biases nor gain q decays as a power; that of the gap needs a q."""
+    theory = derive(compose("continuous"))
+    assert decays(theory, fixed_point(theory, means, biases)).keys() == laws
 
 
 def test_phase_diagrams_are_labelled_and_saved(tmp_path: Path) -> None:

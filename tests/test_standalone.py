@@ -6,6 +6,7 @@ import ast
 import contextlib
 import copy
 import json
+import os
 import random
 import re
 import shutil
@@ -23,7 +24,7 @@ import sympy as sp
 from flint import ctx
 
 from meanbits.cli import main
-from meanbits.numerics.certificates import checker
+from meanbits.numerics.certificates import checker, coqc
 from meanbits.numerics.certificates.balls import UnprovedError
 from meanbits.numerics.certificates.chain_backward import backward_certificate
 from meanbits.numerics.certificates.checker import RefusedError, check
@@ -84,6 +85,14 @@ def test_what_is_true_is_accepted_quickly(texts: dict[str, str], name: str) -> N
     assert time.perf_counter() - start < MOST_SECONDS
     assert statement["verdict"] == TRUE[name][0]
     assert model_of(subject_of(statement["surrogate"])) == model_of(subject_of(name))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", TRUE)
+def test_no_step_is_idle(texts: dict[str, str], name: str) -> None:
+    whole = json.loads(texts[name])
+    for k in range(len(whole["steps"])):
+        with pytest.raises(RefusedError):
+            check(json.dumps(whole | {"steps": whole["steps"][:k] + whole["steps"][k + 1 :]}))
 
 
 def test_the_point_is_where_theory_has_it(texts: dict[str, str]) -> None:
@@ -419,6 +428,11 @@ def test_expressions_without_a_name_are_refused() -> None:
         listed(sp.Symbol("x", positive=True) ** sp.Rational(1, 3))
 
 
+def test_decimal_numbers_are_written_as_they_are_stored() -> None:
+    assert listed(sp.Float(0.25)) == "1/4"
+    assert Fraction(listed(sp.Float(0.1))) == Fraction(0.1) != Fraction(1, 10)
+
+
 def test_the_commands_write_and_verify(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "lrt.json"
     assert main(["critical", "lrt", "--certificate", str(path)]) == 0
@@ -519,6 +533,28 @@ def test_rocq_is_asked_for_where_it_is_missing(
     shown = capsys.readouterr()
     assert (shown.out, shown.err.count("\n")) == ("", 1)
     assert "there is no coqc to check it; install Coq" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("ends", "refusal"),
+    [("exit 0", None), ("echo no such lemma >&2; exit 1", "does not accept it: no such lemma;"), ("sleep 9", "within")],
+)
+def test_a_file_is_proven_where_coqc_accepts_that_very_file(
+    ends: str, refusal: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the place of coqc a program that ends in each way."""
+    program = tmp_path / "coqc"
+    program.write_text(f"#!/bin/sh\n[ $1 = -q ] && cmp -s $2 {PROOFS / 'lrt.v'} || exit 3\n{ends}\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(coqc, "MOST_SECONDS", 0.5 if ends.startswith("sleep") else 60)
+    text = (PROOFS / "lrt.v").read_text()
+    if refusal is None:
+        statement, compared = compiled(text)
+        assert (statement["surrogate"], statement["verdict"], compared) == ("lrt", "none", True)
+    else:
+        with pytest.raises(RefusedError, match=refusal):
+            compiled(text)
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 import sympy as sp
 
@@ -22,7 +24,31 @@ from meanbits.theory.declarations.weights import BINARY, FIXED, Weights, ternary
 from meanbits.theory.derive import Theory, derive
 from meanbits.theory.gaussian.closing import evaluate_all
 from meanbits.theory.gaussian.expectation import expectation, pair_expectation
-from meanbits.theory.symbols import A, B, C, D, Q, Q_ab, Sigma, T, c, h, hbar, overlap, q, rho, sigma_b2, sigma_m2, u
+from meanbits.theory.symbols import (
+    A,
+    B,
+    C,
+    D,
+    M,
+    N,
+    Q,
+    Q_ab,
+    Sigma,
+    T,
+    b,
+    c,
+    h,
+    hbar,
+    i,
+    k,
+    m,
+    overlap,
+    q,
+    rho,
+    sigma_b2,
+    sigma_m2,
+    u,
+)  # fmt: skip
 
 PHI = sp.Function("phi", real=True)(h)
 GAIN = sp.Symbol("kappa", positive=True)
@@ -203,3 +229,25 @@ def test_dropped_covariance_and_field_variance() -> None:
 def test_mean_field_names_the_general_arguments() -> None:
     mean_field = of("deterministic").mean_field
     assert mean_field.overlap.closed.free_symbols == {Q, D, Q_ab}
+
+
+def test_field_moments_are_those_of_all_states_of_two_synapses() -> None:
+    """Of h_i = sum_j S_ij x_j / sqrt(2) + b_i with weights and states +-1 of means M and m: each of the 64 cases."""
+    found = of("deterministic").forward.moments
+    means = [sp.Rational(1, 3), sp.Rational(-1, 4), sp.Rational(1, 5), sp.Rational(-1, 2)]  # M_i1, M_i2, m_1, m_2
+    other = [sp.Rational(2, 3), sp.Rational(1, 7)]  # M_k1, M_k2
+    field, both, second = sp.S.Zero, sp.S.Zero, sp.S.Zero
+    for states in product((1, -1), repeat=6):
+        chance = sp.prod((1 + mean * state) / 2 for mean, state in zip([*means, *other], states, strict=True))
+        first_field, other_field = ((states[a] * states[2] + states[a + 1] * states[3]) / sp.sqrt(2) for a in (0, 4))
+        field += chance * (first_field + 5)
+        second += chance * first_field**2
+        both += chance * first_field * other_field
+    numbers = {M[i, 1]: means[0], M[i, 2]: means[1], m[1]: means[2], m[2]: means[3], b[i]: 5,
+               M[k, 1]: other[0], M[k, 2]: other[1]}  # fmt: skip
+    mean, variance, dropped = (each.subs(N, 2).doit().subs(numbers)
+                               for each in (found.mean, found.variance, found.dropped_covariance))  # fmt: skip
+    assert sp.simplify(mean - field) == 0
+    assert sp.simplify(variance - (second - (field - 5) ** 2)) == 0
+    other_mean = (other[0] * means[2] + other[1] * means[3]) / sp.sqrt(2)
+    assert sp.simplify(dropped - (both - (field - 5) * other_mean)) == 0

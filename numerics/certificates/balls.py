@@ -77,7 +77,7 @@ def program(expression: sp.Expr) -> Program:
     if expression.is_Symbol:
         return lambda values, _: values[expression]
     if expression.is_Float:
-        expression = sp.Rational(*expression.as_integer_ratio())
+        expression = sp.Rational(expression)
     if expression.is_Integer:
         integer = arb(int(expression))
         return lambda _, __: integer

@@ -29,7 +29,7 @@ def listed(expression: sp.Expr) -> Any:
         UnprovedError: naming a function that certificates do not have.
     """
     if expression.is_Float:
-        expression = sp.Rational(*expression.as_integer_ratio())
+        expression = sp.Rational(expression)
     if expression.is_Rational:
         return text_of(Fraction(int(expression.p), int(expression.q)))
     if expression in (x, sp.pi):

@@ -76,7 +76,7 @@ def _inverted(expression: sp.Expr, symbol: sp.Symbol) -> list[sp.Expr] | None:
         return None
     inverse, least, greatest = INVERSES[function.func]
     if target.free_symbols:
-        return [function.args[0]] if target == 0 and inverse(0) == 0 else None
+        return None
     if not least < float(target) < greatest:
         return []
     value = inverse(target)

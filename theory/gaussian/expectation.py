@@ -10,8 +10,11 @@ from meanbits.theory.gaussian.arbitrary_precision import integrate
 from meanbits.theory.gaussian.closing import evaluate
 from meanbits.theory.gaussian.node import BOUND, GaussianNode
 from meanbits.theory.gaussian.piecewise_rules import closed_with_jumps
-from meanbits.theory.gaussian.tidy import tidy_slope
+from meanbits.theory.gaussian.special import Box
+from meanbits.theory.gaussian.tidy import multiplied_out, simplified_almost_everywhere, tidy_slope
 from meanbits.theory.symbols import u, v
+
+STEPS = sp.sign, Box
 
 
 class GaussianExpectation(GaussianNode):
@@ -50,7 +53,24 @@ class GaussianExpectation(GaussianNode):
 def _slope(integrand: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     """The derivative, taken in the factors that hold the variable alone: a product of f(u) and g(v) stays one."""
     rest, dependent = integrand.as_independent(variable, as_Add=False)
-    return rest * tidy_slope(dependent.diff(variable), variable)
+    return rest * tidy_slope(_linear_in_steps(dependent).diff(variable), variable)
+
+
+def _linear_in_steps(function: sp.Expr) -> sp.Expr:
+    """Products of sums with steps multiplied out, so that sign^2 is 1 before it is differentiated.
+
+    The slope of a product at a jump has the means of both sides in it, and those of a step's powers are not its own.
+    """
+    if not any(_has_steps_twice(part) for part in sp.preorder_traversal(function)):
+        return function
+    steps = function.replace(Box, lambda argument: Box(argument).rewrite("sign"))
+    return simplified_almost_everywhere(multiplied_out(steps))
+
+
+def _has_steps_twice(part: sp.Expr) -> bool:
+    if part.is_Pow:
+        return part.base.has(*STEPS)
+    return bool(part.is_Mul) and sum(factor.has(*STEPS) for factor in part.args) > 1
 
 
 def expectation(integrand: Any, mean: Any, variance: Any) -> GaussianExpectation:

@@ -114,7 +114,7 @@ def in_one(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
 
 
 def simplified_almost_everywhere(expression: sp.Expr) -> sp.Expr:
-    """sign(x)^2 = 1 and f(x) delta(x - a) = f(a) delta(x - a): equal except on a set of measure zero."""
+    """sign(x)^2 = 1 and f(x) delta(x - a) = f(a) delta(x - a), with its derivatives: equal inside expectations."""
     expression = expression.replace(
         lambda e: e.is_Pow and isinstance(e.base, sp.sign) and e.exp.is_Integer,
         lambda e: e.base ** (e.exp % 2),
@@ -126,10 +126,20 @@ def simplified_almost_everywhere(expression: sp.Expr) -> sp.Expr:
     spikes = sp.expand(spikes)
     for delta in sorted(deltas, key=sp.default_sort_key):
         coefficient = spikes.coeff(delta)
-        variable = u if delta.has(u) else v
-        root = sp.solve(delta.args[0], variable)[0]
-        spikes = sp.expand(spikes + delta * (_at(coefficient, variable, root) - coefficient))
+        spikes = sp.expand(spikes - delta * coefficient + _localised(coefficient, delta))
     return smooth + spikes
+
+
+def _localised(coefficient: sp.Expr, delta: sp.DiracDelta) -> sp.Expr:
+    """f delta^(n) by the values of f at the root: the sum over k of C(n, k) (-1)^k f^(k) delta^(n - k), by parts."""
+    argument, order = delta.args[0], int(delta.args[1]) if len(delta.args) > 1 else 0
+    variable = u if delta.has(u) else v
+    slope, root = argument.diff(variable), sp.solve(argument, variable)[0]
+    rates = [coefficient.diff(variable, k) for k in range(order + 1)]
+    if any(inner.has(variable) for rate in rates for inner in rate.atoms(sp.DiracDelta)):
+        return delta * coefficient  # f jumps: where the root is, it has no slope
+    return sp.Add(*(sp.binomial(order, k) * _at(rate, variable, root) / (-slope) ** k
+                    * sp.DiracDelta(argument, order - k) for k, rate in enumerate(rates)))  # fmt: skip
 
 
 def _at(coefficient: sp.Expr, variable: sp.Symbol, root: sp.Expr) -> sp.Expr:
