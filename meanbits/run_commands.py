@@ -90,7 +90,7 @@ def figure(
         click.echo(json_text(rows) if as_json else LISTED)
         return
     if figure_id is None:
-        fail("no figure is named; meanbits figure --list names them")
+        fail("missing argument 'ID'; see meanbits figure --help, or --list for the figures")
     kind = figure_kind(figure_id)
     if results is not None:
         _check_results(ctx, kind, surrogates)

@@ -94,7 +94,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["figure", "--list", "--json"]) == 0
     assert [row["figure"] for row in json.loads(capsys.readouterr().out)] == list(FIGURES)
     assert main(["figure"]) == 2
-    assert "no figure is named" in capsys.readouterr().err
+    assert "or --list for the figures" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("line", ["figure 5 baldassi", "figure phase lrt", "figure 5 -o taken"])

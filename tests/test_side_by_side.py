@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
 from meanbits.experiments import side_by_side as module
 
-
-def worked(item: tuple[int, Path]) -> int:
-    number, folder = item
-    (folder / str(number)).write_text(str(time.monotonic_ns()))
-    time.sleep(0.3 if number == 3 else 0)
-    return number**2
+HANDED: list[int] = []  # numbers in the order they are handed to other processes
 
 
-def is_long(item: tuple[int, Path]) -> bool:
-    return item[0] == 3
+class Item:
+    """A number that notes when it leaves."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> tuple[type[Item], tuple[int]]:
+        HANDED.append(self.number)
+        return Item, (self.number,)
+
+
+def squared(item: Item) -> int:
+    return item.number**2
+
+
+def read(path: Path) -> str:
+    return path.read_text()
 
 
 @pytest.mark.parametrize("cores", [1, 2])
-def test_results_are_in_order_and_what_is_long_begins_first(
-    cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_results_are_in_order_and_what_is_long_begins_first(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CORES", cores)
-    found = list(module.side_by_side(worked, [(k, tmp_path) for k in range(5)], is_long))
+    HANDED.clear()
+    found = list(module.side_by_side(squared, map(Item, range(5)), lambda item: item.number == 3))
     assert found == [0, 1, 4, 9, 16]
-    begun = sorted(range(5), key=lambda k: int((tmp_path / str(k)).read_text()))
-    assert 3 in begun[:2] if cores > 1 else begun == [*range(5)]
+    assert HANDED == [] if cores == 1 else HANDED[0] == 3
 
 
 def test_errors_come_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CORES", 2)
     with pytest.raises(FileNotFoundError):
-        list(module.side_by_side(worked, [(0, tmp_path), (1, tmp_path / "nowhere")]))
+        list(module.side_by_side(read, [tmp_path / "nowhere", tmp_path / "nowhere else"]))
