@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from meanbits.experiments.export.networks import ExportError
-from meanbits.numerics.binary.sign_layers import SignConv2d, SignField, SignLayer, SignLinear, signs
+from meanbits.numerics.binary.sign_layers import SignConv2d, SignField, SignLayer, SignLinear
 from meanbits.numerics.layers.convolution import BinaryConv2d
+from meanbits.numerics.layers.field import signs
 from meanbits.numerics.layers.linear import BinaryLinear
 from meanbits.numerics.layers.surrogate_layer import SurrogateLayer
 from meanbits.numerics.layers.usable import has_hooks, not_finite, objection, unwrapped

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from meanbits.experiments.training.between import Between
 from meanbits.experiments.training.network import Network
-from meanbits.numerics.binary.sign_layers import SignLinear, signs
-from meanbits.numerics.layers.field import Field
+from meanbits.numerics.binary.sign_layers import SignLinear
+from meanbits.numerics.layers.field import Field, signs
 from meanbits.numerics.layers.norm import Moments
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from meanbits.numerics.layers.field import Field
+from meanbits.numerics.layers.field import Field, signs
 from meanbits.numerics.layers.norm import Moments, over_batch, over_units
 from meanbits.numerics.layers.patches import Patches
 
@@ -113,8 +113,3 @@ class SignLayer(nn.Module):
     def neurons(self, field: Field | Tensor, noise: Tensor | None = None) -> Tensor:
         """The signs of a field, +1 at 0."""
         return signs(field.mean if isinstance(field, Field) else field)
-
-
-def signs(field: Tensor) -> Tensor:
-    """-1 below 0, else 1, in operations that ONNX has."""
-    return torch.where(field < 0, -1.0, 1.0).to(field.dtype)

@@ -76,8 +76,8 @@ def behind_norm(layer: Layer) -> tuple[sp.Expr, NamedMoments]:
 
 def _normed(layer: Layer) -> Certificate:
     growth, of = behind_norm(layer)
-    shown = f"from the second layer on chi_g = {of.shown(growth)}, whatever the variances and the batch"
-    fixed = check("no parameter", shown, "by algebra, block by block", lambda: not growth.free_symbols & OPEN)
+    formula = f"from the second layer on chi_g = {of.shown(growth)}, whatever the variances and the batch"
+    fixed = check("no parameter", formula, "by algebra, block by block", lambda: not growth.free_symbols & OPEN)
     if not fixed.holds:
         return conclude((fixed,), Verdict("none", "whether chi_g is 1 anywhere was not decided", NORMED))
     (unit, *others) = layer.units

@@ -95,7 +95,6 @@ def _maps(neurons: Neurons) -> SimpleNamespace:
     return _checked(with_own_slope(neurons), total_section, gap_section)
 
 
-@lru_cache(maxsize=64)
 def _gradients(neurons: Neurons) -> SimpleNamespace:
     """What gradients see of a declared slope."""
     return _checked(neurons, backward_section)

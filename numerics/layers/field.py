@@ -91,8 +91,8 @@ class BitMoments(torch.autograd.Function):
 
 
 def signs(values: Tensor) -> Tensor:
-    """-1 below 0, else 1, in the type of the values."""
-    return torch.copysign(values.new_ones(()), values + 0.0)  # of -0.0 as well: -0.0 + 0.0 = 0.0
+    """-1 below 0, else 1, in the type of the values, by operations that ONNX has."""
+    return torch.where(values < 0, -1.0, 1.0).to(values.dtype)
 
 
 def _gradient(of_mean: Tensor, slope: Tensor, other: Tensor, own: Tensor) -> Tensor:
