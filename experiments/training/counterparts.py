@@ -122,5 +122,5 @@ def _drawn_weights(network: Network, layer: int, generators: Sequence[torch.Gene
     if second is None or network.is_real(layer):
         return means
     uniform = _uniform(means, generators)
-    up = torch.where(2 * uniform < second + means, 1.0, 0.0)
-    return (up - torch.where(2 * (1 - uniform) <= second - means, 1.0, 0.0)).to(means.dtype)
+    up, down = 2 * uniform < second + means, 2 * (1 - uniform) <= second - means
+    return up.to(means.dtype) - down.to(means.dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from meanbits.numerics.layers.field import Field, accumulated, field_moments, mean_field
+from meanbits.numerics.layers.field import Field, accumulated, field_moments, mean_field, signs
 from meanbits.numerics.layers.layer_rule import LayerRule
 from meanbits.numerics.layers.state import State
 
@@ -69,4 +69,4 @@ def _arguments(rule: LayerRule, field: Field, gain: float | Tensor, noise: Tenso
 
 def drawn_signs(mean: Tensor, uniform: Tensor | None = None) -> Tensor:
     """Independent +-1 of these means, of their shape."""
-    return torch.where(2 * (torch.rand_like(mean) if uniform is None else uniform) - 1 < mean, 1.0, -1.0).to(mean.dtype)
+    return -signs(2 * (torch.rand_like(mean) if uniform is None else uniform) - 1 - mean)

@@ -91,8 +91,10 @@ class BitMoments(torch.autograd.Function):
 
 
 def signs(values: Tensor) -> Tensor:
-    """-1 below 0, else 1, in the type of the values, by operations that ONNX has."""
-    return torch.where(values < 0, -1.0, 1.0).to(values.dtype)
+    """-1 below 0, else 1, in the type of the values."""
+    if torch.jit.is_tracing() or torch.compiler.is_compiling():  # pyright: ignore (to ONNX, which has no copysign)
+        return torch.where(values < 0, -1.0, 1.0).to(values.dtype)
+    return torch.copysign(values.new_ones(()), values + 0.0)  # a tenth of the time; -0 is 0
 
 
 def _gradient(of_mean: Tensor, slope: Tensor, other: Tensor, own: Tensor) -> Tensor:
