@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from meanbits.paper_figures.style import COLOURS, DOUBLE_COLUMN, FEASIBLE, figure, provenance, save, tag
+from meanbits.paper_figures.style import COLOURS, DOUBLE_COLUMN, FEASIBLE, figure, provenance, save, stroke, tag
 
 TALLEST = 1.25
 LOWEST, HIGHEST = 1e-3, 1e3  # sigma_b2
@@ -40,7 +40,7 @@ def caption(dataset: xr.Dataset) -> str:
         f"${dataset.formula.values[0]}$ by gain $\\kappa$; shaded: what binary weights allow; dots: q -> 0. "
         "(b) By $\\varphi$, the gains at which a critical initialisation exists (line), from the smallest one "
         f"(dot; certified: {gains}). Circle: from here on the start of the curve, at $\\sigma_b^2 = 0$, is feasible. "
-        "Thick: the curve is feasible to its end. (c) The largest feasible $\\sigma_b^2$ by gain, colours as in (b); "
+        "Thick: the curve is feasible to its end. (c) The largest feasible $\\sigma_b^2$ by gain, lines as in (b); "
         f"triangles at the upper edge: from here on without bound (to q = {dataset.attrs['largest_q']:g}, the largest "
         f"tried){provenance(dataset)}"
     )
@@ -49,9 +49,9 @@ def caption(dataset: xr.Dataset) -> str:
 def _curves(axes: Axes, dataset: xr.Dataset) -> None:
     axes.axvspan(0, 1, color=FEASIBLE, linewidth=0, zorder=0)
     colours = mpl.colormaps["cividis"](np.linspace(0, 0.85, dataset.sizes["curve_gain"]))
-    for colour, gain in zip(colours, dataset.curve_gain.values, strict=True):
+    for k, (colour, gain) in enumerate(zip(colours, dataset.curve_gain.values, strict=True)):
         curve = dataset.sel(curve_gain=gain)
-        axes.plot(curve.curve_m2, curve.curve_b2, color=colour, label=f"{gain:g}")
+        axes.plot(curve.curve_m2, curve.curve_b2, **stroke(k) | {"color": colour}, label=f"{gain:g}")
         axes.plot(curve.curve_m2[0], curve.curve_b2[0], "o", color=colour, clip_on=False, zorder=3)
     axes.legend(title=r"gain $\kappa$", loc="upper left", bbox_to_anchor=(0.05, 1))
     seen = dataset.curve_m2.where(dataset.curve_b2 < TALLEST)
@@ -64,7 +64,7 @@ def _gains(axes: Axes, dataset: xr.Dataset) -> None:
     rows = range(dataset.sizes["phi"])
     for row, colour in zip(rows, COLOURS, strict=False):
         one = dataset.isel(phi=row)
-        axes.plot([float(one.lower), MOST], [row, row], color=colour, linewidth=1.0)
+        axes.plot([float(one.lower), MOST], [row, row], **stroke(row), linewidth=1.0)
         if one.endless < MOST:
             axes.plot([float(one.endless), MOST], [row, row], color=colour, linewidth=4.0, solid_capstyle="butt")
         axes.plot(one.lower, row, "o", color=colour, markersize=4.5, zorder=3)
@@ -77,11 +77,11 @@ def _gains(axes: Axes, dataset: xr.Dataset) -> None:
 
 
 def _ends(axes: Axes, dataset: xr.Dataset) -> None:
-    for row, colour in zip(range(dataset.sizes["phi"]), COLOURS, strict=False):
-        one = dataset.isel(phi=row)
-        axes.plot(dataset.gain, one.largest_b2.where(np.isfinite(one.largest_b2)), color=colour)
+    for row in range(dataset.sizes["phi"]):
+        one, look = dataset.isel(phi=row), stroke(row)
+        axes.plot(dataset.gain, one.largest_b2.where(np.isfinite(one.largest_b2)), **look)
         if one.endless < MOST:
-            axes.plot(one.endless, HIGHEST, "^", color=colour, clip_on=False, zorder=3)
+            axes.plot(one.endless, HIGHEST, "^", color=look["color"], clip_on=False, zorder=3)
     axes.set(xlabel=r"gain $\kappa$", ylabel=r"largest feasible $\sigma_b^2$", yscale="log", ylim=(LOWEST, HIGHEST))
     axes.set(xlim=(LEAST, MOST))
     endless = Line2D([], [], color="black", linestyle="", marker="^", label="unbounded")

@@ -11,14 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from meanbits.paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, MARKERS, figure, provenance, save, tag
+from meanbits.paper_figures.style import DOUBLE_COLUMN, FAINT, MARKERS, figure, provenance, save, stroke, tag
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
     """Draw `random_networks.propagation.figure_1`'s dataset as figure_1.pdf and figure_1.png in `folder`; their paths.
 
-    Lines are theory; markers are means over random networks with one standard deviation. Colour is sigma_m^2. In (a)
-    the marker is sigma_b^2, for one image pair; (b) and (c) have the smallest sigma_b^2, (b) with one line a pair.
+    Lines are theory; markers are means over random networks with one standard deviation. Colour and dashes are
+    sigma_m^2. In (a) the marker is sigma_b^2, for one image pair; (b) and (c) have the smallest sigma_b^2, (b) with one
+    line a pair.
     """
     with figure(DOUBLE_COLUMN, 2.55) as drawn:
         variance, correlation, mapping = drawn.subplots(1, 3)
@@ -46,9 +47,9 @@ def caption(dataset: xr.Dataset) -> str:
 
 def _variance(axes: Axes, dataset: xr.Dataset) -> None:
     first = dataset.isel(pair=0)
-    for colour, m2 in zip(COLOURS, dataset.sigma_m2.values, strict=False):
+    for k, m2 in enumerate(dataset.sigma_m2.values):
         for marker, b2 in zip(MARKERS, dataset.sigma_b2.values, strict=False):
-            _layers(axes, first.sel(sigma_m2=m2, sigma_b2=b2), "q", colour, marker)
+            _layers(axes, first.sel(sigma_m2=m2, sigma_b2=b2), "q", k, marker)
     if dataset.q_theory.max() > 10 * dataset.q_theory.min():
         axes.set_yscale("log")
     axes.set(xlabel=r"layer $\ell$", ylabel=r"$q^{\ell}$")
@@ -64,44 +65,43 @@ def _variance(axes: Axes, dataset: xr.Dataset) -> None:
 
 def _correlation(axes: Axes, dataset: xr.Dataset) -> None:
     lowest = dataset.isel(sigma_b2=0)
-    for colour, m2 in zip(COLOURS, dataset.sigma_m2.values, strict=False):
+    for k, m2 in enumerate(dataset.sigma_m2.values):
         for pair in range(dataset.sizes["pair"]):
-            _layers(axes, lowest.sel(sigma_m2=m2).isel(pair=pair), "c", colour, "o")
+            _layers(axes, lowest.sel(sigma_m2=m2).isel(pair=pair), "c", k, "o")
     axes.set(xlabel=r"layer $\ell$", ylabel=r"$c^{\ell}$")
     tag(axes, "b", rf"$\sigma_b^2 = {float(lowest.sigma_b2):g}$")
 
 
 def _mapping(axes: Axes, dataset: xr.Dataset) -> None:
     axes.axline((0, 0), (1, 1), color=FAINT, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
-    for colour, m2 in zip(COLOURS, dataset.sigma_m2.values, strict=False):
+    for k, m2 in enumerate(dataset.sigma_m2.values):
         one = dataset.sel(sigma_m2=m2)
-        axes.plot(one.curve_c_in, one.curve_c_out, color=colour)
-        _simulated(axes, one.map_c_in, one.map_mean, one.map_std, colour, "o")
+        axes.plot(one.curve_c_in, one.curve_c_out, **stroke(k))
+        _simulated(axes, one.map_c_in, one.map_mean, one.map_std, k, "o")
     ticks = np.linspace(0, 1, 6)
     axes.set(xlabel=r"$c_{\rm in}$", ylabel=r"$c_{\rm out}$", xlim=(-0.03, 1.03), xticks=ticks, yticks=ticks)
     tag(axes, "c", rf"$\sigma_b^2 = {dataset.attrs['map_sigma_b2']:g}$")
 
 
-def _layers(axes: Axes, one: xr.Dataset, quantity: str, colour: str, marker: str) -> None:
+def _layers(axes: Axes, one: xr.Dataset, quantity: str, k: int, marker: str) -> None:
     """One orbit, (layer,): the theory's line, the simulation's markers."""
     mean, std, theory = (one[f"{quantity}_{kind}"] for kind in ("mean", "std", "theory"))
-    axes.plot(one.layer, theory, color=colour)
-    _simulated(axes, one.layer, mean, std, colour, marker)
+    axes.plot(one.layer, theory, **stroke(k))
+    _simulated(axes, one.layer, mean, std, k, marker)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
 
 
-def _simulated(axes: Axes, x: xr.DataArray, mean: xr.DataArray, std: xr.DataArray, colour: str, marker: str) -> None:
-    axes.errorbar(x, mean, std, color=colour, linestyle="", marker=marker, markerfacecolor="white", elinewidth=0.7)
+def _simulated(axes: Axes, x: xr.DataArray, mean: xr.DataArray, std: xr.DataArray, k: int, marker: str) -> None:
+    look = {"color": stroke(k)["color"], "linestyle": "", "marker": marker, "markerfacecolor": "white"}
+    axes.errorbar(x, mean, std, elinewidth=0.7, **look)
 
 
 def _legend(drawn: Figure, dataset: xr.Dataset) -> None:
     handles = [
-        Line2D([], [], color=colour, linewidth=2, label=rf"$\sigma_m^2 = {m2:g}$")
-        for colour, m2 in zip(COLOURS, dataset.sigma_m2.values, strict=False)
+        Line2D([], [], **stroke(k), label=rf"$\sigma_m^2 = {m2:g}$") for k, m2 in enumerate(dataset.sigma_m2.values)
     ]
-    simulated = rf"random networks, mean $\pm$ standard deviation of {dataset.attrs['realisations']}"
-    handles += [
-        Line2D([], [], color="black", label="theory"),
-        Line2D([], [], color="black", linestyle="", marker="o", markerfacecolor="white", label=simulated),
-    ]
+    simulated = (
+        rf"lines: theory; marks: random networks, mean $\pm$ standard deviation of {dataset.attrs['realisations']}"
+    )
+    handles.append(Line2D([], [], color="black", linestyle="", marker="o", markerfacecolor="white", label=simulated))
     drawn.legend(handles=handles, loc="outside upper center", ncols=len(handles))

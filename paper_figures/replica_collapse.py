@@ -11,7 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from meanbits.paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, figure, noise_name, provenance, save, tag
+from meanbits.paper_figures.style import (
+    COLOURS,
+    DOUBLE_COLUMN,
+    FAINT,
+    figure,
+    noise_name,
+    provenance,
+    save,
+    stroke,
+    tag,
+)
 
 # The treatments coincide, so their markers are nested: each is seen inside the one before.
 NESTED = (("o", 2.2, True), ("D", 4.0, False), ("o", 7.5, False))
@@ -50,9 +60,9 @@ def caption(dataset: xr.Dataset) -> str:
 
 
 def _layers(axes: Axes, one: xr.Dataset) -> None:
-    for colour, overlap in zip(COLOURS, one.overlap.values, strict=False):
+    for k, (colour, overlap) in enumerate(zip(COLOURS, one.overlap.values, strict=False)):
         values = one.sel(overlap=overlap)
-        axes.plot(one.layer, values.theory, color=colour)
+        axes.plot(one.layer, values.theory, **stroke(k))
         for style, treatment in zip(NESTED, one.treatment.values, strict=True):
             each = values.sel(treatment=treatment)
             axes.errorbar(one.layer, each["mean"], each.error, color=colour, elinewidth=0.7, **_marker(style, colour))
@@ -94,12 +104,10 @@ def _short(network: str) -> str:
 def _legend(drawn: Figure, dataset: xr.Dataset) -> None:
     names = {"r_aa": r"$r_{aa}$", "r_ab": r"$r_{ab}$"}
     handles = [
-        Line2D([], [], color=colour, linewidth=2, label=names[str(overlap)])
-        for colour, overlap in zip(COLOURS, dataset.overlap.values, strict=False)
+        Line2D([], [], **stroke(k), label=names[str(overlap)]) for k, overlap in enumerate(dataset.overlap.values)
     ]
     handles += [
         Line2D([], [], color="black", label=str(treatment), **_marker(style, "black"))
         for style, treatment in zip(NESTED, dataset.treatment.values, strict=True)
     ]
-    handles.append(Line2D([], [], color="black", label="theory"))
     drawn.legend(handles=handles, loc="outside upper center", ncols=len(handles))

@@ -75,6 +75,11 @@ def tag(axes: Axes, letter: str, title: str) -> None:
     axes.set_title(rf"$\bf{{{letter}}}$  {title}", loc="left", pad=6)
 
 
+def stroke(k: int) -> dict[str, object]:
+    """Colour and dashes of the k-th line: told apart in print without colours too."""
+    return {"color": COLOURS[k % len(COLOURS)], "linestyle": DASHES[k % len(DASHES)]}
+
+
 def marks(axes: Axes, k: int, x: ArrayLike, mean: ArrayLike, error: ArrayLike) -> None:
     """What random networks give, with standard errors, as marks of the k-th kind; its line is drawn beside them."""
     axes.errorbar(x, mean, error, color=COLOURS[k], marker=MARKERS[k], linestyle="none", markerfacecolor="white")
@@ -82,7 +87,7 @@ def marks(axes: Axes, k: int, x: ArrayLike, mean: ArrayLike, error: ArrayLike) -
 
 def entry(axes: Axes, k: int, label: str) -> None:
     """The line and marks of the k-th kind in the legend."""
-    axes.plot([], [], color=COLOURS[k], linestyle=DASHES[k], marker=MARKERS[k], markerfacecolor="white", label=label)
+    axes.plot([], [], **stroke(k), marker=MARKERS[k], markerfacecolor="white", label=label)
 
 
 def provenance(dataset: xr.Dataset) -> str:

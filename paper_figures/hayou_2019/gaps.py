@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, FAINT, entry, figure, marks, provenance, save
+from meanbits.paper_figures.style import DOUBLE_COLUMN, FAINT, entry, figure, marks, provenance, save, stroke
 
 SHOWN = 9  # marks along a curve
 NEAR = 1.7  # of theory: a law is drawn from where it is no farther
@@ -21,7 +21,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
         for k, name in enumerate(dataset.networks.values):
             one = dataset.sel(networks=name)
             axes.loglog(one.layer, one.law.where(one.law < NEAR * one.theory), color=FAINT, linewidth=1.8, zorder=0)
-            axes.loglog(one.layer, one.theory, color=COLOURS[k], linestyle=DASHES[k])
+            axes.loglog(one.layer, one.theory, **stroke(k))
             shown = one.isel(layer=shown_layers)
             marks(axes, k, shown.layer, shown["mean"], shown.error)
             entry(axes, k, str(name))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, figure, marks, provenance, save, tag
+from meanbits.paper_figures.style import DOUBLE_COLUMN, figure, marks, provenance, save, stroke, tag
 
 PANELS = (("curvature", r"$N q^* \kappa^2$", "curvature"), ("expansion", r"squared speed / first", "stretching"),
           ("turning", "turning / first", "turning"))  # fmt: skip
@@ -22,7 +22,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
             for k, sigma_w in enumerate(dataset.sigma_w.values):
                 one = dataset.sel(sigma_w=sigma_w)
                 seen = one.isel(layer=slice(None, None, every))
-                axes.semilogy(one.layer, one[name], color=COLOURS[k], linestyle=DASHES[k],
+                axes.semilogy(one.layer, one[name], **stroke(k),
                               label=rf"$\sigma_w = {sigma_w:g}$")  # fmt: skip
                 marks(axes, k, seen.layer, seen[f"{name}_mean"], seen[f"{name}_error"])
             axes.set(xlabel="layer", ylabel=shown)

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, FAINT, figure, marks, provenance, save, tag
+from meanbits.paper_figures.style import COLOURS, DOUBLE_COLUMN, FAINT, figure, marks, provenance, save, stroke, tag
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -18,7 +18,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
         first.plot([0, 15], [0, 15], color=FAINT, linewidth=0.6)
         for k, sigma_w in enumerate(dataset.sigma_w.values):
             one = dataset.sel(sigma_w=sigma_w)
-            style = {"color": COLOURS[k], "linestyle": DASHES[k]}
+            style = stroke(k)
             first.plot(one.q, one["map"], label=rf"$\sigma_w = {sigma_w:g}$", **style)
             marks(first, k, one.q_in, one.map_mean, one.map_error)
             first.plot(one.q_star, one.q_star, "*", color=COLOURS[k], markersize=6, zorder=4)
@@ -36,7 +36,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
 
 
 def _over(axes: Axes, one: xr.Dataset, name: str, along: str, k: int) -> None:
-    axes.plot(one[along], one[name], color=COLOURS[k], linestyle=DASHES[k])
+    axes.plot(one[along], one[name], **stroke(k))
     every = max(1, one.sizes[along] // 8)
     shown = one.isel({along: slice(None, None, every)})
     marks(axes, k, shown[along], shown[f"{name}_mean"], shown[f"{name}_error"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, DASHES, FAINT, entry, figure, marks, provenance, save
+from meanbits.paper_figures.style import FAINT, entry, figure, marks, provenance, save, stroke
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -16,7 +16,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
         axes.axhline(1, color=FAINT, linewidth=0.6)
         for k, kind in enumerate(dataset.kind.values):
             one = dataset.sel(kind=kind)
-            axes.loglog(one.width, one.theory, color=COLOURS[k], linestyle=DASHES[k])
+            axes.loglog(one.width, one.theory, **stroke(k))
             marks(axes, k, one.seen_width, one["mean"], one.error)
             entry(axes, k, str(kind))
         axes.set(xlabel="width $N$", ylabel="growth of squared gradients")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, entry, figure, marks, provenance, save, tag
+from meanbits.paper_figures.style import DOUBLE_COLUMN, entry, figure, marks, provenance, save, stroke, tag
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -15,7 +15,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
         left, right = drawn.subplots(1, 2)
         for k, dropped in enumerate(dataset.dropped.values):
             one = dataset.sel(dropped=dropped)
-            style = {"color": COLOURS[k], "linestyle": DASHES[k]}
+            style = stroke(k)
             left.plot(one.sigma_w2, one.c, **style)
             marks(left, k, one.weights, one.c_seen, one.c_error)
             right.semilogy(one.sigma_w2, one.xi_c, **style)

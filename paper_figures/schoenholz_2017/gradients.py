@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, DASHES, entry, figure, marks, provenance, save
+from meanbits.paper_figures.style import entry, figure, marks, provenance, save, stroke
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -17,7 +17,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
         for k, factor in enumerate(dataset.weights.values):
             one = dataset.sel(weights=factor)
             shown = one.isel(layer=slice(None, None, every))
-            axes.semilogy(one.layer, one.theory, color=COLOURS[k], linestyle=DASHES[k])
+            axes.semilogy(one.layer, one.theory, **stroke(k))
             marks(axes, k, shown.layer, shown["mean"], shown.error)
             entry(axes, k, rf"$\sigma_w^2 = {float(one.sigma_w2):.2f}$")
         axes.set(xlabel="layer", ylabel="squared gradients / last")

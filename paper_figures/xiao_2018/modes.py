@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, figure, marks, provenance, save, tag
+from meanbits.paper_figures.style import DOUBLE_COLUMN, figure, marks, provenance, save, stroke, tag
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -15,7 +15,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
         left, right = drawn.subplots(1, 2)
         for k, mode in enumerate(dataset.mode.values):
             one = dataset.sel(mode=mode)
-            style = {"color": COLOURS[k], "linestyle": DASHES[k]}
+            style = stroke(k)
             left.semilogy(one.sigma_w2, one.xi_c, label=f"mode {mode}", **style)
             right.semilogy(one.layer, one.theory, **style)
             marks(right, k, one.layer, one["mean"], one.error)

@@ -7,7 +7,7 @@ from pathlib import Path
 import xarray as xr
 from matplotlib.ticker import MaxNLocator
 
-from meanbits.paper_figures.style import COLOURS, DASHES, entry, figure, marks, provenance, save
+from meanbits.paper_figures.style import entry, figure, marks, provenance, save, stroke
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -16,7 +16,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
         axes = drawn.subplots()
         for k, name in enumerate(dataset.neurons.values):
             one = dataset.sel(neurons=name)
-            axes.semilogy(one.layer, one.theory, color=COLOURS[k], linestyle=DASHES[k])
+            axes.semilogy(one.layer, one.theory, **stroke(k))
             marks(axes, k, one.layer, one["mean"], one.error)
             entry(axes, k, str(name))
         axes.set(xlabel="layer", ylabel="squared gradients / last")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, DASHES, DOUBLE_COLUMN, figure, marks, provenance, save, tag
+from meanbits.paper_figures.style import DOUBLE_COLUMN, figure, marks, provenance, save, stroke, tag
 
 PANELS = (("T", "length $p$", "lengths"), ("gradient", "squared gradients / last", "gradients"),
           ("c", "correlation $c$", "correlations"))  # fmt: skip
@@ -21,7 +21,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
             for k, network in enumerate(dataset.network.values):
                 one = dataset.sel(network=network)
                 seen = one.isel(layer=slice(None, None, every))
-                axes.plot(one.layer, one[name], color=COLOURS[k], linestyle=DASHES[k], label=str(network))
+                axes.plot(one.layer, one[name], **stroke(k), label=str(network))
                 marks(axes, k, seen.layer, seen[f"{name}_mean"], seen[f"{name}_error"])
             axes.set(xlabel="layer", ylabel=shown, yscale="linear" if name == "c" else "log")
             tag(axes, letter, title)
