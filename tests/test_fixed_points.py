@@ -107,6 +107,15 @@ def test_biases_next_to_nothing_and_beyond_every_scale() -> None:
     assert large.chi_1 == pytest.approx(1 / math.pi * math.sqrt(2e218 / 2) / 1e218, rel=1e-12)
 
 
+def test_sign_neurons_of_fixed_weights_beyond_every_scale() -> None:
+    """1 - c' = K sqrt(1 - c), K = (2/pi) sqrt(2) sigma_m2/(sigma_m2 + sigma_b2), has slope 1/2 where it is fixed."""
+    theory = derive(compose("continuous", neurons="sign"))
+    for biases in (1e10, 1e200):
+        found = fixed_point(theory, 0.5, biases)
+        assert found.chi == pytest.approx(0.5, rel=1e-9)
+        assert (found.chi_1, found.c) == (np.inf, 1)
+
+
 @pytest.mark.parametrize(
     "means", [pytest.param(0.3, marks=pytest.mark.slow), pytest.param(0.95, marks=pytest.mark.slow), 1.0]
 )

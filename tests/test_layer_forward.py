@@ -63,6 +63,12 @@ def test_moments_are_those_of_draws(block: Any) -> None:
     assert (drawn.var(0) / np.broadcast_to(found.variance, mean.shape)).mean() == pytest.approx(1, abs=2 / few + 0.01)
 
 
+def test_means_and_variances_of_what_is_independent_add() -> None:
+    first, second = Noisy(0.3, 0.5, averaging), Noisy(-0.7, 0.2, averaging)
+    assert first + second == Noisy(0.3 - 0.7, 0.5 + 0.2, averaging)
+    assert first - 0.7 == Noisy(0.3 - 0.7, 0.5, averaging)
+
+
 @pytest.mark.parametrize("block", [*BLOCKS, Neuron(mb.tanh)], ids=lambda block: block.name)
 def test_moments_average_to_the_flow(block: Any) -> None:
     """Over fields of variance Q around what noise adds, totals and overlaps of two runs are those of the block."""
