@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -53,7 +53,7 @@ class CompiledTables(Tables):
     def _of_both(self, name: str, gap: Array, q: Array) -> Array:
         return self._called(_library().mb_of_both, self.by_cell[name], [gap, q])
 
-    def _called(self, function: ctypes._NamedFuncPointer, coefficients: Array, state: Sequence[Array]) -> Array:
+    def _called(self, function: Callable[..., None], coefficients: Array, state: Sequence[Array]) -> Array:
         shape = np.broadcast_shapes(*(np.shape(each) for each in state))
         given = [np.ascontiguousarray(np.broadcast_to(each, shape)) for each in state]
         value = np.empty(shape)
