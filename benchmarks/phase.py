@@ -24,6 +24,7 @@ SURROGATES = {ERF: ("deterministic", {}, 1.0), ERF_NEURONS: ("continuous", {"neu
               TANH: ("continuous", {}, 4.0), PAPER: ("deterministic", {"phi": "tanh"}, 1.0)}  # fmt: skip
 ERF_LIMIT, TANH_LIMIT, LARGE_LIMIT = 10.0, 50.0, 250.0
 LIMITS = {ERF: ERF_LIMIT, ERF_NEURONS: ERF_LIMIT, TANH: TANH_LIMIT, PAPER: TANH_LIMIT}
+COMPILED = {ERF: 6.0, ERF_NEURONS: 6.0, TANH: 30.0, PAPER: 30.0}  # with backend c
 
 
 def axes(top: float, side: int) -> tuple[FloatArray, FloatArray]:
@@ -52,16 +53,22 @@ def phase_rows() -> list[Row]:
     group, large = (f"phase diagram, {side} x {side}" for side in (SIDE, LARGE_SIDE))
     cases: dict[str, Callable[[], object]] = {BY_HAND: partial(by_hand, *axes(1, SIDE))}
     cases |= {name: _diagram(theory, name, SIDE) for name, theory in theories.items()}
+    cases |= {_in_c(name): _diagram(theory, name, SIDE, "c") for name, theory in theories.items()}
+    limits = LIMITS | {_in_c(name): limit for name, limit in COMPILED.items()}
     for name, timing in interleaved(cases, ROUNDS).items():
-        rows.append(timed_row(group, name, timing, MILLISECONDS, limit=LIMITS.get(name)))
+        rows.append(timed_row(group, name, timing, MILLISECONDS, limit=limits.get(name)))
     cases = {name: _diagram(theories[name], name, LARGE_SIDE) for name in (ERF, ERF_NEURONS)}
     for name, timing in interleaved(cases, LARGE_ROUNDS).items():
         rows.append(timed_row(large, name, timing, MILLISECONDS, limit=LARGE_LIMIT))
     return rows
 
 
-def _diagram(theory: Theory, name: str, side: int) -> Callable[[], object]:
-    return partial(phase_diagram, theory, *axes(SURROGATES[name][2], side))
+def _in_c(name: str) -> str:
+    return f"{name}, backend c"
+
+
+def _diagram(theory: Theory, name: str, side: int, backend: str = "numpy") -> Callable[[], object]:
+    return partial(phase_diagram, theory, *axes(SURROGATES[name][2], side), backend=backend)
 
 
 def _building_row(theory: Theory, name: str) -> Row:

@@ -23,34 +23,45 @@ if TYPE_CHECKING:
 
 
 def fixed_point(
-    surrogate: Subject, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
+    surrogate: Subject,
+    sigma_m2: ArrayLike,
+    sigma_b2: ArrayLike,
+    gain: ArrayLike | None = None,
+    backend: str = "numpy",
 ) -> FixedPoint | LayerPoints:
     """The stable fixed point (q, c) at each (sigma_m2, sigma_b2), with its slopes and depth scales; of a chain of
     blocks, what layers come to, NaN at those of several points where `found` says that they come to none.
 
-    gain takes the place of that of a surrogate in paper form. The arguments broadcast.
+    gain takes the place of that of a surrogate in paper form. The arguments broadcast. backend: numpy, or c, which is
+    for many points of a surrogate and compiles once.
 
     Raises:
-        ValueError: a single layer, one point where a chain comes to no fixed point, or parameters out of the domain.
+        ValueError: a single layer, one point where a chain comes to no fixed point, parameters out of the domain, or a
+            backend without arrays of NumPy, and for chains any but numpy.
     """
     from meanbits.numerics.solvers.solve import fixed_point as solve
 
     row = _row(surrogate)
     if row is not None:
-        return solve(row, sigma_m2, sigma_b2, gain)
+        return solve(row, sigma_m2, sigma_b2, gain, backend)
     from meanbits.numerics.depth.layer_fixed_points import layer_fixed_points, no_fixed_point
 
     layer = _layer(surrogate, gain)
     if layer is not None:
+        _check_of_chains(backend)
         found = layer_fixed_points(layer, sigma_m2, sigma_b2)
         if found.found.ndim == 0 and not found.found:
             raise ValueError(no_fixed_point(layer))
         return found
-    return solve(_theory(surrogate), sigma_m2, sigma_b2, gain)
+    return solve(_theory(surrogate), sigma_m2, sigma_b2, gain, backend)
 
 
 def phase_diagram(
-    surrogate: Subject, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
+    surrogate: Subject,
+    sigma_m2: ArrayLike,
+    sigma_b2: ArrayLike,
+    gain: ArrayLike | None = None,
+    backend: str = "numpy",
 ) -> xr.Dataset:
     """`fixed_point` on a grid of (sigma_m2, sigma_b2), or of (sigma_m2, gain), as a labelled dataset.
 
@@ -61,13 +72,19 @@ def phase_diagram(
 
     row = _row(surrogate)
     if row is not None:
-        return grid(row, sigma_m2, sigma_b2, gain)
+        return grid(row, sigma_m2, sigma_b2, gain, backend)
     from meanbits.numerics.depth.layer_phase import layer_phase_diagram
 
     layer = _layer(surrogate, gain)
     if layer is not None:
+        _check_of_chains(backend)
         return layer_phase_diagram(layer, sigma_m2, sigma_b2)
-    return grid(_theory(surrogate), sigma_m2, sigma_b2, gain)
+    return grid(_theory(surrogate), sigma_m2, sigma_b2, gain, backend)
+
+
+def _check_of_chains(backend: str) -> None:
+    if backend != "numpy":
+        raise ValueError(f"backend {backend}: chains of blocks are solved by numpy")
 
 
 def certify(surrogate: Subject, direction: str = "forward") -> Certificate | None:

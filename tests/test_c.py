@@ -24,6 +24,7 @@ from meanbits.numerics.emission.c_backend import C, CFallbackWarning
 from meanbits.numerics.emission.c_library import NoLibraryError, cache_folder, library
 from meanbits.numerics.emission.emit import compile_functions, emit, emitted_functions
 from meanbits.numerics.emission.writer import EmittedFunction, Heading
+from meanbits.numerics.solvers import compiled_tables
 from meanbits.numerics.user_cache import digest
 from meanbits.theory.symbols import q
 
@@ -275,6 +276,41 @@ def test_what_c_lacks_is_refused_by_name():
     many = tuple(sp.Symbol(f"s{k}") for k in range(17))
     with pytest.raises(ValueError, match="f takes 17 arguments; c takes up to 16"):
         C.write(HEADING, [EmittedFunction("f", many, sum(many), "a sum")])
+
+
+@pytest.mark.parametrize(("name", "parts"), [
+    ("deterministic", {}), ("continuous", {"neurons": "erf"}), ("continuous", {}),
+    ("deterministic", {"phi": "tanh", "gain": 1.5}),
+])  # fmt: skip
+def test_fixed_points_by_compiled_maps_and_tables(name, parts):
+    """Of few points, by the maps; of many by tables of those of tanh: conditioned as 1/(1 - slope)."""
+    theory = mb.derive(mb.compose(name, **parts))
+    for side in (9, 80):
+        axes = np.linspace(0.05, 0.95, side)[:, None], np.linspace(0, 1, side)
+        ours, theirs = (mb.fixed_point(theory, *axes, backend=each) for each in ("c", "numpy"))
+        for each in ("q", "chi_1", "dq", "gap", "chi"):
+            given, expected = getattr(ours, each), getattr(theirs, each)
+            room = 1e-13 / np.minimum(np.abs(1 - theirs.dq), np.abs(1 - theirs.chi) if each in ("gap", "chi") else 1)
+            assert np.all(np.abs(given - expected) <= room * np.maximum(1, expected)), each
+
+
+def test_fixed_points_without_a_compiler_are_those_of_numpy(monkeypatch):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    compiled_tables._library.cache_clear()
+    theory = mb.derive(mb.compose("continuous", neurons="expr:tanh(2*h)"))  # of no other test, whose code would be kept
+    axes = np.linspace(0.1, 2, 80)[:, None], np.linspace(0, 1, 80)
+    with pytest.warns(CFallbackWarning, match="no-such-compiler is not on PATH.*NumPy"):
+        found = mb.fixed_point(theory, *axes, backend="c")
+    assert np.array_equal(found.gap, mb.fixed_point(theory, *axes).gap)
+
+
+@pytest.mark.parametrize(("subject", "backend", "said"), [
+    ("continuous", "torch", "gives no arrays of NumPy"), ("continuous", "fortran", "unknown backend"),
+    ("xnor", "c", "chains of blocks are solved by numpy"),
+])  # fmt: skip
+def test_fixed_points_by_another_backend_are_refused(subject, backend, said):
+    with pytest.raises(ValueError, match=said):
+        mb.fixed_point(subject, np.full(9, 0.5), 0.1, backend=backend)
 
 
 def test_errors_of_the_library_are_no_others(monkeypatch):

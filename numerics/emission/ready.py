@@ -114,13 +114,21 @@ def traits_of(theory: Theory | ReadyTheory) -> Traits:
     return derived_traits(theory)
 
 
-def maps_of(theory: Theory | ReadyTheory) -> SimpleNamespace:
-    """The functions of a theory on arrays of NumPy, as attributes."""
-    if isinstance(theory, ReadyTheory):
+def maps_of(theory: Theory | ReadyTheory, backend: str = "numpy") -> SimpleNamespace:
+    """The functions of a theory on arrays of NumPy, as attributes.
+
+    Raises:
+        ValueError: a backend that gives no such arrays.
+    """
+    if isinstance(theory, ReadyTheory) and backend == "numpy":
         return theory.maps
     from meanbits.numerics.emission.emit import compile_theory
+    from meanbits.numerics.emission.registry import backend_of
 
-    return compile_theory(theory)
+    chosen = backend_of(backend)
+    if not chosen.gives_arrays:
+        raise ValueError(f"backend {chosen.name} gives no arrays of NumPy to solve with; use numpy or c")
+    return compile_theory(derived(theory), chosen)
 
 
 def derived(theory: Theory | ReadyTheory) -> Theory:

@@ -43,7 +43,11 @@ def available_memory() -> int:
 
 
 def phase_diagram(
-    theory: Theory | ReadyTheory, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
+    theory: Theory | ReadyTheory,
+    sigma_m2: ArrayLike,
+    sigma_b2: ArrayLike,
+    gain: ArrayLike | None = None,
+    backend: str = "numpy",
 ) -> xr.Dataset:
     """Every quantity of `FixedPoint` on a grid: (sigma_m2, sigma_b2), or (sigma_m2, gain) if gains are given.
 
@@ -58,7 +62,7 @@ def phase_diagram(
     if gain is not None and biases.ndim:
         raise ValueError("beside gains, sigma_b2 is one number")
     grid = (along, None) if gain is None else (biases, along)
-    found = fixed_point(theory, means[:, None], *grid)
+    found = fixed_point(theory, means[:, None], *grid, backend=backend)
     axes = {"sigma_m2": means, name: along}
     variables = {key: (tuple(axes), getattr(found, key), {"long_name": text}) for key, text in MEANING.items()}
     coordinates = {key: (key, values, {"long_name": AXES[key]}) for key, values in axes.items()}

@@ -83,11 +83,16 @@ class FixedPoint(Shown):
 
 
 def fixed_point(
-    theory: Theory | ReadyTheory, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
+    theory: Theory | ReadyTheory,
+    sigma_m2: ArrayLike,
+    sigma_b2: ArrayLike,
+    gain: ArrayLike | None = None,
+    backend: str = "numpy",
 ) -> FixedPoint:
     """The stable fixed point (q, c) at each (sigma_m2, sigma_b2), which broadcast.
 
-    gain: of a surrogate in paper form, in place of its own; broadcasts too.
+    gain: of a surrogate in paper form, in place of its own; broadcasts too. backend: numpy, or c to solve with compiled
+    maps, which takes half the time and once a compilation.
 
     The correlation map is increasing and convex in c on [0, 1], its coefficients being squares (Mehler), so the stable
     c is the smallest fixed point and Newton's method reaches it from c = 0 without overshooting. Variances are
@@ -95,13 +100,13 @@ def fixed_point(
     through tables of them, whose error is that of the maps or little more (`solvers.tables`).
 
     Raises:
-        ValueError: a single layer, a theory without emitted maps, or parameters out of the domain.
+        ValueError: a single layer, a theory or a backend without emitted maps, or parameters out of the domain.
     """
     squared_gain = () if gain is None else (relative_gain(theory, gain) ** 2,)
     given = (floats("sigma_m2", sigma_m2), floats("sigma_b2", sigma_b2), *squared_gain)
     means, biases, *squared = np.broadcast_arrays(*given)
     check_domain(theory, means, biases)
-    maps, flat = _maps(theory, means.size), [each.ravel() for each in (means, biases, *squared)]
+    maps, flat = _maps(theory, means.size, backend), [each.ravel() for each in (means, biases, *squared)]
     parts = on_all_cores(lambda part: _Solver(theory, maps, *(each[part] for each in flat)).solve(), means.size, PART)
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in NAMES}
     refuse_nan({name: values for name, values in joined.items() if name != "chi_g"})
@@ -205,7 +210,7 @@ class _Solver:
         total, slope = self.maps.total_map, self.maps.total_slope
         means, biases = self.parameters
         once = np.full(means.size, total_crosses_once(self.theory))
-        after, rate = (lambda T, chosen, each=each: each(T, *self._at(chosen)) for each in (total, slope))
+        after, rate = (lambda T, chosen, each=each: each(T, means[chosen], biases[chosen]) for each in (total, slope))
         fixed = self.settled("T", lambda: self._with_limits(settled(after, rate, once)))
         alive = VANISHING * (1 - np.minimum(slope(np.array([VANISHING]), means, biases), 1))
         return np.clip(fixed, VANISHING, 1 / VANISHING), (means, np.where(fixed == 0, alive, biases))
@@ -226,9 +231,6 @@ class _Solver:
         after = self.map("variance_map")(np.array([LARGEST]), every)
         return np.where(limit > 0, 1 / limit, LARGEST / after)
 
-    def _at(self, chosen: Chosen) -> list[Array]:
-        return [_chosen(parameter, chosen) for parameter in self.parameters]
-
     def map(self, name: str, q: Array | None = None) -> Map:
         """A map of q, or of the gap at given q, at the parameters of chosen points.
 
@@ -238,10 +240,11 @@ class _Solver:
         is_slope = name == "variance_slope"
 
         def at(x: Array, chosen: Chosen) -> Array:
-            scale = 1.0 if self.squared_gain is None else _chosen(self.squared_gain, chosen)
-            state = (scale * x,) if q is None else (x, scale * _chosen(q, chosen))
-            extra = () if self.total is None else (_chosen(self.total, chosen),)
-            value = function(*state, *self._at(chosen), *extra)
+            part = _part(chosen, self.parameters[0].size)
+            scale = 1.0 if self.squared_gain is None else self.squared_gain[part]
+            state = (scale * x,) if q is None else (x, scale * q[part])
+            extra = () if self.total is None else (self.total[part],)
+            value = function(*state, *(each[part] for each in self.parameters), *extra)
             return scale * value if is_slope else value
 
         return at
@@ -258,21 +261,21 @@ class _Solver:
         return np.maximum(of_q, np.where(gap > 0, of_gap, 0.0))
 
 
-def _maps(theory: Theory | ReadyTheory, points: int) -> SimpleNamespace:
+def _maps(theory: Theory | ReadyTheory, points: int, backend: str) -> SimpleNamespace:
     """The emitted maps, or, for many points of a theory that is costly, tables of them."""
     if points > MANY and traits_of(theory).is_costly:
         from meanbits.numerics.solvers.tables import TOLERANCE, tabulated
 
-        tables = tabulated(derived(theory))
+        tables = tabulated(derived(theory), backend)
         if tables.bound <= TOLERANCE:
             return tables
-    return maps_of(theory)
+    return maps_of(theory, backend)
 
 
-def _chosen(values: Array, chosen: Chosen) -> Array:
-    """values[chosen]: all of them in order need no copy."""
-    whole = chosen.size == values.size and bool(np.all(chosen[1:] > chosen[:-1]))
-    return values if whole else values[chosen]
+def _part(chosen: Chosen, points: int) -> Chosen | slice:
+    """What takes the chosen of so many points: all of them in order need no copy."""
+    whole = chosen.size == points and bool(np.all(chosen[1:] > chosen[:-1]))
+    return slice(None) if whole else chosen
 
 
 def _fraction(q: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
 from types import SimpleNamespace
@@ -41,28 +42,45 @@ WIDTH = 2.0  # of a panel, in octaves
 SHARPNESS = 100.0  # of K, relative to the squared slope at gap 0, which grows as q does
 TOLERANCE = 1e-12
 POINTS = 4096  # where the error is measured
-BLOCK = 2**13
+BLOCK, COMPILED = 2**13, 2**15  # points at a time, which stay in cache: of arrays, and of what is compiled
 ARGUMENTS = {alike: (q,), unlike: (q,), fall: (gap, q), slope: (gap, q), growth: (q,)}
 
 
 @lru_cache(maxsize=32)
-def tabulated(theory: Theory) -> SimpleNamespace:
+def tabulated(theory: Theory, backend: str = "numpy") -> SimpleNamespace:
     """The maps of a theory that `is_costly`, through tables: `variance_map`, `variance_slope`, `gap_map`, `chi_at_gap`.
 
-    Signatures are those of `compile_theory`, values float64. Where tables do not reach, at q beyond 1e-12 to 1e12
-    (`OF_QUADRATURES` for those) or at gaps > 1 of neurons that are not odd, the maps are evaluated directly. `bound`
-    is the largest relative error of a ratio that was found at random points (of `unlike`, relative to 1).
+    Signatures are those of `compile_theory`, values float64. backend: numpy, or c to look up by compiled code. Where
+    tables do not reach, at q beyond 1e-12 to 1e12 (`OF_QUADRATURES` for those) or at gaps > 1 of neurons that are not
+    odd, the maps are evaluated directly. `bound` is the largest relative error of a ratio that was found at random
+    points (of `unlike`, relative to 1).
     """
     assert theory.gap is not None
     tables, formulas, direct = _tables(theory), theory.gap.formulas, compile_theory(theory)
-    served = {
-        "variance_map": _through(tables, theory, formulas.variance_map, (q,)),
-        "variance_slope": _through(tables, theory, formulas.variance_slope, (q,)),
-        "gap_map": _through(tables, theory, formulas.gap_map, (gap, q)),
-        "chi_at_gap": _through(tables, theory, formulas.chi, (gap, q)),
-    }
-    maps = {name: in_blocks(_in_chunks(function)) for name, function in served.items()}
+    if backend != "numpy":
+        tables = _in_code(tables, backend)
+    states = {"variance_map": (q,), "variance_slope": (q,), "gap_map": (gap, q), "chi_at_gap": (gap, q)}
+    found = formulas.variance_map, formulas.variance_slope, formulas.gap_map, formulas.chi
+    served = {name: _through(tables, theory, formula, state)
+              for (name, state), formula in zip(states.items(), found, strict=True)}  # fmt: skip
+    size = BLOCK if backend == "numpy" else COMPILED
+    maps = {name: in_blocks(_in_chunks(function, size)) for name, function in served.items()}
     return SimpleNamespace(**maps, total_map=direct.total_map, total_slope=direct.total_slope, bound=tables.bound)
+
+
+def _in_code(tables: Tables, backend: str) -> Tables:
+    """Tables looked up by compiled code, or with a warning as they are where there is no compiler."""
+    if backend != "c":
+        raise ValueError(f"backend {backend} looks up no tables; use numpy or c")
+    from meanbits.numerics.emission.c_backend import CFallbackWarning
+    from meanbits.numerics.emission.c_library import NoLibraryError
+    from meanbits.numerics.solvers.compiled_tables import compiled
+
+    try:
+        return compiled(tables)
+    except NoLibraryError as error:
+        warnings.warn(f"backend c: {error}. Tables are looked up by NumPy", CFallbackWarning, 2)
+        return tables
 
 
 def _through(tables: Tables, theory: Theory, formula: sp.Expr, state: tuple[sp.Symbol, ...]) -> Function:
@@ -79,16 +97,16 @@ def _through(tables: Tables, theory: Theory, formula: sp.Expr, state: tuple[sp.S
     return at
 
 
-def _in_chunks(function: Function) -> Function:
-    """An elementwise function of broadcasting arrays, applied to a few thousand points at a time."""
+def _in_chunks(function: Function, size: int) -> Function:
+    """An elementwise function of broadcasting arrays, applied to so many points at a time."""
 
     def chunked(*arguments: ArrayLike) -> Array:
         arrays = [np.asarray(each, np.float64) for each in arguments]
         shape = np.broadcast_shapes(*(each.shape for each in arrays))
         flat = [each.reshape(()) if each.size == 1 else np.broadcast_to(each, shape).ravel() for each in arrays]
         value = np.empty(int(np.prod(shape)))
-        for start in range(0, value.size, BLOCK):
-            chunk = slice(start, start + BLOCK)
+        for start in range(0, value.size, size):
+            chunk = slice(start, start + size)
             value[chunk] = function(*(each[chunk] if each.ndim else each[()] for each in flat))
         return value.reshape(shape)[()]
 
@@ -166,6 +184,7 @@ def _where(inside: NDArray[np.bool_], table: Function, direct: Function, argumen
     return value
 
 
+@lru_cache(maxsize=32)
 def _tables(theory: Theory) -> Tables:
     """Tables fine enough for the tolerance, or the finest."""
     assert theory.gap is not None
