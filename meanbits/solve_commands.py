@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from meanbits.layer_options import Subject
+    from meanbits.numerics.labelled import Labelled
     from meanbits.options import Axis
     from meanbits.theory.declarations.layer import Layer
     from meanbits.theory.declarations.surrogates import Surrogate
@@ -100,6 +101,7 @@ def phase(
     data = output.with_suffix(".nc")
     _check_output(output, data)
     _check_memory((1 if sigma_m2 is None else sigma_m2.points) * (sigma_b2 if gains is None else gains).points)
+    diagram: xr.Dataset | Labelled
     if chain is not None:
         diagram = phase_of_chain(chain, sigma_m2, sigma_b2)
     else:
@@ -112,12 +114,12 @@ def phase(
         click.echo(json_text({"surrogate": subject.name, "files": [str(path) for path in written]}))
 
 
-def _diagram(subject: Subject, sigma_m2: Axis, sigma_b2: Axis, gains: Axis | None) -> xr.Dataset:
-    from meanbits.numerics.solvers.phase import phase_diagram
+def _diagram(subject: Subject, sigma_m2: Axis, sigma_b2: Axis, gains: Axis | None) -> Labelled:
+    from meanbits.numerics.solvers.phase import labelled_phases
 
     along = (sigma_b2.values(), None) if gains is None else (sigma_b2.start, gains.values())
     try:
-        return phase_diagram(theory_of(subject), sigma_m2.values(), *along)
+        return labelled_phases(theory_of(subject), sigma_m2.values(), *along)
     except ValueError as error:
         fail_about(subject, error)
 
@@ -145,15 +147,16 @@ def _check_memory(points: int) -> None:
              f"{free // BYTES_PER_POINT} points")  # fmt: skip
 
 
-def _write(diagram: xr.Dataset, output: Path, data: Path) -> list[Path]:
+def _write(diagram: xr.Dataset | Labelled, output: Path, data: Path) -> list[Path]:
     from meanbits import __version__
     from meanbits.numerics.datasets import save
 
     written = [save(diagram.assign_attrs(version=__version__), data)]
     if output != data:
+        from meanbits.numerics.labelled import Labelled
         from meanbits.paper_figures.phase import draw
 
-        written.append(draw(diagram, output))
+        written.append(draw(diagram.dataset() if isinstance(diagram, Labelled) else diagram, output))
     return written
 
 

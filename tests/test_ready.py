@@ -92,9 +92,10 @@ def test_both_ways_print_the_same(name, capfd, monkeypatch):
     assert {code for code, *_ in at_once} <= {0, 2}
 
 
-def test_nothing_heavy_is_imported():
+def test_nothing_heavy_is_imported(tmp_path):
     """But at criticality, where laws of decay are derived."""
     lines = [command.format(name) for name in NAMES for command in COMMANDS if "--sigma-m2 1 " not in command]
+    lines += [f"phase deterministic --sigma-m2 0.5 --sigma-b2 0:1:2 -o {tmp_path}/x.nc"] * 2  # the second replaces
     done = subprocess.run([sys.executable, "-c", RUN, *lines], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.splitlines()[-1].split())
     assert not loaded & HEAVY

@@ -11,12 +11,12 @@ import pytest
 import xarray as xr
 
 from meanbits.numerics.blocks import BLOCK, in_blocks
-from meanbits.numerics.datasets import is_ours, save
+from meanbits.numerics.datasets import is_ours, read, save
 from meanbits.numerics.emission.emit import compile_theory
 from meanbits.numerics.solvers.domain import refuse_nan
 from meanbits.numerics.solvers.gradients import gradient_scales
 from meanbits.numerics.solvers.newton import descended_fixed_point, positive_fixed_point
-from meanbits.numerics.solvers.phase import phase_diagram
+from meanbits.numerics.solvers.phase import labelled_phases, phase_diagram
 from meanbits.numerics.solvers.scales import depth_scale
 from meanbits.numerics.solvers.settle import NoFixedPointError, put_back
 from meanbits.numerics.solvers.solve import error_bound, fixed_point
@@ -273,6 +273,19 @@ def test_phase_diagrams_are_labelled_and_saved(tmp_path: Path) -> None:
     assert gains["chi_1"].shape == (2, 3)
     with pytest.raises(ValueError, match="without points"):
         phase_diagram(derive(ERF), [], [0.0])
+
+
+def test_a_phase_diagram_is_written_as_xarray_would_write_it(tmp_path: Path) -> None:
+    grids = ([0.5, 1.0, 2.0], [0.0, 0.1], None), ([0.5, 1.0], 0.01, [1.0, 2.0, 3.0])
+    for theory, grid in zip((derive(ERF), derive(PAPER)), grids, strict=True):
+        found = labelled_phases(theory, *grid).assign_attrs(version="1")
+        paths = save(found, tmp_path / "ours.nc"), save(found.dataset(), tmp_path / "theirs.nc")
+        ours, theirs = (path.read_bytes() for path in paths)
+        assert ours == theirs
+        again = read(paths[0])
+        assert again is not None
+        del again.attrs["producer"]
+        assert again.identical(found.dataset())
 
 
 def test_files_of_others_are_not_overwritten(tmp_path: Path) -> None:

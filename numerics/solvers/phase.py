@@ -7,14 +7,16 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike
 
 from meanbits.numerics.emission.ready import ReadyTheory, traits_of
+from meanbits.numerics.labelled import Labelled
 from meanbits.numerics.solvers.domain import floats
 from meanbits.numerics.solvers.solve import FixedPoint, fixed_point
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from meanbits.theory.derive import Theory
 
 MEANING = {
@@ -49,6 +51,13 @@ def phase_diagram(
     gain: ArrayLike | None = None,
     backend: str = "numpy",
 ) -> xr.Dataset:
+    """`labelled_phases` as a dataset."""
+    return labelled_phases(theory, sigma_m2, sigma_b2, gain).dataset()
+
+
+def labelled_phases(
+    theory: Theory | ReadyTheory, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
+) -> Labelled:
     """Every quantity of `FixedPoint` on a grid: (sigma_m2, sigma_b2), or (sigma_m2, gain) if gains are given.
 
     sigma_m2, and sigma_b2 or gain, are vectors; beside gains sigma_b2 is one number. The attributes hold the surrogate
@@ -65,6 +74,6 @@ def phase_diagram(
     found = fixed_point(theory, means[:, None], *grid, backend=backend)
     axes = {"sigma_m2": means, name: along}
     variables = {key: (tuple(axes), getattr(found, key), {"long_name": text}) for key, text in MEANING.items()}
-    coordinates = {key: (key, values, {"long_name": AXES[key]}) for key, values in axes.items()}
+    coordinates = {key: ((key,), values, {"long_name": AXES[key]}) for key, values in axes.items()}
     fixed = {} if gain is None else {"sigma_b2": float(biases)}
-    return xr.Dataset(variables, coordinates, {"surrogate": traits_of(theory).name, **fixed})
+    return Labelled(variables, coordinates, {"surrogate": traits_of(theory).name, **fixed})
