@@ -8,7 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,18 @@ import os, sys
 from meanbits.numerics import whole_files
 def strike(_): os.kill(os.getpid(), {signal})
 whole_files.os.fsync = strike
+from meanbits.cli import main
+raise SystemExit(main(sys.argv[1:]))
+"""
+# In the midst of simulating, with three networks done.
+STOPPED = """
+import os, sys
+from meanbits.experiments.random_networks.measurements import Moments
+with_next = Moments.with_next
+def stop(done, values):
+    if done.count == 3: os.kill(os.getpid(), {signal})
+    return with_next(done, values)
+Moments.with_next = stop
 from meanbits.cli import main
 raise SystemExit(main(sys.argv[1:]))
 """
@@ -86,9 +99,15 @@ def may_mount(folder: Path) -> bool:
     )
 
 
-def files_of(limit: int) -> Callable[[], None]:
-    """No file may grow beyond so many bytes."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+@contextmanager
+def files_of(limit: int) -> Iterator[None]:
+    """Within, no file of this process may grow beyond so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def is_whole(path: Path) -> bool:
