@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from faulty import files_of
 
 from meanbits.cli import main
 from meanbits.experiments.data import image_pairs, load
@@ -330,8 +331,14 @@ def test_tensorboard_logs(tmp_path: Path) -> None:
     assert "polarised/layer 3" in events.Tags()["scalars"]
 
 
+def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    with tensorboard(tmp_path) as log, files_of(20), pytest.raises(OSError, match="too large: .*tfevents"):
+        train_cell(SMALL, on_epoch=log)
+
+
 def test_tensorboard_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard.writer", None)
+    monkeypatch.setitem(__import__("sys").modules, "tensorboard.compat.proto.event_pb2", None)
     with pytest.raises(ValueError, match="pip install tensorboard"), tensorboard(tmp_path):
         pass
 
