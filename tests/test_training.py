@@ -333,7 +333,7 @@ def test_tensorboard_logs(tmp_path: Path) -> None:
 
 def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
-    with tensorboard(tmp_path) as log, files_of(20), pytest.raises(OSError, match="too large: .*tfevents"):
+    with tensorboard(tmp_path) as log, files_of(20), pytest.raises(OSError, match=r"too large: .*tfevents"):
         train_cell(SMALL, on_epoch=log)
 
 

@@ -13,7 +13,6 @@ from typing import Any
 from meanbits.experiments.training.loop import Training
 from meanbits.experiments.training.measures import mean_statistics
 
-
 VERSION = "brain.Event:2"  # of the format of files of events
 
 

@@ -52,11 +52,15 @@ def phase_diagram(
     backend: str = "numpy",
 ) -> xr.Dataset:
     """`labelled_phases` as a dataset."""
-    return labelled_phases(theory, sigma_m2, sigma_b2, gain).dataset()
+    return labelled_phases(theory, sigma_m2, sigma_b2, gain, backend).dataset()
 
 
 def labelled_phases(
-    theory: Theory | ReadyTheory, sigma_m2: ArrayLike, sigma_b2: ArrayLike, gain: ArrayLike | None = None
+    theory: Theory | ReadyTheory,
+    sigma_m2: ArrayLike,
+    sigma_b2: ArrayLike,
+    gain: ArrayLike | None = None,
+    backend: str = "numpy",
 ) -> Labelled:
     """Every quantity of `FixedPoint` on a grid: (sigma_m2, sigma_b2), or (sigma_m2, gain) if gains are given.
 
