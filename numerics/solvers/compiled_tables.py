@@ -14,7 +14,7 @@ from meanbits.numerics.emission.c_library import library
 from meanbits.numerics.emission.c_printer import IN_C
 from meanbits.numerics.emission.copying import commented_parts
 from meanbits.numerics.solvers.panels import Array
-from meanbits.numerics.solvers.tables import Tables
+from meanbits.numerics.solvers.ratios import Tables
 
 SOURCE = Path(__file__).with_name("tables.c")
 POINTER = ctypes.c_void_p
