@@ -28,19 +28,6 @@ LATEX_NAMES = {
     sp.Symbol("chi_1"): r"\chi_1",
     **{sp.Symbol(name): name for name in ("E[S]", "E[S^2]", "E[x|h]", "E[x^2|h]", "P(x = 1)", "1 - c'(1)")},
 }
-FORWARD = ("field_mean", "field_variance", "field", "mean", "second_moment")
-JACOBIAN = {"jacobian": "leading", "jacobian_sigma_derivative": "sigma_derivative"}
-CONDITIONS = ("fixed_point", "marginal", "alignment")
-CURVE = {"critical_sigma_m2": "sigma_m2", "critical_sigma_b2": "sigma_b2", "curve_constraint": "constraint"}
-MAPS = ("variance_map", "covariance_map", "correlation_map", "chi", "total_map", "replica_map")
-BACKWARD = ("gradient_growth", "gradient_overlap")
-SECTIONS = (
-    ("Forward equations", FORWARD),
-    ("Maps of a layer", MAPS),
-    ("Jacobian", tuple(JACOBIAN)),
-    ("Gradients", BACKWARD),
-    ("Critical conditions", (*CONDITIONS, *CURVE, "critical_conditions", "critical_curve")),
-)
 SINGLE_LAYER = "a single layer on real inputs has no depth"
 
 SENTENCE_END = re.compile(r"\.\s| \(|\.$")
@@ -72,11 +59,6 @@ class Equation:
     left: str
     left_latex: str
     expression: sp.Expr
-
-    @property
-    def aligned(self) -> str:
-        """The whole equation in LaTeX, to be aligned at its equals sign."""
-        return f"{self.left_latex} &= {latex(self.expression)}"
 
 
 def equations(theory: Theory) -> tuple[Equation, ...]:

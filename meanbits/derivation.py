@@ -1,12 +1,10 @@
-"""A derivation as a JSON document, as text and as LaTeX."""
+"""A derivation in writing as a JSON document, as text and as LaTeX."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import sympy as sp
-
-from meanbits.experiments.equations import (
+from meanbits.experiments.derivations import (
     BACKWARD,
     CONDITIONS,
     CURVE,
@@ -14,74 +12,57 @@ from meanbits.experiments.equations import (
     JACOBIAN,
     MAPS,
     SECTIONS,
-    Equation,
-    equations,
-    latex,
-    legend,
-    notes,
-    notices,
+    Derivation,
+    WrittenEquation,
+    WrittenStep,
 )
 from meanbits.present import wrapped
-from meanbits.theory.declarations.parts import parts
-from meanbits.theory.derive import Theory
-from meanbits.theory.trace import Step
 
 
-def document(theory: Theory, steps: bool) -> dict[str, Any]:
+def document(derivation: Derivation, steps: bool) -> dict[str, Any]:
     """Every formula as a string, its LaTeX under `latex` by the same name."""
-    found = equations(theory)
-    text = {equation.name: plain(equation.expression) for equation in found}
+    text = {equation.name: equation.right.plain for equation in derivation.equations}
     critical = {name: text[name] for name in CONDITIONS if name in text}
     curve = {name: text[key] for key, name in CURVE.items() if key in text}
     result = {
-        "surrogate": parts(theory.surrogate),
-        "forward_equations": {name: text.get(name) for name in FORWARD} | {"sampled": theory.forward.sampled},
+        "surrogate": derivation.parts,
+        "forward_equations": {name: text.get(name) for name in FORWARD} | {"sampled": derivation.sampled},
         **{name: text.get(name) for name in MAPS},
-        "jacobian": _jacobian(theory, text),
+        "jacobian": _jacobian(derivation, text),
         **{name: text.get(name) for name in BACKWARD},
         "critical_conditions": critical | {"curve": curve or None} if critical else None,
-        "latex": {equation.name: latex(equation.expression) for equation in found},
-        "legend": legend(equation.expression for equation in found),
-        "notes": notes(theory),
-        "notices": list(notices(theory)),
+        "latex": {equation.name: equation.right.latex for equation in derivation.equations},
+        "legend": derivation.legend,
+        "notes": derivation.notes,
+        "notices": list(derivation.notices),
     }
-    return result | ({"steps": [step_document(number, step) for number, step in _numbered(theory)]} if steps else {})
+    numbered = enumerate(derivation.steps, start=1)
+    return result | ({"steps": [step_document(number, step) for number, step in numbered]} if steps else {})
 
 
-def plain(expression: sp.Basic) -> str | None:
-    """SymPy's own notation; infinities as the rest of the output writes them, None where undefined."""
-    known = {sp.oo: "inf", -sp.oo: "-inf", sp.nan: None, sp.zoo: None}
-    return known[expression] if expression in known else str(expression)
-
-
-def _jacobian(theory: Theory, text: dict[str, str | None]) -> dict[str, Any] | None:
-    if theory.jacobian is None:
+def _jacobian(derivation: Derivation, text: dict[str, str | None]) -> dict[str, Any] | None:
+    if derivation.gradient_through_sigma is None:
         return None
     terms = {name: text[key] for key, name in JACOBIAN.items()}
-    return terms | {"gradient_through_sigma": theory.surrogate.gradient_through_sigma}
+    return terms | {"gradient_through_sigma": derivation.gradient_through_sigma}
 
 
-def _numbered(theory: Theory) -> list[tuple[int, Step]]:
-    return list(enumerate(theory.trace, start=1))
-
-
-def step_document(number: int, step: Step) -> dict[str, Any]:
+def step_document(number: int, step: WrittenStep) -> dict[str, Any]:
     """A step of a derivation as part of a JSON document."""
     return {
         "number": number,
         "name": step.name,
-        "assumption": str(step.assumption),
-        "before": plain(step.before),
-        "after": plain(step.after),
-        "latex": {"before": latex(step.before), "after": latex(step.after)},
+        "assumption": step.assumption,
+        "before": step.before.plain,
+        "after": step.after.plain,
+        "latex": {"before": step.before.latex, "after": step.after.latex},
     }
 
 
-def as_text(theory: Theory, steps: bool) -> str:
+def as_text(derivation: Derivation, steps: bool) -> str:
     """The derivation for people, 100 columns wide."""
-    found = {equation.name: equation for equation in equations(theory)}
-    said = notes(theory)
-    lines = [_heading(theory)]
+    found = {equation.name: equation for equation in derivation.equations}
+    said, lines = derivation.notes, [_heading(derivation.parts)]
     for title, names in SECTIONS:
         if not any(name in found or name in said for name in names):
             continue
@@ -89,50 +70,45 @@ def as_text(theory: Theory, steps: bool) -> str:
         lines += [_equation(found[name]) for name in names if name in found]
         lines += [f"  ({said[name]})" for name in names if name in said]
     if steps:
-        lines += ["", "Steps", "", *(_step_text(number, step) for number, step in _numbered(theory))]
-    shown = [equation.expression for equation in found.values()]
-    shown += [side for step in theory.trace for side in (step.before, step.after)] if steps else []
-    lines += ["", "Symbols", "", *(wrapped(text, f"  {name:<9} ", " " * 12) for name, text in legend(shown).items())]
-    return "\n".join([*lines, *("\n" + wrapped(text, indent="  ") for text in notices(theory))])
+        lines += ["", "Steps", "", *(_step_text(number, step) for number, step in enumerate(derivation.steps, 1))]
+    legend = derivation.full_legend if steps else derivation.legend
+    lines += ["", "Symbols", "", *(wrapped(text, f"  {name:<9} ", " " * 12) for name, text in legend.items())]
+    return "\n".join([*lines, *("\n" + wrapped(text, indent="  ") for text in derivation.notices)])
 
 
-def _heading(theory: Theory) -> str:
-    shown = parts(theory.surrogate)
-    return (f"{shown['name']}: weights {shown['weights']}, neurons {shown['neurons']}, treatment {shown['treatment']}, "
-            f"form {shown['form']}\n{shown['reference']}")  # fmt: skip
+def _heading(parts: dict[str, str]) -> str:
+    return (f"{parts['name']}: weights {parts['weights']}, neurons {parts['neurons']}, treatment {parts['treatment']}, "
+            f"form {parts['form']}\n{parts['reference']}")  # fmt: skip
 
 
-def _equation(equation: Equation) -> str:
-    return f"  {equation.title}\n" + wrapped(_readable(equation.expression), f"    {equation.left} = ", " " * 8)
+def _equation(equation: WrittenEquation) -> str:
+    return f"  {equation.title}\n" + wrapped(equation.right.readable, f"    {equation.left} = ", " " * 8)
 
 
-def _readable(side: sp.Basic) -> str:
-    return f"{side.lhs} = {side.rhs}" if isinstance(side, sp.Equality) else plain(side) or "undefined"
-
-
-def _step_text(number: int, step: Step) -> str:
+def _step_text(number: int, step: WrittenStep) -> str:
     return "\n".join([
         f"  {number:>2}. {step.name} ({step.assumption})",
-        wrapped(_readable(step.before), "      from ", " " * 12),
-        wrapped(_readable(step.after), "      to   ", " " * 12),
+        wrapped(step.before.readable, "      from ", " " * 12),
+        wrapped(step.after.readable, "      to   ", " " * 12),
     ])  # fmt: skip
 
 
-def as_latex(theory: Theory, steps: bool) -> str:
+def as_latex(derivation: Derivation, steps: bool) -> str:
     """A fragment for a document that loads amsmath and amssymb."""
-    rows = [rf"&\text{{{escaped(equation.title)}}} & {equation.aligned}" for equation in equations(theory)]
-    comment = f"% {theory.surrogate.name}; needs amsmath and amssymb"
+    rows = [rf"&\text{{{escaped(each.title)}}} & {each.left_latex} &= {each.right.latex}"
+            for each in derivation.equations]  # fmt: skip
+    comment = f"% {derivation.parts['name']}; needs amsmath and amssymb"
     lines = [comment, r"\begin{align*}", " \\\\\n".join(rows), r"\end{align*}"]
-    lines += [rf"\par {escaped(text)}" for text in (*notes(theory).values(), *notices(theory))]
+    lines += [rf"\par {escaped(text)}" for text in (*derivation.notes.values(), *derivation.notices)]
     if steps:
-        lines += [r"\begin{enumerate}", *(step_latex(step) for step in theory.trace), r"\end{enumerate}"]
+        lines += [r"\begin{enumerate}", *map(step_latex, derivation.steps), r"\end{enumerate}"]
     return "\n".join(lines)
 
 
-def step_latex(step: Step) -> str:
+def step_latex(step: WrittenStep) -> str:
     """A step as an item of a LaTeX list."""
-    heading = rf"\item {escaped(step.name)} ({escaped(str(step.assumption))})"
-    return f"{heading}\n\\[ {latex(step.before)} \\;\\to\\; {latex(step.after)} \\]"
+    heading = rf"\item {escaped(step.name)} ({escaped(step.assumption)})"
+    return f"{heading}\n\\[ {step.before.latex} \\;\\to\\; {step.after.latex} \\]"
 
 
 def escaped(text: str) -> str:

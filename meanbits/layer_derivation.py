@@ -7,8 +7,9 @@ from typing import Any
 
 import sympy as sp
 
-from meanbits.derivation import escaped, plain, step_document, step_latex
+from meanbits.derivation import escaped, step_document, step_latex
 from meanbits.experiments.equations import latex, legend
+from meanbits.experiments.written import plain, written_step
 from meanbits.present import wrapped
 from meanbits.theory.stages.layer_theory import LayerTheory
 from meanbits.theory.trace import Step
@@ -40,7 +41,7 @@ def document(theory: LayerTheory, steps: bool) -> dict[str, Any]:
 
 
 def _documents(steps: Iterable[Step]) -> list[dict[str, Any]]:
-    return [step_document(number, each) for number, each in enumerate(steps, 1)]
+    return [step_document(number, written_step(each)) for number, each in enumerate(steps, 1)]
 
 
 def as_text(theory: LayerTheory, steps: bool) -> str:
@@ -84,5 +85,5 @@ def as_latex(theory: LayerTheory, steps: bool) -> str:
             for name, expression in theory.formulas.items()]  # fmt: skip
     lines = [f"% {theory.layer.name}; needs amsmath and amssymb", r"\begin{align*}", " \\\\\n".join(rows),
              r"\end{align*}"]  # fmt: skip
-    items = [step_latex(each) for each in (*theory.forward, *(theory.trace if steps else ()))]
+    items = [step_latex(written_step(each)) for each in (*theory.forward, *(theory.trace if steps else ()))]
     return "\n".join([*lines, *([r"\begin{enumerate}", *items, r"\end{enumerate}"] if items else [])])

@@ -15,6 +15,7 @@ from meanbits.options import (
     composed_with_blocks,
     part_options,
     ready_or_composed,
+    row_or_composed,
     surrogate_names,
     words_given,
 )
@@ -40,6 +41,11 @@ BLOCKS = (
 def block_options(command: Function) -> Function:
     """S and the options of its layer; the command is called with `subject`, a surrogate or a chain of blocks."""
     return _subject_options(command, composed_with_blocks)
+
+
+def row_options(command: Function) -> Function:
+    """As `ready_options`, of a command that keeps nothing and takes nothing kept: what is ready is a row."""
+    return _subject_options(command, row_or_composed)
 
 
 def ready_options(command: Function) -> Function:

@@ -130,21 +130,28 @@ def are_kept(words: dict[str, str]) -> bool:
     return words.get("name", DEFAULT) in ROWS
 
 
+def row_or_composed(name: str | None, parts: dict[str, str | None]) -> ReadyTheory | Surrogate | Layer:
+    """A row of the catalogue as it was generated; else as `composed_with_blocks`."""
+    from meanbits.numerics.emission.ready import ready
+
+    words = words_given(name, parts)
+    found = ready(words["name"]) if words.keys() == {"name"} else None
+    return composed_with_blocks(name, parts) if found is None else found
+
+
 def ready_or_composed(name: str | None, parts: dict[str, str | None]) -> ReadyTheory | Surrogate | Layer:
-    """A row of the catalogue as it was generated, or what was kept of these words; else as `composed_with_blocks`.
+    """As `row_or_composed`, or what was kept of these words.
 
     SymPy, which takes a second to import, is left alone by both.
     """
     from meanbits.numerics.emission.kept import kept_theory
-    from meanbits.numerics.emission.ready import ready
     from meanbits.numerics.user_cache import CacheError
 
-    words = words_given(name, parts)
-    found = ready(words["name"]) if words.keys() == {"name"} else None
-    if found is None and are_kept(words):
+    words, found = words_given(name, parts), None
+    if words.keys() != {"name"} and are_kept(words):
         with suppress(CacheError):  # what keeps says so
             found = kept_theory(words)
-    return composed_with_blocks(name, parts) if found is None else found
+    return row_or_composed(name, parts) if found is None else found
 
 
 def part_options(command: Function) -> Function:

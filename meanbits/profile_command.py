@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meanbits.layer_options import block_options, point_options
+from meanbits.layer_options import point_options, row_options
 from meanbits.options import Command, fail, fail_about, json_option
 from meanbits.present import filled, json_text, number, table
 
 if TYPE_CHECKING:
+    from meanbits.layer_options import Subject
+    from meanbits.numerics.depth.followed import Profile
     from meanbits.numerics.depth.layer_fixed_points import LayerPoints
-    from meanbits.numerics.depth.profile import Profile
     from meanbits.numerics.depth.stream import StreamLaw
+    from meanbits.numerics.emission.ready import ReadyTheory
     from meanbits.numerics.solvers.solve import FixedPoint
     from meanbits.theory.declarations.layer import Layer
     from meanbits.theory.declarations.surrogates import Surrogate
+    from meanbits.theory.derive import Theory
 
 AT_FIXED_POINT = ("q", "c", "T", "chi", "chi_1", "chi_g", "xi_c", "xi_g")
 COLUMNS = ("layer", "q", "c", "T", "gradient")
@@ -28,12 +31,12 @@ COLUMNS = ("layer", "q", "c", "T", "gradient")
     cls=Command,
     epilog="\b\nExample: meanbits profile random-binary --backward clip --normalise batch --depth 20 --sigma-b2 0",
 )
-@block_options
+@row_options
 @click.option("--depth", type=click.IntRange(1, 100_000), metavar="L", required=True, help="Number of layers.")
 @point_options
 @json_option
 def profile(
-    subject: Surrogate | Layer, depth: int, sigma_m2: float | None, sigma_b2: float, q0: float,
+    subject: Subject, depth: int, sigma_m2: float | None, sigma_b2: float, q0: float,
     c0: float, as_json: bool,
 ) -> None:  # fmt: skip
     """What a network carries and passes back, layer by layer.
@@ -47,7 +50,7 @@ def profile(
 
     try:
         means = variance_of_means(subject, sigma_m2)
-        course = (_course_of_form if _approximates(subject) else _course)(subject, depth, means, sigma_b2, q0, c0)
+        course = _course(subject, depth, means, sigma_b2, q0, c0)
     except InputError as error:
         fail(str(error))
     except ValueError as error:
@@ -78,14 +81,21 @@ class Course:
     otherwise: str
 
 
-def _approximates(subject: Surrogate | Layer) -> bool:
-    """Whether a layer is approximated as a whole, and has no blocks to follow one by one."""
+def _course(subject: Subject, depth: int, means: float, sigma_b2: float, q0: float, c0: float) -> Course:
+    """By its own maps where it is ready, or approximates a layer as a whole; else block by block."""
+    from meanbits.numerics.emission.ready import ReadyTheory
+
+    if isinstance(subject, ReadyTheory):
+        return _course_of_row(subject, depth, means, sigma_b2, q0, c0)
     from meanbits.theory.declarations.surrogates import Surrogate
 
-    return isinstance(subject, Surrogate) and subject.form.name != "exact"
+    approximates = isinstance(subject, Surrogate) and subject.form.name != "exact"
+    return (_course_of_form if approximates else _course_of_layer)(subject, depth, means, sigma_b2, q0, c0)
 
 
-def _course(subject: Surrogate | Layer, depth: int, means: float, sigma_b2: float, q0: float, c0: float) -> Course:
+def _course_of_layer(
+    subject: Surrogate | Layer, depth: int, means: float, sigma_b2: float, q0: float, c0: float
+) -> Course:
     from meanbits.numerics.depth.profile import profile as follow
     from meanbits.numerics.depth.stream import settled, stream_law
     from meanbits.theory.declarations.layer import as_layer
@@ -98,19 +108,35 @@ def _course(subject: Surrogate | Layer, depth: int, means: float, sigma_b2: floa
                   "no fixed point within 100,000 layers, and no law of growth is derived")  # fmt: skip
 
 
+def _course_of_row(row: ReadyTheory, depth: int, means: float, sigma_b2: float, q0: float, c0: float) -> Course:
+    from meanbits.numerics.depth.map_profile import profile_of_maps
+
+    end = None if row.traits.real_input else _end_of_maps(row, means, sigma_b2, c0)
+    if end is None or not 0 < end.q < math.inf:  # there it depends on the inputs, which are followed
+        return _course_of_layer(row.derived.surrogate, depth, means, sigma_b2, q0, c0)
+    blocks = [f"{row.traits.neurons} neurons", f"dense ({row.weights.name} weights)"]
+    return Course(blocks, profile_of_maps(row, depth, means, sigma_b2, q0=q0, c0=c0), end, None, "")
+
+
 def _course_of_form(surrogate: Any, depth: int, means: float, sigma_b2: float, q0: float, c0: float) -> Course:
     from meanbits.numerics.depth.map_profile import profile_of_maps
-    from meanbits.numerics.solvers.solve import fixed_point
-    from meanbits.numerics.solvers.stability import all_variances
     from meanbits.theory.derive import derive
 
     theory, form = derive(surrogate), surrogate.form
     found = profile_of_maps(theory, depth, means, sigma_b2, q0=q0, c0=c0)
-    stable = [point.q for point in all_variances(theory, means, sigma_b2) if point.stable]
-    end = fixed_point(theory, means, sigma_b2) if len(stable) == 1 and c0 < 1 else None
     how = f"form {form.name}" if form.phi is None else f"phi = {form.phi}, gain {form.gain}"
-    return Course([f"{surrogate.weights.name} weights and {how}, as a whole"], found, end, None,
+    return Course([f"{surrogate.weights.name} weights and {how}, as a whole"], found,
+                  _end_of_maps(theory, means, sigma_b2, c0), None,
                   "several fixed points, or equal inputs: see meanbits fixed-point")  # fmt: skip
+
+
+def _end_of_maps(theory: Theory | ReadyTheory, means: float, sigma_b2: float, c0: float) -> FixedPoint | None:
+    """The fixed point that all inputs but equal or opposite ones come to; None where there are several."""
+    from meanbits.numerics.solvers.solve import fixed_point
+    from meanbits.numerics.solvers.stability import all_variances
+
+    stable = [point for point in all_variances(theory, means, sigma_b2) if point.stable]
+    return fixed_point(theory, means, sigma_b2) if len(stable) == 1 and abs(c0) < 1 else None
 
 
 def _cell(value: float) -> str:

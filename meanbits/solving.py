@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
     from meanbits.numerics.certificates.proof import Certificate
     from meanbits.numerics.depth.advise import Advice
+    from meanbits.numerics.depth.followed import Profile
     from meanbits.numerics.depth.layer_advise import LayerAdvice
     from meanbits.numerics.depth.layer_fixed_points import LayerPoints
-    from meanbits.numerics.depth.profile import Profile
     from meanbits.numerics.emission.ready import ReadyTheory
     from meanbits.numerics.solvers.solve import FixedPoint
     from meanbits.theory.declarations.layer import Layer
@@ -122,6 +122,10 @@ def profile(layer: Layer | Surrogate | str, depth: int, sigma_m2: float, sigma_b
         ValueError: a depth or first field out of range, or open symbols.
     """
     from meanbits.numerics.depth.map_profile import profile_of_maps
+
+    row = _row(layer)
+    if row is not None and not row.traits.real_input and "typical" not in first:
+        return profile_of_maps(row, depth, sigma_m2, sigma_b2, **first)
     from meanbits.numerics.depth.profile import profile as follow
     from meanbits.theory.declarations.layer import as_layer
     from meanbits.theory.declarations.surrogates import Surrogate
@@ -185,7 +189,7 @@ def _declared(subject: Any) -> Any:
     return compose(subject) if isinstance(subject, str) else subject
 
 
-def _row(subject: Subject) -> ReadyTheory | None:
+def _row(subject: Any) -> ReadyTheory | None:
     """What lies ready, of a name of the catalogue: it answers without SymPy."""
     from meanbits.numerics.emission.ready import ready
 

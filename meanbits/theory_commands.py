@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meanbits.layer_options import block_options, chain_of, kept_options, ready_options, theory_of
+from meanbits.layer_options import chain_of, kept_options, ready_options, row_options, theory_of
 from meanbits.options import Command, Number, fail, fail_about, json_option
 from meanbits.present import json_text, notice, number, table
 
 if TYPE_CHECKING:
+    from meanbits.experiments.derivations import Derivation
     from meanbits.layer_options import Subject
     from meanbits.numerics.emission.ready import ReadyTheory
     from meanbits.theory.declarations.layer import Layer
@@ -41,11 +42,11 @@ def _listed(rows: list[dict[str, str]], named: tuple[str, ...]) -> str:
 
 
 @click.command(cls=Command, epilog="\b\nExample: meanbits derive lrt --noise gaussian:0.5 --steps")
-@block_options
+@row_options
 @click.option("--steps", is_flag=True, help="Every step: its assumption, what was before and after.")
 @click.option("--format", "output_format", type=click.Choice(["text", "latex", "json"]), help="Default: text.")
 @json_option
-def derive(subject: Surrogate | Layer, steps: bool, output_format: str | None, as_json: bool) -> None:
+def derive(subject: Subject, steps: bool, output_format: str | None, as_json: bool) -> None:
     """Derive the theory of a surrogate, or of a chain of blocks.
 
     Forward equations, the maps of a layer, their slope chi, the Jacobian and the critical conditions; of a chain its
@@ -53,11 +54,9 @@ def derive(subject: Surrogate | Layer, steps: bool, output_format: str | None, a
     """
     if as_json and output_format not in (None, "json"):
         fail(f"--format {output_format} and --json exclude each other; drop one of the two")
-    from meanbits.theory.declarations.surrogates import Surrogate
-
     shape = "json" if as_json else output_format or "text"
-    show = _surrogate_shown if isinstance(subject, Surrogate) else _chain_shown
-    click.echo(show(subject, shape, steps))  # type: ignore[arg-type]
+    chain = chain_of(subject)
+    click.echo(_surrogate_shown(subject, shape, steps) if chain is None else _chain_shown(chain, shape, steps))  # type: ignore[arg-type]
 
 
 def _theory_of_chain(layer: Layer) -> LayerTheory:
@@ -66,16 +65,28 @@ def _theory_of_chain(layer: Layer) -> LayerTheory:
     return derive_layer(layer)
 
 
-def _surrogate_shown(surrogate: Surrogate, shape: str, steps: bool) -> str:
+def _surrogate_shown(surrogate: ReadyTheory | Surrogate, shape: str, steps: bool) -> str:
     from meanbits.derivation import as_latex, as_text, document
-    from meanbits.experiments.equations import notices
 
-    theory = _derived(surrogate)
+    found = _derivation(surrogate, steps)
     if shape != "json":
-        return as_latex(theory, steps) if shape == "latex" else as_text(theory, steps)
-    for text in notices(theory):
+        return as_latex(found, steps) if shape == "latex" else as_text(found, steps)
+    for text in found.notices:
         notice(text)
-    return json_text(document(theory, steps))
+    return json_text(document(found, steps))
+
+
+def _derivation(surrogate: ReadyTheory | Surrogate, steps: bool) -> Derivation:
+    """In writing, as it lies ready of a row of the catalogue."""
+    from meanbits.experiments.derivations import derivation_of_row
+    from meanbits.numerics.emission.ready import ReadyTheory
+
+    if isinstance(surrogate, ReadyTheory):
+        return derivation_of_row(surrogate.name)
+    from meanbits.experiments.written import written
+    from meanbits.theory.derive import derive as derive_theory
+
+    return written(derive_theory(surrogate), steps)
 
 
 def _chain_shown(layer: Layer, shape: str, steps: bool) -> str:
@@ -209,12 +220,6 @@ def map_command(subject: Subject, sigma_m2: float | None, sigma_b2: float, q: fl
         click.echo(json_text({"surrogate": subject.name, **inputs, **results}))
     else:
         click.echo("\n".join(f"{name:<8} {number(value)}" for name, value in results.items()))
-
-
-def _derived(surrogate: Surrogate) -> Theory:
-    from meanbits.theory.derive import derive as derive_theory
-
-    return derive_theory(surrogate)
 
 
 def _check_output(path: Path, force: bool) -> None:

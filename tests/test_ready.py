@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
@@ -26,10 +27,18 @@ COMMANDS = (
     "fixed-point {} --sigma-m2 0.6 --sigma-b2 0.001",
     "fixed-point {} --sigma-m2 1 --sigma-b2 0 --json",
     "emit {}",
+    "derive {} --steps",
+    "derive {} --format latex",
+    "derive {} --json --steps",
     "emit {} --backend torch --json",
+    "emit {} --backend javascript",
+    "emit {} --backend c",
+    "emit {} --backend jax",
     "advise {} --depth 30",
     "advise {} --depth 3 --sigma-b2 0.01 --json",
 )
+PROFILES = ("0.5 --sigma-b2 0.001", "0.5 --sigma-b2 0", "0.9 --sigma-b2 0.1 --c0 -0.7", "0.3 --sigma-b2 0.2 --c0 1",
+            "0.5 --sigma-b2 0.1 --c0 -1")  # fmt: skip
 HEAVY = {"sympy", "torch", "xarray", "matplotlib", "mpmath", "flint"}
 RUN = """
 import sys
@@ -92,9 +101,36 @@ def test_both_ways_print_the_same(name, capfd, monkeypatch):
     assert {code for code, *_ in at_once} <= {0, 2}
 
 
+@pytest.mark.parametrize("point", PROFILES)
+@pytest.mark.parametrize("name", ["deterministic", "lrt", "random-binary", "baldassi"])
+def test_profiles_by_maps_are_those_of_the_chain(name, point, capfd, monkeypatch):
+    """But for rounding: where fields vanish or inputs are equal the chain is followed anyway."""
+    means = "" if name == "random-binary" else "--sigma-m2 "
+    line = f"profile {name} --depth 6 --json {means}{point if means else point.partition(' ')[2]}"
+    at_once = answer(line, capfd)
+    monkeypatch.setattr(ready, "ready", lambda _: None)
+    followed = answer(line, capfd)
+    if name == "baldassi":
+        assert at_once == followed
+        assert followed[0] == 2
+        return
+    found, expected = (dict(flat(json.loads(out))) for _, out, _ in (at_once, followed))
+    assert found.keys() == expected.keys()
+    for place, value in expected.items():
+        assert found[place] == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value), place
+
+
+def flat(document, name=""):
+    """What is inside, by its place."""
+    parts = document.items() if isinstance(document, dict) else enumerate(document)
+    for key, value in parts:
+        yield from flat(value, f"{name}/{key}") if isinstance(value, dict | list) else [(f"{name}/{key}", value)]
+
+
 def test_nothing_heavy_is_imported(tmp_path):
     """But at criticality, where laws of decay are derived."""
     lines = [command.format(name) for name in NAMES for command in COMMANDS if "--sigma-m2 1 " not in command]
+    lines += [f"profile {name} --depth 5 --sigma-m2 0.6 --sigma-b2 0.01" for name in ("deterministic", "lrt", "shayer")]
     lines += [f"phase deterministic --sigma-m2 0.5 --sigma-b2 0:1:2 -o {tmp_path}/x.nc"] * 2  # the second replaces
     done = subprocess.run([sys.executable, "-c", RUN, *lines], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.splitlines()[-1].split())
@@ -119,6 +155,7 @@ def test_no_installed_name_replaces_a_row(capfd, monkeypatch):
 QUICK = """
 import sys
 import meanbits as mb
+mb.profile("lrt", 5, 0.5, 0.01)
 found = mb.fixed_point("lrt", 0.5, 0.01), mb.advise("deterministic", depth=30), mb.advise("random-binary", depth=3)
 print(*(type(each).__name__ for each in found))
 print(*{name.partition(".")[0] for name in sys.modules})

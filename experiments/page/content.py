@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
-from meanbits.experiments.equations import SECTIONS, equations, legend, notes
+from meanbits.experiments.derivations import SECTIONS
+from meanbits.experiments.equations import equations, legend, notes
 from meanbits.experiments.page.mathml import Formula, formula, inline_words
 from meanbits.theory.derive import Theory
 from meanbits.theory.gaussian.closing import rules_used

@@ -1,22 +1,24 @@
-"""The profile of a surrogate that is no chain of blocks: its own maps, layer by layer."""
+"""The profile of a surrogate by its own maps, layer by layer: of what is no chain of blocks, or lies ready."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meanbits.numerics.depth.profile import Profile, check_start, cumulated
-from meanbits.numerics.emission.emit import compile_theory
-from meanbits.theory.derive import Theory
-from meanbits.theory.stages.jacobian import has_jacobian
+from meanbits.numerics.depth.followed import Profile, check_start, cumulated
+from meanbits.numerics.emission.ready import ReadyTheory, maps_of, traits_of
+from meanbits.numerics.emission.traits import Traits
+
+if TYPE_CHECKING:
+    from meanbits.theory.derive import Theory
 
 Row = tuple[float, float, float]  # q, 1 - c, T
 
 
 def profile_of_maps(
-    theory: Theory, depth: int, sigma_m2: float, sigma_b2: float, *, q0: float = 1.0, c0: float = 0.5
+    theory: Theory | ReadyTheory, depth: int, sigma_m2: float, sigma_b2: float, *, q0: float = 1.0, c0: float = 0.5
 ) -> Profile:
     """The profile of `depth` layers of a surrogate; the first fields have variance q0 and correlation c0.
 
@@ -26,13 +28,15 @@ def profile_of_maps(
         ValueError: a depth, q0 or c0 out of range, or a single layer.
     """
     check_start(depth, q0, c0)
-    if theory.surrogate.real_input:
-        raise ValueError(f"{theory.surrogate.name} is a single layer on real inputs and has no profile")
-    maps: Any = compile_theory(theory)
-    rows, factors = [first_row(theory, maps, sigma_m2, sigma_b2, q0, c0)], list[tuple[float, float]]()
+    traits = traits_of(theory)
+    if traits.real_input:
+        raise ValueError(f"{traits.name} is a single layer on real inputs and has no profile")
+    maps = maps_of(theory)
+    first = float(maps.total_map(1.0, sigma_m2, sigma_b2)) if traits.is_relative else q0
+    rows, factors = [(q0, 1 - c0, first)], list[tuple[float, float]]()
     for _ in range(depth):
-        factors.append(_factors(theory, maps, rows[-1], sigma_m2, sigma_b2))
-        rows.append(_next(theory, maps, rows[-1], sigma_m2, sigma_b2))
+        factors.append(_factors(traits, maps, rows[-1], sigma_m2, sigma_b2))
+        rows.append(_next(traits, maps, rows[-1], sigma_m2, sigma_b2))
     q, gap, total = np.array(rows).T
     gradient, overlap = (cumulated(list(each)) for each in zip(*factors, strict=True))
     if np.isnan(gradient[0]):
@@ -40,34 +44,27 @@ def profile_of_maps(
     return Profile(q, 1 - gap, total, gradient, overlap)
 
 
-def first_row(
-    theory: Theory, maps: SimpleNamespace, sigma_m2: float, sigma_b2: float, q0: float, c0: float
-) -> Row:  # fmt: skip
-    """Of the first fields."""
-    relative = theory.forward.field is None and not theory.forward.sampled
-    return q0, 1 - c0, float(maps.total_map(1.0, sigma_m2, sigma_b2)) if relative else q0
+def _rest(traits: Traits, row: Row, sigma_m2: float, sigma_b2: float) -> tuple[float, ...]:
+    return (sigma_m2, sigma_b2, row[2]) if traits.takes_total else (sigma_m2, sigma_b2)
 
 
-def _rest(theory: Theory, row: Row, sigma_m2: float, sigma_b2: float) -> tuple[float, ...]:
-    return (sigma_m2, sigma_b2, row[2]) if theory.maps.takes_total else (sigma_m2, sigma_b2)
-
-
-def _factors(theory: Theory, maps: Any, row: Row, sigma_m2: float, sigma_b2: float) -> tuple[float, float]:
+def _factors(traits: Traits, maps: SimpleNamespace, row: Row, sigma_m2: float, sigma_b2: float) -> tuple[float, float]:
     """Of squared gradients and of their overlap, whose share of them is that of chi; NaN where they see no slope."""
     q, gap, _ = row
-    rest = _rest(theory, row, sigma_m2, sigma_b2)
-    if theory.backward is not None:
-        return float(maps.gradient_growth(q, *rest)), float(maps.gradient_overlap(1 - gap, q, *rest))
-    if not has_jacobian(theory.maps):
+    rest = _rest(traits, row, sigma_m2, sigma_b2)
+    growth = getattr(maps, "gradient_growth", None)
+    if growth is not None:
+        return float(growth(q, *rest)), float(maps.gradient_overlap(1 - gap, q, *rest))
+    if traits.gradients != "own":
         return np.nan, np.nan
     square = float(maps.jacobian(q, *rest))
-    if theory.gap is not None:
+    if traits.has_gap_map:
         return square, square * float(maps.chi_at_gap(gap, q, *rest) / maps.chi_at_gap(0.0, q, *rest))
     return square, square * float(maps.chi(1 - gap, q, *rest) / maps.chi(1.0, q, *rest))
 
 
-def _next(theory: Theory, maps: Any, row: Row, sigma_m2: float, sigma_b2: float) -> Row:
+def _next(traits: Traits, maps: SimpleNamespace, row: Row, sigma_m2: float, sigma_b2: float) -> Row:
     q, gap, total = row
-    rest = _rest(theory, row, sigma_m2, sigma_b2)
-    after = maps.gap_map(gap, q, *rest) if theory.gap is not None else 1 - maps.correlation_map(1 - gap, q, *rest)
+    rest = _rest(traits, row, sigma_m2, sigma_b2)
+    after = maps.gap_map(gap, q, *rest) if traits.has_gap_map else 1 - maps.correlation_map(1 - gap, q, *rest)
     return float(maps.variance_map(q, *rest)), float(after), float(maps.total_map(total, sigma_m2, sigma_b2))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from meanbits.numerics.emission.backends import BACKENDS, NUMPY
+from meanbits.numerics.emission.backends import NUMPY
 from meanbits.numerics.emission.derived_traits import derived_traits
 from meanbits.numerics.emission.emit import emit, emitted_functions, omitted_functions
-from meanbits.numerics.emission.traits import module_name, paper_file
+from meanbits.numerics.emission.generated_modules import GENERATED, file_name
+from meanbits.numerics.emission.registry import backend_of
+from meanbits.numerics.emission.traits import paper_file
 from meanbits.numerics.whole_files import write_text
 from meanbits.theory.declarations.parts import parts, row_parts
 from meanbits.theory.declarations.rows import CHAINS
@@ -47,8 +49,8 @@ CHAINS: list[dict[str, str]] = [
 
 def modules_of(surrogate: Surrogate) -> Iterator[tuple[str, str]]:
     """File name and source of a surrogate's modules, one a backend."""
-    for backend in BACKENDS:
-        yield f"{module_name(surrogate.name, backend.name)}.py", emit(derive(surrogate), backend)
+    for backend in GENERATED:
+        yield file_name(surrogate.name, backend), emit(derive(surrogate), backend_of(backend))
 
 
 def generated_files() -> Iterator[tuple[str, str]]:
@@ -61,7 +63,7 @@ def generated_files() -> Iterator[tuple[str, str]]:
     for surrogate in CATALOGUE:
         yield from modules_of(surrogate)
     for name, surrogate in papers.items():
-        yield f"{module_name(paper_file(name), NUMPY.name)}.py", emit(derive(surrogate))
+        yield file_name(paper_file(name), NUMPY.name), emit(derive(surrogate))
 
 
 def _rows(surrogates: Mapping[str, Surrogate]) -> str:
@@ -85,7 +87,7 @@ def generate(folder: Path = FOLDER) -> tuple[list[str], list[str]]:
     folder.mkdir(exist_ok=True)
     for name, text in files.items():
         write_text(folder / name, text)
-    stale = sorted(path for path in folder.glob("*.py") if path.name not in files)
+    stale = sorted(path for path in folder.iterdir() if path.is_file() and path.name not in files)
     for path in stale:
         path.unlink()
     return list(files), [path.name for path in stale]

@@ -10,13 +10,20 @@ from typing import Any
 from meanbits.numerics.emission.traits import module_name
 
 PACKAGE = "meanbits.numerics.emission.generated"
-GENERATED = ("numpy", "torch")  # backends whose modules are generated
+GENERATED = {"numpy": "py", "torch": "py", "jax": "py", "c": "h", "javascript": "js"}  # how files of each end
 
 
 def generated_source(name: str, backend: str) -> str | None:
     """The text of a module; None where none is generated."""
-    path = Path(__file__).parent / "generated" / f"{module_name(name, backend)}.py"
-    return path.read_text(encoding="utf-8") if backend in GENERATED else None
+    if backend not in GENERATED:
+        return None
+    path = Path(__file__).parent / "generated" / file_name(name, backend)
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def file_name(name: str, backend: str) -> str:
+    """The file of a module."""
+    return f"{module_name(name, backend)}.{GENERATED[backend]}"
 
 
 def generated_module(name: str, backend: str) -> Mapping[str, Any]:
