@@ -74,12 +74,8 @@ class Derivation:
 
 def derivation_of_row(name: str) -> Derivation:
     """That of a row of the catalogue, as it was written."""
-    found = json.loads(PATH.read_text(encoding="utf-8"))[name]
-    equations = tuple(WrittenEquation(**{**each, "right": Side(**each["right"])}) for each in found.pop("equations"))
-    steps = tuple(_step(each) for each in found.pop("steps"))
+    found: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))[name]
+    equations = tuple(WrittenEquation(right=Side(**each.pop("right")), **each) for each in found.pop("equations"))
+    steps = tuple(WrittenStep(before=Side(**each.pop("before")), after=Side(**each.pop("after")), **each)
+                  for each in found.pop("steps"))  # fmt: skip
     return Derivation(equations=equations, steps=steps, notices=tuple(found.pop("notices")), **found)
-
-
-def _step(found: dict[str, Any]) -> WrittenStep:
-    sides = {name: Side(**found[name]) for name in ("before", "after")}
-    return WrittenStep(**{**found, **sides})

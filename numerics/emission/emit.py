@@ -185,13 +185,18 @@ def compile_theory(theory: Theory, backend: Backend = NUMPY) -> CompiledTheory:
 
 def _generated(theory: Theory, backend: Backend) -> CompiledTheory | None:
     """The functions of a row of the catalogue, as it is derived, by its generated module; None where there is none."""
-    name, is_row = theory.surrogate.name, theory.surrogate in CATALOGUE and theory is derive(theory.surrogate)
-    functions = generated_functions(name) if is_row else ()
+    name = theory.surrogate.name
+    functions = generated_functions(name) if is_row(theory) else ()
     if not functions or backend not in BACKENDS or not isinstance(backend, ArrayBackend):
         return None
     module = generated_module(name, backend.name)
     later = {"source": lambda: generated_source(name, backend.name)}
     return CompiledTheory(**{each: backend.wrap(module[each]) for each in functions}, later=later)
+
+
+def is_row(theory: Theory) -> bool:
+    """Whether it is that of a row of the catalogue, as it is derived."""
+    return theory.surrogate in CATALOGUE and theory is derive(theory.surrogate)
 
 
 @lru_cache(maxsize=128)

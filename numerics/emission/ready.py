@@ -109,6 +109,10 @@ def traits_of(theory: Theory | ReadyTheory) -> Traits:
     """What solvers ask of a theory."""
     if isinstance(theory, ReadyTheory):
         return theory.traits
+    from meanbits.numerics.emission.emit import is_row
+
+    if is_row(theory) and theory.surrogate.name in ROWS:
+        return ROWS[theory.surrogate.name][0]
     from meanbits.numerics.emission.derived_traits import derived_traits
 
     return derived_traits(theory)

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import CubicSpline, PchipInterpolator
 from scipy.optimize import brentq
 
 from meanbits.numerics.solvers.newton import Array
 from meanbits.numerics.spectra.slope_law import SlopeLaw
 from meanbits.theory.stages.free_probability import INDEPENDENT, numeric_equation
+
+if TYPE_CHECKING:
+    from scipy.interpolate import PchipInterpolator
 
 EQUATION = numeric_equation(INDEPENDENT)
 STEP, FIRST, LAST = 0.1, -12.0, 22.0  # of logit(phi/pi); beyond, less than 1e-9 (L + 1) of the mass
@@ -61,6 +64,8 @@ class Spectrum:
 
     @cached_property
     def _interpolated(self) -> PchipInterpolator:
+        from scipy.interpolate import CubicSpline, PchipInterpolator  # late, since they take a quarter of a second
+
         steps = np.arange(self.measure.size, dtype=np.float64)
         above = CubicSpline(steps, self.measure).antiderivative()(steps)
         points, which = np.unique(self.log_z, return_index=True)  # at a lower edge they come to equal numbers

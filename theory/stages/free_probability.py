@@ -34,13 +34,13 @@ class WeightMatrix:
         >>> INDEPENDENT.first_coefficient, ORTHOGONAL.first_coefficient
         (-1, 0)
         """
-        return sp.simplify(self.s_transform.diff(w).subs(w, 0) / self.s_transform.subs(w, 0))
+        return sp.cancel(self.s_transform.diff(w).subs(w, 0) / self.s_transform.subs(w, 0))
 
 
 def _from_stieltjes(equation: sp.Expr, transform: sp.Symbol) -> sp.Expr:
     """S from an equation between z and the Stieltjes transform G(z): w = z G - 1 = psi(1/z), so chi(w) = 1/z."""
-    (inverse,) = sp.solve(equation.subs(transform, (1 + w) / z), z)
-    return sp.factor((1 + w) / (w * inverse))
+    steep, level = sp.Poly(sp.numer(sp.together(equation.subs(transform, (1 + w) / z))), z).all_coeffs()
+    return sp.factor(-(1 + w) * steep / (w * level))
 
 
 _G = sp.Symbol("G")
