@@ -102,8 +102,13 @@ def noise_name(noise: str) -> str:
 
 
 def save(drawn: Figure, folder: str | Path, name: str) -> list[Path]:
-    """Write name.pdf and name.png (300 dpi) to a folder, which is made; each file appears whole or not at all."""
-    return [write(drawn, Path(folder) / f"{name}.{suffix}") for suffix in ("pdf", "png")]
+    """Write name.pdf and name.png (300 dpi) to a folder, which is made; each file appears whole or not at all.
+
+    Both are laid out alike: once, which takes half the time of drawing.
+    """
+    first = write(drawn, Path(folder) / f"{name}.pdf")
+    drawn.set_layout_engine("none")
+    return [first, write(drawn, Path(folder) / f"{name}.png")]
 
 
 def write(drawn: Figure, path: str | Path) -> Path:

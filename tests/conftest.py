@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of processes side by si
 os.environ.setdefault("SYMPY_CACHE_SIZE", "20000")  # read when SymPy is first imported
 
 
+@pytest.fixture(scope="session")
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folders for a cache each, by number: `mktemp` looks through all before for the next."""
+    root = tmp_path_factory.mktemp("caches")
+    return (root / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def offline(monkeypatch: pytest.MonkeyPatch, caches: Iterator[Path]) -> Path:
     """Data sets are not fetched, and nothing is left in the user's cache; the folder of the test's cache."""
-    cache = tmp_path_factory.mktemp("cache")
+    cache = next(caches)
+    cache.mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setattr(fetch, "MIRRORS", dict.fromkeys(fetch.MIRRORS, (NOWHERE,)))
     return cache
@@ -45,4 +54,4 @@ def pytest_collection_finish() -> None:
     """Spare the collector what lives as long as the run: modules, tests and the tables of SymPy."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 10, 10)
+    gc.set_threshold(100_000, 10, 10)

@@ -90,10 +90,10 @@ class CWriter(ModuleWriter):
         guard = f"MEANBITS_{self.prefix.upper()}_H"
         includes = "\n".join(self.backend.imports)
         prelude = _guarded("mb_prelude", "\n\n".join(commented_parts("prelude.c")))
-        parts = [self.header(""), f"#ifndef {guard}\n#define {guard}", includes, prelude]
+        parts = [self.header(written), f"#ifndef {guard}\n#define {guard}", includes, prelude]
         return "\n\n".join([*parts, *copied("\n".join(written)), *written, "#endif"]) + "\n"
 
-    def header(self, body: str) -> str:
+    def header(self, parts: Sequence[str]) -> str:
         """What the header is, as a comment."""
         title = f"{_comment(self.heading.name)}: derived, not written. {_comment(self.heading.reference)}".rstrip()
         return HEAD.format(title=title, parts=_comment(self.heading.parts), name=self.prefix)

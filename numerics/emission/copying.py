@@ -14,8 +14,8 @@ RUNTIME = Path(__file__).parent / "runtime"
 WORD = re.compile(r"\w+")
 
 
-def copied_sources(runtime: Iterable[str | Path], text: str) -> list[str]:
-    """The source of what `text` uses of the runtime modules, and of what that uses, in the order of the modules.
+def copied_sources(runtime: Iterable[str | Path], *parts: str) -> list[str]:
+    """The source of what the parts use of the runtime modules, and of what that uses, in the order of the modules.
 
     The modules, files of `runtime` by name or others by path, are read but not imported: writing NumPy source does not
     load Torch. They are one namespace: a definition may use those of another module, whose import is not copied.
@@ -29,7 +29,7 @@ def copied_sources(runtime: Iterable[str | Path], text: str) -> list[str]:
             if name in definitions:
                 raise ValueError(f"{module} defines {name}, as another runtime module does; rename one")
             definitions[name] = source, used
-    wanted = _reached(_names(ast.parse(text)), {name: used for name, (_, used) in definitions.items()})
+    wanted = _reached(_all_names(parts), {name: used for name, (_, used) in definitions.items()})
     return [source for name, (source, _) in definitions.items() if name in wanted]
 
 
@@ -64,19 +64,19 @@ def _reached(names: Iterable[str], uses: Mapping[str, Iterable[str]]) -> set[str
     return wanted
 
 
-def used_imports(imports: Iterable[str], text: str) -> list[str]:
-    """The import lines, cut down to the names that `text` uses; empty lines stay."""
-    used = _names(ast.parse(text))
-    cut = [(line, _cut_import(line, used)) for line in imports]
+def used_imports(imports: Iterable[str], *parts: str) -> list[str]:
+    """The import lines, cut down to the names that the parts use; empty lines stay."""
+    used = _all_names(parts)
+    cut = [(line, _cut_import(line, _imported(line) & used)) for line in imports]
     return [kept for line, kept in cut if kept or not line]
 
 
 def loaded(runtime: Iterable[str | Path], imports: Iterable[str], body: str) -> Any:
     """The function named `function` of some source, run with what it uses of the runtime and of the imports."""
-    needed = "\n\n".join(copied_sources(runtime, body))
-    used = "\n".join(line for line in used_imports(imports, f"{needed}\n{body}") if line)
+    parts = [*copied_sources(runtime, body), body]
+    used = "\n".join(line for line in used_imports(imports, *parts) if line)
     module = ModuleType("meanbits_function")
-    source = f"from __future__ import annotations\n{used}\n{needed}\n{body}"
+    source = "\n\n".join(["from __future__ import annotations", used, *parts])
     exec(compile(source, "<function>", "exec"), module.__dict__)
     return module.function
 
@@ -99,12 +99,30 @@ def _parsed(module: str | Path) -> Iterator[tuple[str, str, frozenset[str]]]:
                 pass
 
 
-def _cut_import(line: str, used: set[str]) -> str:
+@lru_cache(maxsize=1024)
+def _imported(line: str) -> frozenset[str]:
+    """The names that an import line binds."""
+    nodes = (node for node in ast.parse(line).body if isinstance(node, ast.Import | ast.ImportFrom))
+    return frozenset(alias.asname or alias.name for node in nodes for alias in node.names)
+
+
+@lru_cache(maxsize=1024)
+def _cut_import(line: str, used: frozenset[str]) -> str:
     for node in ast.parse(line).body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             node.names = [alias for alias in node.names if (alias.asname or alias.name) in used]
             return ast.unparse(node) if node.names else ""
     return ""
+
+
+def _all_names(parts: Iterable[str]) -> frozenset[str]:
+    return frozenset[str]().union(*map(_names_in, parts))
+
+
+@lru_cache(maxsize=4096)
+def _names_in(part: str) -> frozenset[str]:
+    """Those of some statements: parts of the runtime come again in most modules, and are parsed once."""
+    return frozenset(_names(ast.parse(part)))
 
 
 def _names(tree: ast.AST) -> set[str]:

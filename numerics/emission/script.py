@@ -108,7 +108,7 @@ class ScriptWriter(ModuleWriter):
     def __init__(self, heading: Heading) -> None:
         super().__init__(JAVASCRIPT, heading, ScriptPrinter(JAVASCRIPT))
 
-    def header(self, body: str) -> str:
+    def header(self, parts: Sequence[str]) -> str:
         """What the script is, as a comment."""
         parts = [f"{_comment(self.heading.name)}: derived, not written. {_comment(self.heading.reference)}".rstrip(),
                  _comment(self.heading.parts)]  # fmt: skip
@@ -226,4 +226,4 @@ def script_source(heading: Heading, offered: Sequence[EmittedFunction]) -> str:
     bodies = [writer.function(function) for function in offered]
     written = [*writer.integrand_sources(), *bodies]
     body = "\n\n".join([*copied_parts(runtime_definitions(), "\n".join(written)).values(), *written])
-    return f"{writer.header(body)}\n\n{body}\n"
+    return f"{writer.header(written)}\n\n{body}\n"

@@ -114,12 +114,12 @@ class ModuleWriter:
         """The source of a standalone module with these functions."""
         bodies = [self.function(function) for function in functions]
         written = [*self.integrand_sources(), *bodies]
-        body = "\n\n\n".join([*copied_sources(self.backend.runtime, "\n".join(written)), *written])
-        return f"{self.header(body)}\n\n\n{body}\n"
+        parts = [*copied_sources(self.backend.runtime, *written), *written]
+        return "\n\n\n".join([self.header(parts), *parts]) + "\n"
 
-    def header(self, body: str) -> str:
-        """The module docstring and the imports the body uses."""
-        heading, imports = self.heading, used_imports(self.backend.imports, body)
+    def header(self, parts: Sequence[str]) -> str:
+        """The module docstring and the imports that the parts use."""
+        heading, imports = self.heading, used_imports(self.backend.imports, *parts)
         title = f"{quoted(heading.name)}: derived, not written. {quoted(heading.reference)}".rstrip()
         docstring = [f'"""{title}', "", quoted(heading.parts), '"""']
         return "\n".join([*docstring, "", FUTURE, "", *imports]).replace("\n\n\n", "\n\n")
