@@ -40,8 +40,8 @@ def measured(layer: Layer, means: float) -> np.ndarray:
         for chain in layer.at(means, BIASES).chains(DEPTH):
             for block in chain:
                 end = block.apply(end, draw)
-        rows = [torch.autograd.grad(end[0, unit], field, retain_graph=True)[0][0] for unit in range(WIDTH)]
-        squares = torch.linalg.svdvals(torch.stack(rows)) ** 2
+        (rows,) = torch.autograd.grad(end[0], field, torch.eye(WIDTH), is_grads_batched=True)
+        squares = torch.linalg.svdvals(rows[:, 0]) ** 2
         found.append((float(squares.mean()), float(squares.var(correction=0) / squares.mean() ** 2)))
     return np.array(found)
 
