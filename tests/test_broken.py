@@ -221,7 +221,7 @@ def test_steps_have_bivariate_normal_probabilities(name, v):
     thin = steps([float(place * sigma) for place in places], height)
     for c in (-0.5, 0.3, 0.98):
         shift = len(places) * height / 2
-        with mp.workdps(30):
+        with mp.workdps(20):
             terms = [[normal_pair(*sorted((s, t)), mp.mpf(c)) for s in places] for t in places]
             single = height * sum(mp.ncdf(-s) for s in places)
             expected = mp.mpf(height) ** 2 * sum(map(sum, terms)) - 2 * shift * single + shift**2

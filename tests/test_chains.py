@@ -295,7 +295,7 @@ def test_where_both_directions_are_critical_is_one_point() -> None:
 
 @pytest.mark.parametrize("name", ["xnor", "quantised-k"])
 def test_advised_chains_train_and_their_options_name_them(name: str) -> None:
-    advice = layer_advise(row_of(name), 60, 0.001, {"name": name})
+    advice = layer_advise(row_of(name), 50, 0.001, {"name": name})
     best = advice.advised
     assert best is not None
     assert not advice.given.trains
@@ -303,7 +303,7 @@ def test_advised_chains_train_and_their_options_name_them(name: str) -> None:
     again = mb.compose(name, **dict(zip(pasted[::2], pasted[1::2], strict=True)))
     assert again == best.layer
     means = 1.0 if best.sigma_m2 is None else best.sigma_m2
-    gradient = profile(again, 60, means, 0.001).gradient
+    gradient = profile(again, 50, means, 0.001).gradient
     assert math.log(gradient[0]) == pytest.approx(best.backward, rel=1e-9)
     assert abs(best.backward) < 6
 

@@ -231,13 +231,13 @@ def check_pairs(name, count, seed):
 
 @pytest.mark.parametrize("name", MEANS)
 def test_bounds_cover_means(name):
-    relative = check_means(name, 1100, 1)
+    relative = check_means(name, 600, 1)
     assert name == "sin" or np.median(relative) < 1e-13
 
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_bounds_cover_pairs(name):
-    relative = check_pairs(name, 80 if name == "sin" else 180, 2)
+    relative = check_pairs(name, 60 if name == "sin" else 100, 2)
     assert name == "sin" or np.median(relative) < 1e-13
 
 

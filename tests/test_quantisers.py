@@ -115,11 +115,11 @@ def test_losses_without_cancellation() -> None:
 @pytest.mark.parametrize("levels", [3, 4])
 def test_weights_and_gradients_are_those_of_the_engine(levels: int) -> None:
     layer = layer_named(compose("continuous", neurons=f"quantiser:{levels}", backward="clip"))
-    for step in (best_uniform(levels).step, balanced_step(levels)):
-        found = layer_fixed_points(layer, weights(levels, step), 0.0)
-        assert float(found.q) == pytest.approx((2 / (levels - 1) / step) ** 2, rel=1e-9)
-        assert float(found.chi) == pytest.approx(1 - loss(levels, step), rel=1e-9)
-        assert float(found.chi_g) == pytest.approx(growth(levels, step), rel=1e-9)
+    steps = best_uniform(levels).step, balanced_step(levels)
+    found = layer_fixed_points(layer, [weights(levels, step) for step in steps], 0.0)
+    assert found.q == pytest.approx([(2 / (levels - 1) / step) ** 2 for step in steps], rel=1e-9)
+    assert found.chi == pytest.approx([1 - loss(levels, step) for step in steps], rel=1e-9)
+    assert found.chi_g == pytest.approx([growth(levels, step) for step in steps], rel=1e-9)
     assert growth(levels, balanced_step(levels)) == pytest.approx(1, rel=1e-12)
 
 
