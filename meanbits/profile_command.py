@@ -127,7 +127,7 @@ def _course_of_form(surrogate: Any, depth: int, means: float, sigma_b2: float, q
     how = f"form {form.name}" if form.phi is None else f"phi = {form.phi}, gain {form.gain}"
     return Course([f"{surrogate.weights.name} weights and {how}, as a whole"], found,
                   _end_of_maps(theory, means, sigma_b2, c0), None,
-                  "several fixed points, or equal inputs: see meanbits fixed-point")  # fmt: skip
+                  "several fixed points, or inputs that are equal or opposite: see meanbits fixed-point")  # fmt: skip
 
 
 def _end_of_maps(theory: Theory | ReadyTheory, means: float, sigma_b2: float, c0: float) -> FixedPoint | None:

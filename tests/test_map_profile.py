@@ -77,8 +77,8 @@ def test_the_command_takes_paper_forms(capfd):
     assert "phi = tanh(h), gain 17/10, as a whole" in capfd.readouterr().out
 
 
-def test_the_command_says_where_no_end_is_told(capfd):
-    equal = "profile deterministic --gain 1.7 --depth 3 --sigma-m2 0.5 --sigma-b2 0.1 --c0 1"
-    code = main(equal.split())
+@pytest.mark.parametrize("c0", [1, -1])
+def test_the_command_says_where_no_end_is_told(c0, capfd):
+    code = main(f"profile deterministic --gain 1.7 --depth 3 --sigma-m2 0.5 --sigma-b2 0.1 --c0 {c0}".split())
     assert code == 0
-    assert "equal inputs: see meanbits fixed-point" in capfd.readouterr().out
+    assert "equal or opposite: see meanbits fixed-point" in capfd.readouterr().out
