@@ -48,7 +48,7 @@ def fixed_point(
 
     layer = _layer(surrogate, gain)
     if layer is not None:
-        _check_of_chains(backend)
+        _check_of_chains(backend, layer, sigma_m2, sigma_b2)
         found = layer_fixed_points(layer, sigma_m2, sigma_b2)
         if found.found.ndim == 0 and not found.found:
             raise ValueError(no_fixed_point(layer))
@@ -77,14 +77,17 @@ def phase_diagram(
 
     layer = _layer(surrogate, gain)
     if layer is not None:
-        _check_of_chains(backend)
+        _check_of_chains(backend, layer, sigma_m2, sigma_b2)
         return layer_phase_diagram(layer, sigma_m2, sigma_b2)
     return grid(_theory(surrogate), sigma_m2, sigma_b2, gain, backend)
 
 
-def _check_of_chains(backend: str) -> None:
+def _check_of_chains(backend: str, layer: Layer, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> None:
+    from meanbits.numerics.solvers.domain import check_layer_domain
+
     if backend != "numpy":
         raise ValueError(f"backend {backend}: chains of blocks are solved by numpy")
+    check_layer_domain(layer, sigma_m2, sigma_b2)
 
 
 def certify(surrogate: Subject, direction: str = "forward") -> Certificate | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -82,3 +83,29 @@ def test_the_command_says_where_no_end_is_told(c0, capfd):
     code = main(f"profile deterministic --gain 1.7 --depth 3 --sigma-m2 0.5 --sigma-b2 0.1 --c0 {c0}".split())
     assert code == 0
     assert "equal or opposite: see meanbits fixed-point" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(("means", "biases", "said"), [
+    (math.nan, 0.1, "sigma_m2 must be"), (-1, 0.1, "sigma_m2 must be"), (math.inf, 0.1, "sigma_m2 must be"),
+    (0.5, math.nan, "sigma_b2 must be"), (0.5, -1, "sigma_b2 must be"), (0.5, math.inf, "sigma_b2 must be"),
+    ("x", 0.1, "is no finite number"),
+])  # fmt: skip
+def test_variances_out_of_the_domain_are_refused(means, biases, said):
+    """By maps, block by block, and at the fixed points of a chain."""
+    chain = mb.layer_of(mb.compose("deterministic"))
+    for asked in (partial(mb.profile, "deterministic", 2), partial(mb.profile, chain, 2),
+                  partial(mb.fixed_point, chain), partial(mb.profile, "quantised-k", 2)):  # fmt: skip
+        with pytest.raises(ValueError, match=said):
+            asked(means, biases)
+
+
+@pytest.mark.parametrize("subject", ["deterministic", mb.layer_of(mb.compose("deterministic"))], ids=["maps", "blocks"])
+def test_fields_beyond_all_numbers_are_refused(subject):
+    with pytest.raises(ValueError, match=r"is no number after [12] layers; choose other variances"):
+        mb.profile(subject, 2, 0.5, 1e308)
+
+
+def test_gradients_beyond_all_numbers_are_infinite():
+    found = mb.profile("continuous", 2, 1e308, 0.5)
+    assert found.gradient[0] == math.inf
+    assert np.all(np.isfinite(found.q))

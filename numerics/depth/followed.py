@@ -31,8 +31,17 @@ class Profile(Shown):
 
 
 def cumulated(factors: list[float]) -> np.ndarray:
-    """Products from each row to the last."""
-    return np.append(np.cumprod(factors[::-1])[::-1], 1.0)
+    """Products from each row to the last; what overflows is infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.append(np.cumprod(factors[::-1])[::-1], 1.0)
+
+
+def refuse_lost(profile: Profile) -> Profile:
+    """The profile, or a ValueError that names the first row without number, but for c where fields vanish."""
+    lost = np.flatnonzero(np.isnan(profile.q + profile.T) | (np.isnan(profile.c) & (profile.q > 0)))
+    if lost.size:
+        raise ValueError(f"q, c or T is no number after {lost[0]} layers; choose other variances, or fewer layers")
+    return profile
 
 
 def check_start(depth: int, q0: float, c0: float) -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meanbits.numerics.depth.followed import Profile, check_start, cumulated
+from meanbits.numerics.depth.followed import Profile, check_start, cumulated, refuse_lost
 from meanbits.numerics.emission.ready import ReadyTheory, maps_of, traits_of
 from meanbits.numerics.emission.traits import Traits
+from meanbits.numerics.solvers.domain import check_variances, floats
 
 if TYPE_CHECKING:
     from meanbits.theory.derive import Theory
@@ -25,23 +26,25 @@ def profile_of_maps(
     T starts as for states +-1 where q is relative to the field's annealed part, and else at q0.
 
     Raises:
-        ValueError: a depth, q0 or c0 out of range, or a single layer.
+        ValueError: a depth, a variance, q0 or c0 out of range, a single layer, or fields that are no numbers.
     """
     check_start(depth, q0, c0)
     traits = traits_of(theory)
     if traits.real_input:
         raise ValueError(f"{traits.name} is a single layer on real inputs and has no profile")
+    check_variances(theory, floats("sigma_m2", sigma_m2), floats("sigma_b2", sigma_b2))
     maps = maps_of(theory)
-    first = float(maps.total_map(1.0, sigma_m2, sigma_b2)) if traits.is_relative else q0
-    rows, factors = [(q0, 1 - c0, first)], list[tuple[float, float]]()
-    for _ in range(depth):
-        factors.append(_factors(traits, maps, rows[-1], sigma_m2, sigma_b2))
-        rows.append(_next(traits, maps, rows[-1], sigma_m2, sigma_b2))
+    with np.errstate(all="ignore"):  # what is no number is refused
+        first = float(maps.total_map(1.0, sigma_m2, sigma_b2)) if traits.is_relative else q0
+        rows, factors = [(q0, 1 - c0, first)], list[tuple[float, float]]()
+        for _ in range(depth):
+            factors.append(_factors(traits, maps, rows[-1], sigma_m2, sigma_b2))
+            rows.append(_next(traits, maps, rows[-1], sigma_m2, sigma_b2))
     q, gap, total = np.array(rows).T
     gradient, overlap = (cumulated(list(each)) for each in zip(*factors, strict=True))
     if np.isnan(gradient[0]):
         gradient, overlap = (np.full(depth + 1, np.nan) for _ in range(2))
-    return Profile(q, 1 - gap, total, gradient, overlap)
+    return refuse_lost(Profile(q, 1 - gap, total, gradient, overlap))
 
 
 def _rest(traits: Traits, row: Row, sigma_m2: float, sigma_b2: float) -> tuple[float, ...]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from meanbits.numerics.depth.followed import Profile, check_start, cumulated
+from meanbits.numerics.depth.followed import Profile, check_start, cumulated, refuse_lost
 from meanbits.numerics.depth.neuron_moments import NeuronMoments, Squares
+from meanbits.numerics.solvers.domain import check_layer_domain
 from meanbits.theory.declarations.blocks import Factors, Flow
 from meanbits.theory.declarations.blocks.chain import backward, forward
 from meanbits.theory.declarations.layer import Layer
@@ -32,17 +33,19 @@ def profile(
     correlation of the first fields of a typical pair of the batch, which batch norm removes.
 
     Raises:
-        ValueError: a depth, q0 or c0 out of range.
+        ValueError: a depth, a variance, q0 or c0 out of range, or fields that are no numbers.
     """
     check_start(depth, q0, c0)
+    check_layer_domain(layer, sigma_m2, sigma_b2)
     numbers, of = layer.at(sigma_m2, sigma_b2), NeuronMoments()
     start = _inputs if layer.first else first_flow
-    flow = start(layer, numbers, q0, c0, typical)
-    flows, factors = [flow], []
-    for chain in numbers.chains(depth):
-        factors.append(backward(chain, flow, of))
-        flow = forward(chain, flow, of)
-        flows.append(flow)
+    with np.errstate(all="ignore"):  # what is no number is refused
+        flow = start(layer, numbers, q0, c0, typical)
+        flows, factors = [flow], []
+        for chain in numbers.chains(depth):
+            factors.append(backward(chain, flow, of))
+            flow = forward(chain, flow, of)
+            flows.append(flow)
     total = np.array([float(each.total) for each in flows])
     pair, alike = (np.array([each.fall[k] for each in flows]) for k in (0, 1))
     squares = [float(growth_of(layer, each)) for each in factors]
@@ -50,14 +53,14 @@ def profile(
     if not layer.passes_gradient:
         gradient, overlap = (np.full(len(flows), np.nan) for _ in range(2))
     q, c = coordinates(layer, total, pair, alike)
-    return Profile(q, c, total, gradient, overlap)
+    return refuse_lost(Profile(q, c, total, gradient, overlap))
 
 
 def coordinates(layer: Layer, total: Array, pair: Array, alike: Array) -> tuple[Array, Array]:
     """q and c of fields of this total, which two inputs and two runs of one input fall short of by `pair`, `alike`."""
-    if not layer.is_relative:
-        return total, 1 - pair / total
     with np.errstate(divide="ignore", invalid="ignore"):
+        if not layer.is_relative:
+            return total, 1 - pair / total
         return (total - alike) / alike, (total - pair) / (total - alike)
 
 

@@ -14,6 +14,7 @@ from meanbits.theory.errors import shown
 from meanbits.theory.sizes import LARGEST
 
 if TYPE_CHECKING:
+    from meanbits.theory.declarations.layer import Layer
     from meanbits.theory.derive import Theory
 
 SOLVED = ("total_map", "total_slope", "variance_map", "variance_slope", "gap_map", "chi_at_gap")
@@ -62,11 +63,40 @@ def check_domain(theory: Theory | ReadyTheory, sigma_m2: Array, sigma_b2: Array)
     if not surrogate.has_gap_map:
         raise ValueError(f"{surrogate.name}: its overlap is no product of one function of each field; no gap map")
     check_maps(theory)
-    limit = surrogate.weights.mean_limit
+    check_variances(theory, sigma_m2, sigma_b2)
+
+
+def check_variances(theory: Theory | ReadyTheory, sigma_m2: Array, sigma_b2: Array) -> None:
+    """Refuse variances that a surrogate's weights or biases do not have.
+
+    Raises:
+        ValueError: with the domain.
+    """
+    weights = traits_of(theory).weights
+    _check_means(weights.name, weights.mean_limit, sigma_m2)
+    _check_biases(sigma_b2)
+
+
+def check_layer_domain(layer: Layer, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> None:
+    """Refuse variances that a chain's weights or biases do not have; one that its weights settle is not looked at.
+
+    Raises:
+        ValueError: with the domain.
+    """
+    for weights in layer.open_weights:
+        limit = None if weights.mean_limit is None else float(weights.mean_limit)
+        _check_means(weights.name, limit, floats("sigma_m2", sigma_m2))
+    _check_biases(floats("sigma_b2", sigma_b2))
+
+
+def _check_means(weights: str, limit: float | None, sigma_m2: Array) -> None:
     top = np.inf if limit is None else limit**2
     if not np.all((sigma_m2 >= 0) & (sigma_m2 <= top) & np.isfinite(sigma_m2)):
         domain = "finite and >= 0" if limit is None else f"in [0, {top:g}]"
-        raise ValueError(f"sigma_m2 must be {domain} for {surrogate.weights.name} weights")
+        raise ValueError(f"sigma_m2 must be {domain} for {weights} weights")
+
+
+def _check_biases(sigma_b2: Array) -> None:
     if not np.all((sigma_b2 >= 0) & np.isfinite(sigma_b2)):
         raise ValueError("sigma_b2 must be finite and >= 0")
 
