@@ -38,7 +38,7 @@ def cumulated(factors: list[float]) -> np.ndarray:
 
 def refuse_lost(profile: Profile) -> Profile:
     """The profile, or a ValueError that names the first row without number, but for c where fields vanish."""
-    lost = np.flatnonzero(np.isnan(profile.q + profile.T) | (np.isnan(profile.c) & (profile.q > 0)))
+    lost = np.flatnonzero(np.isnan(profile.q) | np.isnan(profile.T) | (np.isnan(profile.c) & (profile.q > 0)))
     if lost.size:
         raise ValueError(f"q, c or T is no number after {lost[0]} layers; choose other variances, or fewer layers")
     return profile

@@ -58,7 +58,7 @@ def profile(
 
 def coordinates(layer: Layer, total: Array, pair: Array, alike: Array) -> tuple[Array, Array]:
     """q and c of fields of this total, which two inputs and two runs of one input fall short of by `pair`, `alike`."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         if not layer.is_relative:
             return total, 1 - pair / total
         return (total - alike) / alike, (total - pair) / (total - alike)
