@@ -99,10 +99,9 @@ def test_variances_out_of_the_domain_are_refused(means, biases, said):
             asked(means, biases)
 
 
-@pytest.mark.parametrize("subject", ["deterministic", mb.layer_of(mb.compose("deterministic"))], ids=["maps", "blocks"])
-def test_fields_beyond_all_numbers_are_refused(subject):
-    with pytest.raises(ValueError, match=r"is no number after [12] layers; choose other variances"):
-        mb.profile(subject, 2, 0.5, 1e308)
+def test_fields_beyond_all_numbers_are_refused():
+    with pytest.raises(ValueError, match=r"is no number after 2 layers; choose other variances"):
+        mb.profile("deterministic", 2, 0.5, 1e308)
 
 
 def test_gradients_beyond_all_numbers_are_infinite():
