@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from meanbits.experiments.sweep.ledger import Row
     from meanbits.experiments.sweep.pools import Pool
 
+SILENCE = 60.0  # seconds between two lines about what is trained
 EPILOG = """\b
 A grid, for example:
   dataset = "digits"
@@ -158,17 +160,22 @@ def _train(
 
 @contextmanager
 def _bar(cells: int) -> Iterator[Callable[[int, int], None]]:
-    """Cells done of those to do, and an estimate, on a terminal; elsewhere one line at the start."""
+    """Cells done of those to do, and an estimate, on a terminal; elsewhere a line at the start, and one a minute."""
     shown = sys.stderr.isatty()
     with ExitStack() as stack:
         bars: list[Any] = []
+        said = time.monotonic()
 
         def tick(done: int, total: int) -> None:
+            nonlocal said
             if not bars:
                 notice(f"{total} of {cells} cells to train")
                 bar = click.progressbar(length=total, label="sweep", show_pos=True, file=sys.stderr, hidden=not shown)
                 bars.append(stack.enter_context(bar))
             bars[0].update(done - bars[0].pos)
+            if not shown and time.monotonic() - said >= SILENCE:
+                said = time.monotonic()
+                notice(f"{done} of {total} trained")
 
         yield tick
 

@@ -16,6 +16,7 @@ import pytest
 import xarray as xr
 from sweep_cells import train_settings
 
+from meanbits import sweep_command
 from meanbits.cli import EXIT_BAD_INPUT, main
 from meanbits.experiments.sweep.ledger import DONE, Outcome, opened, stored
 from meanbits.experiments.sweep.run import Failure, Trainer
@@ -97,6 +98,17 @@ def test_results_and_ledger_are_written(call: Call, tmp_path: Path) -> None:
     code, out, err = call("sweep grid.toml --resume")
     assert (code, out) == (0, "8 cells done, 0 failed\noutput/grid.sqlite\noutput/grid.nc\n")
     assert "0 of 8 cells to train" in err
+
+
+@pytest.mark.usefixtures("toys")
+def test_progress_is_told_in_lines_away_from_a_terminal(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "grid.toml").write_text(GRID)
+    assert "trained" not in call("sweep grid.toml --workers 1 --batch 1")[2]
+    monkeypatch.setattr(sweep_command, "SILENCE", 0.0)
+    said = call("sweep grid.toml --workers 1 --batch 1 --ledger other.sqlite")[2]
+    assert [f"{done} of 8 trained" in said for done in (1, 4, 8)] == [True] * 3
 
 
 @pytest.mark.usefixtures("toys")
