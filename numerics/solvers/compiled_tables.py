@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
-from functools import cache
+from dataclasses import dataclass, fields
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from meanbits.numerics.emission.c_library import library
 from meanbits.numerics.emission.c_printer import IN_C
@@ -31,21 +32,27 @@ class _Grid(ctypes.Structure):
 class CompiledTables(Tables):
     """Tables whose polynomials are compiled; their coefficients point by point, the highest power first."""
 
-    by_row: dict[str, Array] = field(init=False)
-    by_cell: dict[str, Array] = field(init=False)
-    grid: _Grid = field(init=False)
-    kept: Array = field(init=False)  # what the grid points to
+    @cached_property
+    def by_row(self) -> dict[str, Array]:
+        """Coefficients of ratios of q, (rows, powers)."""
+        return {name: np.ascontiguousarray(powers[::-1].T) for name, powers in self.of_q.items()}
 
-    def __post_init__(self) -> None:
-        starts = self.starts.astype(np.int32)
-        of_both = {name: np.concatenate([each[::-1] for each in reversed(powers)])
-                   for name, powers in self.of_both.items()}  # fmt: skip
-        found = {"by_row": {name: np.ascontiguousarray(powers[::-1].T) for name, powers in self.of_q.items()},
-                 "by_cell": {name: np.ascontiguousarray(powers.T) for name, powers in of_both.items()},
-                 "grid": _Grid(self.first, self.per_octave, self.scale, self.counts.ctypes.data, starts.ctypes.data),
-                 "kept": starts}  # fmt: skip
-        for name, value in found.items():
-            object.__setattr__(self, name, value)
+    @cached_property
+    def by_cell(self) -> dict[str, Array]:
+        """Coefficients of ratios of gap and q, (cells, powers), by power in log q and in t."""
+        joined = {name: np.concatenate([each[::-1] for each in reversed(powers)])
+                  for name, powers in self.of_both.items()}  # fmt: skip
+        return {name: np.ascontiguousarray(powers.T) for name, powers in joined.items()}
+
+    @cached_property
+    def first_cells(self) -> NDArray[np.int32]:
+        """`starts` as the source has them; the grid points to it."""
+        return self.starts.astype(np.int32)
+
+    @cached_property
+    def grid(self) -> _Grid:
+        """Rows and cells for the source."""
+        return _Grid(self.first, self.per_octave, self.scale, self.counts.ctypes.data, self.first_cells.ctypes.data)
 
     def _of_q(self, name: str, q: Array) -> Array:
         return self._called(_library().mb_of_q, self.by_row[name], [q])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -210,7 +211,12 @@ class _Solver:
         total, slope = self.maps.total_map, self.maps.total_slope
         means, biases = self.parameters
         once = np.full(means.size, total_crosses_once(self.theory))
-        after, rate = (lambda T, chosen, each=each: each(T, means[chosen], biases[chosen]) for each in (total, slope))
+
+        def at(function: Callable[..., Array], T: Array, chosen: Chosen) -> Array:
+            part = _part(chosen, means.size)
+            return function(T, means[part], biases[part])
+
+        after, rate = partial(at, total), partial(at, slope)
         fixed = self.settled("T", lambda: self._with_limits(settled(after, rate, once)))
         alive = VANISHING * (1 - np.minimum(slope(np.array([VANISHING]), means, biases), 1))
         return np.clip(fixed, VANISHING, 1 / VANISHING), (means, np.where(fixed == 0, alive, biases))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from meanbits.paper_figures.style import COLOURS, DOUBLE_COLUMN, MARKERS, figure, provenance, save, stroke, tag
+from meanbits.paper_figures.style import COLOURS, DOUBLE_COLUMN, MARKERS, entry, figure, provenance, save, stroke, tag
 
 
 def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -19,8 +19,7 @@ def draw(dataset: xr.Dataset, folder: str | Path) -> list[Path]:
                 one = dataset.sel(sigma_b2=biases)
                 axes.plot(one.sigma_w2, one[name], **stroke(k))
                 axes.plot(one.weights, one[f"{name}_seen"], MARKERS[k], color=COLOURS[k], markerfacecolor="white")
-                axes.plot([], [], **stroke(k), marker=MARKERS[k], markerfacecolor="white",
-                          label=rf"$\sigma_b^2 = {biases:g}$")  # fmt: skip
+                entry(axes, k, rf"$\sigma_b^2 = {biases:g}$")
             axes.set(xlabel=r"$\sigma_w^2$", ylabel=rf"$\{name}$  (layers)", yscale="log")
             tag(axes, letter, "correlations" if name == "xi_c" else "lengths")
         panels[0].set(ylim=(0.5, 300))
