@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import numpy as np
 
 from meanbits.numerics.emission.backends import NUMPY
 from meanbits.numerics.emission.belief import check_against_definitions
+from meanbits.numerics.emission.derived_traits import derived_traits
 from meanbits.numerics.emission.emit import (
     Section,
     backward_section,
@@ -91,8 +93,23 @@ def _gap(total: Array, fall: Array) -> Array:
 
 @lru_cache(maxsize=64)
 def _maps(neurons: Neurons) -> SimpleNamespace:
-    """What neurons pass on, whatever slope gradients see in them."""
-    return _checked(with_own_slope(neurons), total_section, gap_section)
+    """What neurons pass on, whatever slope gradients see in them; by quadrature once for each distinct point."""
+    alone = with_own_slope(neurons)
+    functions = _checked(alone, total_section, gap_section)
+    if not derived_traits(_theory(alone)).by_quadrature:
+        return functions
+    return SimpleNamespace(**{name: _of_distinct(each) for name, each in vars(functions).items() if callable(each)})
+
+
+def _of_distinct(function: Callable[..., Array]) -> Callable[..., Array]:
+    """A function of arrays that looks at no point twice: behind a norm all fields have one variance."""
+
+    def of_points(*arguments: Array) -> Array:
+        arrays = np.broadcast_arrays(*(np.asarray(each, np.float64) for each in arguments))
+        points, places = np.unique(np.reshape(arrays, (len(arrays), -1)), axis=1, return_inverse=True)
+        return np.asarray(function(*points))[places.ravel()].reshape(arrays[0].shape)[()]
+
+    return of_points
 
 
 def _gradients(neurons: Neurons) -> SimpleNamespace:

@@ -6,6 +6,8 @@ from scipy import special
 from meanbits.numerics.emission.runtime.gaussian_numpy import Elementwise, beyond_overflow, gaussian_mean
 from meanbits.numerics.emission.runtime.quadrature_numpy import Real, batches, flat_points
 
+CLEAR_SHARE = 1e-4  # of E f^2, above which E (f(u) - f(v))^2 / 2 keeps its digits
+
 
 def jump_at_zero(f: Elementwise, scale: np.ndarray, p: list[np.ndarray]) -> np.ndarray:
     """f(0+) - f(0-), where a difference of a few ulp, that of two formulas for one value, counts as 0; (n,).
@@ -175,18 +177,54 @@ def gaussian_difference(
         raise ValueError(f"gaussian_difference: variance {np.nanmin(v)} is negative; give numbers >= 0")
     if np.any((low < 0) | (low > 1) | (width < 0) | (low + width > 2 + 1e-15)):
         raise ValueError("gaussian_difference: give rest in [0, 1] and drop in [0, 2 - rest]")
-    jump, end = jump_at_zero(f, finest, p), np.maximum((2 - low) - width, 0.0)  # 1 + the lower correlation
+    value = np.where(np.isfinite(v + low + width), 0.0, np.nan)
+    live = (v > 0) & (v < np.inf) & (width > 0)
+    i = np.flatnonzero(live & (low == 0))
+    value[i] = squared_distances(f, v[i], width[i], [each[i] for each in p], finest[i])
+    i = np.flatnonzero(live & ((low > 0) | np.isnan(value) | (value == 0)))
+    value[i] = integrated_slopes(f, slope, v[i], low[i], width[i], [each[i] for each in p], finest[i])
+    return value.reshape(shape)[()]
+
+
+def squared_distances(f: Elementwise, variance: np.ndarray, apart: np.ndarray, p: list[np.ndarray], scale: np.ndarray) -> Real:
+    """E (f(u) - f(v))^2 / 2 at correlation 1 - apart, in [-1, 1), where it is large beside rounding; else 0; (n,).
+
+    It is E f(u)^2 less E f(u) f(v), by one sum of squares where the integral of the slope takes tens.
+    """
+    sigma, value, f = np.sqrt(variance), np.empty(variance.shape), beyond_overflow(f)
+    for (x, w), i in batches(wedge_rule, np.maximum(100 * sigma / scale, 10.0), 2):
+        s, a, *q = (each[i, None, None] for each in (sigma, apart, *p))
+        total, shares = 0.0, (np.sqrt((2 - a) / 2), np.sqrt(a / 2))
+        for side, pair in ((1.0, shares), (-1.0, shares[::-1])):
+            v, u, row_weight, weight = wedge(s, *pair, x, w)
+            squares = (f(u, *q) - f(side * v, *q)) ** 2 + (f(-u, *q) - f(-side * v, *q)) ** 2
+            total = total + np.sum(row_weight * np.sum(weight * squares, -1, keepdims=True), (1, 2))
+        value[i] = total
+    size = gaussian_mean(lambda u, *q: f(u, *q) ** 2, 0.0, variance, *p, scale=scale)
+    return np.where(value > CLEAR_SHARE * size, value, 0.0)
+
+
+def integrated_slopes(
+    f: Elementwise,
+    slope: Elementwise,
+    v: np.ndarray,
+    low: np.ndarray,
+    width: np.ndarray,
+    p: list[np.ndarray],
+    scale: np.ndarray,
+) -> np.ndarray:
+    """The difference between two correlations as the integral of the slope over them, exact however near; all (n,)."""
+    jump, end = jump_at_zero(f, scale, p), np.maximum((2 - low) - width, 0.0)  # 1 + the lower correlation
     angle = 2 * np.arctan2(width, np.sqrt(low * (2 - low)) + np.sqrt(np.minimum(low + width, 2.0) * end))
-    value = np.where(np.isfinite(v + end), np.where(v > 0, jump**2 / (2 * np.pi) * angle, 0.0), np.nan)
+    value = jump**2 / (2 * np.pi) * angle
     positive = np.minimum(width, 1 - low)
     for sign, start, length in ((1.0, low, positive), (-1.0, end, width - positive)):
-        live = np.flatnonzero((v > 0) & (v < np.inf) & (length > 0))
-        owner, tangent, weight = correlation_rule(start[live], length[live], 300 * np.sqrt(v[live]) / finest[live])
+        live = np.flatnonzero(length > 0)
+        owner, tangent, weight = correlation_rule(start[live], length[live], 300 * np.sqrt(v[live]) / scale[live])
         i = live[owner]
-        q = [each[i] for each in p]
-        integrand = price_integrand(slope, jump[i], v[i], tangent, sign, q, finest[i])
+        integrand = price_integrand(slope, jump[i], v[i], tangent, sign, [each[i] for each in p], scale[i])
         value += np.bincount(i, weight * integrand, value.size)
-    return value.reshape(shape)[()]
+    return value
 
 
 def gaussian_slope(
