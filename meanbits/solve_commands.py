@@ -98,8 +98,7 @@ def phase(
 
     if gains is not None and sigma_b2.points > 1:
         fail("--gains beside a grid of --sigma-b2; give one value of --sigma-b2")
-    data = output.with_suffix(".nc")
-    _check_output(output, data)
+    data = _data_beside(output)
     _check_memory((1 if sigma_m2 is None else sigma_m2.points) * (sigma_b2 if gains is None else gains).points)
     diagram: xr.Dataset | Labelled
     if chain is not None:
@@ -124,18 +123,21 @@ def _diagram(subject: Subject, sigma_m2: Axis, sigma_b2: Axis, gains: Axis | Non
         fail_about(subject, error)
 
 
-def _check_output(output: Path, data: Path) -> None:
+def _data_beside(output: Path) -> Path:
+    """The file of the data; what cannot be written is refused."""
     from meanbits.files import unwritable_file
     from meanbits.numerics.datasets import is_ours
 
     if output.suffix not in (".nc", ".png", ".pdf"):
         fail(f"--output {output}: the name must end in .nc, .png or .pdf")
+    data = output.with_suffix(".nc")
     for path in {output, data}:
         reason = unwritable_file(path)
         if reason is not None:
             fail(f"--output {path}: {reason}")
     if data.exists() and not is_ours(data):
         fail(f"--output {data}: it exists and is no dataset of meanbits; name another file")
+    return data
 
 
 def _check_memory(points: int) -> None:

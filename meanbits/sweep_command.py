@@ -67,6 +67,8 @@ def sweep(file: Path, ledger: Path | None, output: Path | None, as_json: bool, *
 
     grid = read_grid(file)
     output = output or Path("output") / f"{file.stem}.nc"
+    if output.suffix != ".nc":
+        fail(f"--output {output}: the name must end in .nc")
     ledger = ledger or output.with_suffix(".sqlite")
     _check(grid, ledger, output, **options)
     try:
@@ -108,8 +110,6 @@ def _check(grid: Grid, ledger: Path, output: Path, data_dir: Path | None, device
         fail("--retry-failed goes on with a ledger that exists; give --resume as well")
     if options["scheduler"] and options["workers"]:
         fail(f"--workers {options['workers']} are processes of this machine; leave it or --scheduler out")
-    if output.suffix != ".nc":
-        fail(f"--output {output}: the name must end in .nc")
     if ledger.resolve() == output.resolve():
         fail(f"--ledger {ledger}: it is the output as well; name another file")
     if output.exists() and not is_ours(output):

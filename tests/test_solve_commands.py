@@ -121,6 +121,8 @@ BAD = {
     "phase deterministic --sigma-m2 0:1:99999999 --sigma-b2 0:1:99999999 -o {0}/a.nc": "bytes",
     "phase deterministic --sigma-m2 0:2:3 --sigma-b2 0 -o {0}/a.nc": "sigma_m2 must be in [0, 1]",
     "phase deterministic --sigma-m2 0:1:3 --sigma-b2 0 -o {0}/a.txt": ".nc, .png or .pdf",
+    "phase deterministic --sigma-m2 0:1:3 --sigma-b2 0 -o .": ".nc, .png or .pdf",
+    "phase deterministic --sigma-m2 0:1:3 --sigma-b2 0 -o /": ".nc, .png or .pdf",
     "phase deterministic --sigma-m2 0:1:3 --sigma-b2 0 -o {0}/deep/a.nc": "does not exist",
     "phase deterministic --sigma-m2 0:1:3 --sigma-b2 0 -o {0}/mine.nc": "no dataset of meanbits",
     "phase deterministic --sigma-m2 0:1:3 --sigma-b2 0 -o {0}/mine.png": "no dataset of meanbits",

@@ -221,6 +221,7 @@ BAD_LINES = {
     "sweep grid.toml --device cuda:99": "--device cuda:99",
     "sweep grid.toml --device gpu": "--device gpu: unknown; choose cpu",
     "sweep grid.toml -o a.txt": "--output a.txt: the name must end in .nc",
+    "sweep grid.toml -o .": "--output .: the name must end in .nc",
     "sweep grid.toml -o mine.nc": "--output mine.nc: it exists and is no dataset of meanbits",
     "sweep grid.toml -o grid.toml/a.nc": "grid.toml",
     "sweep grid.toml --workers 0": "--workers",
