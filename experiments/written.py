@@ -1,14 +1,22 @@
-"""`python -m meanbits.experiments.written`: derivations put into writing, those of the catalogue for `derivations`."""
+"""`python -m meanbits.experiments.written`: derivations and proofs in writing, those of the catalogue in files."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import sympy as sp
 
-from meanbits.experiments.derivations import PATH, Derivation, Side, WrittenEquation, WrittenStep
+from meanbits.experiments import criticality, derivations
+from meanbits.experiments.criticality import Criticality
+from meanbits.experiments.derivations import Derivation, Side, WrittenEquation, WrittenStep
 from meanbits.experiments.equations import equations, latex, legend, notes, notices
+from meanbits.numerics.certificates.certify import certify
+from meanbits.numerics.certificates.proof import Certificate
+from meanbits.numerics.certificates.standalone import standalone
+from meanbits.numerics.solvers.critical import critical_curve, is_feasible
 from meanbits.numerics.whole_files import write_text
 from meanbits.theory.declarations.parts import parts
 from meanbits.theory.declarations.surrogates import CATALOGUE
@@ -53,11 +61,35 @@ def plain(expression: sp.Basic) -> str | None:
     return known[expression] if expression in known else str(expression)
 
 
-def catalogue_in_writing() -> str:
+def written_criticality(theory: Theory, proof: Certificate, certificate: str | None = None) -> Criticality:
+    """What is proven of a theory, in writing, with the points of its critical curve; the certificate as it is."""
+    points = [vars(point) for point in critical_curve(theory) if is_feasible(theory, point)]
+    feasible, statement = proof.feasible, proof.statement
+    if points and feasible == "undecided":
+        feasible = "attained"
+        statement = f"not proven, but found: {len(points)} points where q is fixed, stable, and chi_1 = 1 by quadrature"
+    return Criticality(theory.surrogate.name, feasible, proof.certified, statement, proof.method,
+                       tuple(map(vars, proof.steps)), proof.box, tuple(points), certificate)  # fmt: skip
+
+
+def derivations_in_writing() -> str:
     """The text of the file of `derivations`."""
-    return json.dumps({each.name: asdict(written(derive(each), True)) for each in CATALOGUE}, indent=1) + "\n"
+    return _in_writing({each.name: written(derive(each), True) for each in CATALOGUE})
+
+
+def proofs_in_writing() -> str:
+    """The text of the file of `criticality`: rows with layers to repeat, all of which have certificates."""
+    deep = [theory for theory in map(derive, CATALOGUE) if theory.criticality is not None]
+    proofs = [(theory, certify(theory)) for theory in deep]
+    return _in_writing({theory.surrogate.name: written_criticality(theory, proof, standalone(theory.surrogate, proof))
+                        for theory, proof in proofs})  # fmt: skip
+
+
+def _in_writing(rows: Mapping[str, Any]) -> str:
+    return json.dumps({name: asdict(row) for name, row in rows.items()}, indent=1) + "\n"
 
 
 if __name__ == "__main__":
-    write_text(PATH, catalogue_in_writing())
-    print(f"wrote {PATH}")
+    for path, text in ((derivations.PATH, derivations_in_writing()), (criticality.PATH, proofs_in_writing())):
+        write_text(path, text)
+        print(f"wrote {path}")

@@ -100,16 +100,21 @@ def require_writable(path: Path | None) -> None:
         fail(f"--certificate {path}: {reason}")
 
 
-def write_certificate(path: Path, subject: Surrogate | Layer, proof: Certificate) -> None:
-    """Write what the checker accepts, or refuse."""
+def certificate_text(path: Path, subject: Surrogate | Layer, proof: Certificate) -> str:
+    """What the checker accepts, of the kind that the name of the file says, or one line on why there is none."""
     from meanbits.numerics.certificates.balls import UnprovedError
     from meanbits.numerics.certificates.rocq_files import rocq
     from meanbits.numerics.certificates.standalone import standalone
-    from meanbits.numerics.whole_files import write_text
 
     try:
-        text = (rocq if path.suffix == ".v" else standalone)(subject, proof)
+        return (rocq if path.suffix == ".v" else standalone)(subject, proof)
     except UnprovedError as error:
         fail(f"--certificate {path}: {error}; leave it out for the proof in words")
+
+
+def write_certificate(path: Path, text: str) -> None:
+    """Write a certificate, whole, and say so."""
+    from meanbits.numerics.whole_files import write_text
+
     write_text(path, text)
     notice(f"wrote {path}")

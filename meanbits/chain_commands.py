@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meanbits.certificate_command import write_certificate
+from meanbits.certificate_command import certificate_text, write_certificate
 from meanbits.options import fail, fail_about
 from meanbits.present import filled, json_text, notice, number, table
 
@@ -119,7 +119,7 @@ def critical_of_chain(layer: Layer, certificate: Path | None, as_json: bool) -> 
         backward = backward_certificate(found.free, ())
         if backward is None:
             fail(f"--certificate {certificate}: gradients see no slope; give one with --backward")
-        write_certificate(certificate, layer, backward)
+        write_certificate(certificate, certificate_text(certificate, layer, backward))
     forward = proofs["forward"]
     assert forward is not None
     if as_json:

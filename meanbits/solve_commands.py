@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meanbits.certificate_command import require_writable, write_certificate
+from meanbits.certificate_command import certificate_text, require_writable, write_certificate
 from meanbits.chain_commands import critical_of_chain, fixed_point_of_chain, phase_of_chain
-from meanbits.layer_options import block_options, chain_of, kept_options, theory_of
+from meanbits.layer_options import chain_of, kept_options, ready_options, theory_of
 from meanbits.options import Command, Grid, Number, fail, fail_about, json_option
 from meanbits.present import json_text, notice, number, table
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from meanbits.experiments.criticality import Criticality
     from meanbits.layer_options import Subject
+    from meanbits.numerics.emission.ready import ReadyTheory
     from meanbits.numerics.labelled import Labelled
     from meanbits.options import Axis
-    from meanbits.theory.declarations.layer import Layer
-    from meanbits.theory.declarations.surrogates import Surrogate
+    from meanbits.theory.derive import Theory
 
 SHOWN = ("q", "T", "r", "c", "gap", "chi", "chi_1", "dq", "xi_q", "xi_c", "chi_g", "xi_g", "phase",
          "error_bound")  # fmt: skip
@@ -162,61 +163,72 @@ def _write(diagram: xr.Dataset | Labelled, output: Path, data: Path) -> list[Pat
     return written
 
 
-def _derived(surrogate: Surrogate) -> Any:
-    from meanbits.theory.derive import derive as derive_theory
-
-    return derive_theory(surrogate)
-
-
 @click.command(cls=Command, epilog="\b\nExample: meanbits critical deterministic --form paper --gain 1.5")
-@block_options
+@ready_options
 @click.option("--certificate", metavar="F", type=click.Path(path_type=Path),
               help="Write the proof as F.json or, for Rocq, F.v, for meanbits check-certificate.")  # fmt: skip
 @json_option
-def critical(subject: Surrogate | Layer, certificate: Path | None, as_json: bool) -> None:
+def critical(subject: Subject, certificate: Path | None, as_json: bool) -> None:
     """Whether a critical initialisation exists, with a proof.
 
     It is a (sigma_m2, sigma_b2) within what the weights allow at which c = 1 is a fixed point of slope 1: signals
     reach any depth. The proof is by algebra and ball arithmetic; the curve is solved along q from 1e-12 to 1e6. Of a
     chain of blocks the points where differences of signals (chi_1 = 1), gradients (chi_g = 1) or both keep their size
-    are found along sigma_b2; each direction says what of it is proven.
+    are found along sigma_b2; each direction says what of it is proven. Proofs of rows of the catalogue lie ready, and
+    their certificates are checked anew, as meanbits check-certificate does.
     """
-    from meanbits.theory.declarations.layer import Layer
-
     require_writable(certificate)
-    if isinstance(subject, Layer):
-        critical_of_chain(subject, certificate, as_json)
+    chain = chain_of(subject)
+    if chain is not None:
+        critical_of_chain(chain, certificate, as_json)
         return
-    _critical_of_surrogate(subject, certificate, as_json)
-
-
-def _critical_of_surrogate(surrogate: Surrogate, certificate: Path | None, as_json: bool) -> None:
-    from meanbits.numerics.certificates.certify import certify
-    from meanbits.numerics.solvers.critical import critical_curve, is_feasible
-
-    theory = _derived(surrogate)
-    if theory.criticality is None:
-        fail(f"{surrogate.name} is a single layer on real inputs: no depth; choose another surrogate")
-    found = certify(theory)
-    if certificate is not None:
-        write_certificate(certificate, surrogate, found)
-    points = [vars(point) for point in critical_curve(theory) if is_feasible(theory, point)]
-    feasible, statement = found.feasible, found.statement
-    if points and feasible == "undecided":
-        feasible = "attained"
-        statement = f"not proven, but found: {len(points)} points where q is fixed, stable, and chi_1 = 1 by quadrature"
-    proof = {"method": found.method, "steps": [vars(step) for step in found.steps], "box": found.box}
-    document = {"surrogate": surrogate.name, "feasible": feasible, "certified": found.certified,
-                "statement": statement, "certificate": proof, "curve": points}  # fmt: skip
+    found = _criticality_of_row(subject, certificate) or _criticality(theory_of(subject), certificate)
     if as_json:
-        click.echo(json_text(document))
+        click.echo(json_text(_document(found)))
         return
-    click.echo(f"{feasible}{'' if found.certified else ', not proven'}: {statement}\n\nby {found.method}:")
+    _print(found)
+
+
+def _criticality_of_row(subject: Subject, certificate: Path | None) -> Criticality | None:
+    """What lies ready of a row, where that serves."""
+    from meanbits.experiments.criticality import criticality_of_row
+    from meanbits.numerics.emission.ready import Row
+
+    if not isinstance(subject, Row) or (certificate is not None and certificate.suffix == ".v"):
+        return None
+    found = criticality_of_row(subject.name)
+    if found is not None and found.standalone is not None and certificate is not None:
+        write_certificate(certificate, found.standalone)
+    return found
+
+
+def _criticality(theory: Theory | ReadyTheory, certificate: Path | None) -> Criticality:
+    from meanbits.experiments.written import written_criticality
+    from meanbits.numerics.certificates.certify import certify
+    from meanbits.numerics.emission.ready import derived
+
+    stages = derived(theory)
+    if stages.criticality is None:
+        fail(f"{stages.surrogate.name} is a single layer on real inputs: no depth; choose another surrogate")
+    proof = certify(stages)
+    if certificate is not None:
+        write_certificate(certificate, certificate_text(certificate, stages.surrogate, proof))
+    return written_criticality(stages, proof)
+
+
+def _document(found: Criticality) -> dict[str, Any]:
+    proof = {"method": found.method, "steps": list(found.steps), "box": found.box}
+    return {"surrogate": found.surrogate, "feasible": found.feasible, "certified": found.certified,
+            "statement": found.statement, "certificate": proof, "curve": list(found.curve)}  # fmt: skip
+
+
+def _print(found: Criticality) -> None:
+    click.echo(f"{found.feasible}{'' if found.certified else ', not proven'}: {found.statement}\n\nby {found.method}:")
     for step in found.steps:
-        click.echo(f"  {'proven ' if step.holds else 'OPEN   '} {step.claim}\n          {step.how}")
+        click.echo(f"  {'proven ' if step['holds'] else 'OPEN   '} {step['claim']}\n          {step['how']}")
     for name, (low, high) in (found.box or {}).items():
         click.echo(f"{name:<9} in [{low!r}, {high!r}]")
-    if points:
-        click.echo(f"\n{len(points)} feasible points of the curve, 10 a decade of q (all with --json):")
+    if found.curve:
+        click.echo(f"\n{len(found.curve)} feasible points of the curve, 10 a decade of q (all with --json):")
         shown = ("q", "sigma_m2", "sigma_b2")
-        click.echo(table(shown, [[f"{point[name]:.12g}" for name in shown] for point in points[::10]]))
+        click.echo(table(shown, [[f"{point[name]:.12g}" for name in shown] for point in found.curve[::10]]))

@@ -430,11 +430,19 @@ def test_help_and_import_load_nothing_heavy() -> None:
     assert done.stdout.endswith("\n[]\n"), done.stdout
 
 
-@pytest.mark.parametrize(("options", "heavy"), [("", "torch sympy xarray"), ("'--neurons', 'relu', ", "torch xarray")])
-def test_derive_loads_nothing_that_it_does_not_use(options: str, heavy: str) -> None:
-    """Of a row, whose derivation lies ready, no computer algebra either."""
-    run = f"import sys; from meanbits.cli import main; main(['derive', 'continuous', {options}'--json'])"
-    assert interpreter("-c", f"{run}; sys.exit(bool(sys.modules.keys() & {set(heavy.split())}))").returncode == 0
+LOADS = {
+    "derive continuous --json": "torch sympy xarray",
+    "derive continuous --neurons relu --json": "torch xarray",
+    "critical continuous": "torch sympy xarray scipy",
+}
+
+
+@pytest.mark.parametrize("line", LOADS)
+def test_commands_load_nothing_that_they_do_not_use(line: str) -> None:
+    """Of a row, whose derivation and proof lie ready, no computer algebra either."""
+    run = f"import sys; from meanbits.cli import main; main({line.split()})"
+    loaded = f"sys.modules.keys() & {set(LOADS[line].split())}"
+    assert interpreter("-c", f"{run}; sys.exit(bool({loaded}))").returncode == 0
 
 
 def test_python_m_meanbits() -> None:

@@ -1,6 +1,7 @@
 """What is generated and committed: the modules of `numerics/emission/generated/`, and `docs/derivation.md`."""
 
 import ast
+import json
 import os
 import runpy
 import subprocess
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from meanbits.experiments.derivations import PATH
-from meanbits.experiments.written import catalogue_in_writing
+from meanbits.experiments import criticality, derivations
+from meanbits.experiments.criticality import criticality_of_row
+from meanbits.experiments.written import derivations_in_writing, proofs_in_writing
+from meanbits.numerics.certificates.checker import RefusedError
+from meanbits.numerics.certificates.standalone import checked
 from meanbits.numerics.emission.generate import FOLDER, generate, generated_files
 from meanbits.numerics.emission.generated.rows import PAPER_ROWS
 from meanbits.numerics.emission.generated_modules import GENERATED, file_name
@@ -20,6 +24,7 @@ from meanbits.theory.declarations.surrogates import CATALOGUE
 from meanbits.theory.derive import derive
 
 ROOT = Path(__file__).parent.parent
+WRITE = "run `python -m meanbits.experiments.written`"
 REMEDY = "run `python -m meanbits.numerics.emission.generate`"
 STANDARD = {"__future__", "collections.abc", "functools", "math", "typing"}
 LIBRARIES = {"numpy": {"numpy", "scipy"}, "torch": {"torch"}, "jax": {"jax", "numpy"}}
@@ -41,7 +46,25 @@ def test_committed_files_are_what_emit_writes():
 
 
 def test_derivations_in_writing_are_what_the_engine_derives():
-    assert PATH.read_text(encoding="utf-8") == catalogue_in_writing(), "run `python -m meanbits.experiments.written`"
+    assert derivations.PATH.read_text(encoding="utf-8") == derivations_in_writing(), WRITE
+
+
+def test_proofs_in_writing_are_what_the_engine_proves():
+    assert criticality.PATH.read_text(encoding="utf-8") == proofs_in_writing(), WRITE
+
+
+@pytest.mark.parametrize("name", [each.name for each in CATALOGUE if not each.real_input])
+def test_proofs_that_lie_ready_are_of_their_rows_and_refused_where_they_are_spoiled(monkeypatch, tmp_path, name):
+    found = criticality_of_row(name)
+    assert checked(found.standalone) == ({**json.loads(found.standalone)["statement"]}, True)
+    rows = json.loads(criticality.PATH.read_text(encoding="utf-8"))
+    monkeypatch.setattr(criticality, "PATH", tmp_path / "rows.json")
+    for spoiled in ({"feasible": "undecided"}, {"standalone": None}, {"standalone": rows["soudry"]["standalone"]}):
+        changed = rows | {name: rows[name] | spoiled}
+        criticality.PATH.write_text(json.dumps(changed), encoding="utf-8")
+        if changed != rows:
+            with pytest.raises(RefusedError):
+                criticality_of_row(name)
 
 
 def test_no_stale_files():
@@ -85,8 +108,6 @@ from meanbits.numerics.emission.backends import NUMPY
 from meanbits.numerics.emission.emit import emit
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.derive import derive
-from meanbits.experiments.derivations import PATH
-from meanbits.experiments.written import catalogue_in_writing
 from meanbits.numerics.emission.generate import modules_of
 from meanbits.theory.declarations.surrogates import CATALOGUE
 for name in sys.argv[1:]:
