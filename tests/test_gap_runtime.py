@@ -11,7 +11,7 @@ from scipy import special
 
 from meanbits.numerics.emission.copying import copied_sources
 from meanbits.numerics.emission.expectations import difference
-from meanbits.numerics.emission.runtime import gap_torch
+from meanbits.numerics.emission.runtime import gap_numpy, gap_torch
 from meanbits.numerics.emission.runtime.gap_numpy import gaussian_difference, gaussian_slope
 from meanbits.numerics.emission.runtime.gaussian_numpy import gaussian_pair
 from meanbits.numerics.emission.runtime.slopes_torch import slope_of
@@ -127,6 +127,20 @@ def test_differences_add_up():
         parts = gaussian_difference(f, 3.0, rest, first, slope=slope)
         parts = parts + gaussian_difference(f, 3.0, rest + first, second, slope=slope)
         assert_allclose(parts, gaussian_difference(f, 3.0, rest, first + second, slope=slope), 1e-13)
+
+
+@pytest.mark.parametrize("name", [*KERNELS, *EVEN])
+def test_squares_and_integrals_are_one_difference(monkeypatch, name):
+    """By one sum of squares where that is clear of rounding, and by the integral of the slope: also above an offset."""
+    f, slope, _ = (KERNELS | EVEN)[name]
+    v, gaps = np.geomspace(1e-6, 1e6, 7)[:, None], np.geomspace(1e-6, 1, 9)
+    values = gaussian_difference(f, v, 0.0, gaps, slope=slope)
+    monkeypatch.setattr(gap_numpy, "CLEAR_SHARE", np.inf)
+    assert_allclose(values, gaussian_difference(f, v, 0.0, gaps, slope=slope), 1e-12 if name == "profile" else 2e-14)
+    monkeypatch.undo()
+    if name in EVEN or "jump" not in name:
+        assert_allclose(gaussian_difference(lambda u: 1e7 + f(u), 1.0, 0.0, gaps, slope=slope),
+                        gaussian_difference(f, 1.0, 0.0, gaps, slope=slope), 1e-8)  # fmt: skip
 
 
 def test_differences_agree_with_pairs():

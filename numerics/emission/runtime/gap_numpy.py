@@ -193,12 +193,12 @@ def squared_distances(
 
     It is E f(u)^2 less E f(u) f(v), by one sum of squares where the integral of the slope takes tens.
     """
-    sigma, value, f = np.sqrt(variance), np.empty(variance.shape), beyond_overflow(f)
+    sigma, value, f = np.sqrt(variance), np.full(variance.shape, np.nan), beyond_overflow(f)
     for (x, w), i in batches(wedge_rule, np.maximum(100 * sigma / scale, 10.0), 2):
         s, a, *q = (each[i, None, None] for each in (sigma, apart, *p))
-        total, shares = 0.0, (np.sqrt((2 - a) / 2), np.sqrt(a / 2))
-        for side, pair in ((1.0, shares), (-1.0, shares[::-1])):
-            v, u, row_weight, weight = wedge(s, *pair, x, w)
+        total, near, far = 0.0, np.sqrt((2 - a) / 2), np.sqrt(a / 2)
+        for side, along, across in ((1.0, near, far), (-1.0, far, near)):
+            v, u, row_weight, weight = wedge(s, along, across, x, w)
             squares = (f(u, *q) - f(side * v, *q)) ** 2 + (f(-u, *q) - f(-side * v, *q)) ** 2
             total = total + np.sum(row_weight * np.sum(weight * squares, -1, keepdims=True), (1, 2))
         value[i] = total
