@@ -22,6 +22,7 @@ from meanbits.experiments.images.given import of_name
 from meanbits.experiments.images.labelled import DataError, Dataset, Labels
 from meanbits.experiments.images.scaling import Images
 from meanbits.numerics.user_cache import cache_root
+from meanbits.numerics.whole_files import read_bytes
 from meanbits.theory.errors import shown
 
 IDX_FILES = {
@@ -182,7 +183,7 @@ def _read_published(name: str, part: str, data_dir: str | Path | None) -> bytes:
     """Content of one idx.gz file; the checksum settles every kind of damage before it is unpacked."""
     path = _find(name, part, data_dir)
     try:
-        packed = path.read_bytes()
+        packed = read_bytes(path)
     except OSError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror}): make it readable, or choose another --data-dir"

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from meanbits.numerics.whole_files import read_bytes
 from meanbits.theory.errors import shown
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def installed() -> dict[str, EntryPoint]:
 
 def _of_file(path: Path, example: str) -> ModuleType:
     try:
-        source = path.read_bytes()
+        source = read_bytes(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DeclarationError(f"{shown(path, PATH)}: {reason}; {example}") from None

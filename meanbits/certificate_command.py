@@ -78,10 +78,12 @@ def described(statement: dict[str, Any]) -> str:
 
 
 def _text(path: Path) -> str:
+    from meanbits.numerics.whole_files import read_bytes
+
     try:
         if path.stat().st_size > MOST_BYTES:
             fail(f"{path}: refused: it is larger than {MOST_BYTES:,} bytes, and no certificate")
-        return path.read_text(encoding="utf-8")
+        return read_bytes(path).decode()
     except UnicodeDecodeError:
         fail(f"{path}: refused: it is no text")
     except (OSError, ValueError) as error:

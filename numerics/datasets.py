@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meanbits.numerics.labelled import Labelled
-from meanbits.numerics.whole_files import write_bytes
+from meanbits.numerics.whole_files import read_bytes, write_bytes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -75,7 +75,7 @@ def _marked(path: str | Path) -> tuple[bytes, bytes] | None:
     from scipy.io import netcdf_file
 
     try:
-        content = Path(path).read_bytes()
+        content = read_bytes(Path(path))
         with netcdf_file(BytesIO(content), mmap=False) as file:
             producer, given = (getattr(file, name, b"") for name in ("producer", "digest"))
     except Exception:  # whatever damaged bytes make SciPy's reader do

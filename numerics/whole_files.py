@@ -1,13 +1,27 @@
-"""Files written whole or not at all: whatever fails, and when, the old file stays, or none is there."""
+"""Files read, and written whole or not at all: whatever fails, and when, the old file stays, or none is there."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import socket
+import stat
 from pathlib import Path
 
 SUFFIX = ".part"
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        OSError: the system refuses, or it is a device or a pipe, which may have no end.
+    """
+    kind = path.stat().st_mode
+    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+        raise OSError(errno.EINVAL, "it is a device or a pipe, not a file", str(path))
+    return path.read_bytes()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -284,6 +284,35 @@ def test_foreign_files_are_refused_and_stay(content: str, folder: Path, capfd: p
     assert not made(folder)
 
 
+READERS = (
+    "check-certificate pipe.json", "check-certificate pipe.v", "export pipe.pt -o a.npz", "check pipe.py:model",
+    "check pipe.pt2", "derive pipe.py:surrogate", "train lrt --dataset pipe.npz --sigma-m2 0.5 --sigma-b2 0.1",
+    "train lrt --sigma-m2 0.5 --sigma-b2 0.1 --checkpoint pipe.pt", "sweep pipe.toml", "figure 2 --results pipe.nc",
+    "sweep figure_2_smoke --ledger pipe.sqlite", "collect figure_2_smoke pipe.sqlite -o a.nc",
+    "phase lrt --sigma-m2 0.5 --sigma-b2 0.1 -o pipe.nc", "report lrt -o pipe.html", "emit lrt -o pipe.py",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("line", READERS)
+def test_what_has_no_end_is_not_read(line: str, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A pipe that nobody writes to would be waited for, a device read until memory ends."""
+    pipe = next(word for word in line.split() if word.startswith("pipe")).partition(":")[0]
+    os.mkfifo(folder / pipe)
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waits"))
+    signal.alarm(60)
+    try:
+        refused(line, capfd, pipe.partition(".")[0])
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/dev/null"])
+def test_devices_are_no_files(device: str) -> None:
+    with pytest.raises(OSError, match="a device or a pipe"):
+        whole_files.read_bytes(Path(device))
+
+
 @pytest.mark.parametrize("ledger", ["b.nc", "./b.nc", "folder/../b.nc"])
 def test_a_file_is_not_both_ledger_and_something_else(
     ledger: str, folder: Path, capfd: pytest.CaptureFixture[str]

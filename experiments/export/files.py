@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from meanbits.experiments.export.networks import ExportError, SignNetwork, rebuilt, structure_of
+from meanbits.numerics.whole_files import read_bytes
 from meanbits.theory.errors import shown
 
 SIGNS, OTHER = "meanbits network of signs 1", "meanbits tensors 1"
@@ -90,7 +91,7 @@ def read(path: Path) -> Document:
         ExportError: the file cannot be read, or holds something else.
     """
     try:
-        document = _read_numpy(path) if path.suffix == ".npz" else torch.load(path, "cpu", weights_only=True)
+        document = _content(path)
         if document["format"] not in (SIGNS, OTHER):
             raise ValueError(f"format {shown(document['format'])}")
         return document | {"state_dict": from_bits(document["state_dict"])}
@@ -100,8 +101,11 @@ def read(path: Path) -> Document:
         raise ExportError(_foreign(path, error)) from None
 
 
-def _read_numpy(path: Path) -> Document:
-    with np.load(path, allow_pickle=False) as held:
+def _content(path: Path) -> Document:
+    packed = BytesIO(read_bytes(path))
+    if path.suffix != ".npz":
+        return torch.load(packed, "cpu", weights_only=True)
+    with np.load(packed, allow_pickle=False) as held:
         arrays = {name: held[name] for name in held.files}
     texts = {name: str(arrays.pop(name)) for name in ("format", "readme", "structure") if name in arrays}
     return texts | {"state_dict": {name: torch.from_numpy(array) for name, array in arrays.items()}}

@@ -6,6 +6,7 @@ import gzip
 import math
 import zipfile
 import zlib
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from meanbits.experiments.declared import PATH
 from meanbits.experiments.images.cifar import cifar_of, of_cifar, pair_of
 from meanbits.experiments.images.labelled import DataError, Dataset, inputs_alone, labelled
+from meanbits.numerics.whole_files import read_bytes
 from meanbits.theory.errors import shown
 
 NPZ_NAMES = (("x", "x_train"), ("y", "y_train"), ("x_test",), ("y_test",))
@@ -50,7 +52,7 @@ def unlabelled(path: Path) -> Dataset | None:
 def _arrays(path: Path) -> tuple[str, list[NDArray[np.generic] | None], str]:
     """The name of a file, its arrays of the names of `NPZ_NAMES`, and all the names that it has."""
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with np.load(BytesIO(read_bytes(path)), allow_pickle=False) as held:
             if not isinstance(held, np.lib.npyio.NpzFile):
                 raise ValueError("it holds a single array")
             found = [next((held[key] for key in keys if key in held.files), None) for keys in NPZ_NAMES]
@@ -94,7 +96,7 @@ def _one_of(folder: Path, names: list[str], when: tuple[str, ...], what: str) ->
 def _idx(path: Path) -> NDArray[np.generic]:
     """The array of an idx file: 0, 0, type, number of dimensions; sizes; entries, all of highest byte first."""
     try:
-        packed = path.read_bytes()
+        packed = read_bytes(path)
         content = gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from meanbits.experiments.declared import PATH
 from meanbits.experiments.images.labelled import DataError
+from meanbits.numerics.whole_files import read_bytes
 from meanbits.theory.errors import shown
 
 RECONSTRUCT, FROM_BUFFER = np.empty(1).__reduce__()[0], np.empty(1).__reduce_ex__(5)[0]  # what NumPy makes arrays by
@@ -46,8 +48,7 @@ def arrays_of_pickle(path: Path) -> Any:
         DataError: it cannot be read, is none, or holds anything else.
     """
     try:
-        with path.open("rb") as file:
-            return ArraysOnly(file, encoding="bytes").load()
+        return ArraysOnly(BytesIO(read_bytes(path)), encoding="bytes").load()
     except Exception as error:  # a damaged pickle may raise anything
         reason = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "") or type(error).__name__
         raise DataError(f"{shown(path, PATH)} is not read ({shown(reason)}): only arrays and plain containers are; "

@@ -14,7 +14,7 @@ import torch
 from meanbits.experiments.training.loop import Training
 from meanbits.experiments.training.settings import Settings
 from meanbits.numerics.user_cache import digest
-from meanbits.numerics.whole_files import write_bytes
+from meanbits.numerics.whole_files import read_bytes, write_bytes
 from meanbits.theory.errors import shown
 
 FORMAT = "meanbits checkpoint 1"
@@ -83,7 +83,7 @@ def read(path: Path) -> dict[str, Any]:
         CheckpointError: the file cannot be read, or is none of ours.
     """
     try:
-        packed = path.read_bytes()
+        packed = read_bytes(path)
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be read ({error.strerror}): name the file that --checkpoint wrote"
