@@ -100,7 +100,7 @@ def check_folder(name: str, data_dir: str | Path | None) -> None:
 
 
 def _load_own(name: str) -> Dataset:
-    path = Path(name).expanduser()
+    path = _expanded(name)
     if path.suffix == ".npz":
         return of_npz(path)
     if path.is_dir():
@@ -218,4 +218,9 @@ def _find(name: str, part: str, data_dir: str | Path | None) -> Path:
 def _folders(data_dir: str | Path | None) -> Iterator[Path]:
     for folder in (data_dir, os.environ.get("MEANBITS_DATA"), cache_root()):
         if folder:
-            yield Path(folder).expanduser()
+            yield _expanded(folder)
+
+
+def _expanded(name: str | Path) -> Path:
+    """A path, ~ and ~user expanded; of users that are not there as it is, and no file is found."""
+    return Path(os.path.expanduser(name))

@@ -128,6 +128,8 @@ BAD = {
     "figure": r"[Mm]issing argument 'ID'; see meanbits figure --help",
     "figure 1 --preset huge": r"'--preset': 'huge' is not one of 'smoke', 'quick', 'paper'",
     "figure 1 --seed -1": r"'--seed': -1 is not in the range",
+    "figure 1 --dataset ~nosuchuser/x": "--dataset ~nosuchuser/x: unknown data set",
+    "train --dataset mnist --data-dir ~nosuchuser --sigma-m2 0.5 --sigma-b2 0.1": "not found in ~nosuchuser",
     "figure 1 --dataset mnst": r"--dataset mnst: unknown data set 'mnst': did you mean 'mnist'",
     "figure 1 --dataset mnist": r"--dataset mnist: .* not found in",
     "figure 1 --data-dir nowhere": r"--dataset mnist: .* not found in nowhere, .* --data-dir",
