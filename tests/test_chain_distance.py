@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import special
 
 from meanbits.cli import EXIT_BAD_INPUT, main
@@ -66,7 +67,7 @@ def test_divergence_is_infinite_where_the_surrogate_excludes_a_state() -> None:
 
 @pytest.mark.parametrize("surrogate", PRODUCTS, ids=named)
 def test_dependence_is_the_total_correlation_for_a_product_measure(surrogate: Surrogate) -> None:
-    """Two routes: from the joint log-ratio, and from entropies; nearly known weights included."""
+    """Two routes: from the joint log-ratio less that of marginals, and by itself; nearly known weights included."""
     for sigma_m2 in (0.1, 0.63):
         found = exact_distance([surrogate], replace(SETTING, sigma_m2=sigma_m2), networks=2)
         np.testing.assert_allclose(found.dependence, found.total_correlation, rtol=0, atol=ROUNDING)
@@ -89,6 +90,27 @@ def test_neurons_are_independent_in_the_first_layer_and_dependent_after() -> Non
     found = exact_distance(SIGN, SETTING, networks=3)
     assert abs(found.total_correlation.sel(layer=1)).max() < ROUNDING
     assert found.total_correlation.sel(layer=[2, 3]).min() > 1e-4
+
+
+def test_total_correlation_of_marginals_that_sum_to_more_than_one() -> None:
+    """By rounding: a neuron that is always up."""
+    beyond = np.nextafter(1.0, 2.0)
+    assert total_correlation(np.array([0.0, 0.0, beyond / 3, 2 * beyond / 3])) == pytest.approx(0, abs=1e-15)
+    assert total_correlation(np.array([0.5, 0.0, 0.0, 0.5])) == pytest.approx(np.log(2), rel=1e-15)
+
+
+def test_total_correlation_is_what_entropies_of_the_neurons_exceed_that_of_all_by() -> None:
+    p = np.random.default_rng(2).dirichlet(np.ones(32))
+    up = p @ (states(5) > 0)
+    expected = special.entr(up).sum() + special.entr(1 - up).sum() - special.entr(p).sum()
+    assert total_correlation(p) == pytest.approx(expected, rel=1e-13)
+
+
+def test_an_infinite_divergence_has_no_error_and_no_warning() -> None:
+    kl = xr.DataArray([[[np.inf], [1.0]]], dims=("surrogate", "network", "layer"))
+    found = averaged(xr.Dataset({"kl": kl}))
+    assert found.kl.item() == np.inf
+    assert np.isnan(found.kl_error.item())
 
 
 def test_total_correlation_to_leading_order() -> None:

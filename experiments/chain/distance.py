@@ -145,8 +145,9 @@ def _measured(p: FloatArray, log_groups: FloatArray) -> FloatArray:
 
 
 def averaged(measured: xr.Dataset) -> xr.Dataset:
-    """Mean over networks of every variable, and its standard error NAME_error (NaN for a single network)."""
+    """Mean over networks of every variable, and its standard error NAME_error (NaN of one, and where one is infinite)."""
     count = measured.sizes["network"]
     means = measured.mean("network", skipna=False, keep_attrs=True)
-    errors = measured.std("network", ddof=1, skipna=False) / np.sqrt(count) if count > 1 else means * np.nan
+    with np.errstate(invalid="ignore"):
+        errors = measured.std("network", ddof=1, skipna=False) / np.sqrt(count) if count > 1 else means * np.nan
     return means.assign({f"{name}_error": values for name, values in errors.data_vars.items()})

@@ -50,10 +50,11 @@ def divergence(p: FloatArray, log_s: FloatArray) -> Divergence:
 
 
 def total_correlation(p: FloatArray) -> float:
-    """sum_i H(p_i) - H(p) in nats, >= 0, of the law of n binary neurons, (2^n,). Source: Watanabe 1960."""
-    up = p @ _is_up(p.size.bit_length() - 1)
-    entropies = special.entr(up) + special.entr(1 - up)
-    return float(entropies.sum() - special.entr(p).sum())
+    """sum_i H(p_i) - H(p) in nats, >= 0, of the law of n binary neurons, (2^n,). Source: Watanabe 1960.
+
+    It is the divergence of p from the product of its marginals, each term of which, p log(p/s) - p + s, is >= 0.
+    """
+    return float(np.maximum(special.kl_div(p, np.exp(_product(_log_marginals_of(p)))), 0.0).sum())
 
 
 def jackknife(measure: Callable[[FloatArray], FloatArray], groups: FloatArray) -> tuple[FloatArray, FloatArray]:
