@@ -145,7 +145,7 @@ def _measured(p: FloatArray, log_groups: FloatArray) -> FloatArray:
 
 
 def averaged(measured: xr.Dataset) -> xr.Dataset:
-    """Mean over networks of every variable, and its standard error NAME_error (NaN of one, and where one is infinite)."""
+    """Mean over networks of every variable, and its standard error NAME_error, NaN of one and of infinite ones."""
     count = measured.sizes["network"]
     means = measured.mean("network", skipna=False, keep_attrs=True)
     with np.errstate(invalid="ignore"):
