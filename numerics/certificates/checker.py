@@ -392,7 +392,8 @@ def check(text: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     try:
-        print("proven:", json.dumps(check(Path(sys.argv[1]).read_text())))
+        with Path(sys.argv[1]).open() as file:
+            print("proven:", json.dumps(check(file.read(LONGEST + 1))))
     except (RefusedError, OSError, UnicodeDecodeError) as refusal:
         print("refused:", refusal, file=sys.stderr)
         sys.exit(2)
