@@ -152,6 +152,7 @@ def _interrupted(stop: BaseException) -> int:
 
 def _run(arguments: list[str]) -> None:
     require_folder()
+    _require_text(arguments)
     try:
         with cli.make_context("meanbits", arguments) as ctx:
             cli.invoke(ctx)
@@ -159,6 +160,15 @@ def _run(arguments: list[str]) -> None:
         sys.stdout.flush()
         raise
     sys.stdout.flush()
+
+
+def _require_text(arguments: list[str]) -> None:
+    """Refuse halves of characters, which no file is named by and no stream prints."""
+    for argument in arguments:
+        try:
+            os.fsencode(argument)
+        except UnicodeEncodeError:
+            raise click.UsageError(f"{argument} holds half a character; give text") from None
 
 
 def _unexpected(error: Exception) -> int:

@@ -16,7 +16,7 @@ import pytest
 import xarray as xr
 
 import meanbits
-from meanbits.cli import cli, main
+from meanbits.cli import EXIT_BAD_INPUT, cli, main
 from meanbits.experiments.claims.catalogue import chosen, settle
 from meanbits.experiments.data import IDX_FILES
 from meanbits.experiments.report import Figure
@@ -445,6 +445,12 @@ def test_commands_load_nothing_that_they_do_not_use(line: str) -> None:
     run = f"import sys; from meanbits.cli import main; main({line.split()})"
     loaded = f"sys.modules.keys() & {set(LOADS[line].split())}"
     assert interpreter("-c", f"{run}; sys.exit(bool({loaded}))").returncode == 0
+
+
+@pytest.mark.parametrize("line", [["sweep", "\ud800"], ["derive", "\ud800"], ["emit", "lrt", "-o", "a\udfff"]])
+def test_half_a_character_is_said_in_one_line(capsys: pytest.CaptureFixture[str], line: list[str]) -> None:
+    assert main(line) == EXIT_BAD_INPUT
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_python_m_meanbits() -> None:
