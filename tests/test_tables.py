@@ -11,7 +11,7 @@ from meanbits.numerics.emission.derived_traits import derived_traits
 from meanbits.numerics.emission.emit import compile_theory
 from meanbits.numerics.solvers import solve
 from meanbits.numerics.solvers.solve import fixed_point
-from meanbits.numerics.solvers.tables import tabulated
+from meanbits.numerics.solvers.tables import TOLERANCE, tabulated
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.derive import Theory, derive
 from meanbits.theory.gaussian.logistic_mixture import tanh_difference, tanh_overlap, tanh_slope_overlap
@@ -41,6 +41,18 @@ def test_tables_are_the_maps(theory: Theory) -> None:
         for name in ("variance_map", "variance_slope"):
             found, expected = (getattr(each, name)(q, means, biases) for each in (tables, maps))
             assert np.max(np.abs(found - expected) / np.where(expected == 0, 1, np.abs(expected))) < ACCURACY
+
+
+@pytest.mark.parametrize("neurons", ["gelu", "expr:gelu(10*h)"])
+def test_quadratures_have_tables_whatever_they_vary_on(neurons: str) -> None:
+    """Also where slopes at equal inputs do not grow with q, as those of half lines: they turn at gaps of 1 / q."""
+    theory = derive(compose("continuous", neurons=neurons))
+    tables, maps, generator = tabulated(theory), compile_theory(theory), np.random.default_rng(3)
+    assert tables.bound < TOLERANCE
+    gap, q = 10 ** generator.uniform(-12, 0, 30), 10 ** generator.uniform(-4, 2, 30)
+    for name in ("gap_map", "chi_at_gap"):
+        found, expected = (getattr(each, name)(gap, q, 0.9, 0.1) for each in (tables, maps))
+        np.testing.assert_allclose(found, expected, rtol=TOLERANCE)
 
 
 def test_tables_of_tanh_against_arbitrary_precision() -> None:

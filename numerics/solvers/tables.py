@@ -31,13 +31,14 @@ from meanbits.numerics.solvers.ratios import Tables
 from meanbits.theory.derive import Theory
 from meanbits.theory.gaussian.difference import as_angles
 from meanbits.theory.stages.gap import alike, fall, growth, slope, unlike
-from meanbits.theory.stages.overlap import overlap_of
+from meanbits.theory.stages.overlap import Overlap, overlap_of
 from meanbits.theory.symbols import gap, q, u
 
 OF_MIXTURES = (-40, 40)  # octaves of q that tables cover, from below 1e-12 to above 1e12
-OF_QUADRATURES = (-30, 8)  # the same, of q relative to a scale below 1: beyond, quadratures are rough, and slow
+OF_QUADRATURES = (-24, 8)  # the same, of q relative to a scale below 1: beyond, quadratures are rough, and slow
 WIDTH = 2.0  # of a panel, in octaves
-SHARPNESS = 100.0  # of K, relative to the squared slope at gap 0, which grows as q does
+SHARPNESS = 100.0  # of K, relative to the squared slope at gap 0, where that grows as q does
+GROWN = 2.0  # times 1, of that square
 TOLERANCE = 1e-12
 POINTS = 4096  # where the error is measured
 BLOCK, COMPILED = 2**13, 2**15  # points at a time, which stay in cache: of arrays, and of what is compiled
@@ -115,15 +116,28 @@ def _in_chunks(function: Function, size: int) -> Function:
 def _tables(theory: Theory) -> Tables:
     """Tables fine enough for the tolerance, or the finest."""
     assert theory.gap is not None
-    direct, found, highest = _direct(theory), overlap_of(theory.maps), 2.0 ** OF_MIXTURES[1]
+    direct, found = _direct(theory), overlap_of(theory.maps)
     is_odd = found is not None and sp.expand(found.function.subs(u, -u) + found.function) == 0
-    scale = highest / max(float(direct.slope(0.0, highest)) ** 2, 1.0)
+    unit, grown = 1.0 if found is None else _unit(found), _growth_scale(direct)
     span = OF_MIXTURES
     if sp.Tuple(*astuple(theory.gap.ratios)).has(*QUADRATURES):
-        offset = min(round(np.log2(scale)), 0)
+        offset = min(round(np.log2(min(unit, grown))), 0)
         span = OF_QUADRATURES[0] + offset, OF_QUADRATURES[1] + offset
-    tables = _built(direct, is_odd, span, scale / SHARPNESS, WIDTH)
-    return tables if tables.bound <= TOLERANCE else _built(direct, is_odd, span, scale / SHARPNESS, WIDTH / 2)
+    scale = min(grown / SHARPNESS, unit)
+    tables = _built(direct, is_odd, span, scale, WIDTH)
+    return tables if tables.bound <= TOLERANCE else _built(direct, is_odd, span, scale, WIDTH / 2)
+
+
+def _unit(found: Overlap) -> float:
+    """q of fields that are as wide as what neurons vary on: slopes that do not grow turn at gaps of 1 / q beyond."""
+    return float(1 / sp.limit(found.variance / q, q, 0))
+
+
+def _growth_scale(direct: SimpleNamespace) -> float:
+    """q from which the slope at gap 0 grows, in octaves."""
+    octave = np.exp2(np.arange(OF_MIXTURES[0], OF_MIXTURES[1] + 1))
+    grown = np.flatnonzero(np.asarray(direct.slope(0.0, octave)) ** 2 >= GROWN)
+    return float(octave[grown[0] if grown.size else -1])
 
 
 def _direct(theory: Theory) -> SimpleNamespace:
