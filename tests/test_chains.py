@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mpmath
@@ -23,6 +24,7 @@ from meanbits.cli import EXIT_BAD_INPUT, main
 from meanbits.experiments.random_networks.layer_networks import simulate_layers
 from meanbits.experiments.training.cells import train_cell
 from meanbits.experiments.training.settings import Settings
+from meanbits.numerics.depth import neuron_moments
 from meanbits.numerics.depth.foldings import foldings
 from meanbits.numerics.depth.layer_advise import layer_advise
 from meanbits.numerics.depth.layer_critical import layer_criticality
@@ -515,3 +517,27 @@ def test_fields_that_vanish_come_to_no_fixed_point_without_a_warning() -> None:
     """Three levels let nothing through where fields are far below their thresholds: T underflows."""
     layer = as_layer(mb.compose("continuous", neurons="quantiser:3"))
     assert not layer_fixed_points(layer, [0.5], [0.0]).found.any()
+
+
+def test_a_chain_looks_at_no_point_of_a_quadrature_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a norm all fields have one variance, whatever the variances of weights and biases."""
+    alone, seen = neuron_moments._checked, []
+
+    def watched(*given: Any) -> Any:
+        found = alone(*given)
+        return SimpleNamespace(
+            **vars(found) | {"gap_map": lambda *points: seen.append(points) or found.gap_map(*points)}
+        )
+
+    layer = row_of(neurons="gelu", normalise="batch").layer
+    expected = layer_fixed_points(layer, [0.5, 1.0], [0.1, 0.2])
+    neuron_moments._maps.cache_clear()
+    neuron_moments._fall.cache_clear()
+    monkeypatch.setattr(neuron_moments, "_checked", watched)
+    found = layer_fixed_points(layer, [0.5, 1.0], [0.1, 0.2])
+    neuron_moments._maps.cache_clear()
+    assert seen
+    for points in seen:
+        rows = np.stack(np.broadcast_arrays(*points))
+        assert rows.shape[1] == np.unique(rows, axis=1).shape[1]
+    np.testing.assert_array_equal(found.q, expected.q)
