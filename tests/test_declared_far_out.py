@@ -79,6 +79,14 @@ def test_squares_grow_with_the_variance_as_they_do_far_out(second: sp.Expr) -> N
     assert infinite_growth(second) == sp.limit(mean.diff(variance), variance, sp.oo)
 
 
+def test_powers_part_inputs_alike_at_every_variance() -> None:
+    neurons = continuous("power", sp.Abs(h) ** sp.Rational(3, 2))
+    maps = compile_theory(derive(Surrogate("power", FIXED, neurons, NONE, "none")))
+    means = [2 ** (p / 2) * math.gamma((p + 1) / 2) / math.sqrt(math.pi) for p in (1.5, 3.0)]
+    for variance in (0.0, 0.7, 1e30, np.inf):
+        assert float(maps.gap_map(1.0, variance, 0.5, 0.0)) == pytest.approx(1 - means[0] ** 2 / means[1], rel=1e-12)
+
+
 def test_where_fluctuations_outlast_means_two_inputs_share_biases_alone() -> None:
     """h +- sqrt(|h|): as fields vanish E|h| is all of E x^2, and the maps at 0 are the limit of those beside it."""
     root = sp.sqrt(sp.Abs(h))
