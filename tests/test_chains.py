@@ -303,6 +303,14 @@ def test_where_both_directions_are_critical_gradients_may_grow_from_either_side(
     assert growths[0] > 1 > growths[-1]
 
 
+@pytest.mark.parametrize("biases", [1e-3, 1.0, 1e7, 1e20, 1e290])
+def test_biases_of_any_size_have_their_fixed_point(biases: float) -> None:
+    """T = s/(1 - m) of neurons that are linear, s + m of neurons that are signs where it is large."""
+    linear, tanh = (as_layer(mb.compose("continuous", neurons=name, scale=1)) for name in ("linear", "tanh"))
+    assert float(layer_fixed_points(linear, 0.9, biases).T) == pytest.approx(biases / (1 - 0.9), rel=1e-11)
+    assert biases < 1e7 or float(layer_fixed_points(tanh, 0.9, biases).T) == pytest.approx(biases + 0.9, rel=1e-10)
+
+
 def test_small_fields_that_settle_slowly_are_reached_by_leaps() -> None:
     """s = 2 T^2 - 17/3 T^3 + ..., by E tanh^2 = T - 2 T^2 + 17/3 T^3; the distance to T falls by 1 - 4 T a layer."""
     layer, biases = as_layer(mb.compose("continuous", scale=1)), 1e-8
