@@ -24,7 +24,9 @@ class Tests:
                 for case in cases}  # fmt: skip
 
     def of(self, path: str, line: int) -> list[str]:
-        """Those that run the statement of a line, shortest first; of what an import runs, those of what is around."""
+        """Those that run the statement of a line, shortest first; of what an import runs, those of what is around it,
+        and where imports run all of a module, any.
+        """
         contexts = self.data.contexts_by_lineno(path)
         tree = ast.parse((self.root / path).read_text(encoding="utf-8"))
         around = [node for node in ast.walk(tree)
@@ -36,8 +38,10 @@ class Tests:
             shared = {_file(test) for test, phase in phases if phase == "setup"}  # of fixtures, whose first test it is
             found = [test for test in self.seconds if test in running or _file(test) in shared]
             if found or not running:
-                return sorted(found, key=lambda test: (self.seconds[test], test))
-        return []
+                break
+        else:
+            found = list(self.seconds)
+        return sorted(found, key=lambda test: (self.seconds[test], test))
 
     def within(self, found: list[str], seconds: float) -> list[str]:
         """The shortest of them that take so long together, one at least."""

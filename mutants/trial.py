@@ -39,7 +39,7 @@ def _run(folder: Path, arguments: list[str], limit: int, answer: Connection) -> 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(1, 2)
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))  # a browser reserves addresses without end
     sys.path[0], sys.dont_write_bytecode = str(folder), COLLECT not in arguments
     failed = Failed()
     status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *arguments], plugins=[failed])

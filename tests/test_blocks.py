@@ -155,6 +155,15 @@ def test_streams_that_grow_exponentially(neurons: str, skip: str) -> None:
     assert "^l" in str(law)
 
 
+@pytest.mark.parametrize("neurons", ["tanh", "hardtanh"])
+def test_inputs_of_a_stream_come_together_as_where_it_is_large(neurons: str) -> None:
+    """There neurons that saturate are signs, by the arcsine law, but for fields near 0: 1/sqrt(T) of them."""
+    law = stream_law(mb.compose("continuous", neurons=neurons, skip="1"), 1.0, 0.0)
+    assert law is not None
+    assert (law.rate, law.c) == (pytest.approx(1, rel=1e-5), 0)
+    assert law.forgetting == pytest.approx(1 - 2 / math.pi, rel=1e-5)
+
+
 TOLD = {
     StreamLaw(2, 1, 0, 0, 0.5, 0.25): ("2 l", "stay bounded", "comes to 0.5 as l^-0.25"),
     StreamLaw(2, 0.5, 3, 0, 1, 0): ("2 l^0.5", "grow as L^3", "comes to 1 more slowly than any power of l"),
@@ -283,8 +292,9 @@ def test_autograd_of_neurons_is_the_declared_slope() -> None:
 
 
 @pytest.mark.parametrize(("options", "said"), [
-    ({"dropout": "1"}, "must lie in"), ({"dropout": "-0.1"}, "must lie in"), ({"scale": "0"}, "positive"),
-    ({"skip": "0"}, "neither A nor B may be 0"), ({"scale": "-1"}, "positive"),
+    ({"dropout": "1"}, "--dropout 1: .* must lie in"), ({"dropout": "-0.1"}, "--dropout -0.1: .* must lie in"),
+    ({"skip": "0"}, "neither A nor B may be 0"), ({"scale": "0"}, "--scale 0: .* positive"),
+    ({"scale": "-1"}, "--scale -1: .* positive"),
     ({"normalise": "group"}, "unknown norm"), ({"skip": "1:x"}, "is not a number"),
 ])  # fmt: skip
 def test_bad_blocks_are_refused(options: dict[str, str], said: str) -> None:

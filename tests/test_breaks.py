@@ -123,6 +123,22 @@ def test_ranges_contain_the_values(seed: int) -> None:
         assert not value.is_comparable or least <= value <= greatest
 
 
+def test_ranges_of_open_symbols_are_those_assumed() -> None:
+    least = math.ulp(0.0)
+    for assumed, expected in (
+        ({"positive": True}, (least, math.inf)), ({"nonnegative": True}, (0.0, math.inf)),
+        ({"negative": True}, (-math.inf, -least)), ({"nonpositive": True}, (-math.inf, 0.0)),
+        ({"real": True}, (-math.inf, math.inf)),
+    ):  # fmt: skip
+        assert range_of(sp.Symbol("a", **assumed), h)(1.0, 2.0) == expected
+
+
+def test_where_nothing_is_real_a_range_says_nothing() -> None:
+    for expression in (sp.log(h), sp.sqrt(h), h ** sp.Rational(-3, 2)):
+        for low, high in ((-3.0, -2.0), (-3.0, -0.5), (-0.5, -0.25)):
+            assert range_of(expression, h)(low, high) == (-math.inf, math.inf)
+
+
 @pytest.mark.parametrize(
     ("expression", "message"),
     [

@@ -295,6 +295,33 @@ def test_where_both_directions_are_critical_is_one_point() -> None:
     assert (float(found.chi_1), float(found.chi_g)) == pytest.approx((1, 1), abs=1e-8)
 
 
+def test_where_both_directions_are_critical_gradients_may_grow_from_either_side() -> None:
+    layer = as_layer(mb.compose("continuous", neurons="erf", backward="expr:1.2*exp(-2*h**2)", scale=1))
+    found = layer_criticality(layer)
+    growths = [point.chi_g for point in found.forward]
+    assert growths == sorted(growths, reverse=True)
+    (point,) = found.both
+    assert (point.chi_1, point.chi_g) == pytest.approx((1, 1), abs=1e-9)
+    assert growths[0] > 1 > growths[-1]
+
+
+@pytest.mark.parametrize("biases", [1e-3, 1.0, 1e7, 1e20, 1e290])
+def test_biases_of_any_size_have_their_fixed_point(biases: float) -> None:
+    """T = s/(1 - m) of neurons that are linear, s + m of neurons that are signs where it is large."""
+    linear, tanh = (as_layer(mb.compose("continuous", neurons=name, scale=1)) for name in ("linear", "tanh"))
+    assert float(layer_fixed_points(linear, 0.9, biases).T) == pytest.approx(biases / (1 - 0.9), rel=1e-11)
+    assert biases < 1e7 or float(layer_fixed_points(tanh, 0.9, biases).T) == pytest.approx(biases + 0.9, rel=1e-10)
+
+
+def test_small_fields_that_settle_slowly_are_reached_by_leaps() -> None:
+    """s = 2 T^2 - 17/3 T^3 + ..., by E tanh^2 = T - 2 T^2 + 17/3 T^3; the distance to T falls by 1 - 4 T a layer."""
+    layer, biases = as_layer(mb.compose("continuous", scale=1)), 1e-8
+    found = layer_fixed_points(layer, 1.0, biases, most=1000)
+    root = math.sqrt(biases / 2)
+    assert found.found
+    assert float(found.T) == pytest.approx(root * (1 + 17 / 12 * root), rel=1e-7)
+
+
 @pytest.mark.parametrize("name", ["xnor", "quantised-k"])
 def test_advised_chains_train_and_their_options_name_them(name: str) -> None:
     advice = layer_advise(row_of(name), 50, 0.001, {"name": name})

@@ -121,3 +121,10 @@ def test_formulas_are_parsed_to_sympy() -> None:
 def test_noises_are_symmetric_distributions(noise: NeuronNoise) -> None:
     assert sp.simplify(noise.cdf + noise.cdf.subs(h, -h) - 1) == 0
     assert noise.cdf.subs(h, 0) == sp.Rational(1, 2)
+
+
+@pytest.mark.parametrize(("inside", "outside"), [("1e9", "1000000000.5"), ("1e-9", "0.9999e-9")])
+def test_sizes_end_where_their_refusal_says(inside: str, outside: str) -> None:
+    assert compose(gain=inside).form.gain == sp.Rational(inside)
+    with pytest.raises(SurrogateError, match=r"between 1e-09 and 1e\+09"):
+        compose(gain=outside)

@@ -35,7 +35,7 @@ from meanbits.theory.functions.pieces import cut_at_breaks, pieces
 from meanbits.theory.gaussian.closing import evaluate_all
 from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
 from meanbits.theory.gaussian.tidy import tidy_slope
-from meanbits.theory.stages.limits import small_overlap, spread_beside
+from meanbits.theory.stages.limits import infinite_growth, small_overlap, spread_beside
 from meanbits.theory.symbols import Sigma, c, h, hbar, q, u, v
 
 HALF = sp.Rational(1, 2)
@@ -69,6 +69,34 @@ def test_quotients_of_fluctuations_and_means() -> None:
     relu = sp.Max(0, u)
     assert spread_beside(relu, 3 * u**2, True) == 6
     assert (spread_beside(relu, sp.Abs(u), True), spread_beside(relu, sp.Abs(u), False)) == (0, sp.oo)
+
+
+@pytest.mark.parametrize("second", [u**2, sp.Max(0, u) ** 2, 3 * sp.Max(0, u) ** 2 + sp.Abs(u), 2 + sp.Abs(u), u**4],
+                         ids=str)  # fmt: skip
+def test_squares_grow_with_the_variance_as_they_do_far_out(second: sp.Expr) -> None:
+    variance = sp.Symbol("V", positive=True)
+    mean = expectation(second, 0, variance).doit()
+    assert infinite_growth(second) == sp.limit(mean.diff(variance), variance, sp.oo)
+
+
+def test_powers_part_inputs_alike_at_every_variance() -> None:
+    neurons = continuous("power", sp.Abs(h) ** sp.Rational(3, 2))
+    maps = compile_theory(derive(Surrogate("power", FIXED, neurons, NONE, "none")))
+    means = [2 ** (p / 2) * math.gamma((p + 1) / 2) / math.sqrt(math.pi) for p in (1.5, 3.0)]
+    for variance in (0.0, 0.7, 1e30, np.inf):
+        assert float(maps.gap_map(1.0, variance, 0.5, 0.0)) == pytest.approx(1 - means[0] ** 2 / means[1], rel=1e-12)
+
+
+def test_where_fluctuations_outlast_means_two_inputs_share_biases_alone() -> None:
+    """h +- sqrt(|h|): as fields vanish E|h| is all of E x^2, and the maps at 0 are the limit of those beside it."""
+    root = sp.sqrt(sp.Abs(h))
+    neurons = Neurons.of_values("noisy", ((h + root, HALF), (h - root, HALF)))
+    maps = compile_theory(derive(Surrogate("noisy", FIXED, neurons, SAMPLE, "none")))
+    for biases, apart in ((0.0, 1.0), (0.1, 0.0)):
+        assert float(maps.gap_map(0.5, 0.0, 0.5, biases)) == apart
+        assert float(maps.chi_at_gap(0.5, 0.0, 0.5, biases)) == 0
+        assert float(maps.gap_map(0.5, 1e-200, 0.5, biases)) == pytest.approx(apart, abs=1e-90)
+        assert float(maps.chi_at_gap(0.5, 1e-200, 0.5, biases)) == pytest.approx(0, abs=1e-90)
 
 
 def test_newton_reaches_what_is_far_below_its_start() -> None:

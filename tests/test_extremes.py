@@ -213,6 +213,9 @@ def test_the_proven_ray_of_fixed_weights_is_where_their_condition_changes_sign()
     assert sorted(signs) == [-1, 1]
     low, high = found.box["sigma_m2"]
     assert found.box["sigma_b2"] == pytest.approx((1 - high, 1 - low), abs=1e-12)  # at T = 1
+    assert theory.criticality.curve is not None
+    along = theory.criticality.curve[1].subs({sigma_m2: (low + high) / 2, q: sum(found.box["q"]) / 2})
+    assert float(along) == pytest.approx(1 - (low + high) / 2, abs=1e-9)
 
 
 @pytest.mark.slow

@@ -70,6 +70,13 @@ def test_closed_form_of_one_variable(integrand: sp.Expr) -> None:
     assert close_to(closed.subs(STATE), node.subs(STATE).evalf(15))
 
 
+@pytest.mark.parametrize("mean", [-1, 0, 1])
+@pytest.mark.parametrize("integrand", SINGLE.values(), ids=SINGLE)
+def test_closed_form_at_whole_means(integrand: sp.Expr, mean: int) -> None:
+    node = expectation(integrand, mean, sp.Rational(7, 10))
+    assert close_to(node.doit(), node.evalf(15))
+
+
 @pytest.mark.parametrize("correlation", [sp.Rational(-4, 5), sp.Rational(1, 2)])
 @pytest.mark.parametrize("integrand", PAIRS.values(), ids=PAIRS)
 def test_closed_form_of_a_pair(integrand: sp.Expr, correlation: sp.Expr) -> None:

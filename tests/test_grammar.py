@@ -13,7 +13,8 @@ import sympy as sp
 from meanbits.theory.declarations.bounds import MAX_SIZE
 from meanbits.theory.declarations.grammar import FUNCTIONS, HELPERS, canonical, evaluator, parse
 from meanbits.theory.errors import FormulaError, quoted, shown
-from meanbits.theory.gaussian.special import Box, HardTanh
+from meanbits.theory.functions.evaluate import RULES
+from meanbits.theory.gaussian.special import HardTanh
 from meanbits.theory.symbols import h
 
 REFERENCE = {
@@ -159,14 +160,23 @@ def test_random_formulas_are_read_or_refused_and_their_text_reads_the_same(seed:
 def test_values_overflow_to_infinity_and_are_nan_where_undefined() -> None:
     for text, point, expected in [
         ("exp(h)", 1e4, math.inf), ("sinh(h)", -1e4, -math.inf), ("cosh(h)", -1e4, math.inf),
-        ("h**3", -1e200, -math.inf), ("floor(-1e9*h)", 1e308, -math.inf),
+        ("h**3", -1e200, -math.inf), ("1/h**3", -1e-200, -math.inf), ("1/h**2", -1e-200, math.inf),
+        ("floor(-1e9*h)", 1e308, -math.inf),
         ("tanh(sinh(h))", -1e9, -1), ("1/(1 + exp(-h))", -1e5, 0), ("floor(exp(h))", 1e4, math.inf),
         ("log(h)", -1, math.nan), ("1/h", 0, math.nan), ("sqrt(h)", -1, math.nan), ("h**(1/3)", -8, math.nan),
         ("max(0, sqrt(h))", -1, math.nan), ("sign(log(h))", -1, math.nan), ("where(h < 0, 0, sqrt(h))", -1, 0),
     ]:  # fmt: skip
         assert evaluator(parse(text))(point) == pytest.approx(expected, nan_ok=True)
-    assert evaluator(Box(h))(0.5) == 1
     assert evaluator(sp.Heaviside(h, 0))(-2) == 0
+
+
+@pytest.mark.parametrize("kind", RULES, ids=lambda kind: kind.__name__)
+def test_values_are_those_of_sympy_beside_every_kink(kind: type[sp.Expr]) -> None:
+    expression = kind(h, sp.Rational(1, 2)) if kind in (sp.Add, sp.Mul, sp.Pow, sp.Max, sp.Min) else kind(h)
+    found = evaluator(expression)
+    for point in map(sp.Rational, (-3, -1.5, -0.75, -0.25, 0.25, 0.75, 1.5, 3)):
+        expected = complex(sp.N(expression.subs(h, point), 20))
+        assert found(float(point)) == pytest.approx(expected.real if expected.imag == 0 else math.nan, nan_ok=True)
 
 
 def test_the_evaluator_refuses_what_it_does_not_know() -> None:

@@ -85,6 +85,14 @@ def test_variances_out_of_range_are_refused(law: MeanLaw, excess: float) -> None
             law.fourth_moment(variance)
 
 
+@LAWS
+def test_the_largest_variance_that_a_refusal_names_is_taken(law: MeanLaw) -> None:
+    with pytest.raises(ValueError, match="has at most") as refused:
+        law.require(2.0, limit=0.5)
+    named = float(str(refused.value).partition("at most ")[2].partition(";")[0])
+    assert law.require(named - 1e-6, limit=0.5) == pytest.approx(law.largest_sigma_m2, abs=1e-5)
+
+
 def test_unknown_laws_and_wrong_declarations_are_refused() -> None:
     with pytest.raises(ValueError, match="did you mean uniform"):
         mean_law("uniforn")

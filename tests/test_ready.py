@@ -12,6 +12,7 @@ import pytest
 import meanbits as mb
 from meanbits.cli import main
 from meanbits.experiments import declared
+from meanbits.numerics.depth.advise import advise
 from meanbits.numerics.emission import ready
 from meanbits.numerics.emission.derived_traits import derived_traits
 from meanbits.numerics.emission.emit import compile_theory, emitted_functions
@@ -180,3 +181,8 @@ def test_python_answers_of_a_name_what_it_answers_of_its_declaration(name):
     assert mb.advise(name, depth=30).surrogate == declared_
     grid = [means], [0.0, 0.1]
     assert mb.phase_diagram(name, *grid).identical(mb.phase_diagram(declared_, *grid))
+
+
+def test_a_ready_paper_form_is_advised_with_its_gain():
+    form = ready.paper_row(ready.ready("deterministic"))
+    assert [advise(each, 30).gain for each in (form, form.derived, ready.ready("lrt"))] == [1.0, 1.0, None]

@@ -13,10 +13,13 @@ from meanbits.theory.declarations.bounds import Bounded, constant, power_of
 from meanbits.theory.functions.evaluate import evaluator
 from meanbits.theory.gaussian.piecewise_overlap import PiecewiseMean
 from meanbits.theory.gaussian.special import (
+    ArcCosineDifference,
     ArcCosineKernel,
     Box,
+    BoxApart,
     BoxProbability,
     ClipCovariance,
+    ClipDifference,
     DampedSinh,
     ExpErfc,
     HardTanh,
@@ -65,6 +68,17 @@ def test_clipped_pairs_are_integrals_of_their_density() -> None:
     with mpmath.workdps(6):
         price = mpmath.quad(lambda s: box_probability(a, s), [0, correlation], maxdegree=3)
     assert float(ClipCovariance(X, Y).evalf()) == pytest.approx(float(price), rel=1e-5)
+
+
+@pytest.mark.parametrize("drop", [sp.Rational(1, 3), sp.Rational(1, 10**9)], ids=float)
+def test_differences_are_those_of_the_values_to_all_digits(drop: sp.Rational) -> None:
+    a, rest = sp.Rational(3, 2), sp.Rational(1, 5)
+    for found, first, second in (
+        (ClipDifference(a, rest, drop), ClipCovariance(a, 1 - rest), ClipCovariance(a, 1 - rest - drop)),
+        (ArcCosineDifference(rest, drop), ArcCosineKernel(2 - rest), ArcCosineKernel(2 - rest - drop)),
+        (BoxApart(a, drop) - 1, BoxProbability(a, sp.sqrt(1 - drop)), sp.S.One),
+    ):
+        assert abs(found.evalf(20) / (first - second).evalf(40) - 1) < 1e-18
 
 
 def test_a_derivative_that_is_not_known_is_refused() -> None:

@@ -64,6 +64,17 @@ def test_curves_of_the_catalogue_are_stable_all_along(row: object) -> None:
     assert all(point.stable for point in critical_curve(theory, np.geomspace(1e-12, 1e4, 9)))
 
 
+@pytest.mark.parametrize(("neurons", "left"), [("relu", 0), ("leaky:0.1", 0.1), ("expr:abs(h)", 1), ("leaky:0.3", 0.3)])
+def test_neurons_that_bend_at_0_alone_are_critical_without_biases(neurons: str, left: float) -> None:
+    """sigma_m2 = 2/(1 + a^2) and no biases, at any q: He et al. 2015, arXiv 1502.01852, eq. (15)."""
+    theory = derive(compose("continuous", neurons=neurons))
+    found = certify(theory)
+    assert (found.feasible, found.certified) == ("attained", True)
+    for point in critical_curve(theory, [1e-6, 1.0, 1e6]):
+        assert (point.sigma_m2, point.sigma_b2) == (pytest.approx(2 / (1 + left**2), rel=1e-15), 0)
+        assert is_feasible(theory, point)
+
+
 def test_unstable_points_are_not_feasible_and_layers_leave_them() -> None:
     """tanh^3 with a little tanh: where dq'/dq > 1 at chi_1 = 1, q ends elsewhere and is not critical there."""
     theory = derive(compose("deterministic", phi=S_SHAPED, gain=3))

@@ -25,6 +25,7 @@ from meanbits.theory.derive import Theory, derive
 from meanbits.theory.gaussian.closing import evaluate_all
 from meanbits.theory.gaussian.expectation import expectation, pair_expectation
 from meanbits.theory.symbols import (
+    MEANING,
     A,
     B,
     C,
@@ -229,6 +230,15 @@ def test_dropped_covariance_and_field_variance() -> None:
 def test_mean_field_names_the_general_arguments() -> None:
     mean_field = of("deterministic").mean_field
     assert mean_field.overlap.closed.free_symbols == {Q, D, Q_ab}
+
+
+def test_what_cannot_fall_below_0_is_a_symbol_that_does_not() -> None:
+    """By what symbols mean: squares, variances and distances, beside what has either sign."""
+    signless = ("variance ", "mean square", "second moment", "fourth moment", "total", "quenched field variance",
+                "annealed", "1 - c", "Q/D")  # fmt: skip
+    for symbol, meaning in MEANING.items():
+        assert symbol.is_nonnegative is (True if meaning.startswith(signless) else None), symbol
+        assert symbol.is_real
 
 
 def test_field_moments_are_those_of_all_states_of_two_synapses() -> None:

@@ -20,7 +20,7 @@ MOST, MANY = 100_000, 10_000  # layers that one point, or each of a grid, is fol
 SETTLED, VANISHED, GRID = 1e-13, 1e-9, 200
 SLOW, NEAREST = 500, 1e-8  # layers after which a fall counts as slow, and the part of it that is looked at
 SMALLEST = 1e-30  # of T, below which a field counts as vanishing
-LARGEST = 1e8  # of T, beyond which a field counts as growing without bound
+LARGEST = 1e8  # of T, or T beside biases above 1, beyond which a field counts as growing without bound
 OF = NeuronMoments()
 
 
@@ -82,7 +82,8 @@ def _settled(
     """Points and their flow, as they settle."""
     numbers = layer.at(means, biases)
     flow = first_flow(layer, numbers, *first, 0.0 if layer.has_batch_norm else first[1], means.shape)
-    index = np.flatnonzero(~_grow(numbers, flow.total))
+    far = LARGEST * np.clip(biases, 1, 1e290)
+    index = np.flatnonzero(~_grow(numbers, flow.total, far))
     flow, done, layers = _part(flow, index), 0, 8
     while index.size and done < most:
         numbers = layer.at(means[index], biases[index])
@@ -99,7 +100,7 @@ def _settled(
             still |= merging
         if still.any():
             yield index[still], _part(flow, still)
-        going = ~still & (flow.total > SMALLEST) & (flow.total < LARGEST)
+        going = ~still & (flow.total > SMALLEST) & (flow.total < far[index])
         leaping = going & (np.abs(flow.total - before.total) > SETTLED * flow.total)
         flow, done = _leapt(numbers, earlier, before, flow), done + layers
         index, flow = index[going], _part(flow, going)
@@ -157,9 +158,9 @@ def _part(flow: Flow, chosen: Array) -> Flow:
     return Flow(total, np.stack([pair, alike]), typical)
 
 
-def _grow(numbers: Layer, start: Array) -> Array:
+def _grow(numbers: Layer, start: Array, far: Array) -> Array:
     """Whether T' > T from each start on."""
-    totals = np.geomspace(start, LARGEST, GRID)
+    totals = np.geomspace(start, far, GRID)
     apart = totals if numbers.has_batch_norm else np.zeros_like(totals)  # T' depends on no other overlap
     after = forward(numbers.blocks, Flow(totals, apart, apart), OF).total
     return np.all(np.broadcast_to(after, totals.shape) > totals, 0)

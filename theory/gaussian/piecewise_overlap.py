@@ -124,6 +124,14 @@ class PiecewiseSlope(_OfShape):
     nargs = 3
     name_in_latex = "C_f'"
 
+    @classmethod
+    def eval(cls, shape: sp.Tuple, variance: sp.Expr, distance: sp.Expr) -> sp.Expr | None:
+        """Of equal inputs, where f bends at 0 alone: each of its slopes half of the time."""
+        breaks, jumps, bends, (_, slope) = shape
+        if distance != 0 or tuple(breaks) != (0,) or jumps[0] != 0:
+            return None
+        return variance * (slope**2 + (slope + bends[0]) ** 2) / 2
+
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         shape, variance, distance = self.args
         if argindex == 2:
