@@ -305,6 +305,13 @@ def test_where_both_directions_are_critical_gradients_may_grow_from_either_side(
     assert growths[0] > 1 > growths[-1]
 
 
+def test_the_trace_follows_the_typical_pair_where_batch_norm_takes_it_away() -> None:
+    c, typical = mb.symbols.c, mb.symbols.typical
+    for norm, expected in (("batch", (1, (c - typical) / (1 - typical), 0)), ("rms", (1, c))):
+        step = mb.derive(as_layer(mb.compose("continuous", neurons="erf", normalise=norm))).trace[0]
+        assert sp.simplify(sp.Matrix(step.after) - sp.Matrix(expected)).is_zero_matrix
+
+
 @pytest.mark.parametrize("biases", [1e-3, 1.0, 1e7, 1e20, 1e290])
 def test_biases_of_any_size_have_their_fixed_point(biases: float) -> None:
     """T = s/(1 - m) of neurons that are linear, s + m of neurons that are signs where it is large."""
