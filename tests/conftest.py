@@ -15,6 +15,7 @@ NOWHERE = "http://127.0.0.1:9/"  # the discard port: refused at once
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of processes side by side wait for each other's cores
 os.environ.setdefault("SYMPY_CACHE_SIZE", "20000")  # read when SymPy is first imported
+gc.set_threshold(100_000, 10, 10)  # from the first import on: what is imported lives as long as the run
 
 
 @pytest.fixture(scope="session")
@@ -54,4 +55,10 @@ def pytest_collection_finish() -> None:
     """Spare the collector what lives as long as the run: modules, tests and the tables of SymPy."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 10, 10)
+
+
+@pytest.hookimpl(trylast=True)  # behind what takes the fixtures of the session down
+def pytest_sessionfinish() -> None:
+    """Garbage is found once, its complaints with it: pytest looks five times through all that lives on."""
+    gc.collect()
+    gc.freeze()
