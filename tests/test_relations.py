@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from test_random_command_lines import EXAMPLES
 import meanbits as mb
 from meanbits.experiments.data import ImagePair
 from meanbits.experiments.random_networks.simulation import Simulation, overlapping_inputs
+from meanbits.numerics.emission.expectations import expectation, pair_expectation
 from meanbits.theory.declarations.grammar import parse
 from meanbits.theory.symbols import h
 
@@ -54,6 +56,27 @@ def test_equal_inputs_stay_equal(neurons: str, q: float, means: float, biases: f
     found = maps(neurons)
     close(found.correlation_map(1.0, q, means, biases), 1.0)
     assert float(found.gap_map(0.0, q, means, biases)) == pytest.approx(0, abs=1e-15)
+
+
+FUNCTIONS = {
+    "tanh": (np.tanh, (0.0,)),
+    "softplus": (lambda u: np.logaddexp(0, u), (0.0,)),
+    "ramp": (lambda u: np.clip(u - 0.3, -1, 1), (-0.7, 1.3)),
+    "step": (lambda u: np.where(u > 0.4, 2.0, -0.5), (0.4,)),
+}
+
+
+@settings(max_examples=40, derandomize=True, **SEARCH)
+@given(st.sampled_from(sorted(FUNCTIONS)), st.sampled_from(sorted(FUNCTIONS)), variances, correlations)
+def test_tighter_error_bounds_agree_with_wider_ones(name: str, other: str, q: float, c: float) -> None:
+    """Each value is within its bound of what is true, and so within both of every other."""
+    (f, places), (g, more) = FUNCTIONS[name], FUNCTIONS[other]
+    found = [expectation(f, q, knots=places, rtol=rtol) for rtol in (1e-3, 1e-7, 1e-12)]
+    found += [expectation(f, q, knots=(*places, 0.1), rtol=1e-12)]  # a knot that is none
+    pairs = [pair_expectation(f, g, q, c, knots=(*places, *more), rtol=rtol) for rtol in (1e-3, 1e-12)]
+    for first, second in (*combinations(found, 2), *combinations(pairs, 2)):
+        assert abs(first.value - second.value) <= first.bound + second.bound
+        assert math.isfinite(first.bound)
 
 
 @settings(max_examples=25, derandomize=True, **SEARCH)
