@@ -575,3 +575,10 @@ def test_a_chain_looks_at_no_point_of_a_quadrature_twice(monkeypatch: pytest.Mon
         rows = np.stack(np.broadcast_arrays(*points))
         assert rows.shape[1] == np.unique(rows, axis=1).shape[1]
     np.testing.assert_array_equal(found.q, expected.q)
+
+
+@pytest.mark.parametrize("biases", [0.0, 0.3])
+def test_behind_weights_of_zero_nothing_is_passed_on_however_steep_neurons_are(biases: float) -> None:
+    found = mb.fixed_point("quantised-k", [0.0, 5e-324], biases)
+    assert (found.chi[0], found.chi_1[0], found.chi_g[0]) == (0, 0, 0)
+    np.testing.assert_array_equal(found.q, biases)

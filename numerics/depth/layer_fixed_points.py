@@ -66,7 +66,8 @@ def layer_fixed_points(
     shape, means, biases = means.shape, means.ravel(), biases.ravel()
     values = np.full((7, means.size), np.nan)
     for index, flow in _settled(layer, means, biases, (q0, c0), most):
-        values[:, index] = _described(layer, layer.at(means[index], biases[index]), flow)
+        with np.errstate(all="ignore"):  # limits as fields vanish
+            values[:, index] = _described(layer, layer.at(means[index], biases[index]), flow)
     found = ~np.isnan(values[0])
     return LayerPoints(*(each.reshape(shape)[()] for each in (*values, found)))
 
@@ -174,8 +175,7 @@ def _described(layer: Layer, numbers: Layer, flow: Flow) -> Array:
     equal = alike if layer.is_relative else np.zeros_like(total)
     chi_1 = slope(numbers.blocks, Flow(total, equal, flow.typical), OF)
     growth = growth_at(layer, numbers, flow)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        typical = (total - flow.typical) / (total - alike if layer.is_relative else total)
+    typical = (total - flow.typical) / (total - alike if layer.is_relative else total)
     if layer.is_relative:
         vanished = total - alike <= VANISHED * total
         q, c = np.where(vanished, 0.0, q), np.where(vanished, np.nan, c)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meanbits.theory.declarations.blocks.flow import Block, Expectations, Factors, Flow, Value
+from meanbits.theory.declarations.blocks.flow import Block, Expectations, Factors, Flow, Value, in_turn
 from meanbits.theory.errors import SurrogateError
 
 
@@ -34,7 +34,7 @@ def slope(blocks: tuple[Block, ...], flow: Flow, of: Expectations) -> Value:
     """The derivative of the overlap behind a chain with respect to that before it."""
     steep: Value = 1
     for block in blocks:
-        steep, flow = steep * block.slope(flow, of), block.forward(flow, of)
+        steep, flow = in_turn(steep, block.slope(flow, of)), block.forward(flow, of)
     return steep
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import numpy as np
+
 from meanbits.theory.declarations.neurons import Neurons
 
 Window = tuple[int, ...]  # positions along each axis that a unit reads
@@ -49,6 +51,14 @@ class Flow:
         return 1
 
 
+def in_turn(first: Value, second: Value) -> Value:
+    """The product of two slopes; of numbers 0 where one is 0, as behind weights of 0, though the other is infinite."""
+    if not all(isinstance(each, int | float | np.ndarray) for each in (first, second)):
+        return first * second
+    with np.errstate(invalid="ignore"):
+        return np.where(np.logical_or(first == 0, second == 0), 0.0, first * second)[()]
+
+
 @dataclass(frozen=True)
 class Factors:
     """By what a block multiplies, on their way back through it, the mean square of gradients and the overlap of two."""
@@ -58,7 +68,7 @@ class Factors:
 
     def times(self, other: Factors) -> Factors:
         """Those of both in turn."""
-        return Factors(self.square * other.square, self.overlap * other.overlap)
+        return Factors(in_turn(self.square, other.square), in_turn(self.overlap, other.overlap))
 
 
 class Expectations(Protocol):
