@@ -23,6 +23,7 @@ from meanbits.cli import EXIT_BAD_INPUT, main
 from meanbits.experiments.random_networks.layer_networks import simulate_layers
 from meanbits.experiments.training.cells import train_cell
 from meanbits.experiments.training.settings import Settings
+from meanbits.numerics.depth import layer_critical
 from meanbits.numerics.depth.foldings import foldings
 from meanbits.numerics.depth.layer_advise import layer_advise
 from meanbits.numerics.depth.layer_critical import layer_criticality
@@ -293,7 +294,10 @@ def test_where_both_directions_are_critical_is_one_point() -> None:
     assert (float(found.chi_1), float(found.chi_g)) == pytest.approx((1, 1), abs=1e-8)
 
 
-def test_where_both_directions_are_critical_gradients_may_grow_from_either_side() -> None:
+def test_where_both_directions_are_critical_gradients_may_grow_from_either_side(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(layer_critical, "BIASES", np.array([1e-4, 1e-2]))
     layer = as_layer(mb.compose("continuous", neurons="erf", backward="expr:1.2*exp(-2*h**2)", scale=1))
     found = layer_criticality(layer)
     growths = [point.chi_g for point in found.forward]
