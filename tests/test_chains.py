@@ -314,6 +314,12 @@ def test_the_trace_follows_the_typical_pair_where_batch_norm_takes_it_away() -> 
         assert sp.simplify(sp.Matrix(step.after) - sp.Matrix(expected)).is_zero_matrix
 
 
+def test_inputs_that_become_one_by_a_power_of_depth_do_so_in_a_batch_too() -> None:
+    """relu at sigma_m2 = 2: T stays, and chi_1 = 1; a typical pair is one as any other where no norm sees the batch."""
+    found = layer_fixed_points(as_layer(mb.compose("continuous", neurons="relu", scale=1)), 2.0, 0.0)
+    assert (float(found.T), float(found.c), float(found.typical)) == (pytest.approx(1, rel=1e-12), 1, 1)
+
+
 @pytest.mark.parametrize("biases", [1e-3, 1.0, 1e7, 1e20, 1e290])
 def test_biases_of_any_size_have_their_fixed_point(biases: float) -> None:
     """T = s/(1 - m) of neurons that are linear, s + m of neurons that are signs where it is large."""
