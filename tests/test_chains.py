@@ -329,12 +329,9 @@ def test_biases_of_any_size_have_their_fixed_point(biases: float) -> None:
 
 
 def test_small_fields_that_settle_slowly_are_reached_by_leaps() -> None:
-    """s = 2 T^2 - 17/3 T^3 + ..., by E tanh^2 = T - 2 T^2 + 17/3 T^3; the distance to T falls by 1 - 4 T a layer."""
-    layer, biases = as_layer(mb.compose("continuous", scale=1)), 1e-8
-    found = layer_fixed_points(layer, 1.0, biases, most=1000)
-    root = math.sqrt(biases / 2)
-    assert found.found
-    assert float(found.T) == pytest.approx(root * (1 + 17 / 12 * root), rel=1e-7)
+    """T = s/(1 - m) of neurons that are linear, the distance to which falls by m = 1 - 1e-4 a layer."""
+    linear = as_layer(mb.compose("continuous", neurons="linear", scale=1))
+    assert float(layer_fixed_points(linear, 1 - 1e-4, 1e-6, most=600).T) == pytest.approx(1e-2, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", ["xnor", "quantised-k"])
