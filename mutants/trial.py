@@ -18,7 +18,7 @@ from mutants.sampling import Mutant
 LIBRARIES = ("flint", "mpmath", "numpy", "scipy.integrate", "scipy.optimize", "scipy.stats", "sympy")
 LEFT = shutil.ignore_patterns(".*", "build", "output", "__pycache__", "*.egg-info")
 COLLECT = "--collect-only"  # a look at which tests there are; only it keeps what it compiles
-PATIENCE, MEMORY = 10, 8 * 2**30  # processor seconds beside those that tests took; bytes
+PATIENCE, LOADING, MEMORY = 10, 1, 8 * 2**30  # processor seconds beside those that tests took, and a file; bytes
 
 
 class Failed:
@@ -59,7 +59,7 @@ class Copy:
     def tests(self, arguments: list[str], seconds: float) -> tuple[int, str] | None:
         """Exit status and first test that failed; None where they take too long, or end the process."""
         here, there = get_context("fork").Pipe(duplex=False)
-        limit = round(PATIENCE + seconds)
+        limit = round(PATIENCE + LOADING * len({name.partition("::")[0] for name in arguments}) + seconds)
         process = get_context("fork").Process(target=_run, args=(self.folder, arguments, limit, there))
         process.start()
         there.close()

@@ -8,6 +8,7 @@ import sympy as sp
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.grammar import FormulaError, parse
 from meanbits.theory.declarations.noise import NOISES, NeuronNoise
+from meanbits.theory.declarations.options import number
 from meanbits.theory.declarations.surrogates import CATALOGUE, SurrogateError
 from meanbits.theory.declarations.weights import BINARY, FIXED, ternary
 from meanbits.theory.symbols import h
@@ -125,6 +126,6 @@ def test_noises_are_symmetric_distributions(noise: NeuronNoise) -> None:
 
 @pytest.mark.parametrize(("inside", "outside"), [("1e9", "1000000000.5"), ("1e-9", "0.9999e-9")])
 def test_sizes_end_where_their_refusal_says(inside: str, outside: str) -> None:
-    assert compose(gain=inside).form.gain == sp.Rational(inside)
+    assert number("--gain", inside) == sp.Rational(inside)
     with pytest.raises(SurrogateError, match=r"between 1e-09 and 1e\+09"):
-        compose(gain=outside)
+        number("--gain", outside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from types import SimpleNamespace
 
@@ -34,8 +35,16 @@ from meanbits.theory.functions.evaluate import evaluator
 from meanbits.theory.functions.pieces import cut_at_breaks, pieces
 from meanbits.theory.gaussian.closing import evaluate_all
 from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
+from meanbits.theory.gaussian.open_nodes import GaussianDifference
 from meanbits.theory.gaussian.tidy import tidy_slope
-from meanbits.theory.stages.limits import infinite_growth, small_overlap, spread_beside
+from meanbits.theory.stages.limits import (
+    Ratios,
+    infinite_growth,
+    infinite_variance,
+    small_overlap,
+    spread_beside,
+    vanishing_variance,
+)
 from meanbits.theory.symbols import Sigma, c, h, hbar, q, u, v
 
 HALF = sp.Rational(1, 2)
@@ -79,12 +88,14 @@ def test_squares_grow_with_the_variance_as_they_do_far_out(second: sp.Expr) -> N
     assert infinite_growth(second) == sp.limit(mean.diff(variance), variance, sp.oo)
 
 
-def test_powers_part_inputs_alike_at_every_variance() -> None:
-    neurons = continuous("power", sp.Abs(h) ** sp.Rational(3, 2))
-    maps = compile_theory(derive(Surrogate("power", FIXED, neurons, NONE, "none")))
-    means = [2 ** (p / 2) * math.gamma((p + 1) / 2) / math.sqrt(math.pi) for p in (1.5, 3.0)]
-    for variance in (0.0, 0.7, 1e30, np.inf):
-        assert float(maps.gap_map(1.0, variance, 0.5, 0.0)) == pytest.approx(1 - means[0] ** 2 / means[1], rel=1e-12)
+@pytest.mark.parametrize("power", [sp.Rational(3, 2), sp.Rational(5, 2)])
+@pytest.mark.parametrize("end", [vanishing_variance, infinite_variance])
+def test_powers_are_themselves_at_every_scale(end: Callable[..., Ratios], power: sp.Expr) -> None:
+    """What is left of a power of either side as the variance vanishes, or diverges."""
+    function = (3 + sp.sign(u)) * sp.Abs(u) ** power
+    (left,) = end(function, function**2).gap.atoms(GaussianDifference)
+    for point in (-2, -HALF, HALF, 2):
+        assert float(left.args[0].subs(u, point)) == pytest.approx(float(function.subs(u, point)), rel=1e-14)
 
 
 def test_where_fluctuations_outlast_means_two_inputs_share_biases_alone() -> None:
