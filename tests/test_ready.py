@@ -41,7 +41,7 @@ COMMANDS = (
     *ON_PROOFS,
 )
 PROFILES = ("0.5 --sigma-b2 0.001", "0.5 --sigma-b2 0", "0.9 --sigma-b2 0.1 --c0 -0.7", "0.3 --sigma-b2 0.2 --c0 1",
-            "0.5 --sigma-b2 0.1 --c0 -1")  # fmt: skip
+            "0.5 --sigma-b2 0.1 --c0 -1", "0 --sigma-b2 0.5")  # fmt: skip
 HEAVY = {"sympy", "torch", "xarray", "matplotlib", "mpmath", "flint"}
 RUN = """
 import sys

@@ -61,6 +61,8 @@ def _factors(traits: Traits, maps: SimpleNamespace, row: Row, sigma_m2: float, s
     if traits.gradients != "own":
         return np.nan, np.nan
     square = float(maps.jacobian(q, *rest))
+    if square == 0:  # of gradients that are all 0
+        return 0.0, 0.0
     if traits.has_gap_map:
         return square, square * float(maps.chi_at_gap(gap, q, *rest) / maps.chi_at_gap(0.0, q, *rest))
     return square, square * float(maps.chi(1 - gap, q, *rest) / maps.chi(1.0, q, *rest))
