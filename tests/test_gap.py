@@ -146,6 +146,20 @@ def test_angles_are_arcsines() -> None:
     assert abs((as_angles(angle) - angle).subs({q: 3, c: sp.Rational(-2, 3)}).evalf(30)) < 1e-28
 
 
+@pytest.mark.parametrize(("parts", "most"), [
+    ({"name": "moment-matching"}, 1.0),
+    ({"weights": "binary", "neurons": "leaky:0.1", "treatment": "marginalise"}, 1.0),
+    ({"weights": "ternary:0.5", "neurons": "hardtanh", "treatment": "marginalise"}, 0.5),
+], ids=str)  # fmt: skip
+def test_variances_grow_on_at_infinity_where_weights_are_their_means(parts: dict[str, str], most: float) -> None:
+    """The slope of q' has a limit above 0 there, which it comes to as q^(-1/2) at the slowest, and 0 for any others."""
+    slope = compile_theory(derive(compose(**parts))).variance_slope
+    near, far, limit = (float(slope(at, most, 0.3, 1.5)) for at in (1e6, 1e12, np.inf))
+    assert limit > 1
+    assert abs(far - limit) <= 2e-3 * abs(near - limit) + 1e-14
+    assert slope(np.inf, 0.9 * most, 0.3, 1.5) == 0
+
+
 def test_extremes_pick_the_limit() -> None:
     node = AtExtremes(sp.sin(q) / q, q, sp.Integer(1), sp.Integer(0))
     assert [float(node.subs(q, at).evalf()) for at in (0, sp.oo)] == [1, 0]
