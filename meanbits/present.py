@@ -74,6 +74,11 @@ def _depth(text: str) -> int:
     return sum(map(text.count, "([")) - sum(map(text.count, ")]"))
 
 
+def cell(value: float, form: str) -> str:
+    """A number in a table, in a format of its column; a dash for one that there is none of."""
+    return "-" if math.isnan(value) else format(value, form)
+
+
 def number(value: float | str | None) -> str:
     """A number for people."""
     if value is None:

@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from meanbits.options import fail, fail_about
-from meanbits.present import json_text, progress, table
+from meanbits.present import cell, json_text, progress, table
 
 if TYPE_CHECKING:
     from meanbits.theory.declarations.layer import Layer
@@ -50,9 +50,7 @@ def simulate_blocks(ctx: click.Context, layer: Layer, options: dict[str, Any], a
     click.echo(f"{layer.name}: {', '.join(layer.block_names)}; gradient and overlap relative to "
                "the last row\n")  # fmt: skip
     shown = [(name, column, form) for name in names for column, form in zip(COLUMNS, FORMS, strict=True)]
-    rows = [
-        [str(each["layer"]), *(format(each[name][column], form) for name, column, form in shown)] for each in layers
-    ]
+    rows = [[str(each["layer"]), *(cell(each[name][column], form) for name, column, form in shown)] for each in layers]
     click.echo(table(["layer", *(part for name in names for part in (name, "+-", "theory", "z"))], rows))
 
 

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from meanbits.layer_options import block_options
 from meanbits.options import Command, fail, json_option
-from meanbits.present import filled, json_text, notice, notices, progress, table
+from meanbits.present import cell, filled, json_text, notice, notices, progress, table
 from meanbits.simulate_blocks import COLUMNS, FORMS, simulate_blocks
 from meanbits.simulation_options import simulation_options
 
@@ -246,7 +246,7 @@ def _table(document: dict[str, Any]) -> str:
     names = [name for name in document["layers"][0] if name != "layer"]
     rows = [
         [str(layer["layer"])]
-        + [format(layer[name][column], form) for name in names for column, form in zip(COLUMNS, FORMS, strict=True)]
+        + [cell(layer[name][column], form) for name in names for column, form in zip(COLUMNS, FORMS, strict=True)]
         for layer in document["layers"]
     ]
     return table(["layer", *(part for name in names for part in (name, "+-", theory, "z"))], rows)

@@ -352,3 +352,11 @@ def test_bad_input_is_one_line_and_writes_nothing(call: Call, line: str, message
     assert message in err
     assert err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_mean_that_is_infinite_has_a_dash_for_its_spread(capsys) -> None:
+    """Weights of one neuron that are their means: soon nothing is left that fluctuates, and q is infinite."""
+    assert main(["simulate", "--sigma-m2", "1", "--width", "1", "--realisations", "8", "--seed", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "inf" in out.split()
+    assert "nan" not in out

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -462,3 +464,20 @@ def test_records_that_are_no_numbers_are_refused(first: dict[str, Any], second: 
     given = zip(grid.cells, (first, second), strict=True)
     with pytest.raises(ValueError, match=reason):
         results(grid, {cell.id: Row(DONE, row, MADE) for cell, row in given})
+
+
+def test_what_a_kill_left_in_the_midst_of_a_change_is_rolled_back(tmp_path: Path) -> None:
+    """A journal beside the file, which whoever opens it next has to play back before it can be read."""
+    grid = read_grid("depth = [1, 2]", Toy)
+    with opened(tmp_path / "a.sqlite", grid, resume=False):
+        pass
+    with closing(sqlite3.connect(tmp_path / "a.sqlite")) as connection:
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("UPDATE grid SET id = 'another', text = ?", ("x" * 10**6,))
+        for part in ("", "-journal"):
+            shutil.copy(tmp_path / f"a.sqlite{part}", tmp_path / f"killed.sqlite{part}")
+        connection.rollback()
+    assert stored(tmp_path / "killed.sqlite")[0] == grid.text
+    with opened(tmp_path / "killed.sqlite", grid, resume=True) as book:
+        assert book.rows() == {}

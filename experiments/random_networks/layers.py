@@ -156,7 +156,9 @@ class RandomNetwork:
     def neurons(self, fields: Fields, rng: np.random.Generator) -> State:
         """Means and second moments from the emitted forward equations; or states drawn from the means."""
         arguments = (fields.mean, fields.variance) if fields.drawn is None else (fields.drawn,)
-        mean, treatment = self.forward.mean(*arguments), self.surrogate.treatment
+        with np.errstate(divide="ignore"):  # of fields that are known their signs are left
+            mean = self.forward.mean(*arguments)
+        treatment = self.surrogate.treatment
         if self.surrogate.neurons.is_binary and (treatment.propagates == "sample" or treatment.field == "sharp"):
             mean = self._bits(mean, rng)
         elif treatment.propagates == "mean":
@@ -182,7 +184,8 @@ class RandomNetwork:
                      for chosen in (((0, 2), (1, 3)), ((0, 3), (1, 2)))]  # fmt: skip
             return self.device.xp.stack([total.mean(), *(sum(pair) / len(pair) for pair in among)])
         is_relative = fields.drawn is None and self.surrogate.treatment.propagates == "mean"
-        q, norm = (square / variance, square) if is_relative else (total, total)
+        with np.errstate(divide="ignore"):  # where nothing fluctuates q is infinite
+            q, norm = (square / variance, square) if is_relative else (total, total)
         c = (field[0] * field[1]).mean() / norm.prod() ** 0.5
         return self.device.xp.stack([q.mean(), c, total.mean()])
 

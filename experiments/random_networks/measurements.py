@@ -37,9 +37,11 @@ class Moments:
 
     def with_next(self, values: Array) -> Moments:
         """One more realisation; the order of realisations fixes the result to the bit."""
-        count, away = self.count + 1, values - self.mean
-        mean = self.mean + away / count
-        return Moments(count, mean, self.squares + away * (values - mean))
+        count = self.count + 1
+        with np.errstate(invalid="ignore"):  # a mean that is infinite stays so, and has no spread
+            away = values - self.mean
+            mean = np.where(np.isinf(self.mean), self.mean, self.mean + away / count)
+            return Moments(count, mean, self.squares + away * (values - mean))
 
     @property
     def std(self) -> Array:

@@ -9,7 +9,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
@@ -23,7 +23,7 @@ from meanbits.theory.errors import shown
 APPLICATION_ID = 0x6D656269  # "mebi", which marks an SQLite file as ours
 MAGIC = b"SQLite format 3\0"  # how such files begin
 DONE, FAILED = "done", "failed"
-LOG, ATTEMPTS = "-wal", 10  # what SQLite calls the log of a file; how often a copy is tried
+LOGS, ATTEMPTS = ("-wal", "-journal"), 10  # what SQLite calls the logs of a file; how often a copy is tried
 TABLES = (
     "CREATE TABLE grid (id TEXT NOT NULL, text TEXT NOT NULL)",
     f"""CREATE TABLE cells (
@@ -152,7 +152,7 @@ def stored(path: Path) -> tuple[str, dict[str, Row]]:
 
 @contextmanager
 def _snapshot(path: Path) -> Iterator[Path]:
-    """A copy of a ledger and of the log beside it, taken while neither changes."""
+    """A copy of a ledger and of the logs beside it, taken while none changes."""
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "ledger.sqlite"
         for _ in range(ATTEMPTS):
@@ -166,8 +166,8 @@ def _snapshot(path: Path) -> Iterator[Path]:
 
 
 def _stamps(path: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of the last change of a ledger and of the log beside it, by what follows their name."""
-    found = {part: Path(f"{path}{part}") for part in ("", LOG)}
+    """Size and time of the last change of a ledger and of the logs beside it, by what follows their name."""
+    found = {part: Path(f"{path}{part}") for part in ("", *LOGS)}
     stats = {part: file.stat() for part, file in found.items() if file.is_file()}
     return {part: (each.st_size, each.st_mtime_ns) for part, each in stats.items()}
 
@@ -210,7 +210,7 @@ def _header(path: Path) -> tuple[str, str] | None:
         with path.open("rb") as file:
             if file.read(len(MAGIC)) != MAGIC:  # SQLite would take a file of a few bytes for an empty one
                 raise LedgerError(_reason(path, None))
-        with _reader(path) as connection:
+        with _snapshot(path) as copy, closing(sqlite3.connect(copy)) as connection:  # SQLite mends what a kill left
             if not _tables(connection):
                 return None
             if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
@@ -221,15 +221,6 @@ def _header(path: Path) -> tuple[str, str] | None:
             return found
     except (sqlite3.Error, UnicodeError) as error:
         raise LedgerError(_reason(path, error)) from None
-
-
-@contextmanager
-def _reader(path: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
-    try:
-        yield connection
-    finally:
-        connection.close()
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:
