@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import sympy as sp
 
-from meanbits.theory.declarations.compose import compose
+from meanbits.theory.declarations.compose import compose, neurons_named
 from meanbits.theory.declarations.grammar import FormulaError, parse
 from meanbits.theory.declarations.noise import NOISES, NeuronNoise
 from meanbits.theory.declarations.options import number
@@ -129,3 +130,11 @@ def test_sizes_end_where_their_refusal_says(inside: str, outside: str) -> None:
     assert number("--gain", inside) == sp.Rational(inside)
     with pytest.raises(SurrogateError, match=r"between 1e-09 and 1e\+09"):
         number("--gain", outside)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_neurons_of_bits_round_what_is_left_of_the_field_in_the_unit_interval(count: int) -> None:
+    """Zhou et al. 2016, eqs. (5), (11): round((2^K - 1) clip(h, 0, 1)) / (2^K - 1)."""
+    last, fields = 2**count - 1, np.linspace(-0.5, 1.5, 401) + 1e-4
+    mean = sp.lambdify(h, neurons_named(f"bits:{count}").mean, "numpy")
+    np.testing.assert_allclose(mean(fields), np.round(last * np.clip(fields, 0, 1)) / last, atol=1e-15)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import sympy as sp
 import torch
 from scipy import special
 
@@ -26,6 +27,7 @@ from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.mean_law import MEAN_LAWS, MeanLaw, mean_law
 from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
 from meanbits.theory.derive import derive
+from meanbits.theory.stages.jacobian import small
 from meanbits.theory.stages.width_correction import width_correction
 from meanbits.theory.symbols import mu_4
 
@@ -222,3 +224,11 @@ def test_bad_input_is_refused() -> None:
         JacobianNetwork(derive(SIGN), mean_law("uniform"), 0.9, 0.1)
     with pytest.raises(ValueError, match="realisations = 0"):
         mean_squares(JacobianNetwork(derive(SIGN), mean_law("uniform"), 0.3, 0.1), width=5, realisations=0, seed=1)
+
+
+@pytest.mark.parametrize(("name", "orders"), [("lrt", [(2,), (1,)]), ("continuous", [(1,)])])
+def test_an_element_is_direct_to_first_order_and_through_the_variance_to_second(name, orders):
+    """In 1/sqrt(N): M phi' beside what Sigma changes by, which fixed weights have not."""
+    theory = derive(compose(name))
+    (step,) = (each for each in theory.trace if each.name == "element of the Jacobian")
+    assert sp.Poly(step.after, small).monoms() == orders

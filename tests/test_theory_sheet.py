@@ -34,6 +34,7 @@ from meanbits.theory.symbols import (
     N,
     Q,
     Q_ab,
+    S,
     Sigma,
     T,
     b,
@@ -49,6 +50,7 @@ from meanbits.theory.symbols import (
     sigma_b2,
     sigma_m2,
     u,
+    x,
 )  # fmt: skip
 
 PHI = sp.Function("phi", real=True)(h)
@@ -239,6 +241,12 @@ def test_what_cannot_fall_below_0_is_a_symbol_that_does_not() -> None:
     for symbol, meaning in MEANING.items():
         assert symbol.is_nonnegative is (True if meaning.startswith(signless) else None), symbol
         assert symbol.is_real
+
+
+def test_the_field_of_two_synapses() -> None:
+    (step,) = (each for each in of("deterministic").trace if each.name == "field")
+    expected = b[i] + (S[i, 1] * x[1] + S[i, 2] * x[2]) / sp.sqrt(2)
+    assert sp.expand(step.after.subs(N, 2).doit() - expected) == 0
 
 
 def test_field_moments_are_those_of_all_states_of_two_synapses() -> None:
