@@ -188,7 +188,7 @@ def gaussian_difference(
 
 def squared_distances(
     f: Elementwise, variance: np.ndarray, apart: np.ndarray, p: list[np.ndarray], scale: np.ndarray
-) -> Real:
+) -> np.ndarray:
     """E (f(u) - f(v))^2 / 2 at correlation 1 - apart, in [-1, 1), where it is large beside rounding; else 0; (n,).
 
     It is E f(u)^2 less E f(u) f(v), by one sum of squares where the integral of the slope takes tens.
