@@ -92,6 +92,8 @@ BAD = {
     "derive --noise gaussian:much": r"--noise gaussian:A, A = 'much' is not a number",
     "derive --neurons relu --noise gaussian": r"--noise gaussian needs stochastic neurons, not relu",
     "derive --treatment marginalize": r"unknown treatment 'marginalize'; did you mean marginalise\?",
+    "verify --weights signs baldassi": r"nothing to integrate; use treatment none",
+    "derive --weights signs baldassi --neurons stochastic": r"nothing to integrate; use treatment sample",
     "derive continuous --treatment marginalise": r"nothing random to treat .*; use treatment none",
     "derive lrt --form paper": r"and sample integrates none; use",
     "derive --treatment none": r"treatment none needs a network without randomness .*; use",

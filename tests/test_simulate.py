@@ -360,3 +360,11 @@ def test_a_mean_that_is_infinite_has_a_dash_for_its_spread(capsys) -> None:
     out = capsys.readouterr().out
     assert "inf" in out.split()
     assert "nan" not in out
+
+
+def test_where_nothing_fluctuates_theory_and_networks_are_infinite_alike(call: Call) -> None:
+    line = "baldassi --sigma-m2 1 --width 60 --depth 1 --realisations 4 --json"
+    for code, out, err in (call(line), call(f"{line} --finite-width")):
+        assert (code, err) == (0, "")
+        (layer,) = document(out)["layers"]
+        assert [layer["q"][name] for name in ("mean", "theory", "z")] == ["inf", "inf", None]

@@ -17,6 +17,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 ROUNDING = 1e-13  # bounds the relative rounding of a mean over a layer, a sum of a few thousand terms in float64
+UNKNOWN = np.errstate(invalid="ignore")  # what is infinite stays so, and its spread and distance are NaN
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +36,12 @@ class Moments:
         """Before the first realisation."""
         return cls(0, np.zeros(shape), np.zeros(shape))
 
+    @UNKNOWN
     def with_next(self, values: Array) -> Moments:
         """One more realisation; the order of realisations fixes the result to the bit."""
-        count = self.count + 1
-        with np.errstate(invalid="ignore"):  # a mean that is infinite stays so, and has no spread
-            away = values - self.mean
-            mean = np.where(np.isinf(self.mean), self.mean, self.mean + away / count)
-            return Moments(count, mean, self.squares + away * (values - mean))
+        count, away = self.count + 1, apart(values, self.mean)
+        mean = np.where(np.isinf(self.mean), self.mean, self.mean + away / count)
+        return Moments(count, mean, self.squares + away * (values - mean))
 
     @property
     def std(self) -> Array:
@@ -70,6 +70,7 @@ class Measurement:
         return self.values.mean(axis=0)
 
     @property
+    @UNKNOWN
     def std(self) -> Array:
         """Standard deviation over realisations, (depth,); NaN for a single one."""
         return self.values.std(axis=0, ddof=1) if len(self.values) > 1 else np.full(self.values.shape[1], np.nan)
@@ -84,6 +85,13 @@ class Measurement:
         return student_z(self.mean, self.error, len(self.values), expected)
 
 
+@UNKNOWN
+def apart(one: Array, other: Array) -> Array:
+    """one - other, 0 where both are infinite alike."""
+    return np.where(one == other, 0.0, one - other)
+
+
+@UNKNOWN
 def student_z(mean: Array, error: Array, count: int, expected: Array, expected_error: Array | float = 0.0) -> Array:
     """Student's t of mean - expected, rounding included, as the normal quantile of equal probability.
 
@@ -91,7 +99,7 @@ def student_z(mean: Array, error: Array, count: int, expected: Array, expected_e
     freedom, the fewer.
     """
     combined = np.sqrt(error**2 + np.square(expected_error) + (ROUNDING * expected) ** 2)
-    t = (mean - expected) / combined
+    t = apart(mean, expected) / combined
     return -np.sign(t) * special.ndtri(special.stdtr(count - 1, -np.abs(t)))
 
 

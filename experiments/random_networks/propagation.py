@@ -72,7 +72,7 @@ class Dynamics:
         fields = (mean_field.quenched, mean_field.annealed, mean_field.covariance, mean_field.total)
         quenched, annealed, covariance, total = (self._number(field, inputs) for field in fields)
         if is_relative(mean_field):
-            return quenched / annealed, covariance / quenched, total
+            return quenched / annealed if annealed else np.inf, covariance / quenched, total
         return total, covariance / total, total
 
     def following(self, q_in: float, c_in: float, total: float) -> tuple[float, float, float]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from meanbits.experiments.data import ImagePair
 from meanbits.experiments.random_networks.devices import PROCESSOR, Device
 from meanbits.experiments.random_networks.layers import random_network
-from meanbits.experiments.random_networks.measurements import Moments
+from meanbits.experiments.random_networks.measurements import UNKNOWN, Moments, apart
 from meanbits.experiments.random_networks.networks import Ensemble, Progress, require_positive
 from meanbits.experiments.random_networks.orbits import layer_theory
 from meanbits.experiments.random_networks.propagation import VERSION
@@ -106,6 +106,7 @@ class Expected:
     error: Array | float = 0.0
 
 
+@UNKNOWN
 def at_width(simulation: Simulation, realisations: int, workers: int | None = None,
              progress: Progress | None = None) -> Expected:  # fmt: skip
     """Theory plus its 1/N term, estimated from four times as many networks of half the width.
@@ -127,7 +128,7 @@ def at_width(simulation: Simulation, realisations: int, workers: int | None = No
         if progress is not None:
             progress(moments.count, 4 * realisations)
     share = half / simulation.width
-    return Expected(theory + share * (moments.mean - theory), share * moments.error)
+    return Expected(theory + share * apart(moments.mean, theory), share * moments.error)
 
 
 def result(simulation: Simulation, moments: Moments, expected: Expected | None) -> xr.Dataset:

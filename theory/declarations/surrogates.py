@@ -151,6 +151,9 @@ class Surrogate(Brief):
             (treatment.field != "sharp" and not random and not neurons.is_binary,
              f"treatment {treatment.name} has nothing random to treat with fixed weights and {neurons.name} neurons; "
              "use treatment none"),
+            (treatment.field == "integrated" and self.real_input and not self.weights.is_random,
+             f"fields of {self.weights.name} and real inputs are known, so that treatment {treatment.name} has "
+             f"nothing to integrate; use treatment {'sample' if neurons.is_random else 'none'}"),
             (treatment.field != "integrated" and form.name != "exact",
              f"form {form.name} approximates an integral over the field, and {treatment.name} integrates none; "
              "use treatment marginalise or form exact"),
