@@ -10,14 +10,14 @@ import click
 from click.core import ParameterSource
 
 from meanbits.jacobian_of_chain import jacobian_of_chain
-from meanbits.layer_options import block_options
+from meanbits.layer_options import chain_of, row_options, theory_of
 from meanbits.options import Command, Number, fail, json_option
 from meanbits.present import filled, json_text, number
 
 if TYPE_CHECKING:
+    from meanbits.layer_options import Subject
+    from meanbits.numerics.emission.ready import Row
     from meanbits.numerics.solvers.solve import FixedPoint
-    from meanbits.theory.declarations.layer import Layer
-    from meanbits.theory.declarations.surrogates import Surrogate
     from meanbits.theory.derive import Theory
 
 AGREEMENT = 1e-8  # of the mean squared slope with chi_1
@@ -30,7 +30,7 @@ NO_JACOBIAN = ("no Jacobian: its neurons jump, are drawn from their means, or fo
 @click.command(
     cls=Command, epilog="\b\nExample: meanbits jacobian lrt --sigma-m2 0.5 --sigma-b2 0.001 --width 300 --depth 10"
 )
-@block_options
+@row_options
 @click.option("--sigma-m2", type=Number(low=0), metavar="X", help="Variance of the weight means.")
 @click.option("--sigma-b2", type=Number(low=0), metavar="Y", required=True, help="Variance of the biases.")
 @click.option("--means", "law", metavar="LAW", default="two-point",
@@ -40,7 +40,7 @@ NO_JACOBIAN = ("no Jacobian: its neurons jump, are drawn from their means, or fo
 @json_option
 @click.pass_context
 def jacobian(
-    ctx: click.Context, subject: Surrogate | Layer, sigma_m2: float | None, sigma_b2: float, law: str, width: int,
+    ctx: click.Context, subject: Subject, sigma_m2: float | None, sigma_b2: float, law: str, width: int,
     depth: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Singular values of the Jacobian at the fixed point, and the depth scale of gradients.
@@ -49,20 +49,19 @@ def jacobian(
     and backward depth scales; moments of the squared singular values at depth L; whether dynamical isometry can be had.
     Of a chain of blocks, as gradients see it: depth scales and moments.
     """
-    from meanbits.theory.declarations.layer import Layer
-
-    if isinstance(subject, Layer):
+    chain = chain_of(subject)
+    if chain is not None:
         for name in ("law", "width"):
             if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-                fail(f"--{'means' if name == 'law' else name} beside {subject.name}: the singular values of a chain of "
+                fail(f"--{'means' if name == 'law' else name} beside {chain.name}: the singular values of a chain of "
                      "blocks are those of wide layers, whatever the law of the means; leave it out")  # fmt: skip
-        jacobian_of_chain(subject, sigma_m2, sigma_b2, depth, as_json)
+        jacobian_of_chain(chain, sigma_m2, sigma_b2, depth, as_json)
         return
     _jacobian_of_surrogate(subject, sigma_m2, sigma_b2, law, width, depth, as_json)
 
 
 def _jacobian_of_surrogate(
-    surrogate: Surrogate, sigma_m2: float | None, sigma_b2: float, law: str, width: int, depth: int, as_json: bool
+    surrogate: Subject, sigma_m2: float | None, sigma_b2: float, law: str, width: int, depth: int, as_json: bool
 ) -> None:
     from meanbits.point import InputError, variance_of_means
 
@@ -83,20 +82,20 @@ def _jacobian_of_surrogate(
         _print(document)
 
 
-def _described(surrogate: Surrogate, means: float, biases: float, law: str, width: int, depth: int) -> dict[str, Any]:
+def _described(surrogate: Subject, means: float, biases: float, law: str, width: int, depth: int) -> dict[str, Any]:
     """Everything at one point; None throughout where there is no Jacobian."""
     from meanbits.numerics.solvers.gradients import gradient_scales
     from meanbits.numerics.solvers.solve import fixed_point
+    from meanbits.numerics.spectra.ingredients import ingredients_of
     from meanbits.numerics.spectra.isometry import dynamical_isometry
-    from meanbits.theory.derive import derive
 
-    theory = derive(surrogate)
-    fourth = _fourth_moment(surrogate, law, means)
-    if theory.jacobian is None:
+    theory = theory_of(surrogate)
+    fourth = _fourth_moment(theory, law, means)
+    if not ingredients_of(theory).has_jacobian:
         return {"fourth_moment": fourth, "mean_squared": None, "gradients": None, "spectrum": None, "isometry": None,
                 "reason": NO_JACOBIAN}  # fmt: skip
     found = fixed_point(theory, means, biases)
-    scales, verdict = gradient_scales(theory, found), dynamical_isometry(theory)
+    scales, verdict = gradient_scales(theory, found), dynamical_isometry(theory, _critical(theory))
     assert scales is not None
     assert verdict is not None
     gradients = {"factor": float(scales.mean_squared), "xi_backward": float(scales.backward),
@@ -106,34 +105,47 @@ def _described(surrogate: Surrogate, means: float, biases: float, law: str, widt
             "spectrum": _spectrum(theory, found, depth), "isometry": asdict(verdict)}  # fmt: skip
 
 
-def _fourth_moment(surrogate: Surrogate, law: str, means: float) -> float | None:
+def _critical(theory: Theory | Row) -> str:
+    """Whether critical initialisations are feasible, as it was proven or is now."""
+    from meanbits.experiments.criticality import criticality_of_row
+    from meanbits.numerics.emission.ready import Row, derived
+
+    row = criticality_of_row(theory.name) if isinstance(theory, Row) else None
+    if row is not None:
+        return row.feasible
+    from meanbits.numerics.certificates.certify import certify
+
+    return certify(derived(theory)).feasible
+
+
+def _fourth_moment(theory: Theory | Row, law: str, means: float) -> float | None:
     """E M^4; None where the weights have no limit and so no such law."""
-    from meanbits.theory.declarations.mean_law import mean_law
+    from meanbits.numerics.emission.ready import traits_of
+    from meanbits.numerics.spectra.width_terms import fourth_moment
 
     try:
-        chosen = mean_law(law)
-        limit = surrogate.weights.mean_limit
-        return None if limit is None else chosen.fourth_moment(means, float(limit))
+        limit = traits_of(theory).weights.mean_limit
+        return None if limit is None else fourth_moment(law, means, limit)
     except ValueError as error:
         fail(f"--means {law}: {error}")
 
 
-def _mean_squared(theory: Theory, found: FixedPoint, fourth: float | None, width: int) -> dict[str, float]:
+def _mean_squared(theory: Theory | Row, found: FixedPoint, fourth: float | None, width: int) -> dict[str, float]:
+    from meanbits.numerics.emission.ready import traits_of
     from meanbits.numerics.spectra.width_terms import width_terms
 
     unbounded = 0.0 if fourth is None else fourth  # fixed weights have no Sigma, and no term in E M^4
     terms = width_terms(theory, found, unbounded)
     assert terms is not None
-    return {**asdict(terms), "at_width": terms.at_width(width, theory.surrogate.gradient_through_sigma),
+    return {**asdict(terms), "at_width": terms.at_width(width, traits_of(theory).through_sigma),
             "at_width_without_sigma_derivative": terms.at_width(width, False)}  # fmt: skip
 
 
-def _spectrum(theory: Theory, found: FixedPoint, depth: int) -> dict[str, float | None]:
+def _spectrum(theory: Theory | Row, found: FixedPoint, depth: int) -> dict[str, float | None]:
     """Moments at a depth, and the largest singular value: None where J is 0 or the spectrum is not resolved."""
     from meanbits.numerics.spectra.isometry import variance_per_layer
     from meanbits.numerics.spectra.slope_law import slope_law
     from meanbits.numerics.spectra.spectrum import spectrum
-    from meanbits.theory.stages.free_probability import INDEPENDENT
 
     law, means = slope_law(theory, float(found.q), float(found.T)), float(found.sigma_m2)
     factor = means * law.moment(1)
@@ -145,7 +157,7 @@ def _spectrum(theory: Theory, found: FixedPoint, depth: int) -> dict[str, float 
         raise ValueError(f"--depth {depth}: the mean squared singular value, {factor:g}^{depth}, is out of range; "
                          f"choose at most {int(LARGEST_LOG / abs(math.log(factor)))} layers")  # fmt: skip
     mean = factor**depth
-    variance = depth * variance_per_layer(INDEPENDENT, law.spread) if mean else None
+    variance = depth * variance_per_layer("independent", law.spread) if mean else None
     moments = {"mean": mean, "relative_variance": variance, "zeros": law.flat}
     try:
         return {**moments, "largest": spectrum(law, means, depth).largest}

@@ -122,9 +122,9 @@ def emit(subject: Subject, backend: str, output: Path | None, force: bool, as_js
         source = _emitted(theory, backend)
     except ValueError as error:
         fail(f"--backend {backend}: {error}")
-    missing = _omitted(theory)
+    missing = [name for name in _offered(theory) if f"{name}(" not in source]
     if missing:
-        notice(f"left out, since quadrature cannot evaluate them: {', '.join(missing)}")
+        notice(f"left out, since {backend} has no way to evaluate them: {', '.join(missing)}")
     if output is not None:
         from meanbits.numerics.whole_files import write_text
 
@@ -152,16 +152,18 @@ def _emitted(theory: ReadyTheory | Theory | LayerTheory, backend: str) -> str:
     return emit_source(theory.derived if isinstance(theory, ReadyTheory) else theory, backend)
 
 
-def _omitted(theory: ReadyTheory | Theory | LayerTheory) -> tuple[str, ...]:
-    """Functions that no module has."""
+def _offered(theory: ReadyTheory | Theory | LayerTheory) -> tuple[str, ...]:
+    """Functions of a theory, those that not every module has too."""
     from meanbits.numerics.emission.ready import ReadyTheory
 
     if isinstance(theory, ReadyTheory):
-        return theory.omitted
-    from meanbits.numerics.emission.emit import omitted_functions
+        return (*theory.functions, *theory.omitted)
+    from meanbits.numerics.emission.emit import emitted_functions, omitted_functions
     from meanbits.theory.derive import Theory
 
-    return omitted_functions(theory) if isinstance(theory, Theory) else ()
+    if not isinstance(theory, Theory):
+        return ()
+    return (*(each.name for each in emitted_functions(theory)), *omitted_functions(theory))
 
 
 @click.command(

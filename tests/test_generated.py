@@ -15,24 +15,27 @@ from meanbits.experiments.criticality import criticality_of_row
 from meanbits.experiments.written import derivations_in_writing, proofs_in_writing
 from meanbits.numerics.certificates.checker import RefusedError
 from meanbits.numerics.certificates.standalone import checked
-from meanbits.numerics.emission.generate import FOLDER, generate, generated_files
 from meanbits.numerics.emission.generated.rows import PAPER_ROWS
+from meanbits.numerics.emission.generated.spectra import KINKS
 from meanbits.numerics.emission.generated_modules import GENERATED, file_name
-from meanbits.numerics.emission.traits import paper_file
+from meanbits.numerics.emission.traits import paper_file, slopes_file
+from meanbits.numerics.generate import FOLDER, generate, generated_files
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.surrogates import CATALOGUE
 from meanbits.theory.derive import derive
 
 ROOT = Path(__file__).parent.parent
 WRITE = "run `python -m meanbits.experiments.written`"
-REMEDY = "run `python -m meanbits.numerics.emission.generate`"
-STANDARD = {"__future__", "collections.abc", "functools", "math", "typing"}
+REMEDY = "run `python -m meanbits.numerics.generate`"
+STANDARD = {"__future__", "collections.abc", "functools", "itertools", "math", "typing"}
 LIBRARIES = {"numpy": {"numpy", "scipy"}, "torch": {"torch"}, "jax": {"jax", "numpy"}}
 ABSENT = {"numpy": {"torch", "sympy"}, "torch": {"scipy"}}
 PROJECT = {"theory", "numerics", "experiments", "paper_figures", "meanbits"}
 NAMES = [file_name(surrogate.name, backend) for surrogate in CATALOGUE for backend in GENERATED]
 NAMES += [file_name(paper_file(name), "numpy") for name in PAPER_ROWS]
-MODULES = [name for name in NAMES if name.endswith(".py")]
+SLOPES = [file_name(slopes_file(name), "numpy") for name in KINKS]
+OTHERS = {"__init__.py", "rows.py", "listing.py", "spectra.py", *SLOPES}
+MODULES = [name for name in [*NAMES, *SLOPES] if name.endswith(".py")]
 
 
 def backend_of(name):
@@ -68,7 +71,7 @@ def test_proofs_that_lie_ready_are_of_their_rows_and_refused_where_they_are_spoi
 
 
 def test_no_stale_files():
-    stale = {path.name for path in FOLDER.iterdir()} - {"__init__.py", "__pycache__", "rows.py", "listing.py", *NAMES}
+    stale = {path.name for path in FOLDER.iterdir()} - {"__pycache__", *OTHERS, *NAMES}
     assert not stale, f"{', '.join(sorted(stale))} belong to no surrogate; {REMEDY}"
 
 
@@ -108,7 +111,7 @@ from meanbits.numerics.emission.backends import NUMPY
 from meanbits.numerics.emission.emit import emit
 from meanbits.theory.declarations.compose import compose
 from meanbits.theory.derive import derive
-from meanbits.numerics.emission.generate import modules_of
+from meanbits.numerics.generate import modules_of
 from meanbits.theory.declarations.surrogates import CATALOGUE
 for name in sys.argv[1:]:
     surrogate = next(surrogate for surrogate in CATALOGUE if surrogate.name == name)
@@ -148,7 +151,5 @@ def test_generate_replaces_the_folder(tmp_path):
     (tmp_path / NAMES[0]).write_text("edited by hand")
     written, removed = generate(tmp_path)
     assert removed == ["forgotten_numpy.py"]
-    assert (
-        {path.name for path in tmp_path.iterdir()} == {"__init__.py", "rows.py", "listing.py", *NAMES} == set(written)
-    )
+    assert {path.name for path in tmp_path.iterdir()} == OTHERS | {*NAMES} == set(written)
     assert (tmp_path / NAMES[0]).read_text() != "edited by hand"

@@ -18,7 +18,7 @@ from meanbits.experiments.random_networks.jacobians import (
     singular_values,
 )
 from meanbits.numerics.emission.backends import TORCH
-from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.emission.emit import compile_theory, omitted_functions
 from meanbits.numerics.solvers.gradients import gradient_depth_scale, gradient_scales
 from meanbits.numerics.solvers.scales import depth_scale
 from meanbits.numerics.solvers.solve import fixed_point
@@ -27,9 +27,10 @@ from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.mean_law import MEAN_LAWS, MeanLaw, mean_law
 from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
 from meanbits.theory.derive import derive
+from meanbits.theory.gaussian.expectation import GaussianExpectation
 from meanbits.theory.stages.jacobian import small
 from meanbits.theory.stages.width_correction import width_correction
-from meanbits.theory.symbols import mu_4
+from meanbits.theory.symbols import mu_4, q
 
 PAPER = compose("deterministic", phi="tanh", gain="1.5")
 SIGN, LRT = compose("deterministic"), compose("lrt", noise="gaussian:0.5")
@@ -123,7 +124,7 @@ def test_what_the_derivative_of_sigma_adds_in_networks(surrogate: Surrogate, law
 
 
 @pytest.mark.parametrize("law", MEAN_LAWS, **NAMED)
-@pytest.mark.parametrize("surrogate", [SIGN, SLOW[0]], **NAMED)
+@pytest.mark.parametrize("surrogate", [SIGN, SLOW[0], SLOW[2]], **NAMED)
 def test_the_whole_correction_at_finite_width(surrogate: Surrogate, law: MeanLaw) -> None:
     found, network, fourth = paired(surrogate, law, 80, 400)
     terms = width_terms(network.theory, network.fixed_point, fourth)
@@ -140,6 +141,16 @@ def test_a_field_that_is_kept_has_no_other_correction(surrogate: Surrogate) -> N
     leading = network.sigma_m2 * network.slopes.moment(1)
     assert abs(z_score(found.without, leading)) < 4
     assert np.all(found.control == 0)
+
+
+def test_terms_of_homogeneous_neurons_depend_on_q_alone_within_their_integrals() -> None:
+    """Whatever T is: relu scales with its field, so that code evaluates them."""
+    correction = width_correction(derive(TWO_MOMENTS[0]).jacobian)
+    assert correction is not None
+    terms = correction.fluctuation.closed, correction.sigma_derivative.closed
+    integrals = {node for term in terms for node in term.atoms(GaussianExpectation)}
+    assert {symbol for node in integrals for symbol in node.free_symbols} == {q}
+    assert omitted_functions(derive(TWO_MOMENTS[0])) == ()
 
 
 def test_the_fourth_moment_enters_both_terms() -> None:

@@ -19,7 +19,6 @@ from meanbits.numerics.spectra.slope_law import slope_law
 from meanbits.theory.declarations.layer import Layer, as_layer
 from meanbits.theory.declarations.rows import CHAINS, Row
 from meanbits.theory.derive import derive
-from meanbits.theory.stages.free_probability import INDEPENDENT
 
 WIDTH, NETWORKS, DEPTH, BIASES = 200, 16, 3, 0.1
 SEEN = (
@@ -69,7 +68,7 @@ def test_chains_of_two_blocks_spread_as_single_layers(neurons: str) -> None:
     assert end is not None
     found = layer_spectrum(as_layer(surrogate), 5, means, BIASES, q0=float(end.q))
     law = slope_law(derive(surrogate), float(end.q), float(end.q))
-    assert found.relative_variance == pytest.approx(5 * variance_per_layer(INDEPENDENT, law.spread), rel=1e-9)
+    assert found.relative_variance == pytest.approx(5 * variance_per_layer("independent", law.spread), rel=1e-9)
     assert found.mean == pytest.approx(float(end.chi_g) ** 5, rel=1e-9)
 
 

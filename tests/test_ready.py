@@ -21,7 +21,12 @@ from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.surrogates import CATALOGUE, in_paper_form
 from meanbits.theory.derive import derive
 
-ON_PROOFS = "critical {}", "critical {} --json"  # which check a certificate in balls
+ON_PROOFS = (  # which check a certificate in balls
+    "critical {}",
+    "critical {} --json",
+    "jacobian {} --sigma-m2 0.6 --sigma-b2 0.001 --json",
+    "jacobian {} --sigma-b2 0.1 --sigma-m2 0.3 --means uniform --depth 3 --width 20",
+)
 COMMANDS = (
     "map {} --sigma-m2 0.5 --sigma-b2 0.01 --q 1 --c 0.5",
     "map {} --sigma-b2 0 --q 0.3 --gap 1e-20 --json",

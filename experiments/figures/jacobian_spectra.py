@@ -17,7 +17,6 @@ from meanbits.theory.declarations.compose import compose
 from meanbits.theory.declarations.mean_law import mean_law
 from meanbits.theory.declarations.surrogates import Surrogate
 from meanbits.theory.derive import Theory, derive
-from meanbits.theory.stages.free_probability import INDEPENDENT, ORTHOGONAL
 
 Array = NDArray[np.float64]
 
@@ -119,6 +118,6 @@ def _at_depth(network: JacobianNetwork, depth: int, values: Array) -> dict[str, 
         "simulated": np.where(edges[:-1] > np.log10(lowest), heights, np.nan),
         "distance": gap,
         "variance": float(np.mean(squares**2) / np.mean(squares) ** 2 - 1),
-        "variance_theory": depth * variance_per_layer(INDEPENDENT, network.slopes.spread),
-        "variance_orthogonal": depth * variance_per_layer(ORTHOGONAL, network.slopes.spread),
+        "variance_theory": depth * variance_per_layer("independent", network.slopes.spread),
+        "variance_orthogonal": depth * variance_per_layer("orthogonal", network.slopes.spread),
     }

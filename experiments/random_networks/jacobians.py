@@ -18,7 +18,8 @@ from meanbits.experiments.random_networks.networks import Array, Progress, Seed
 from meanbits.experiments.random_networks.weight_means import WeightMeans
 from meanbits.numerics.emission.emit import compile_theory
 from meanbits.numerics.solvers.solve import FixedPoint, fixed_point
-from meanbits.numerics.spectra.slope_law import SlopeLaw, compile_slopes, field_variances, slope_law
+from meanbits.numerics.spectra.derived import compile_slopes
+from meanbits.numerics.spectra.slope_law import SlopeLaw, field_variances, slope_law
 from meanbits.theory.declarations.mean_law import MeanLaw
 from meanbits.theory.derive import Theory
 from meanbits.theory.symbols import mean_weight

@@ -34,6 +34,14 @@ class Backend(Conventions, ABC):
             ValueError: a function that the language lacks.
         """
 
+    def has(self, heading: Heading, function: EmittedFunction) -> bool:
+        """Whether the language has what a function needs."""
+        try:
+            self.write(heading, [function])
+        except ValueError:
+            return False
+        return True
+
     def load(self, heading: Heading, functions: Sequence[EmittedFunction]) -> SimpleNamespace:
         """The functions as attributes; they take arrays that broadcast, and the keywords of their signatures.
 

@@ -47,6 +47,7 @@ def derived_traits(theory: Theory) -> Traits:
         has_paper_form=_has_paper_form(surrogate),
         aligned=critical is not None and critical.alignment == 0,
         gradients=_gradients(theory),
+        through_sigma=surrogate.gradient_through_sigma,
     )
 
 

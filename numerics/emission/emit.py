@@ -136,12 +136,17 @@ def _functions(theory: Theory, section: Section) -> tuple[EmittedFunction, ...]:
 
 
 def emit(theory: Theory, backend: Backend = NUMPY, functions: Sequence[EmittedFunction] | None = None) -> str:
-    """The source of a standalone module with functions of a theory, by default those of `emitted_functions`.
+    """The source of a standalone module with functions of a theory, by default those of `emitted_functions`, but for
+    terms of the Jacobian that the backend lacks.
 
     Raises:
         ValueError: if the backend lacks a function that they need.
     """
-    return backend.write(Heading.of(theory), functions or emitted_functions(theory))
+    heading = Heading.of(theory)
+    if functions is None:
+        functions = [each for each in emitted_functions(theory)
+                     if each.name not in JACOBIAN or backend.has(heading, each)]  # fmt: skip
+    return backend.write(heading, functions)
 
 
 class CompiledTheory(SimpleNamespace):

@@ -23,7 +23,7 @@ class Traits:
     evaluates. by_quadrature: the ratios of the gap map hold quadratures. is_costly: tables of them pay
     (`solvers.tables`). jumps: of the neurons. slope_declared: for gradients. passes_gradient: as `Surrogate` says.
     has_paper_form: `advise` may replace it by one. aligned: equal inputs stay equal. gradients: what they see, "own"
-    for the neurons' own slope, "declared", or "none".
+    for the neurons' own slope, "declared", or "none"; through_sigma: and whether training differentiates Sigma.
     """
 
     name: str
@@ -46,14 +46,21 @@ class Traits:
     has_paper_form: bool
     aligned: bool
     gradients: str
+    through_sigma: bool
 
 
+TERMS = ("fluctuation", "sigma_derivative")  # of order 1/N, of a Jacobian, by their functions
 PHI_OF_SIGNS = "erf(h/sqrt(2))"  # phi of the paper form of signs, as `theory.declarations.surrogates.in_paper_form`
 
 
 def paper_file(name: str) -> str:
     """What `module_name` calls the paper form of a surrogate."""
     return f"{name}_paper"
+
+
+def slopes_file(name: str) -> str:
+    """What `module_name` calls the slopes of a surrogate's neurons and the 1/N terms of its Jacobian."""
+    return f"{name}_slopes"
 
 
 def module_name(name: str, backend: str) -> str:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from meanbits.numerics.certificates.certify import certify
-from meanbits.numerics.emission.emit import compile_theory
+from meanbits.numerics.emission.generated.spectra import FIRST_COEFFICIENTS, GROWTHS
+from meanbits.numerics.emission.ready import maps_of, traits_of
+from meanbits.numerics.spectra.ingredients import ingredients_of
 from meanbits.numerics.spectra.slope_law import slope_law
-from meanbits.theory.derive import Theory
-from meanbits.theory.stages.correlation import is_relative
-from meanbits.theory.stages.free_probability import (
-    INDEPENDENT,
-    ORTHOGONAL,
-    WeightMatrix,
-    depth,
-    depth_moments,
-    mu_1,
-    mu_2,
-)
-from meanbits.theory.stages.jacobian import has_jacobian
+
+if TYPE_CHECKING:
+    from meanbits.numerics.emission.ready import Row
+    from meanbits.theory.derive import Theory
 
 NEAR_ZERO = 1e-12  # a field variance q at which a smooth slope is constant
 CONSTANT = 1e-9  # of a relative variance: what that q and rounding leave of 0
@@ -41,27 +35,28 @@ class Isometry:
     reason: str
 
 
-def variance_per_layer(weights: WeightMatrix, spread: float) -> float:
+def variance_per_layer(weights: str, spread: float) -> float:
     """The relative variance of squared singular values that a layer adds, spread = E slope^4/(E slope^2)^2 >= 1.
 
-    >>> variance_per_layer(INDEPENDENT, 1.5), variance_per_layer(ORTHOGONAL, 1.5)
+    weights: "independent" or "orthogonal", as `stages.free_probability` has them.
+
+    >>> variance_per_layer("independent", 1.5), variance_per_layer("orthogonal", 1.5)
     (1.5, 0.5)
     """
-    per_layer = depth_moments(weights).relative_variance.subs({mu_1: 1, mu_2: spread, depth: 1})
-    return float(per_layer)
+    return float(GROWTHS[weights](spread))
 
 
-def dynamical_isometry(theory: Theory) -> Isometry | None:
-    """The verdict on a theory; None where it has no Jacobian.
+def dynamical_isometry(theory: Theory | Row, critical: str) -> Isometry | None:
+    """The verdict on a theory; None where it has no Jacobian. critical: as `certificates.certify` finds it feasible.
 
     Independent entries have s_1 = -1 (Pennington et al. 2018), whatever the law of the means, so L layers give z a
     relative variance of at least L, at any (sigma_m2, sigma_b2); at (1, 0), too, where the means are signs. Orthogonal
     rows have s_1 = 0 and leave the spread of the slopes, which vanishes only where slopes are constant: for linear
     neurons, and for smooth ones as the field vanishes. That has to be critical, too.
     """
-    if not has_jacobian(theory.maps):
+    if not ingredients_of(theory).has_jacobian:
         return None
-    critical, floor = certify(theory).feasible, variance_per_layer(INDEPENDENT, 1.0)
+    floor = variance_per_layer("independent", 1.0)
     left = None if critical == "none" else _orthogonal_growth(theory)
     if left is None:
         orthogonal = "orthogonal means would not mend it: nowhere is their mean 1 with constant slopes"
@@ -70,18 +65,19 @@ def dynamical_isometry(theory: Theory) -> Isometry | None:
     else:
         orthogonal = f"orthogonal means would leave {left:.3g} a layer"
     reason = (f"independent weight means add at least {floor:g} a layer to the relative variance of squared singular "
-              f"values, whatever their law (s_1 = {INDEPENDENT.first_coefficient}); {orthogonal}")  # fmt: skip
+              f"values, whatever their law (s_1 = {FIRST_COEFFICIENTS['independent']}); {orthogonal}")  # fmt: skip
     return Isometry(floor < CONSTANT, left is not None and left < CONSTANT, floor, left, critical, reason)
 
 
-def _orthogonal_growth(theory: Theory) -> float | None:
+def _orthogonal_growth(theory: Theory | Row) -> float | None:
     """What orthogonal rows leave as q -> 0, where chi_1 = sigma_m2 E slope^2 = 1 for a sigma_m2 that the weights allow.
 
     Along a critical curve slopes vary more the larger the field is.
     """
-    limit = theory.surrogate.weights.mean_limit
-    top = float("inf") if limit is None else float(limit) ** 2
-    fixed = is_relative(theory.maps.mean_field) and not theory.maps.takes_total
-    total = float(compile_theory(theory).total_map(1.0, min(top, 1.0), 0.0)) if fixed else NEAR_ZERO
+    traits = traits_of(theory)
+    limit = traits.weights.mean_limit
+    top = float("inf") if limit is None else limit**2
+    fixed = traits.is_relative and not traits.takes_total
+    total = float(maps_of(theory).total_map(1.0, min(top, 1.0), 0.0)) if fixed else NEAR_ZERO
     law = slope_law(theory, NEAR_ZERO, total)
-    return variance_per_layer(ORTHOGONAL, law.spread) if 1 / law.moment(1) <= top * (1 + CONSTANT) else None
+    return variance_per_layer("orthogonal", law.spread) if 1 / law.moment(1) <= top * (1 + CONSTANT) else None

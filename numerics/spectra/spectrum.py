@@ -13,16 +13,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import brentq
 
+from meanbits.numerics.emission.generated.spectra import EQUATIONS
 from meanbits.numerics.solvers.newton import Array
 from meanbits.numerics.spectra.slope_law import SlopeLaw
-from meanbits.theory.stages.free_probability import INDEPENDENT, numeric_equation
 
 if TYPE_CHECKING:
     from scipy.interpolate import PchipInterpolator
 
-EQUATION = numeric_equation(INDEPENDENT)
+EQUATION = EQUATIONS["independent"]
 STEP, FIRST, LAST = 0.1, -12.0, 22.0  # of logit(phi/pi); beyond, less than 1e-9 (L + 1) of the mass
 ROUNDING = 1e-13
 MOST_STEPS = 40
@@ -133,7 +132,10 @@ class _Curve:
             low -= 1
         while rate(high - gap) < 0:
             gap /= 2
-        return float(brentq(rate, low, high - gap, xtol=1e-14))
+        high -= gap
+        while low < (middle := (low + high) / 2) < high:  # scipy.optimize would take a quarter of a second to import
+            low, high = (middle, high) if rate(middle) < 0 else (low, middle)
+        return middle
 
     def solved(self, log_t: complex, angle: float) -> complex:
         """log t with arg w = -angle and arg z = 0, by Newton's method."""

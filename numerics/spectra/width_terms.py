@@ -1,22 +1,19 @@
-"""The O(1/N) terms of `stages.width_correction` in numbers."""
+"""The O(1/N) terms of `stages.width_correction` in numbers, and the fourth moment of the means that they need."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import sympy as sp
 
-from meanbits.numerics.emission.backends import NUMPY
-from meanbits.numerics.emission.emit import compile_functions
-from meanbits.numerics.emission.writer import EmittedFunction
+from meanbits.numerics.emission.generated.spectra import FOURTH_MOMENTS, LARGEST_VARIANCES
 from meanbits.numerics.solvers.solve import FixedPoint
-from meanbits.numerics.spectra.nested import nested_value
-from meanbits.theory.derive import Theory
-from meanbits.theory.gaussian.expectation import GaussianExpectation
-from meanbits.theory.stages.width_correction import width_correction
-from meanbits.theory.symbols import T, mu_4, q, sigma_b2, sigma_m2
-from meanbits.theory.trace import Formula
+from meanbits.numerics.spectra.ingredients import ingredients_of
+
+if TYPE_CHECKING:
+    from meanbits.numerics.emission.ready import Row
+    from meanbits.theory.derive import Theory
 
 
 @dataclass(frozen=True)
@@ -35,33 +32,32 @@ class WidthTerms:
         return self.leading + (self.fluctuation + (self.sigma_derivative if through_sigma else 0.0)) / width
 
 
-def width_terms(theory: Theory, at: FixedPoint, fourth_moment: float) -> WidthTerms | None:
+def width_terms(theory: Theory | Row, at: FixedPoint, fourth_moment: float) -> WidthTerms | None:
     """The terms at one fixed point and E M^4, the leading one chi_1; None where the theory has no Jacobian."""
-    found = width_correction(theory.jacobian)
-    if found is None:
+    known = ingredients_of(theory)
+    if not known.has_jacobian:
         return None
-    known = {q: at.q, T: at.T, sigma_m2: at.sigma_m2, sigma_b2: at.sigma_b2}
-    numbers = {symbol: sp.Float(float(value), 17) for symbol, value in known.items()}
-    terms = (found.fluctuation, found.sigma_derivative)
     has_field = bool(np.isfinite(at.q) and 0 < at.T < np.inf)
-    values = (
-        _value(theory, term.closed, numbers, fourth_moment) if has_field else _without_field(term) for term in terms
-    )
-    return WidthTerms(float(at.chi_1), *values)
+    q, total = (float(at.q), float(at.T)) if has_field else (1.0, 1.0)
+    with np.errstate(all="ignore"):  # what has no value is NaN
+        terms = known.terms(q, total, float(at.sigma_m2), float(at.sigma_b2), fourth_moment)
+    exists = [np.isfinite(term) and (has_field or term == 0) for term in terms]  # a term that is 0 anywhere is it there
+    fluctuation, derivative = (term if there else np.nan for term, there in zip(terms, exists, strict=True))
+    return WidthTerms(float(at.chi_1), fluctuation, derivative)
 
 
-def _without_field(term: Formula) -> float:
-    return 0.0 if term.closed == 0 else float(np.nan)
+def fourth_moment(law: str, sigma_m2: float, limit: float) -> float:
+    """E M^4 of a law of the means on [-limit, limit], by its name.
 
+    Raises:
+        ValueError: an unknown name, or if no law of this shape has that variance.
 
-def _value(theory: Theory, closed: sp.Expr, numbers: dict[sp.Symbol, sp.Expr], fourth_moment: float) -> float:
-    term = closed.subs(numbers, simultaneous=True)
-    if term.has(sp.nan, sp.zoo, sp.oo):
-        return float(np.nan)
-    if any(node.integrand.has(GaussianExpectation) for node in term.atoms(GaussianExpectation)):
-        return float(nested_value(term, {mu_4: np.array(fourth_moment)}))
-    function = EmittedFunction("term", (mu_4,), term, "a term of order 1/N")
-    try:
-        return float(compile_functions(theory, [function], NUMPY).term(fourth_moment))
-    except ValueError:  # no emitted form
-        return float(np.nan)
+    >>> fourth_moment("two-point", 0.5, 1.0)
+    0.25
+    """
+    relative = sigma_m2 / limit**2
+    if 0 <= relative <= LARGEST_VARIANCES.get(law, -1.0):
+        return limit**4 * FOURTH_MOMENTS[law](relative)
+    from meanbits.theory.declarations.mean_law import mean_law  # its scale is solved for in arbitrary precision
+
+    return mean_law(law).fourth_moment(sigma_m2, limit)

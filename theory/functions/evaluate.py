@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import mpmath
 import sympy as sp
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import ITE, And, Boolean, Not, Or
 
-from meanbits.theory.gaussian.special import Box, HardTanh, Softplus, softplus
+from meanbits.theory.gaussian.special import Box, ExpErfc, HardTanh, Softplus, softplus
 from meanbits.theory.symbols import h
 
 Value = Callable[[float], float]
@@ -121,6 +122,7 @@ RULES: dict[type[sp.Expr], Callable[..., float]] = {
     sp.log: math.log,
     Softplus: softplus,
     HardTanh: lambda x: _extreme(max)(-1.0, _extreme(min)(1.0, x)),
+    ExpErfc: lambda a, b: math.erfc(b) if a == 0 else float(mpmath.exp(a) * mpmath.erfc(b)),
     Box: lambda x: math.nan if math.isnan(x) else float(abs(x) < 1),
 } | {
     kind: _overflowing(getattr(math, kind.__name__))

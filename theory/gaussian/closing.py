@@ -100,8 +100,7 @@ def normalise(node: GaussianNode) -> sp.Expr:
     integrand = simplified_almost_everywhere(evaluate_all(node.integrand))
     coefficient, integrand = sp.factor_terms(integrand).as_independent(*BOUND, as_Add=False)
     scale = _common_scale(integrand)
-    integrand = sp.powdenest(substituted(integrand, {w: w / scale for w in BOUND}))
-    factor, integrand = integrand.as_independent(*BOUND, as_Add=False)
+    factor, integrand = _rescaled(integrand, scale)
     mean = [scale * entry for entry in node.mean]
     covariance = [tidy_rational(scale**2 * entry) for entry in node.covariance]
     return tidy_rational(coefficient * factor) * _marginal(node.func(integrand, mean, covariance))
@@ -213,17 +212,30 @@ def _common_scale(integrand: sp.Expr) -> sp.Expr:
     """The factor s by which u and v enter everywhere, f(s u, s v), or 1."""
     for scale in _scales(integrand):
         if scale not in (0, 1) and not scale.has(*BOUND) and scale.is_positive:
-            rescaled = sp.powdenest(substituted(integrand, {w: w / scale for w in BOUND}))
-            if not rescaled.as_independent(*BOUND, as_Add=False)[1].free_symbols & scale.free_symbols:
+            left = _rescaled(integrand, scale)[1].free_symbols & scale.free_symbols
+            if not left:
                 return scale
     return sp.S.One
+
+
+def _rescaled(integrand: sp.Expr, scale: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """The integrand in s u and s v: what does not depend on them, and the rest.
+
+    Powers of s that all terms share, as those of homogeneous neurons do, are in front.
+    """
+    plain = sp.powdenest(substituted(integrand, {w: w / scale for w in BOUND}))
+    constant, rest = plain.as_independent(*BOUND, as_Add=False)
+    if rest.free_symbols & scale.free_symbols:
+        return sp.factor_terms(plain).as_independent(*BOUND, as_Add=False)
+    return constant, rest
 
 
 def _scales(integrand: sp.Expr) -> Iterator[sp.Expr]:
     """Candidates: s of f(s u), of exp(-s |u|) and exp(-s^2 u^2), and of sums 1 + s^2 u^2 and 1 + s |u|."""
     size = sp.Dummy(positive=True)
     functions, values, totals = (_ordered(integrand.atoms(kind)) for kind in (sp.Function, sp.Subs, sp.Add))
-    arguments = [f.args[0] for f in functions if isinstance(f.args[0], sp.Expr)] + [value.point[0] for value in values]
+    arguments = [each for f in functions for each in f.args if isinstance(each, sp.Expr)]
+    arguments += [value.point[0] for value in values]
     sums = [(total, total.subs(dict.fromkeys(BOUND, 0))) for total in totals]
     forms = arguments + [total / offset for total, offset in sums if offset != 0 and total.has(*BOUND)]
     for form in forms:

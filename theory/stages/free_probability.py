@@ -7,7 +7,6 @@ moment generating function of a law and chi its inverse, S(w) = chi(w) (1 + w) /
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import sympy as sp
@@ -95,12 +94,3 @@ def spectral_equation(weights: WeightMatrix) -> tuple[sp.Expr, sp.Expr]:
     logarithm = -sp.expand_log(sp.log(sp.powsimp(chi, force=True)), force=True)
     rate = sp.apart(sp.simplify(t * logarithm.diff(t) + slope * logarithm.diff(w)), w)
     return logarithm.subs(1 + w, v), rate.subs(1 + w, v)
-
-
-def numeric_equation(weights: WeightMatrix) -> Callable[..., tuple[complex, complex]]:
-    """`spectral_equation` as a function of (log t, log w, w, v, slope, log sigma_m2, L), 0 < -arg w < pi."""
-    names = sp.symbols("log_t log_w log_sigma_m2")
-    logarithm, rate = spectral_equation(weights)
-    logs = dict(zip((sp.log(t), sp.log(w), sp.log(sigma_m2)), names, strict=True))
-    arguments = (names[0], names[1], w, v, slope, names[2], depth)
-    return sp.lambdify(arguments, (logarithm.subs(logs), rate), modules="numpy")

@@ -73,7 +73,7 @@ def _relu_in_matrices(name: str, factor: Any) -> Evidence:
     squares = _products()[name]
     found = (squares**2).mean() / squares.mean() ** 2 - 1
     weights = INDEPENDENT if name == "independent" else ORTHOGONAL
-    told = LAYERS * variance_per_layer(weights, 2.0)
+    told = LAYERS * variance_per_layer(weights.name, 2.0)
     return compared("simulation", f"relative variance of squared singular values, {LAYERS} layers of relu, {name}",
                     float(found), float(factor) * told, 0.04)  # fmt: skip
 
@@ -88,7 +88,7 @@ def _linear(factor: Any) -> Evidence:
 
 def _spread(neurons: str, value: float) -> float:
     point = edge_at(neurons, value)
-    return variance_per_layer(ORTHOGONAL, slope_law(theory_of(real(neurons)), point.q, point.q).spread)
+    return variance_per_layer("orthogonal", slope_law(theory_of(real(neurons)), point.q, point.q).spread)
 
 
 def _falls(neurons: str) -> Evidence:
@@ -101,7 +101,7 @@ def _falls(neurons: str) -> Evidence:
 
 def _never(weights: WeightMatrix, neurons: str) -> Evidence:
     """Whether a layer adds at least a variance of 1 at every point of the edge looked at."""
-    values = [variance_per_layer(weights, slope_law(theory_of(real(neurons)), value, value).spread)
+    values = [variance_per_layer(weights.name, slope_law(theory_of(real(neurons)), value, value).spread)
               for value in VARIANCES]  # fmt: skip
     numbers = {f"q = {value:g}": each for value, each in zip(VARIANCES, values, strict=True)}
     return Evidence("maps", f"relative variance a layer, {weights.name} weights, {neurons}: at least 1", numbers,

@@ -16,7 +16,6 @@ from meanbits.numerics.spectra.isometry import variance_per_layer
 from meanbits.numerics.spectra.slope_law import slope_law
 from meanbits.numerics.spectra.spectrum import spectrum
 from meanbits.theory.declarations.surrogates import Surrogate
-from meanbits.theory.stages.free_probability import ORTHOGONAL
 from meanbits.theory.symbols import h
 
 SIZES = {"smoke": (9, 60, 2, 4), "quick": (41, 300, 4, 16), "paper": (81, 1000, 10, 32)}
@@ -58,7 +57,7 @@ def measure(surrogate: Surrogate | None, preset: str, seed: int, tick: Tick) -> 
 
 
 def _left(neurons: str, value: float) -> float:
-    return variance_per_layer(ORTHOGONAL, slope_law(real_theory(neurons), value, value).spread)
+    return variance_per_layer("orthogonal", slope_law(real_theory(neurons), value, value).spread)
 
 
 def _theory(depth: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,1 +1,1 @@
-"""The catalogue as code, emitted by `python -m meanbits.numerics.emission.generate`; never edited."""
+"""The catalogue as code, emitted by `python -m meanbits.numerics.generate`; never edited."""

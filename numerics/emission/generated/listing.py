@@ -1,4 +1,4 @@
-"""The catalogue by its parts, by `python -m meanbits.numerics.emission.generate`."""
+"""The catalogue by its parts, by `python -m meanbits.numerics.generate`."""
 
 SURROGATES: list[dict[str, str]] = [
     {'name': 'continuous', 'weights': 'fixed', 'neurons': 'tanh', 'treatment': 'none', 'form': 'exact', 'reference': 'Poole et al. 2016, arXiv 1606.05340; Schoenholz et al. 2017, arXiv 1611.01232'},

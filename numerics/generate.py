@@ -1,25 +1,27 @@
-"""`python -m meanbits.numerics.emission.generate`: write the emitted modules of the catalogue to `generated/`."""
+"""`python -m meanbits.numerics.generate`: write the emitted modules of the catalogue to `generated/`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from meanbits.numerics.emission import generated
 from meanbits.numerics.emission.backends import NUMPY
 from meanbits.numerics.emission.derived_traits import derived_traits
 from meanbits.numerics.emission.emit import emit, emitted_functions, omitted_functions
 from meanbits.numerics.emission.generated_modules import GENERATED, file_name
 from meanbits.numerics.emission.registry import backend_of
-from meanbits.numerics.emission.traits import paper_file
+from meanbits.numerics.emission.traits import paper_file, slopes_file
+from meanbits.numerics.spectra.generate import slopes_module, spectra_module, theories_with_jacobian
 from meanbits.numerics.whole_files import write_text
 from meanbits.theory.declarations.parts import parts, row_parts
 from meanbits.theory.declarations.rows import CHAINS
 from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate, in_paper_form
 from meanbits.theory.derive import Theory, derive
 
-FOLDER = Path(__file__).parent / "generated"
-DOCSTRING = '"""The catalogue as code, emitted by `python -m meanbits.numerics.emission.generate`; never edited."""\n'
-ROWS = '''"""What `emission.ready` reads of the catalogue, by `python -m meanbits.numerics.emission.generate`."""
+FOLDER = Path(generated.__file__).parent
+DOCSTRING = '"""The catalogue as code, emitted by `python -m meanbits.numerics.generate`; never edited."""\n'
+ROWS = '''"""What `emission.ready` reads of the catalogue, by `python -m meanbits.numerics.generate`."""
 
 from meanbits.numerics.emission.traits import MeansTraits, Traits
 
@@ -35,7 +37,7 @@ PAPER_ROWS: dict[str, tuple[Traits, tuple[str, ...], tuple[str, ...]]] = {{
 '''
 
 
-LISTING = '''"""The catalogue by its parts, by `python -m meanbits.numerics.emission.generate`."""
+LISTING = '''"""The catalogue by its parts, by `python -m meanbits.numerics.generate`."""
 
 SURROGATES: list[dict[str, str]] = [
 {surrogates}
@@ -64,6 +66,9 @@ def generated_files() -> Iterator[tuple[str, str]]:
         yield from modules_of(surrogate)
     for name, surrogate in papers.items():
         yield file_name(paper_file(name), NUMPY.name), emit(derive(surrogate))
+    yield "spectra.py", spectra_module()
+    for theory in theories_with_jacobian():
+        yield file_name(slopes_file(theory.surrogate.name), NUMPY.name), slopes_module(theory)
 
 
 def _rows(surrogates: Mapping[str, Surrogate]) -> str:
