@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,10 +57,9 @@ class Ended:
         assert all(word in self.err for word in words), self.err
 
 
-def ended(arguments: Sequence[str], folder: Path, before: Callable[[], None] | None = None,
-          environment: dict[str, str] | None = None) -> Ended:  # fmt: skip
-    """A process to its end; `before`: what it does to itself first."""
-    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, preexec_fn=before, timeout=300,
+def ended(arguments: Sequence[str], folder: Path, environment: dict[str, str] | None = None) -> Ended:
+    """A process to its end."""
+    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, timeout=300,
                           env=ONE_THREAD if environment is None else environment)  # fmt: skip
     return Ended(done.returncode, done.stdout, done.stderr)
 

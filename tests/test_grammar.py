@@ -14,7 +14,7 @@ from meanbits.theory.declarations.bounds import MAX_SIZE
 from meanbits.theory.declarations.grammar import FUNCTIONS, HELPERS, canonical, evaluator, parse
 from meanbits.theory.errors import FormulaError, quoted, shown
 from meanbits.theory.functions.evaluate import RULES
-from meanbits.theory.gaussian.special import HardTanh
+from meanbits.theory.gaussian.special import ExpErfc, HardTanh
 from meanbits.theory.symbols import h
 
 REFERENCE = {
@@ -172,7 +172,8 @@ def test_values_overflow_to_infinity_and_are_nan_where_undefined() -> None:
 
 @pytest.mark.parametrize("kind", RULES, ids=lambda kind: kind.__name__)
 def test_values_are_those_of_sympy_beside_every_kink(kind: type[sp.Expr]) -> None:
-    expression = kind(h, sp.Rational(1, 2)) if kind in (sp.Add, sp.Mul, sp.Pow, sp.Max, sp.Min) else kind(h)
+    half = sp.Rational(1, 2)
+    expression = kind(h, half) if kind in (sp.Add, sp.Mul, sp.Pow, sp.Max, sp.Min, ExpErfc) else kind(h)
     found = evaluator(expression)
     for point in map(sp.Rational, (-3, -1.5, -0.75, -0.25, 0.25, 0.75, 1.5, 3)):
         expected = complex(sp.N(expression.subs(h, point), 20))
