@@ -251,3 +251,12 @@ def test_every_noise_derives_emits_and_settles(noise: str, treatment: str) -> No
     assert np.all(found.chi < 1)
     after = maps.gap_map(found.gap, found.q, [0.0, 0.5, 1.0], 0.1)
     assert after == pytest.approx(found.gap, rel=1e-11)
+
+
+@pytest.mark.parametrize("noise", NOISES[1:])  # of Gaussian noise the squares of T overflow, and q is refused
+def test_slopes_of_the_widest_fields_do_not_overflow(noise: str) -> None:
+    """Of q and of c they are slopes of one replica map at its fixed point."""
+    for biases in (1e100, 1e250):
+        found = fixed_point(derive(compose("deterministic", noise=noise)), 0.1, biases)
+        assert found.chi_1 > 0
+        assert found.chi_1 == pytest.approx(found.dq, rel=1e-9)

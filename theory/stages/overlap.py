@@ -12,7 +12,7 @@ from meanbits.theory.functions.pieces import is_cut
 from meanbits.theory.gaussian.closing import evaluate_all, flatten_all
 from meanbits.theory.gaussian.difference import difference, in_gap, without_cancellation
 from meanbits.theory.gaussian.expectation import GaussianExpectation, expectation, pair_expectation
-from meanbits.theory.gaussian.open_nodes import GaussianDifference, GaussianSlope
+from meanbits.theory.gaussian.open_nodes import GaussianDifference, GaussianSlope, OverlapNode
 from meanbits.theory.gaussian.tidy import tidy, tidy_rational
 from meanbits.theory.stages.correlation import Maps, is_relative
 from meanbits.theory.stages.limits import (
@@ -188,8 +188,10 @@ def _ratios(found: Overlap) -> Ratios:
     """The ratios by the rules, or by quadrature."""
     rest, drop = tidy_rational(1 - found.correlation), found.correlation * gap
     alike = evaluate_all(found.kernel.subs(overlap, found.correlation))
-    fall, slope = overlap_difference(found, rest, drop), slope_at(found, rest + drop) * found.correlation
-    return Ratios(alike, _unlike(found, alike, rest), fall / alike, slope / alike)
+    fall, slope, share = overlap_difference(found, rest, drop), slope_at(found, rest + drop), found.correlation
+    if slope.has(sp.Function, OverlapNode) and not share.is_number:
+        share = sp.UnevaluatedExpr(share)  # times slopes that grow with the field, its numerator would overflow
+    return Ratios(alike, _unlike(found, alike, rest), fall / alike, slope * share / alike)
 
 
 def overlap_difference(found: Overlap, rest: sp.Expr, drop: sp.Expr) -> sp.Expr:

@@ -538,7 +538,7 @@ MB_KERNEL void moment_matching_chi_at_gap_value(size_t n, const double *const *a
     const double x1 = 1 / x0;
     const double x2 = mb_arc_cosine_kernel(x1 * (1.0 + 2.0 * q));
     const double x3 = 1 / sqrt(x0);
-    out[i] = mb_portion(T * sigma_m2 * x2, sigma_b2) * ((0.3183098861837907 * q * x1 * atan2(x3 * sqrt(1.0 + q * (2.0 - gap)), x3 * sqrt(1.0 + gap * q)) / x2));
+    out[i] = mb_portion(T * sigma_m2 * x2, sigma_b2) * ((0.3183098861837907 * atan2(x3 * sqrt(1.0 + q * (2.0 - gap)), x3 * sqrt(1.0 + gap * q)) * ((q * x1)) / x2));
   }
 }
 

@@ -887,7 +887,7 @@ function chi_at_gap(gap, q, sigma_m2, sigma_b2, T) {
   const x4 = 0.3183098861837907;
   const x5 = 1 / Math.sqrt(x0);
   const x6 = 2 - gap;
-  return at_extremes(portion(x2 * x3, sigma_b2) * ((q * x1 * x4 * Math.atan2(x5 * Math.sqrt(1 + q * x6), x5 * Math.sqrt(1 + gap * q)) / x2)), q, () => 0, () => 2 * x4 * portion(x3 / 2, sigma_b2) * Math.atan2(Math.sqrt(x6), Math.sqrt(gap)));
+  return at_extremes(portion(x2 * x3, sigma_b2) * ((x4 * Math.atan2(x5 * Math.sqrt(1 + q * x6), x5 * Math.sqrt(1 + gap * q)) * ((q * x1)) / x2)), q, () => 0, () => 2 * x4 * portion(x3 / 2, sigma_b2) * Math.atan2(Math.sqrt(x6), Math.sqrt(gap)));
 }
 
 /**

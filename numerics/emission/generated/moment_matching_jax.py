@@ -295,7 +295,7 @@ def chi_at_gap(gap: jax.Array | float, q: jax.Array | float, sigma_m2: jax.Array
     x4 = 0.3183098861837907
     x5 = 1 / jnp.sqrt(x0)
     x6 = 2 - gap
-    return with_ends(at_extremes(portion(x2 * x3, sigma_b2) * ((q_inside * x1 * x4 * jnp.arctan2(x5 * jnp.sqrt(1 + q_inside * x6), x5 * jnp.sqrt(1 + gap * q_inside)) / x2)), q, lambda: 0, lambda: 2 * x4 * portion(x3 / 2, sigma_b2) * jnp.arctan2(jnp.sqrt(x6), jnp.sqrt(gap))), [(unknown, ), (unknown, 0, jnp.inf)], given)
+    return with_ends(at_extremes(portion(x2 * x3, sigma_b2) * ((x4 * jnp.arctan2(x5 * jnp.sqrt(1 + q_inside * x6), x5 * jnp.sqrt(1 + gap * q_inside)) * ((q_inside * x1)) / x2)), q, lambda: 0, lambda: 2 * x4 * portion(x3 / 2, sigma_b2) * jnp.arctan2(jnp.sqrt(x6), jnp.sqrt(gap))), [(unknown, ), (unknown, 0, jnp.inf)], given)
 
 
 def replica_map(r: jax.Array | float, T: jax.Array | float, sigma_m2: jax.Array | float, sigma_b2: jax.Array | float) -> jax.Array:

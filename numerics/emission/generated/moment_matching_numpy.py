@@ -950,7 +950,7 @@ def chi_at_gap(gap: ArrayLike, q: ArrayLike, sigma_m2: ArrayLike, sigma_b2: Arra
         x4 = 0.3183098861837907
         x5 = 1 / np.sqrt(x0)
         x6 = 2 - gap
-        return at_extremes(portion(x2 * x3, sigma_b2) * ((q * x1 * x4 * np.arctan2(x5 * np.sqrt(1 + q * x6), x5 * np.sqrt(1 + gap * q)) / x2)), q, lambda: 0, lambda: 2 * x4 * portion(x3 / 2, sigma_b2) * np.arctan2(np.sqrt(x6), np.sqrt(gap)))
+        return at_extremes(portion(x2 * x3, sigma_b2) * ((x4 * np.arctan2(x5 * np.sqrt(1 + q * x6), x5 * np.sqrt(1 + gap * q)) * ((q * x1)) / x2)), q, lambda: 0, lambda: 2 * x4 * portion(x3 / 2, sigma_b2) * np.arctan2(np.sqrt(x6), np.sqrt(gap)))
 
 
 def replica_map(r: ArrayLike, T: ArrayLike, sigma_m2: ArrayLike, sigma_b2: ArrayLike) -> NDArray[np.float64]:

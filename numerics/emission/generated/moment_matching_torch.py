@@ -1476,7 +1476,7 @@ def chi_at_gap(gap: Tensor | float, q: Tensor | float, sigma_m2: Tensor | float,
     x4 = 0.3183098861837907
     x5 = 1 / torch.sqrt(x0)
     x6 = 2 - gap
-    return with_ends(at_extremes(portion(x2 * x3, sigma_b2) * ((q_inside * x1 * x4 * torch.atan2(x5 * torch.sqrt(1 + q_inside * x6), x5 * torch.sqrt(1 + gap * q_inside)) / x2)), q, lambda: 0, lambda: 2 * x4 * portion(x3 / 2, sigma_b2) * torch.atan2(torch.sqrt(x6), torch.sqrt(gap))), [(unknown, ), (unknown, 0, torch.inf)], given)
+    return with_ends(at_extremes(portion(x2 * x3, sigma_b2) * ((x4 * torch.atan2(x5 * torch.sqrt(1 + q_inside * x6), x5 * torch.sqrt(1 + gap * q_inside)) * ((q_inside * x1)) / x2)), q, lambda: 0, lambda: 2 * x4 * portion(x3 / 2, sigma_b2) * torch.atan2(torch.sqrt(x6), torch.sqrt(gap))), [(unknown, ), (unknown, 0, torch.inf)], given)
 
 
 def replica_map(r: Tensor | float, T: Tensor | float, sigma_m2: Tensor | float, sigma_b2: Tensor | float) -> Tensor:
