@@ -335,3 +335,15 @@ def test_slopes_outside_their_domain():
             module(f, -1.0, 0.3, slope=f)
         with pytest.raises(ValueError, match=r"distances in \[0, 2\]"):
             module(f, 1.0, 2.5, slope=f)
+
+
+def test_slopes_that_end_are_summed_as_far_as_they_reach():
+    """E f'(u) f'(v) of f' = 1 for |u| < 1, which is a box however wide the field: P(|u|, |v| < 1) to first order."""
+    assert gap_numpy.support(lambda u: np.exp(-np.abs(u)), []) == 1024.0
+    assert gap_numpy.support(lambda u: 1 / (1 + np.abs(u)), []) == np.inf
+    assert gap_numpy.support(np.zeros_like, []) == 2.0**-40
+    assert gap_numpy.support(lambda u: 2.0, []) == np.inf
+    variance, rest = 1e40, np.array([0.01, 0.5, 1.0])
+    narrow = gaussian_slope(np.tanh, variance, rest, slope=lambda u: np.cosh(np.clip(u, -400, 400)) ** -2.0)
+    c = 1 - rest
+    assert_allclose(narrow, 4 / (2 * np.pi * np.sqrt(1 - c * c)), 1e-12)  # (2 / sqrt(variance))^2, the area of each

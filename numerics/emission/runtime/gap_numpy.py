@@ -1,5 +1,7 @@
 """Differences of E f(u) f(v) between two correlations, without cancellation, that generated NumPy modules call."""
 
+from typing import Any
+
 import numpy as np
 from scipy import special
 
@@ -59,15 +61,26 @@ def wedge_rule(sharpness: float, step: float = 1 / 7) -> tuple[np.ndarray, np.nd
     return 4 * np.log1p(np.exp(t)), 4 * step * special.expit(t) * (1 + left)
 
 
-def wedge(s: np.ndarray, along: np.ndarray, across: np.ndarray, x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Nodes v (p, n, 1) and u (p, n, n) over u > v > 0, and their weights: `quadrant` at along^2 - across^2.
+def wedge(
+    s: np.ndarray, along: np.ndarray, across: np.ndarray, x: np.ndarray, w: np.ndarray, reach: float = np.inf
+) -> tuple[np.ndarray, ...]:
+    """Nodes v (p, n, 1) and u (p, n, m) over u > v > 0, and their weights: `quadrant` at along^2 - across^2.
 
     along^2 + across^2 = 1; with both given, no digit is lost as the correlation goes to 1 or -1. The standard deviation
-    s, along and across are (p, 1, 1), x and w (n,).
+    s, along and across are (p, 1, 1), x and w (n,), ascending. What is beyond reach may be left out.
     """
-    row, gauss = x[:, None], w * np.exp(-x * x / 2)
-    row_weight, weight = along / (2 * np.pi) * gauss[:, None], gauss * np.exp(-across * (row * x))
-    return s * along * row, s * along * (row + 2 * across * x), row_weight, weight
+    gauss, ends = w * np.exp(-x * x / 2), (np.min(s * along), np.min(2 * s * along * across))
+    n, m = (max(1, np.searchsorted(x, reach / end, "right")) if reach < np.inf and end > 0 else x.size for end in ends)
+    row, column = x[:n, None], x[:m]
+    row_weight, weight = along / (2 * np.pi) * gauss[:n, None], gauss[:m] * np.exp(-across * (row * column))
+    return s * along * row, s * along * (row + 2 * across * column), row_weight, weight
+
+
+def support(f: Elementwise, p: list[np.ndarray]) -> float:
+    """The power of 2 from which on f is 0 at all of them, on both sides; infinity where none is, or with parameters."""
+    far = 2.0 ** np.arange(-40, 1024)
+    nonzero = np.ones(far.size, bool) if p else np.broadcast_to((f(far) != 0) | (f(-far) != 0), far.shape)
+    return float(far[0] if not nonzero.any() else np.inf if nonzero[-1] else far[np.flatnonzero(nonzero)[-1] + 1])
 
 
 def slope_pair(
@@ -80,7 +93,7 @@ def slope_pair(
 ) -> np.ndarray:
     """E slope(u) slope(sign v) at correlation cos(2 atan(tangent)) >= 0, off the jumps of slope at 0; all (n,)."""
     sigma, value, slope = np.sqrt(variance), np.full(variance.shape, np.nan), beyond_overflow(slope)
-    sharpness = np.maximum(100 * sigma / scale, 10.0)
+    sharpness, reach = np.maximum(100 * sigma / scale, 10.0), support(slope, p)
     across = tangent / np.sqrt(1 + tangent**2)
     resolved = sharpness * across > 2
     for sums, chosen in ((folded_slopes, resolved), (separate_slopes, ~resolved)):
@@ -88,7 +101,7 @@ def slope_pair(
         for rule, part in batches(wedge_rule, sharpness[points], 2):
             i = points[part]
             s, a, *q = (each[i, None, None] for each in (sigma, across, *p))
-            value[i] = 2 * sums(slope, s, np.sqrt(1 - a * a), a, sign, q, *rule)
+            value[i] = 2 * sums(slope, s, np.sqrt(1 - a * a), a, sign, q, *rule, reach)
     return value
 
 
@@ -120,7 +133,7 @@ def separate_slopes(
     across: np.ndarray,
     sign: float,
     p: list[np.ndarray],
-    *rule: np.ndarray,
+    *rule: Any,
 ) -> np.ndarray:
     """E slope(u) slope(sign v) over |u| > |v|; each sign of u v has nodes of its own. Arrays (p, 1, 1), result (p,)."""
     total = np.zeros_like(s[:, 0, 0])
@@ -139,7 +152,7 @@ def folded_slopes(
     across: np.ndarray,
     sign: float,
     p: list[np.ndarray],
-    *rule: np.ndarray,
+    *rule: Any,
 ) -> np.ndarray:
     """The same on one set of nodes, for across > 0 and correlations c >= 0: `signs_together`.
 
