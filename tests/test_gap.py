@@ -160,6 +160,18 @@ def test_variances_grow_on_at_infinity_where_weights_are_their_means(parts: dict
     assert slope(np.inf, 0.9 * most, 0.3, 1.5) == 0
 
 
+def test_the_variance_map_keeps_its_digits_where_fields_alone_are_uncertain() -> None:
+    """q' = (sigma_b2 + x) / (1 - x) at sigma_m2 = 1, x the arcsine law of signs of fields with noise, in 60 digits."""
+    generator = np.random.default_rng(5)
+    variances, biases = 10 ** generator.uniform(-12, 12, (2, 200))
+    found = compile_theory(derive(compose("deterministic", noise="gaussian:0.5"))).variance_map(variances, 1.0, biases)
+    with mpmath.workdps(60):
+        for value, *point in zip(found, variances, biases, strict=True):
+            at, bias = map(mpmath.mpf, point)
+            alike = 2 / mpmath.pi * mpmath.asin((1 + bias) / (1 + bias + mpmath.mpf("0.25")) * at / (1 + at))
+            assert abs(value / ((bias + alike) / (1 - alike)) - 1) < 1e-14
+
+
 def test_extremes_pick_the_limit() -> None:
     node = AtExtremes(sp.sin(q) / q, q, sp.Integer(1), sp.Integer(0))
     assert [float(node.subs(q, at).evalf()) for at in (0, sp.oo)] == [1, 0]
