@@ -444,6 +444,8 @@ def test_rules_leave_older_forms_alone():
     assert not evaluate_all(pair_expectation(sp.sign(u), sp.sign(u), *law)).has(PiecewiseOverlap)
     assert evaluate_all(pair_expectation(HardTanh(u), HardTanh(u), *law)).has(ClipCovariance)
     assert evaluate_all(pair_expectation(sp.Max(0, u), sp.Max(0, u), *law)).has(ArcCosineKernel)
+    step = (1 + sp.sign(u)) / 2
+    assert evaluate_all(pair_expectation(step, step, *law)) == HALF**2 + sp.asin(Q_ab / Q) / (2 * sp.pi)
     closed = evaluate_all(pair_expectation(NEURONS["16 levels"], NEURONS["16 levels"], *law))
     assert isinstance(closed, PiecewiseOverlap)
     assert len(str(closed)) < 500
