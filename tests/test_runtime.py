@@ -476,6 +476,22 @@ def test_gradients_of_clipped_normals_and_exp_erfc():
     assert_allclose(in_a, rho.detach() * 2 * edge * torch.special.erfc(edge / np.sqrt(2)), atol=1e-13)
 
 
+@pytest.mark.parametrize("a", [1e-4, 0.7, 8.0])
+def test_slopes_of_box_apart_keep_their_digits_between_independent_and_equal_fields(a):
+    """-e^(-a^2/s) sinh(a^2 r/s) / (pi r sqrt(s)), s = 1 - r^2, in 40 digits (Price's theorem); and by steps."""
+    apart = np.array([1e-14, 1e-6, 0.3, 0.97, 1 - 1e-9, 1.0])
+    with mp.workdps(40):
+        square, middle = mp.mpf(a) ** 2, 1 - mp.mpf(10) ** -30
+        exact = [-mp.exp(-square / s) * mp.sinh(square * mp.sqrt(1 - s) / s) / mp.sqrt((1 - s) * s) / mp.pi
+                 for s in (min(mp.mpf(each), middle) for each in apart)]  # fmt: skip
+    given = tensor(apart, True)
+    found, = torch.autograd.grad(clipped_torch.box_apart(a, given).sum(), given)  # fmt: skip
+    assert_allclose(found, [float(each) for each in exact], EXACT)
+    points = tensor([a, a, a], True), tensor([0.2, 0.6, 0.95], True)
+    assert torch.autograd.gradcheck(clipped_torch.box_apart, points, rtol=1e-6)
+    assert torch.autograd.gradgradcheck(clipped_torch.box_apart, points, rtol=1e-5)
+
+
 def test_what_autograd_would_miss_is_refused():
     k = tensor(2.0, True)
     with pytest.raises(ValueError, match="pass that tensor as one of the parameters"):
