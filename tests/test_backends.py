@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import runpy
 import shutil
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -201,6 +202,33 @@ def test_jax_compiles_maps_over_batches_and_differentiates(name):
     step = 1e-5
     ends = [float(theirs.chi(0.3 + side * step, *point)) for side in (-1, 1)]
     assert float(second) == pytest.approx((ends[1] - ends[0]) / (2 * step), rel=1e-7)
+
+
+FIELDS, SPREADS = np.array([-40, -1, -0.3, 0, 1e-9, 0.7, 1, 30]), np.array([0, 1e-9, 0.3, 1, 7, 1e12, np.inf])[:, None]
+ALIKE, APART = np.array([-1, -0.4, 0, 1e-9, 0.8, 1]), np.array([0, 1e-12, 0.3, 1])
+RUNTIME = {
+    "elementwise": [("hard_tanh", FIELDS), ("box", FIELDS), ("sech_squared", FIELDS), ("softplus", FIELDS),
+                    ("spike", FIELDS), ("damped_sinh", 2 * np.abs(FIELDS), FIELDS), ("arc_cosine_kernel", APART),
+                    ("arc_cosine_difference", APART, 1 - APART), ("quotient", FIELDS, APART[:, None], 3.0),
+                    ("no_limit",)],
+    "logistic": [("tanh_mean", FIELDS, SPREADS[:-1]), ("tanh_mean", FIELDS, SPREADS[:-1], 3),
+                 ("tanh_overlap", SPREADS, ALIKE), ("tanh_difference", SPREADS, 1 - APART, APART),
+                 ("tanh_slope_overlap", SPREADS, APART), ("tanh_curvature_overlap", SPREADS, APART),
+                 ("tanh_overlap_growth", SPREADS, ALIKE), ("tanh_slope_growth", SPREADS, APART)],
+    "odd_means": [("erf_pair", FIELDS, FIELDS[:, None]), ("clip_mean", FIELDS, SPREADS[:-1])],
+}  # fmt: skip
+
+
+@WITH_JAX
+@pytest.mark.parametrize(("file", "call"), [
+    pytest.param(file, call, id=call[0]) for file, calls in RUNTIME.items() for call in calls
+])  # fmt: skip
+def test_functions_that_jax_modules_copy_are_those_of_numpy(file, call):
+    name, *arguments = call
+    ours, theirs = (import_module(f"meanbits.numerics.emission.runtime.{file}_{each}") for each in ("numpy", "jax"))
+    with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):  # as in a module that calls it
+        expected = getattr(ours, name)(*arguments)
+    np.testing.assert_allclose(getattr(theirs, name)(*arguments), expected, 1e-14)
 
 
 @WITH_JAX

@@ -285,6 +285,17 @@ def test_exponentials_as_far_as_they_go():
     assert_allclose(broken_pair(np.exp, np.exp, v, c, edges), np.exp(v * (1 + c)), 1e-12)
 
 
+def test_powers_have_no_scale_beyond_every_mesh():
+    """Of f = sign(u) sqrt(|u|) all that is of second order grows as sqrt(v); Torch says where its mesh ends."""
+    v, c = np.array([1e50, 1e62, 1e150]), np.array([[-1.0], [-0.7], [0.3], [1.0]])
+    pairs = broken_pair(ROOT.f, ROOT.f, v, c, ROOT.edges) / broken_pair(ROOT.f, ROOT.f, 1.0, c, ROOT.edges)
+    assert_allclose(pairs, np.sqrt(v) + 0 * c, 1e-14)
+    falls = [broken_difference(ROOT.slope, (), each, 0.2, 0.7, ROOT.edges) for each in (v, 1.0)]
+    assert_allclose(falls[0] / falls[1], np.sqrt(v), 1e-12)
+    with pytest.raises(ValueError, match=r"variance 1e\+62 needs the functions beyond 1.26765e\+30"):
+        broken_torch.broken_pair(torch.tanh, torch.tanh, tensor(1e62), tensor(0.3), ROOT.edges)
+
+
 @pytest.mark.parametrize("name", ["softsign", "tanh(2h)", "relu squared", "tanh^3"])
 def test_small_correlations_keep_the_digits_of_odd_functions(name):
     """Against sums over the quadrants, which have a break at 0 only."""

@@ -130,11 +130,11 @@ def test_steps_hardly_ever_taken(weights: Weights, treatment: Treatment, varianc
 def test_the_reference_reaches_rare_events() -> None:
     """P(u > t, v > t) by one integral over u."""
     t, rho = 7.8, 0.27
-    tail = mpmath.quad(
-        lambda x: mpmath.npdf(x) * mpmath.ncdf((rho * x - t) / mpmath.sqrt(1 - rho**2)), [t, t + 1, t + 3, 30]
-    )
+    with mpmath.workdps(40):
+        spread = mpmath.sqrt(1 - mpmath.mpf(rho) ** 2)
+        tail = mpmath.quad(lambda x: mpmath.npdf(x) * mpmath.ncdf((rho * x - t) / spread), [t, t + 1, t + 3, 30])
     found = definition._pair(lambda x: np.where(x > t, 1.0, 0.0), 1.0, rho, (0.0, t))
-    assert found == pytest.approx(float(tail), rel=1e-9)
+    assert found == pytest.approx(float(tail), rel=definition.SURE, abs=0)
 
 
 def test_moments_overflow_to_infinity() -> None:
@@ -214,11 +214,13 @@ def test_overlaps_of_sines_of_any_phase_are_in_one_exponent(scale: int) -> None:
 
 
 def test_slopes_keep_their_digits_where_terms_cancel() -> None:
-    """1 - tanh^2 times powers of u far out; -1 + 1/(1 + u^2) beside a function at 0."""
+    """1 - tanh^2 times powers of u, and 1 / (1 + |u|) - |u| / (1 + |u|)^2, far out; -1 + 1/(1 + u^2) at 0."""
     far = tidy_slope((sp.tanh(u) ** 2 * sp.atan(u)).diff(u), u)
-    assert sp.lambdify(u, far)(1e7) == pytest.approx(1e-14, rel=1e-12)
+    assert sp.lambdify(u, far)(1e7) == pytest.approx(1 / (1 + 1e14), rel=1e-14, abs=0)
+    soft = tidy_slope((u / (1 + sp.Abs(u))).diff(u), u)
+    assert sp.lambdify(u, soft)(-1e8) == pytest.approx((1 + 1e8) ** -2, rel=1e-14, abs=0)
     near = pieces((sp.Abs(u - 1) + sp.atan(u)) ** 2).slope.parts[0]
-    assert sp.lambdify(u, near)(1e-6) == pytest.approx(-2e-12, rel=1e-12)
+    assert sp.lambdify(u, near)(1e-6) == pytest.approx(-2e-12 / (1 + 1e-12), rel=1e-14, abs=0)
     beside = pieces(sp.atan(3 * 10**6 * sp.Abs(u - sp.Rational(1, 3)))).slope.parts[1]
     assert sp.lambdify(u, beside)(1 / 3) == pytest.approx(3e6, rel=1e-9)
 

@@ -15,9 +15,10 @@ from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
 from meanbits.theory.derive import Theory, derive
 from meanbits.theory.gaussian.difference import as_angles, difference
 from meanbits.theory.gaussian.expectation import GaussianExpectation
+from meanbits.theory.gaussian.open_nodes import GaussianDifference, GaussianSlope
 from meanbits.theory.gaussian.special import ArcCosineKernel
 from meanbits.theory.stages.overlap import AtExtremes
-from meanbits.theory.symbols import T, c, overlap, q, sigma_b2, sigma_m2
+from meanbits.theory.symbols import T, c, gap, overlap, q, sigma_b2, sigma_m2, u
 
 COMPOSED = (
     compose("deterministic", form="paper", phi="erf", gain=1.5),
@@ -158,6 +159,27 @@ def test_variances_grow_on_at_infinity_where_weights_are_their_means(parts: dict
     assert limit > 1
     assert abs(far - limit) <= 2e-3 * abs(near - limit) + 1e-14
     assert slope(np.inf, 0.9 * most, 0.3, 1.5) == 0
+
+
+def test_the_variance_map_keeps_its_digits_where_fields_alone_are_uncertain() -> None:
+    """q' = (sigma_b2 + x) / (1 - x) at sigma_m2 = 1, x the arcsine law of signs of fields with noise, in 60 digits."""
+    generator = np.random.default_rng(5)
+    variances, biases = 10 ** generator.uniform(-12, 12, (2, 200))
+    found = compile_theory(derive(compose("deterministic", noise="gaussian:0.5"))).variance_map(variances, 1.0, biases)
+    with mpmath.workdps(60):
+        for value, *point in zip(found, variances, biases, strict=True):
+            at, bias = map(mpmath.mpf, point)
+            alike = 2 / mpmath.pi * mpmath.asin((1 + bias) / (1 + bias + mpmath.mpf("0.25")) * at / (1 + at))
+            assert abs(value / ((bias + alike) / (1 - alike)) - 1) < 1e-14
+
+
+def test_what_is_left_open_depends_on_the_scale_of_a_function_as_on_the_variance() -> None:
+    """f(scale u) at variance 1 is f(u) at variance scale^2, and u is bound."""
+    scale = sp.Symbol("scale", positive=True)
+    for node in (GaussianDifference, GaussianSlope):
+        law = (gap,) if node is GaussianSlope else (0, gap)
+        symbols = [node(sp.atan(scale * u), 1, *law).free_symbols, node(sp.atan(u), scale**2, *law).free_symbols]
+        assert symbols == [{scale, gap}, {scale, gap}]
 
 
 def test_extremes_pick_the_limit() -> None:

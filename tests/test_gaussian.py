@@ -162,6 +162,16 @@ def test_equal_variables_merge() -> None:
     assert node.doit() == expectation(sp.tanh(u) ** 2, 0, q).doit()
 
 
+def test_fields_that_do_not_vary_are_known() -> None:
+    """The value at the mean; of two fields that are one, or opposite, or one of them known, the mean over the other."""
+    assert close_to(expectation(sp.exp(u), 0, 0), sp.S.One)
+    assert close_to(GaussianExpectation(sp.atan(u * v), (3, 1), (0, 0, Sigma)).subs(STATE),
+                    expectation(sp.atan(3 * u), 1, Sigma).subs(STATE))  # fmt: skip
+    square = expectation(sp.atan(u) ** 2, 0, q).subs(STATE)
+    for side in (1, -1):
+        assert close_to(pair_expectation(sp.atan(u), sp.atan(u), q, side * q).subs(STATE), side * square)
+
+
 def test_an_open_expectation_keeps_scales_out_of_the_integrand() -> None:
     node = pair_expectation(sp.atan(3 * u), sp.atan(3 * u), q, c * q)
     assert node.doit() == pair_expectation(sp.atan(u), sp.atan(u), 9 * q, 9 * c * q)

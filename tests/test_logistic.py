@@ -259,6 +259,8 @@ def test_domain_errors_name_the_value(module: object) -> None:
     with pytest.raises(ValueError, match=r"variance -1.0 is negative"):
         module.tanh_overlap(-1.0, 0.5)
     with pytest.raises(ValueError, match=r"variance -1.0 is negative"):
+        module.tanh_overlap(torch.tensor([2.0, -1.0], dtype=torch.float64), 0.5)
+    with pytest.raises(ValueError, match=r"variance -1.0 is negative"):
         module.tanh_mean(0.5, -1.0)
     with pytest.raises(ValueError, match=r"magnitude 1.5"):
         module.tanh_overlap(1.0, 1.5)

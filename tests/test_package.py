@@ -115,3 +115,9 @@ def test_types_are_those_of_a_users_project(installed: str, tmp_path: Path) -> N
     (error,) = (each for each in found["generalDiagnostics"] if each["severity"] == "error")
     assert Path(error["file"]).name == "wrong.py"
     assert '"depth"' in error["message"]
+
+
+def test_a_relative_tolerance_alone_has_no_absolute_one_beside_it() -> None:
+    assert pytest.approx(1e-20, rel=1e-3) == 1.0005e-20
+    assert pytest.approx(1e-20, rel=1e-3) != 1e-13
+    assert pytest.approx(1e-20, rel=1e-3, abs=1e-12) == 1e-13

@@ -355,6 +355,19 @@ def test_torch_slopes(name):
     assert_allclose(ends.grad, on_numpy.piecewise_slope(shape, 1.3, np.array([2.0, 0.0])), EXACT)
 
 
+def test_torch_slopes_of_means():
+    """Of pieces of several degrees, which jump."""
+    pieces = (0.0, 0.5, 2.0), ((1.0, 2.0, 3.0), (-1.0, 0.0, 2.0), (4.0, 1.0))
+    assert_slopes(lambda v: on_torch.piecewise_mean(pieces, v), np.array([0.1, 0.9, 3.0, 40.0]))
+
+
+def test_torch_has_no_slopes_of_growths():
+    variance = torch.tensor(1.3, requires_grad=True)
+    growth = on_torch.piecewise_growth(floats(SHAPES["clipped relu"]), variance, 0.5)
+    with pytest.raises(ValueError, match="Torch has derivatives of the maps to first order; differentiate once"):
+        growth.backward()
+
+
 @pytest.mark.parametrize("name", ["dead zone", "clipped relu", "jump and bends"])
 def test_arbitrary_precision_agrees(name):
     shape, numbers = SHAPES[name], floats(SHAPES[name])
@@ -444,6 +457,8 @@ def test_rules_leave_older_forms_alone():
     assert not evaluate_all(pair_expectation(sp.sign(u), sp.sign(u), *law)).has(PiecewiseOverlap)
     assert evaluate_all(pair_expectation(HardTanh(u), HardTanh(u), *law)).has(ClipCovariance)
     assert evaluate_all(pair_expectation(sp.Max(0, u), sp.Max(0, u), *law)).has(ArcCosineKernel)
+    step = (1 + sp.sign(u)) / 2
+    assert evaluate_all(pair_expectation(step, step, *law)) == HALF**2 + sp.asin(Q_ab / Q) / (2 * sp.pi)
     closed = evaluate_all(pair_expectation(NEURONS["16 levels"], NEURONS["16 levels"], *law))
     assert isinstance(closed, PiecewiseOverlap)
     assert len(str(closed)) < 500

@@ -13,6 +13,7 @@ from scipy import special
 from meanbits.numerics.emission.runtime import (
     clipped_numpy,
     clipped_torch,
+    elementwise_numpy,
     elementwise_torch,
     gaussian_numpy,
     gaussian_torch,
@@ -380,6 +381,15 @@ def test_torch_agrees_with_numpy(name):
         assert_allclose(value, gaussian_mean(f, mean, variances), 1e-12)
 
 
+def test_torch_agrees_with_numpy_on_elementwise_functions():
+    u = np.array([-40, -1, -0.3, 0, 1e-9, 0.7, 1, 30])
+    for name, given in (("softplus", (u,)), ("damped_sinh", (2 * np.abs(u), u)), ("sech_squared", (u,))):
+        expected = getattr(elementwise_numpy, name)(*given)
+        assert_allclose(getattr(elementwise_torch, name)(*map(tensor, given)), expected, EXACT)
+    with pytest.raises(ValueError, match="no limit of this map is derived at q = 0 or infinity"):
+        elementwise_torch.no_limit()
+
+
 def test_torch_agrees_with_numpy_on_clipped_normals():
     a, rho = 10.0 ** np.arange(-6, 7)[:, None], np.array([1e-8, -0.5, 0.999, 1, -1])
     assert_allclose(clipped_torch.box_probability(tensor(a), tensor(rho)).numpy(), box_probability(a, rho), 1e-13)
@@ -474,6 +484,28 @@ def test_gradients_of_clipped_normals_and_exp_erfc():
     edge = a.detach()
     assert_allclose(in_rho, torch.special.erf(edge / np.sqrt(2)), 1e-13)
     assert_allclose(in_a, rho.detach() * 2 * edge * torch.special.erfc(edge / np.sqrt(2)), atol=1e-13)
+
+
+def test_gradients_of_differences_of_clipped_normals():
+    """Where the second correlation is of the sign of the first, and where it is not."""
+    points = tensor([0.3, 1.0, 3.0], True), tensor([0.1, 0.4, 0.2], True), tensor([0.3, 0.2, 1.4], True)
+    assert torch.autograd.gradcheck(clipped_torch.clip_difference, points, rtol=1e-6)
+
+
+@pytest.mark.parametrize("a", [1e-4, 0.7, 8.0])
+def test_slopes_of_box_apart_keep_their_digits_between_independent_and_equal_fields(a):
+    """-e^(-a^2/s) sinh(a^2 r/s) / (pi r sqrt(s)), s = 1 - r^2, in 40 digits (Price's theorem); and by steps."""
+    apart = np.array([1e-14, 1e-6, 0.3, 0.97, 1 - 1e-9, 1.0])
+    with mp.workdps(40):
+        square, middle = mp.mpf(a) ** 2, 1 - mp.mpf(10) ** -30
+        exact = [-mp.exp(-square / s) * mp.sinh(square * mp.sqrt(1 - s) / s) / mp.sqrt((1 - s) * s) / mp.pi
+                 for s in (min(mp.mpf(each), middle) for each in apart)]  # fmt: skip
+    given = tensor(apart, True)
+    found, = torch.autograd.grad(clipped_torch.box_apart(a, given).sum(), given)  # fmt: skip
+    assert_allclose(found, [float(each) for each in exact], EXACT)
+    points = tensor([a, a, a], True), tensor([0.2, 0.6, 0.95], True)
+    assert torch.autograd.gradcheck(clipped_torch.box_apart, points, rtol=1e-6)
+    assert torch.autograd.gradgradcheck(clipped_torch.box_apart, points, rtol=1e-5)
 
 
 def test_what_autograd_would_miss_is_refused():

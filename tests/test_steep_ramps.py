@@ -84,8 +84,12 @@ def test_a_ramp_whose_width_floating_point_loses_is_refused():
         ((99, 100), (0, 0), (1, -1), True),
         ((99, 100), (1, -1), (0, 0), True),
         ((9, 10, 11), (0, 0, 0), (1, -2, 1), True),
+        ((9, 10), (1, -1), (0, 0), False),
+        ((-10, -9), (1, -1), (0, 0), False),
     ],
 )
-def test_sums_lose_digits_where_parts_of_a_cluster_cancel(places, jumps, bends, loses):
-    """Not where they add up, as levels do, nor where breaks are as far apart as from 0."""
-    assert loses_digits(sp.sympify((places, jumps, bends, (0, 0)))) is loses
+@pytest.mark.parametrize(("unit", "length"), [(1, 1), (10**6, 1), (1, 10**6), (1, sp.Rational(1, 10**6))])
+def test_sums_lose_digits_where_parts_of_a_cluster_cancel(places, jumps, bends, loses, unit, length):
+    """Not where they add up, as levels do, nor where breaks are as far apart as from 0; the same in any unit."""
+    scaled = [t * length for t in places], [a * unit for a in jumps], [b * unit / length for b in bends]
+    assert loses_digits(sp.Tuple(*(sp.Tuple(*part) for part in scaled), sp.Tuple(0, 0))) is loses

@@ -6,7 +6,7 @@ from typing import Any
 
 import sympy as sp
 
-from meanbits.theory.symbols import u, v
+from meanbits.theory.symbols import u
 
 
 class OverlapNode(sp.Expr):
@@ -14,7 +14,7 @@ class OverlapNode(sp.Expr):
 
     @property
     def free_symbols(self) -> set[sp.Basic]:
-        return {s for argument in self.args[1:] for s in argument.free_symbols} | self.args[0].free_symbols - {u, v}
+        return super().free_symbols - {u}
 
 
 class GaussianDifference(OverlapNode):

@@ -14,7 +14,7 @@ from meanbits.theory.gaussian.special import Box, HardTanh
 from meanbits.theory.gaussian.tidy import tidy_rational
 from meanbits.theory.symbols import u, v
 
-ALREADY_CLOSED = (sp.sign, sp.Heaviside, HardTanh, Box)  # alone: the arcsine law, and the laws of a square
+ALREADY_CLOSED = (HardTanh, Box)  # alone: the laws of a square
 
 
 def piecewise_linear(node: GaussianNode, _: object) -> sp.Expr | None:

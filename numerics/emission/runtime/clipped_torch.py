@@ -85,11 +85,20 @@ def box_apart(a: Real, apart: Real) -> Tensor:
     def in_edge(edge: Tensor, square: Tensor) -> Tensor:
         return box_in_edge(edge, torch.sqrt(1 - square))
 
-    def in_apart(edge: Tensor, square: Tensor) -> Tensor:
-        r = torch.sqrt(1 - square)
-        return -box_in_rho(edge, r) / (2 * r)
+    return with_slopes(values, [in_edge, box_in_apart], a, apart)
 
-    return with_slopes(values, [in_edge, in_apart], a, apart)
+
+def box_in_apart(a: Tensor, square: Tensor) -> Tensor:
+    """-1 / (2 rho) of `box_in_rho`, in square = 1 - rho^2: a sinh of rho over rho, as that vanishes by its series."""
+    rate = a * a / square
+    size = rate * rate * (1 - square)
+    r, z = torch.sqrt(torch.where(size < 1, 0.5, 1 - square)), torch.where(size < 1, size, 0.0)
+    series = torch.ones_like(z)
+    for k in range(8, 0, -1):
+        series = 1 + z / (2 * k * (2 * k + 1)) * series
+    near = -rate * torch.exp(-rate) * series / (math.pi * torch.sqrt(square))
+    beyond = torch.exp(-a * a / (1 + r)) * torch.expm1(-2 * rate * r) / (2 * math.pi * r * torch.sqrt(square))
+    return torch.where(size < 1, near, beyond)
 
 
 def clip_in_edge(a: Tensor, rho: Tensor) -> Tensor:
