@@ -150,6 +150,16 @@ def test_several_stable_points_are_told(capsys: pytest.CaptureFixture[str]) -> N
     assert "bistable" in capsys.readouterr().out
 
 
+def test_points_of_many_gains_are_those_of_each() -> None:
+    """Of a neuron that is scanned at some gains, at 2 and 3, and not at 1/2."""
+    theory, means, gains = paper(S_SHAPED, 3), np.array([0.3, 0.95]), np.array([0.5, 2.0, 3.0])
+    assert [variance_crosses_once(theory, (each / 3) ** 2) for each in gains] == [True, False, False]
+    together = fixed_point(theory, means[:, None], 0.003, gains)
+    for name in ("q", "gap", "dq", "chi"):
+        alone = [getattr(fixed_point(theory, means, 0.003, each), name) for each in gains]
+        np.testing.assert_allclose(getattr(together, name).T, alone, rtol=1e-12)
+
+
 @pytest.mark.parametrize(("name", "neurons", "means"), [("continuous", "relu", 2.0), ("continuous", "linear", 1.0)])
 def test_every_q_is_fixed_where_the_map_is_the_identity(name: str, neurons: str, means: float) -> None:
     found = described(derive(compose(name, neurons=neurons)), means, 0.0)
