@@ -108,8 +108,14 @@ def fixed_point(
     means, biases, *squared = np.broadcast_arrays(*given)
     check_domain(theory, means, biases)
     maps, flat = _maps(theory, means.size, backend), [each.ravel() for each in (means, biases, *squared)]
-    parts = on_all_cores(lambda part: _Solver(theory, maps, *(each[part] for each in flat)).solve(), means.size, PART)
-    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in NAMES}
+    joined = {name: np.empty(means.size) for name in NAMES}
+
+    def solve(part: slice) -> None:
+        found = _Solver(theory, maps, *(each[part] for each in flat)).solve()
+        for name, values in joined.items():
+            values[part] = getattr(found, name)
+
+    on_all_cores(solve, means.size, PART)
     refuse_nan({name: values for name, values in joined.items() if name != "chi_g"})
     return FixedPoint(**{name: values.reshape(means.shape)[()] for name, values in joined.items()})
 
