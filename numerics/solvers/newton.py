@@ -90,7 +90,7 @@ def bracketed_fixed_point(
         left = np.flatnonzero(~done)
         if left.size < which.size:
             found[which] = x
-            which, chosen, x, low, high = (each[left] for each in (which, chosen, x, low, high))
+            which, chosen, (x, low, high) = which[left], chosen[left], (each[left] for each in (x, low, high))
         if left.size == 0:
             return found
     found[which] = x
