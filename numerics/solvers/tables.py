@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import astuple, replace
 from functools import lru_cache, partial
 from types import SimpleNamespace
@@ -86,17 +87,28 @@ def _in_code(tables: Tables, backend: str) -> Tables:
 def _through(tables: Tables, theory: Theory, formula: sp.Expr, state: tuple[sp.Symbol, ...], size: int) -> Function:
     """A map of the state and the variances by its formula in the ratios, and in q; so many points at a time.
 
-    One state for many variances is looked up once.
+    One state for many variances is looked up once; else ratios stay in cache for the formula.
     """
     needed = [each for each in ARGUMENTS if each == alike or formula.has(each)]
     written = EmittedFunction("formula", (*needed, q, *VARIANCES), formula, "a map in terms of the ratios")
-    compiled = _in_chunks(compile_functions(theory, [written], NUMPY).formula, size)
-    ratios = {each: _in_chunks(partial(tables.ratio, each.name), size) for each in needed}
+    compiled = compile_functions(theory, [written], NUMPY).formula
+    ratios = [partial(tables.ratio, each.name) for each in needed]
+
+    def joined(ratios: Sequence[Function], compiled: Function) -> Function:
+        def at(*arguments: Array) -> Array:
+            given = dict(zip(state, arguments, strict=False))
+            found = (ratio(*map(given.get, ARGUMENTS[each])) for each, ratio in zip(needed, ratios, strict=True))
+            return compiled(*found, given[q], *arguments[len(state) :])
+
+        return at
+
+    together = _in_chunks(joined(ratios, compiled), size)
+    apart = joined([_in_chunks(ratio, size) for ratio in ratios], _in_chunks(compiled, size))
 
     def at(*arguments: Array) -> Array:
-        given = dict(zip(state, arguments, strict=False))
-        found = (ratio(*(given[symbol] for symbol in ARGUMENTS[each])) for each, ratio in ratios.items())
-        return compiled(*found, given[q], *arguments[len(state) :])
+        shapes = [np.shape(each) for each in arguments]
+        shared = np.broadcast_shapes(*shapes[: len(state)]) != np.broadcast_shapes(*shapes)
+        return apart(*arguments) if shared else together(*arguments)
 
     return at
 
