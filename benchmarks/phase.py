@@ -20,9 +20,11 @@ LAYERS = 60
 BY_HAND = f"erf by hand: {LAYERS} layers of q and c, then chi_1"
 ERF, ERF_NEURONS = "erf (sign neurons marginalised)", "erf neurons"
 TANH, PAPER = "tanh neurons", "tanh, paper form"
+SCANNED = "gelu neurons, scanned for several fixed points"
 SURROGATES = {ERF: ("deterministic", {}, 1.0), ERF_NEURONS: ("continuous", {"neurons": "erf"}, 4.0),
               TANH: ("continuous", {}, 4.0), PAPER: ("deterministic", {"phi": "tanh"}, 1.0)}  # fmt: skip
-ERF_LIMIT, TANH_LIMIT, LARGE_LIMIT = 10.0, 50.0, 250.0
+GELU = "continuous", {"neurons": "gelu"}, 4.0
+ERF_LIMIT, TANH_LIMIT, LARGE_LIMIT, SCANNED_LIMIT = 10.0, 50.0, 250.0, 3000.0
 LIMITS = {ERF: ERF_LIMIT, ERF_NEURONS: ERF_LIMIT, TANH: TANH_LIMIT, PAPER: TANH_LIMIT}
 COMPILED = {ERF: 6.0, ERF_NEURONS: 6.0, TANH: 30.0, PAPER: 30.0}  # with backend c
 
@@ -60,7 +62,10 @@ def phase_rows() -> list[Row]:
     cases = {name: _diagram(theories[name], name, LARGE_SIDE) for name in (ERF, ERF_NEURONS)}
     for name, timing in interleaved(cases, LARGE_ROUNDS).items():
         rows.append(timed_row(large, name, timing, MILLISECONDS, limit=LARGE_LIMIT))
-    return rows
+    base, parts, top = GELU
+    scanned = {SCANNED: partial(phase_diagram, derive(compose(base, **parts)), *axes(top, SIDE))}
+    timings = interleaved(scanned, LARGE_ROUNDS)
+    return [*rows, timed_row(group, SCANNED, timings[SCANNED], MILLISECONDS, limit=SCANNED_LIMIT)]
 
 
 def _in_c(name: str) -> str:

@@ -6,7 +6,8 @@ import functools
 import inspect
 import math
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,13 +22,26 @@ Elementwise = Callable[..., NDArray[Any]]
 def on_all_cores(function: Callable[[slice], Any], points: int, largest: int) -> list[Any]:
     """The values of a function of slices that together cover `points`, none larger than `largest`."""
     size = min(largest, -(-points // CORES)) or 1
-    return list(_workers().map(function, [slice(start, start + size) for start in range(0, points, size)]))
+    return _shared_out(function, [slice(start, start + size) for start in range(0, points, size)])
+
+
+_THREAD = threading.local()
+
+
+def _shared_out(function: Callable[[Any], Any], parts: Iterable[Any]) -> list[Any]:
+    """The values of a function of each part, by the workers.
+
+    A worker does all of them itself: if it waited for others, so would they, and none would be left to work.
+    """
+    if getattr(_THREAD, "works", False):
+        return [function(part) for part in parts]
+    return list(_workers().map(function, parts))
 
 
 @functools.cache
 def _workers() -> ThreadPoolExecutor:
     np.empty(2**21)  # freed at once: glibc then keeps up to 32 MB between the blocks instead of asking for fresh pages
-    return ThreadPoolExecutor(CORES, thread_name_prefix="meanbits")
+    return ThreadPoolExecutor(CORES, "meanbits", lambda: setattr(_THREAD, "works", True))
 
 
 def in_blocks(function: Elementwise) -> Elementwise:
@@ -56,6 +70,6 @@ def in_blocks(function: Elementwise) -> Elementwise:
             along = (np.ndim(argument) == whole and len(argument) > 1 for argument in arguments)
             return function(*(each[chosen] if part else each for each, part in zip(arguments, along, strict=True)))
 
-        return np.concatenate(list(_workers().map(block, range(0, shape[0], rows))))
+        return np.concatenate(_shared_out(block, range(0, shape[0], rows)))
 
     return blocked

@@ -342,3 +342,13 @@ def test_a_constant_beyond_floats_is_folded_into_its_product() -> None:
     units = Neurons.of_values("mine", ((f, HALF), (f + 1, HALF)))
     maps = compile_theory(derive(Surrogate("mine", FIXED, units, SAMPLE, "")))
     assert math.isfinite(float(maps.gap_map(0.5, 1.0, 0.5, 0.1)))
+
+
+@pytest.mark.parametrize("backend", [NUMPY, TORCH])
+def test_means_over_panels_vanish_with_their_squares_and_not_before(backend: Backend) -> None:
+    """sin 3h + h/2 is 7h/2 near 0: a square times the width of a panel underflows long before the mean does."""
+    maps = compile_theory(derive(compose("continuous", neurons="expr:sin(3*h)+h/2")), backend)
+    q, means, biases = (torch.tensor(each, dtype=torch.float64) for each in ([1e-300, 1e-220, 1e-100], 1.0, 0.0))
+    given = [each.numpy() if backend is NUMPY else each for each in (q, means, biases)]
+    assert np.asarray(maps.variance_map(*given) / given[0]) == pytest.approx(49 / 4, rel=1e-14)
+    assert np.asarray(maps.gap_map(0 * given[0] + 0.3, *given)) == pytest.approx(0.3, rel=1e-14)

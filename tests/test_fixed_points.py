@@ -150,6 +150,16 @@ def test_several_stable_points_are_told(capsys: pytest.CaptureFixture[str]) -> N
     assert "bistable" in capsys.readouterr().out
 
 
+def test_points_of_many_gains_are_those_of_each() -> None:
+    """Of a neuron that is scanned at some gains, at 2 and 3, and not at 1/2."""
+    theory, means, gains = paper(S_SHAPED, 3), np.array([0.3, 0.95]), np.array([0.5, 2.0, 3.0])
+    assert [variance_crosses_once(theory, (each / 3) ** 2) for each in gains] == [True, False, False]
+    together = fixed_point(theory, means[:, None], 0.003, gains)
+    for name in ("q", "gap", "dq", "chi"):
+        alone = [getattr(fixed_point(theory, means, 0.003, each), name) for each in gains]
+        np.testing.assert_allclose(getattr(together, name).T, alone, rtol=1e-12)
+
+
 @pytest.mark.parametrize(("name", "neurons", "means"), [("continuous", "relu", 2.0), ("continuous", "linear", 1.0)])
 def test_every_q_is_fixed_where_the_map_is_the_identity(name: str, neurons: str, means: float) -> None:
     found = described(derive(compose(name, neurons=neurons)), means, 0.0)
@@ -214,6 +224,38 @@ def test_scans_find_every_root_of_synthetic_maps(roots: list[float], reached: fl
     assert np.log(found.x[inner]) == pytest.approx(roots, abs=1e-9)
     assert list(found.stable[inner]) == [index % 2 == 0 for index in range(len(roots))]
     assert math.log(found.reached[0]) == pytest.approx(reached, abs=1e-9)
+
+
+def test_many_maps_are_scanned_as_each_alone() -> None:
+    """Humps b + a x^2/(1 + x^p): to infinity, with one to three fixed points, and falling ones, which are iterated."""
+    generator, count = np.random.default_rng(8), 120
+    a, b = 10 ** generator.uniform(-1, 1.5, count), 10 ** generator.uniform(-6, 0.5, count)
+    p = generator.choice([1, 2, 2.5, 3], count)
+    b[::5] = 0
+
+    def after(x: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        with np.errstate(divide="ignore", over="ignore"):
+            return b[chosen] + a[chosen] / (x**-2.0 + x ** (p[chosen] - 2))
+
+    def slope(x: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            hump = (2 * x**-3.0 - (p[chosen] - 2) * x ** (p[chosen] - 3)) / (x**-2.0 + x ** (p[chosen] - 2)) ** 2
+        return a[chosen] * np.where(x == 0, 0, hump)
+
+    def alone(which: int) -> FixedPoints:
+        return scanned_fixed_points(*(lambda x, _, map=map: map(x, np.array([which])) for map in (after, slope)), 1)
+
+    many, each, every = scanned_fixed_points(after, slope, count), [alone(k) for k in range(count)], np.arange(count)
+    assert np.array_equal(many.owner, np.repeat(every, [found.x.size for found in each]))
+    assert set(np.bincount(many.owner)) == {1, 2, 3}
+    assert all(np.any(kind) for kind in (many.slope < -0.1, np.isinf(many.reached), many.reached == 0))
+    for name in ("x", "slope", "stable", "reached"):
+        separate = np.concatenate([getattr(found, name) for found in each])
+        np.testing.assert_allclose(getattr(many, name), separate, rtol=1e-12)
+    x = np.ones(count)
+    for _ in range(20000):
+        x = np.minimum(after(x, every), 1e300)
+    assert np.minimum(many.reached, 1e300) == pytest.approx(x, rel=1e-9, abs=1e-300)
 
 
 def test_pairs_between_two_nodes_are_found_and_touching_ones_are_not_invented() -> None:

@@ -106,6 +106,13 @@ def test_the_mixture_is_tanh_to_any_precision(digits: int) -> None:
             assert abs(FUNCTIONS["TanhMean"](x, 0) / mp.tanh(x) - 1) < mp.mpf(10) ** (1 - digits)
 
 
+@pytest.mark.parametrize("name", POINTS)
+def test_a_point_alone_has_the_bits_that_it_has_among_many(name: str) -> None:
+    function, arguments = getattr(logistic_numpy, snake(name)), points(name, 500, 4)
+    alone = [function(*row) for row in zip(*(each.tolist() for each in arguments), strict=True)]
+    assert np.array_equal(function(*arguments), alone)
+
+
 def test_moments_of_the_scales() -> None:
     """E s^2 = pi^2 / 12, a twelfth of pi^2 / 3 over 4 of the logistic law; E 1/s = sqrt(pi / 2), as tanh'(0) = 1."""
     total, product, weight = mixture_pairs()

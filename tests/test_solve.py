@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import mpmath
@@ -300,6 +302,16 @@ def test_blocks_change_nothing() -> None:
     rows, columns = np.linspace(0, 1, 5 * BLOCK)[:, None], np.array([1.0, 2.0, 3.0])
     assert np.array_equal(in_blocks(np.arctan2)(rows, columns), np.arctan2(rows, columns))
     assert in_blocks(np.arctan2)(1.0, 2.0) == np.arctan2(1.0, 2.0)
+
+
+def test_workers_share_out_what_is_shared_out_to_them() -> None:
+    """In a process of its own, which ends: workers that wait for workers would wait for ever."""
+    code = """
+from meanbits.numerics.blocks import CORES, on_all_cores
+parts = on_all_cores(lambda _: on_all_cores(lambda part: part.start, 8, 1), 2 * CORES, 1)
+assert parts == [list(range(8))] * (2 * CORES), parts
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 @pytest.mark.parametrize("gain", ["1.4619", "1.4618985766662782", "0.00012345678901234567"])

@@ -10,6 +10,7 @@ from meanbits.numerics.blocks import BLOCK
 from meanbits.numerics.emission.derived_traits import derived_traits
 from meanbits.numerics.emission.emit import compile_theory
 from meanbits.numerics.solvers import solve
+from meanbits.numerics.solvers.ratios import Tables
 from meanbits.numerics.solvers.solve import fixed_point
 from meanbits.numerics.solvers.tables import TOLERANCE, tabulated
 from meanbits.theory.declarations.compose import compose
@@ -96,6 +97,28 @@ def test_tables_broadcast_in_blocks() -> None:
     assert np.array_equal(whole[::999], tables.gap_map(0.1, q[::999], means, 0.2))
     assert tables.variance_map(0.3, 1.0, 0.1).shape == ()
     assert tables.variance_map(np.empty(0), 1.0, 0.1).shape == (0,)
+
+
+def test_one_state_of_many_variances_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And in blocks or not, far out of the tables or not, gives what each of these variances has alone."""
+    asked, ratio = [], Tables.ratio
+    with monkeypatch.context() as patched:
+        patched.setattr(Tables, "ratio", lambda *given: asked.append(given[-1].size) or ratio(*given))
+        tables = tabulated.__wrapped__(TANH)
+        q, means = np.geomspace(1e-300, 1e300, 200)[:, None], np.linspace(0.1, 4, 1000)
+        together = tables.variance_map(q, means, 0.2)
+    assert sum(asked) == q.size
+    alone = [tables.variance_map(q[:, 0], each, 0.2) for each in means[::99]]
+    assert np.array_equal(together[:, ::99].T, alone)
+
+
+def test_slopes_of_tables_have_the_limits_of_the_maps() -> None:
+    """Where E f^2 grows as q does, too: its growth, of which the slope is a share, is infinite at infinity."""
+    for neurons, slope in (("gelu", 0.35), ("tanh", 0.0)):
+        theory, ends = derive(compose("continuous", neurons=neurons)), np.array([0.0, np.inf, 1.0])
+        found = tabulated(theory).variance_slope(ends, 0.7, 0.1)
+        assert found[1] == slope
+        assert found == pytest.approx(compile_theory(theory).variance_slope(ends, 0.7, 0.1), rel=TOLERANCE)
 
 
 @pytest.mark.parametrize(("theory", "top"), [(TANH, 4.0), (PAPER, 1.0), (LRT, 1.0)], ids=["continuous", "paper", "lrt"])

@@ -102,9 +102,8 @@ def over_points(many: Pointers, arguments: Sequence[Any]) -> tuple[NDArray[Any],
 
 def _column(argument: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
     """The numbers of an argument one after another: one for all points, or one a point."""
-    if argument.size == 1:
-        return np.ascontiguousarray(argument).ravel()
-    return np.ascontiguousarray(np.broadcast_to(argument, shape)).ravel()
+    whole = argument if argument.size == 1 or argument.shape == shape else np.broadcast_to(argument, shape)
+    return np.ascontiguousarray(whole).ravel()
 
 
 def _refused(value: Any, function: Function, arguments: Sequence[Any]) -> Any:

@@ -74,24 +74,26 @@ def bracketed_fixed_point(
 
     It goes from plus to minus, or where fixed points are repelling from minus to plus.
     """
-    found, which = np.empty(active.size), np.arange(active.size)
+    found, which, chosen = np.empty(active.size), np.arange(active.size), active
     for _ in range(STEPS):
-        value = after(x, active[which])
+        value = after(x, chosen)
         ratio, rising = value / x, (value > x) ^ repelling
         low, high = np.where(rising, x, low), np.where(rising, high, x)
         with np.errstate(all="ignore"):
-            step = np.log(ratio) / (1 - slope(x, active[which]) / ratio)
+            step = np.log(ratio) / (1 - slope(x, chosen) / ratio)
             proposal = x * np.exp(step)
         done = np.abs(ratio - 1) <= ROUNDING
         astray = np.flatnonzero(~((proposal > low) & (proposal < high)))
         proposal[astray] = np.where(done[astray], x[astray], np.sqrt(low[astray]) * np.sqrt(high[astray]))
         step[astray] = np.inf
         x, done = proposal, done | (np.abs(step) <= LAST)
-        found[which] = x
         left = np.flatnonzero(~done)
+        if left.size < which.size:
+            found[which] = x
+            which, chosen, (x, low, high) = which[left], chosen[left], (each[left] for each in (x, low, high))
         if left.size == 0:
-            break
-        which, (x, low, high) = which[left], (each[left] for each in (x, low, high))
+            return found
+    found[which] = x
     return found
 
 
@@ -104,7 +106,8 @@ def descended_fixed_point(after: Map, slope: Map, active: Chosen, start: Array |
     found, which = np.empty(active.size), np.arange(active.size)
     x = np.ones(active.size) if start is None else start
     for count in range(STEPS):
-        rate, value = slope(x, active[which]), after(x, active[which])
+        chosen = active[which]
+        rate, value = slope(x, chosen), after(x, chosen)
         with np.errstate(all="ignore"):
             step, lower = (x - value) / (1 - rate), (value - rate * x) / (1 - rate)
         allowed = step > ROUNDING * x if count else (rate < 1) & (x - step <= 1)

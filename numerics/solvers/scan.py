@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanbits.numerics.solvers.newton import Array, Chosen, Map, bracketed_fixed_point
+from meanbits.numerics.solvers.orbits import SETTLED, NoFixedPointError, in_columns, iterated
 
 LOG_X = np.concatenate([np.arange(-690, -46, 14), np.arange(-46, 46, 0.5), np.arange(46, 691, 14)])
 FAR = np.exp(LOG_X[-1])  # beyond all nodes an orbit is on its way to infinity, if that attracts
@@ -20,7 +21,6 @@ ROUNDING = 1e-12  # of maps: log after(x)/x nearer to 0 has no sign
 FALL = 1e-9  # a relative fall below this does not make a map decrease
 NEAR = 0.1  # of log after(x)/x: a minimum within this of 0 between two nodes may be below it
 ZOOM, ZOOMS = 32, 4
-LAYERS, PERIODS, SETTLED = 4000, 64, 1e-6  # iterations of maps that are not monotone
 POINTS = 2**20  # of the map in one call
 
 
@@ -44,14 +44,6 @@ class FixedPoints:
     reached: Array
 
 
-class NoFixedPointError(ValueError):
-    """A map without the fixed point that was asked for: which of the maps, and the reason."""
-
-    def __init__(self, point: int, reason: str) -> None:
-        super().__init__(reason)
-        self.point, self.reason = point, reason
-
-
 def scanned_fixed_points(after: Map, slope: Map, points: int) -> FixedPoints:
     """All fixed points of each map in [0, infinity], and the one that iteration from x = 1 reaches.
 
@@ -72,8 +64,8 @@ def _scanned(after: Map, slope: Map, chosen: Chosen) -> FixedPoints:
         values = np.broadcast_to(after(nodes, chosen), (LOG_X.size, chosen.size))
         excess = np.log(values) - LOG_X[:, None]
     _refuse_holes(excess, chosen)
-    sign, _ = _signs(excess)
-    brackets = [_divided(after, chosen, *_changes(LOG_X[:, None], excess)), *_touching(after, chosen, excess)]
+    sign, last = _signs(excess)
+    brackets = [_divided(after, chosen, *_changes(LOG_X[:, None], sign, last)), *_touching(after, chosen, excess)]
     column, low, high, crossing = (np.concatenate(each) for each in zip(*brackets, strict=True))
     x = _polished(after, slope, chosen[column], low, high, crossing)
     ends = _ends(after, slope, chosen, sign[0], sign[-1])
@@ -83,7 +75,7 @@ def _scanned(after: Map, slope: Map, chosen: Chosen) -> FixedPoints:
     with np.errstate(all="ignore"):
         slopes = np.where(np.isinf(x), np.nan, slope(np.where(np.isinf(x), 1.0, x), chosen[column]))
     stable = (crossing > 0) & ~(slopes <= -1)
-    falls = np.any(values[1:] < values[:-1] * (1 - FALL), 0)
+    falls = values[1:] < values[:-1] * (1 - FALL)
     found = FixedPoints(chosen[column], x, slopes, stable, sign[0] == 0, np.ones(chosen.size))
     _settle(found, after, chosen, crossing, sign[START], falls)
     return found
@@ -100,9 +92,8 @@ def _signs(excess: Array) -> tuple[Array, Chosen]:
     return np.where(filled == 0, np.take_along_axis(sign, np.argmax(sign != 0, 0)[None], 0), filled), last
 
 
-def _changes(log_x: Array, excess: Array) -> Brackets:
-    """Brackets where signs change along log_x, (n, 1) or (n, columns): (column, low, high, crossing)."""
-    sign, last = _signs(excess)
+def _changes(log_x: Array, sign: Array, last: Chosen) -> Brackets:
+    """Brackets where `_signs` change along log_x, (n, 1) or (n, columns): (column, low, high, crossing)."""
     node, column = np.nonzero(sign[1:] != sign[:-1])
     grid = np.broadcast_to(log_x, sign.shape)
     return column, grid[last[node, column], column], grid[node + 1, column], sign[node, column]
@@ -116,7 +107,7 @@ def _divided(after: Map, chosen: Chosen, column: Chosen, low: Array, high: Array
     with np.errstate(all="ignore"):
         excess = np.log(after(np.exp(grid), chosen[column])) - grid
     excess[0], excess[-1] = crossing, -crossing
-    part, *rest = _changes(grid, excess)
+    part, *rest = _changes(grid, *_signs(excess))
     return column[part], rest[0], rest[1], rest[2]
 
 
@@ -190,38 +181,21 @@ def _ends(after: Map, slope: Map, chosen: Chosen, first: Array, last: Array) -> 
 def _settle(
     found: FixedPoints, after: Map, chosen: Chosen, crossing: Array, sign: Array, falls: NDArray[np.bool_]
 ) -> None:
-    """Fill in `reached`: increasing maps go monotonically to the next fixed point, others are iterated."""
+    """Fill in `reached`: maps that nowhere fall on their way go monotonically to the next fixed point.
+
+    Others, by `falls` from node to node, are iterated.
+    """
     column = np.searchsorted(chosen, found.owner)
     onward = np.where(sign[column] > 0, found.x > 1 - SETTLED, found.x < 1 + SETTLED) & (crossing > 0)
     highest, lowest = np.zeros(chosen.size), np.full(chosen.size, np.inf)
     np.maximum.at(highest, column[onward], found.x[onward])
     np.minimum.at(lowest, column[onward], found.x[onward])
     found.reached[:] = np.where(found.every, 1.0, np.where(sign > 0, lowest, highest))
-    for each in np.flatnonzero(falls & ~found.every):
-        stable = found.x[found.stable & (column == each)]
-        found.reached[each] = _iterated(after, int(chosen[each]), stable)
-
-
-def _iterated(after: Map, point: int, stable: Array) -> float:
-    """The stable fixed point that the iteration of one map from x = 1 comes to.
-
-    Raises:
-        NoFixedPointError: if it comes to none.
-    """
-    chosen, x = np.array([point]), np.ones(1)
-    orbit: list[float] = []
-    for _ in range(LAYERS):
-        x = after(x, chosen)
-        if not x[0] <= FAR and np.isinf(stable).any():
-            return np.inf
-        with np.errstate(all="ignore"):
-            near = np.flatnonzero((stable == x) | (np.abs(np.log(stable / x)) < SETTLED))
-        if near.size:
-            return float(stable[near[0]])
-        orbit.append(float(x[0]))
-    late = np.array(orbit[-2 * PERIODS :])
-    period = next((n for n in range(1, PERIODS) if np.all(np.abs(late[n:] / late[:-n] - 1) < SETTLED)), None)
-    if period == 1 and stable.size:
-        return float(stable[np.argmin(np.abs(np.log(stable / late[-1])))])
-    how = f"in a cycle of period {period}" if period else "in no short cycle either"
-    raise NoFixedPointError(point, f"iterated from 1 it ends {how}, between {late.min():.6g} and {late.max():.6g}")
+    with np.errstate(divide="ignore"):
+        end = np.log(found.reached)
+    passed = (LOG_X[1:, None] >= np.minimum(end, 0)) & (LOG_X[:-1, None] <= np.maximum(end, 0))
+    wandering = np.flatnonzero(np.any(falls & passed, 0) & ~found.every)
+    if wandering.size:
+        attracting = found.stable & np.isin(column, wandering)
+        stable = in_columns(np.searchsorted(wandering, column[attracting]), found.x[attracting], wandering.size)
+        found.reached[wandering] = iterated(after, chosen[wandering], stable, FAR)

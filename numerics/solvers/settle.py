@@ -11,8 +11,10 @@ from meanbits.numerics.solvers.scan import NoFixedPointError, scanned_fixed_poin
 RESIDUAL = 1e-9  # of a fixed point put back into its map, relative
 
 
-def settled(after: Map, slope: Map, once: NDArray[np.bool_]) -> Array:
+def settled(after: Map, slope: Map, once: NDArray[np.bool_], kind: Array | None = None) -> Array:
     """Where the iteration of each map from 1 ends, in [0, infinity]; once: whether it crosses the diagonal once, (n,).
+
+    kind: maps of one kind, (n,), are scanned together; their variances may differ, of which one state serves many.
 
     Raises:
         NoFixedPointError: a cycle, a map that is no number, or a result that the map does not return.
@@ -23,11 +25,16 @@ def settled(after: Map, slope: Map, once: NDArray[np.bool_]) -> Array:
     single, other = np.flatnonzero(once), np.flatnonzero(~once)
     if single.size:
         x[single] = positive_fixed_point(_of(after, single), _of(slope, single), single.size)
-    try:
-        x[other] = scanned_fixed_points(_of(after, other), _of(slope, other), other.size).reached
-    except NoFixedPointError as error:
-        raise NoFixedPointError(int(other[error.point]), error.reason) from None
+    for each in [other] if kind is None else [other[kind[other] == one] for one in np.unique(kind[other])]:
+        x[each] = _scanned(after, slope, each)
     return put_back(x, after, slope)
+
+
+def _scanned(after: Map, slope: Map, which: Chosen) -> Array:
+    try:
+        return scanned_fixed_points(_of(after, which), _of(slope, which), which.size).reached
+    except NoFixedPointError as error:
+        raise NoFixedPointError(int(which[error.point]), error.reason) from None
 
 
 def put_back(x: Array, after: Map, slope: Map) -> Array:

@@ -108,8 +108,14 @@ def fixed_point(
     means, biases, *squared = np.broadcast_arrays(*given)
     check_domain(theory, means, biases)
     maps, flat = _maps(theory, means.size, backend), [each.ravel() for each in (means, biases, *squared)]
-    parts = on_all_cores(lambda part: _Solver(theory, maps, *(each[part] for each in flat)).solve(), means.size, PART)
-    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in NAMES}
+    joined = {name: np.empty(means.size) for name in NAMES}
+
+    def solve(part: slice) -> None:
+        found = _Solver(theory, maps, *(each[part] for each in flat)).solve()
+        for name, values in joined.items():
+            values[part] = getattr(found, name)
+
+    on_all_cores(solve, means.size, PART)
     refuse_nan({name: values for name, values in joined.items() if name != "chi_g"})
     return FixedPoint(**{name: values.reshape(means.shape)[()] for name, values in joined.items()})
 
@@ -157,7 +163,7 @@ class _Solver:
         """Variance first, then the correlation at that variance."""
         every, equal = np.arange(self.parameters[0].size), np.zeros(1)
         slope = self.map("variance_slope")
-        q = self.settled("q", lambda: settled(self.map("variance_map"), slope, self._once()))
+        q = self.settled("q", lambda: settled(self.map("variance_map"), slope, self._once(), self.squared_gain))
         gap_map, chi_at = (self.map(name, q) for name in ("gap_map", "chi_at_gap"))
         apart, chi_1 = gap_map(equal, every), chi_at(equal, every)
         vanished, diverges = (apart == 0) & (q == 0), np.isinf(q)
@@ -247,7 +253,7 @@ class _Solver:
 
         def at(x: Array, chosen: Chosen) -> Array:
             part = _part(chosen, self.parameters[0].size)
-            scale = 1.0 if self.squared_gain is None else self.squared_gain[part]
+            scale = 1.0 if self.squared_gain is None else _once_if_one(self.squared_gain[part])
             state = (scale * x,) if q is None else (x, scale * q[part])
             extra = () if self.total is None else (self.total[part],)
             value = function(*state, *(each[part] for each in self.parameters), *extra)
@@ -282,6 +288,11 @@ def _part(chosen: Chosen, points: int) -> Chosen | slice:
     """What takes the chosen of so many points: all of them in order need no copy."""
     whole = chosen.size == points and bool(np.all(chosen[1:] > chosen[:-1]))
     return slice(None) if whole else chosen
+
+
+def _once_if_one(values: Array) -> Array:
+    """The values, or one of them where they are all the same: what is asked of it then is asked once."""
+    return values[:1] if np.all(values == values[:1]) else values
 
 
 def _fraction(q: Array) -> Array:

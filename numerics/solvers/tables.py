@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import astuple, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -60,10 +61,11 @@ def tabulated(theory: Theory, backend: str = "numpy") -> SimpleNamespace:
         tables = _in_code(tables, backend)
     states = {"variance_map": (q,), "variance_slope": (q,), "gap_map": (gap, q), "chi_at_gap": (gap, q)}
     found = formulas.variance_map, formulas.variance_slope, formulas.gap_map, formulas.chi
-    served = {name: _through(tables, theory, formula, state)
-              for (name, state), formula in zip(states.items(), found, strict=True)}  # fmt: skip
     size = BLOCK if backend == "numpy" else COMPILED
-    maps = {name: in_blocks(_in_chunks(function, size)) for name, function in served.items()}
+    maps = {name: _through(tables, theory, formula, state, size)
+            for (name, state), formula in zip(states.items(), found, strict=True)}  # fmt: skip
+    maps["variance_slope"] = _with_limit(maps["variance_slope"], direct.variance_slope)
+    maps = {name: in_blocks(function) for name, function in maps.items()}
     return SimpleNamespace(**maps, total_map=direct.total_map, total_slope=direct.total_slope, bound=tables.bound)
 
 
@@ -82,16 +84,42 @@ def _in_code(tables: Tables, backend: str) -> Tables:
         return tables
 
 
-def _through(tables: Tables, theory: Theory, formula: sp.Expr, state: tuple[sp.Symbol, ...]) -> Function:
-    """A map of the state and the variances by its formula in the ratios, and in q."""
+def _through(tables: Tables, theory: Theory, formula: sp.Expr, state: tuple[sp.Symbol, ...], size: int) -> Function:
+    """A map of the state and the variances by its formula in the ratios, and in q; so many points at a time.
+
+    One state for many variances is looked up once; else ratios stay in cache for the formula.
+    """
     needed = [each for each in ARGUMENTS if each == alike or formula.has(each)]
     written = EmittedFunction("formula", (*needed, q, *VARIANCES), formula, "a map in terms of the ratios")
     compiled = compile_functions(theory, [written], NUMPY).formula
+    ratios = [partial(tables.ratio, each.name) for each in needed]
+
+    def joined(ratios: Sequence[Function], compiled: Function) -> Function:
+        def at(*arguments: Array) -> Array:
+            given = dict(zip(state, arguments, strict=False))
+            found = (ratio(*map(given.get, ARGUMENTS[each])) for each, ratio in zip(needed, ratios, strict=True))
+            return compiled(*found, given[q], *arguments[len(state) :])
+
+        return at
+
+    together = _in_chunks(joined(ratios, compiled), size)
+    apart = joined([_in_chunks(ratio, size) for ratio in ratios], _in_chunks(compiled, size))
 
     def at(*arguments: Array) -> Array:
-        given = dict(zip(state, arguments, strict=False))
-        ratios = (tables.ratio(each.name, *(given[symbol] for symbol in ARGUMENTS[each])) for each in needed)
-        return compiled(*ratios, given[q], *arguments[len(state) :])
+        shapes = [np.shape(each) for each in arguments]
+        shared = np.broadcast_shapes(*shapes[: len(state)]) != np.broadcast_shapes(*shapes)
+        return apart(*arguments) if shared else together(*arguments)
+
+    return at
+
+
+def _with_limit(slope: Function, direct: Function) -> Function:
+    """A slope in q, at infinity that of the map itself: the growth that it is a multiple of may be infinite there."""
+
+    def at(q: Array, *variances: Array) -> Array:
+        infinite = np.isinf(q)
+        value = slope(np.where(infinite, 1.0, q), *variances)
+        return np.where(infinite, direct(np.inf, *variances), value)[()] if np.any(infinite) else value
 
     return at
 

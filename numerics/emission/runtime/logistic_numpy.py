@@ -47,7 +47,7 @@ def over_pairs(term: Callable[..., np.ndarray], decay: int, variance: Real, *oth
         low, large = np.minimum(v, 1), np.maximum(v, 1)
         high = 1 / np.minimum(large, LARGEST)
         terms = term(total, low * high * total + high * high * product, low, high, *rest)
-        return np.einsum("ij,j->i", terms, weight) / large[:, 0] ** decay
+        return np.vecdot(terms, weight) / large[:, 0] ** decay
 
     return over_blocks(block, total.size, variance, *others)
 
@@ -60,7 +60,7 @@ def at_one_point(term: Callable[..., np.ndarray], decay: int, variance: float, *
     low, large = min(variance, 1.0), max(variance, 1.0)
     high = 1 / min(large, LARGEST)
     terms = term(total, low * high * total + high * high * product, low, high, *others)
-    return np.einsum("ij,j->i", terms[None], weight)[0] / large**decay  # to the bit as among many
+    return terms.dot(weight) / large**decay  # to the bit as among many
 
 
 def distances(value: Any, largest: float) -> Any:

@@ -99,7 +99,7 @@ function over_panel(f, { points, lows, highs }, panel, anchor, offset, spread, r
     for (let k = 0; k < 20; k++) {
       const shift = start + width * (1 + nodes[k]) / 2;
       const z = (place + shift) / spread;
-      total += f(within(edge + shift, lows[panel], highs[panel + 1])) * Math.exp(-z * z / 2) * z ** power * weights[k] / 2 * width / spread;
+      total += f(within(edge + shift, lows[panel], highs[panel + 1])) * Math.exp(-z * z / 2) * z ** power * weights[k] / 2 * (width / spread);
     }
   });
   return total / Math.sqrt(2 * Math.PI);

@@ -171,7 +171,7 @@ def across_panels(
         z = (place[i, None] + shift) / spread[owner[i], None]
         terms = f(np.minimum(np.maximum(edge[i, None] + shift, low[i]), high[i])) * np.exp(-z * z / 2)
         terms = terms * z**power if power else terms
-        value += np.bincount(owner[i], terms @ w * width[i] / spread[owner[i]] / np.sqrt(2 * np.pi), value.size)
+        value += np.bincount(owner[i], terms @ w * (width[i] / spread[owner[i]]) / np.sqrt(2 * np.pi), value.size)
     return value
 
 

@@ -159,7 +159,7 @@ def across_panels(
         shift = local[i, None] + width[i, None] * x
         z = (place[i, None] + shift) / spread[owner[i], None]
         terms = f(torch.clamp(edge[i, None] + shift, low[i], high[i])) * z**power * torch.exp(-z * z / 2)
-        value.index_add_(0, owner[i], terms @ w * width[i] / spread[owner[i]] / math.sqrt(2 * math.pi))
+        value.index_add_(0, owner[i], terms @ w * (width[i] / spread[owner[i]]) / math.sqrt(2 * math.pi))
     return value
 
 
