@@ -261,3 +261,15 @@ def test_slopes_of_the_widest_fields_do_not_overflow(noise: str) -> None:
         found = fixed_point(derive(compose("deterministic", noise=noise)), 0.1, biases)
         assert found.chi_1 > 0
         assert found.chi_1 == pytest.approx(found.dq, rel=1e-9)
+
+
+@ROWS
+def test_numbers_beside_arrays_are_as_arrays_of_them(surrogate: Surrogate) -> None:
+    maps, q = compile_theory(derive(surrogate)), np.array([0.0, 1.0, math.inf])
+    rest = {"T": 1.0} if derive(surrogate).maps.takes_total else {}
+    for means in means_of(surrogate):
+        for biases in (0.0, 0.1, 1e200):
+            with np.errstate(all="ignore"):
+                beside, arrays = (maps.variance_map(q, *each, **rest) for each in (
+                    (means, biases), (np.full(3, means), np.full(3, biases))))  # fmt: skip
+            np.testing.assert_array_equal(beside, arrays)

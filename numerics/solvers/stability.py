@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from meanbits.numerics.emission.ready import ReadyTheory, derived, traits_of
+from meanbits.numerics.emission.ready import ReadyTheory, derived, maps_of, traits_of
 from meanbits.numerics.solvers.newton import SLOPE_ROUNDING
 from meanbits.numerics.solvers.solve import FixedPoint, error_bound, fixed_point, variance_fixed_points
 
 if TYPE_CHECKING:
     from meanbits.theory.derive import Theory
     from meanbits.theory.stages.decay import Decay
+
+WITHIN = (0.5, 2.0)  # a convex map that leaves two inner points where they are, and is at most 1 at 1, leaves all
 
 
 @dataclass(frozen=True)
@@ -41,18 +43,27 @@ def described(theory: Theory | ReadyTheory, means: float, biases: float) -> dict
 
 
 def all_variances(theory: Theory | ReadyTheory, means: float, biases: float) -> list[VarianceFixedPoint]:
-    """Every fixed point of the variance map, 0 and infinity included; none where every q is one (`every_q`).
-
-    Where the field is marginalised exactly, q/(1 + q) follows the replica map, convex and at most 1: beside its
-    smallest fixed point, which is stable, it can have 1 only.
-    """
+    """Every fixed point of the variance map, 0 and infinity included; none where every q is one (`every_q`)."""
+    if traits_of(theory).follows_replicas:
+        smallest = fixed_point(theory, means, biases)
+        if 0 < smallest.T < np.inf:
+            return _of_replicas(theory, smallest)
     found = variance_fixed_points(theory, means, biases)
-    points = [VarianceFixedPoint(float(q), bool(stable)) for q, stable in zip(found.x, found.stable, strict=True)]
-    if not points or not traits_of(theory).follows_replicas:
-        return points
-    smallest = float(fixed_point(theory, means, biases).q)
-    sharp = np.isinf(points[-1].q) and np.isfinite(smallest)
-    return [VarianceFixedPoint(smallest, True), *([VarianceFixedPoint(np.inf, False)] if sharp else [])]
+    return [VarianceFixedPoint(float(q), bool(stable)) for q, stable in zip(found.x, found.stable, strict=True)]
+
+
+def _of_replicas(theory: Theory | ReadyTheory, smallest: FixedPoint) -> list[VarianceFixedPoint]:
+    """Those where the field is marginalised exactly: q/(1 + q) follows the replica map, convex and at most 1.
+
+    Beside its smallest fixed point, which is stable, it can have 1 only, or, if it has two more, every point.
+    """
+    total = (smallest.T,) if traits_of(theory).takes_total else ()
+    given = np.array([*WITHIN, np.inf])
+    *within, far = maps_of(theory).variance_map(given, smallest.sigma_m2, smallest.sigma_b2, *total)
+    if np.all(np.abs(np.array(within) / WITHIN - 1) <= SLOPE_ROUNDING):
+        return []
+    sharp = np.isinf(far) and np.isfinite(smallest.q)
+    return [VarianceFixedPoint(float(smallest.q), True), *([VarianceFixedPoint(np.inf, False)] if sharp else [])]
 
 
 def decays(theory: Theory | ReadyTheory, found: FixedPoint) -> dict[str, dict[str, float]]:

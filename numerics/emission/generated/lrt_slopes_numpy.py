@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
     """The arguments in one floating-point type: that of the arrays among them, float64 if there is none.
 
-    Beside arrays, float64 scalars become Python numbers: NumPy then reuses temporary arrays, and writes fewer.
+    Numbers are scalars of NumPy, whose division by 0 is infinite: those of Python raise.
     """
     if all(isinstance(argument, float | int) for argument in arguments):
         numbers: Any = arguments
@@ -24,10 +24,7 @@ def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
         return scalars
     found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
     dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
-    arrays = [np.asarray(argument, dtype=dtype) for argument in arguments]
-    if dtype != np.float64 or all(array.ndim == 0 for array in arrays):
-        return [array[()] for array in arrays]
-    return [array if array.ndim else array.item() for array in arrays]
+    return [np.asarray(argument, dtype=dtype)[()] for argument in arguments]
 
 
 def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -135,7 +132,7 @@ def over_pairs(term: Callable[..., np.ndarray], decay: int, variance: Real, *oth
         low, large = np.minimum(v, 1), np.maximum(v, 1)
         high = 1 / np.minimum(large, LARGEST)
         terms = term(total, low * high * total + high * high * product, low, high, *rest)
-        return np.einsum("ij,j->i", terms, weight) / large[:, 0] ** decay
+        return np.vecdot(terms, weight) / large[:, 0] ** decay
 
     return over_blocks(block, total.size, variance, *others)
 
@@ -148,7 +145,7 @@ def at_one_point(term: Callable[..., np.ndarray], decay: int, variance: float, *
     low, large = min(variance, 1.0), max(variance, 1.0)
     high = 1 / min(large, LARGEST)
     terms = term(total, low * high * total + high * high * product, low, high, *others)
-    return np.einsum("ij,j->i", terms[None], weight)[0] / large**decay  # to the bit as among many
+    return terms.dot(weight) / large**decay  # to the bit as among many
 
 
 def distances(value: Any, largest: float) -> Any:

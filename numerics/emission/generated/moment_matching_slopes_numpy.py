@@ -18,7 +18,7 @@ from scipy import special
 def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
     """The arguments in one floating-point type: that of the arrays among them, float64 if there is none.
 
-    Beside arrays, float64 scalars become Python numbers: NumPy then reuses temporary arrays, and writes fewer.
+    Numbers are scalars of NumPy, whose division by 0 is infinite: those of Python raise.
     """
     if all(isinstance(argument, float | int) for argument in arguments):
         numbers: Any = arguments
@@ -26,10 +26,7 @@ def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
         return scalars
     found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
     dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
-    arrays = [np.asarray(argument, dtype=dtype) for argument in arguments]
-    if dtype != np.float64 or all(array.ndim == 0 for array in arrays):
-        return [array[()] for array in arrays]
-    return [array if array.ndim else array.item() for array in arrays]
+    return [np.asarray(argument, dtype=dtype)[()] for argument in arguments]
 
 
 def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -260,7 +257,7 @@ def across_panels(
         z = (place[i, None] + shift) / spread[owner[i], None]
         terms = f(np.minimum(np.maximum(edge[i, None] + shift, low[i]), high[i])) * np.exp(-z * z / 2)
         terms = terms * z**power if power else terms
-        value += np.bincount(owner[i], terms @ w * width[i] / spread[owner[i]] / np.sqrt(2 * np.pi), value.size)
+        value += np.bincount(owner[i], terms @ w * (width[i] / spread[owner[i]]) / np.sqrt(2 * np.pi), value.size)
     return value
 
 
@@ -869,10 +866,9 @@ def slope_peak(shape: Shape, v: np.ndarray) -> np.ndarray:
 def smooth_slope(shape: Shape, side: int, v: np.ndarray, near: np.ndarray) -> np.ndarray:
     """The part of C' without a product of jumps, at correlation 1 - near (side 1) or near - 1 (side -1), near <= 1.
 
-    From its value at correlation 0, or where series end; below, where it falls towards -1 or near that, from -1.
+    f bends. From its value at correlation 0, or where series end; below, where it falls towards -1 or near that, from
+    -1.
     """
-    if not has_bends(shape):
-        return np.zeros_like(v)
     if side == -1 and parity_of(shape) != 0:
         return -parity_of(shape) * smooth_slope(shape, 1, v, near)
     begin, x = np.maximum(wide_from(shape, v), near), near_end(near)
@@ -905,9 +901,7 @@ def end_rise(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, fall: np.
 
 
 def overlap_at(shape: Shape, side: int, v: np.ndarray, near: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """C at correlation side size, size = 1 - near: by series, or from where they end."""
-    if side == -1 and turned_by(shape):
-        return turned_by(shape) * overlap_at(shape, 1, v, near, size)
+    """C at correlation side size, size = 1 - near: by series, or from where they end; side 1 if C is even or odd."""
     begin, wide, value = wide_from(shape, v), from_there(wide_from(shape, v), near), np.empty_like(v)
     i = np.flatnonzero(wide)
     if i.size:

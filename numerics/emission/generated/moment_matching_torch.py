@@ -1002,9 +1002,7 @@ def checked_variance(v: Tensor) -> Tensor:
 
 
 def overlap_at(shape: Shape, side: int, v: Tensor, near: Tensor, size: Tensor) -> Tensor:
-    """C at correlation side size, size = 1 - near: by series, or from where they end."""
-    if side == -1 and turned_by(shape):
-        return turned_by(shape) * overlap_at(shape, 1, v, near, size)
+    """C at correlation side size, size = 1 - near: by series, or from where they end; side 1 if C is even or odd."""
     begin, wide, value = wide_from(shape, v), from_there(wide_from(shape, v), near), torch.empty_like(v)
     i = torch.nonzero(wide)[:, 0]
     if len(i):

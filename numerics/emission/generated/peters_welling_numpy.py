@@ -15,7 +15,7 @@ from scipy import special
 def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
     """The arguments in one floating-point type: that of the arrays among them, float64 if there is none.
 
-    Beside arrays, float64 scalars become Python numbers: NumPy then reuses temporary arrays, and writes fewer.
+    Numbers are scalars of NumPy, whose division by 0 is infinite: those of Python raise.
     """
     if all(isinstance(argument, float | int) for argument in arguments):
         numbers: Any = arguments
@@ -23,10 +23,7 @@ def as_arrays(*arguments: ArrayLike) -> list[NDArray[np.float64]]:
         return scalars
     found = [argument.dtype for argument in arguments if isinstance(argument, np.ndarray | np.generic)]
     dtype = np.result_type(*found) if found and np.result_type(*found).kind == "f" else np.float64
-    arrays = [np.asarray(argument, dtype=dtype) for argument in arguments]
-    if dtype != np.float64 or all(array.ndim == 0 for array in arrays):
-        return [array[()] for array in arrays]
-    return [array if array.ndim else array.item() for array in arrays]
+    return [np.asarray(argument, dtype=dtype)[()] for argument in arguments]
 
 
 def broadcast(value: float | NDArray[np.float64], *arguments: NDArray[np.float64]) -> NDArray[np.float64]:
