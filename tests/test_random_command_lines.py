@@ -23,7 +23,7 @@ from meanbits.cli import EXIT_INTERRUPTED, main
 EXAMPLES = int(os.environ.get("MEANBITS_EXAMPLES", "10000"))
 PATIENCE = 60  # seconds of processor time that any other command may take
 NOT_A_NUMBER = re.compile(r"\bnan\b|\bNaN\b|\bInfinity\b")
-LEFT_BY_TORCH = "ignore:Exception ignored in. <function Popen:pytest.PytestUnraisableExceptionWarning"  # interrupted
+IN_CALLBACKS = "ignore::pytest.PytestUnraisableExceptionWarning"  # where an interrupt may come, and is not passed on
 SEARCH = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
@@ -129,7 +129,7 @@ def test_a_few_random_command_lines(line, files, capfd, tmp_path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings(LEFT_BY_TORCH)
+@pytest.mark.filterwarnings(IN_CALLBACKS)
 @settings(max_examples=EXAMPLES, **SEARCH)
 @given(line=command_lines())
 def test_ten_thousand_random_command_lines(line, files, capfd, tmp_path) -> None:
