@@ -219,6 +219,8 @@ def test_slopes_keep_their_digits_where_terms_cancel() -> None:
     assert sp.lambdify(u, far)(1e7) == pytest.approx(1 / (1 + 1e14), rel=1e-14, abs=0)
     soft = tidy_slope((u / (1 + sp.Abs(u))).diff(u), u)
     assert sp.lambdify(u, soft)(-1e8) == pytest.approx((1 + 1e8) ** -2, rel=1e-14, abs=0)
+    ratio = tidy_slope(sp.log((1 + u**2) / (2 + u**2)).diff(u), u)  # a product, one of whose factors cancels
+    assert sp.lambdify(u, ratio)(1e8) == pytest.approx(2e8 / (1 + 1e16) / (2 + 1e16), rel=1e-14)
     near = pieces((sp.Abs(u - 1) + sp.atan(u)) ** 2).slope.parts[0]
     assert sp.lambdify(u, near)(1e-6) == pytest.approx(-2e-12 / (1 + 1e-12), rel=1e-14, abs=0)
     beside = pieces(sp.atan(3 * 10**6 * sp.Abs(u - sp.Rational(1, 3)))).slope.parts[1]

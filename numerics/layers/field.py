@@ -49,9 +49,9 @@ def mean_field(m: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
 class BitMoments(torch.autograd.Function):
     """hbar = M m / sqrt(N) + b and Sigma = (1/N) sum_j [R (1 - m_j^2) + V_ij m_j^2], V = R - M^2, for states of bits.
 
-    Two matrix products forward and four backward. All terms of the sum are >= 0, so Sigma keeps its digits as means go
-    to +-1. Squares are made again rather than kept, and the weights' gradient takes the place of theirs: at wide layers
-    a fresh matrix costs as much as what fills it.
+    Two matrix products forward and four backward. All terms of the sum are >= 0, so Sigma has the digits that 1 - m^2
+    and 1 - M^2 have. Squares are made again rather than kept, and the weights' gradient takes the place of theirs: at
+    wide layers a fresh matrix costs as much as what fills it.
     """
 
     @staticmethod

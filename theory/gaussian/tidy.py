@@ -67,9 +67,9 @@ def tidy_slope(slope: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     masked, opaque = _masked(slope, _is_opaque_in_slopes)
     if _is_long(masked) or any(step.args[0] != variable for step in slope.atoms(sp.sign)):
         return slope
-    denominator = sp.fraction(sp.together(masked))[1]
-    has_denominator = denominator.xreplace(opaque).has(variable)
-    return sp.factor(masked).xreplace(opaque) if has_denominator and slope.is_Add else slope
+    sums = (each for each in sp.Mul.make_args(masked) if each.is_Add)
+    cancels = any(sp.fraction(sp.together(each))[1].xreplace(opaque).has(variable) for each in sums)
+    return sp.factor(masked).xreplace(opaque) if cancels else slope
 
 
 def _is_opaque_in_slopes(expression: sp.Expr) -> bool:
