@@ -11,8 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from meanbits.numerics.emission.runtime.gap_numpy import wedge, wedge_rule
-from meanbits.numerics.emission.runtime.quadrature_numpy import Real, batches
+from meanbits.numerics.emission.runtime.quadrature_numpy import Real, batches, wedge, wedge_rule
 
 Function = Callable[[np.ndarray], np.ndarray]
 Integrand = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]  # integrals (m,), nodes (m, n): F, error

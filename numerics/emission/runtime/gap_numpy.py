@@ -3,10 +3,9 @@
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from meanbits.numerics.emission.runtime.gaussian_numpy import Elementwise, beyond_overflow, gaussian_mean
-from meanbits.numerics.emission.runtime.quadrature_numpy import Real, batches, flat_points
+from meanbits.numerics.emission.runtime.quadrature_numpy import Real, batches, flat_points, wedge, wedge_rule
 
 CLEAR_SHARE = 1e-4  # of E f^2, above which E (f(u) - f(v))^2 / 2 keeps its digits
 
@@ -47,33 +46,6 @@ def correlation_rule(rest: np.ndarray, drop: np.ndarray, resolution: np.ndarray)
         parts.append(np.reshape(np.broadcast_arrays(owner[i], tangent, weight), (3, -1)))
     interval, tangent, weight = np.concatenate(parts, 1)
     return interval.astype(np.int64), tangent, weight
-
-
-def wedge_rule(sharpness: float, step: float = 1 / 7) -> tuple[np.ndarray, np.ndarray]:
-    """`half_line_rule` for `wedge`, of bend 4 and reach 10: nodes and weights (n,).
-
-    Slopes of a Gaussian shape are the hardest: for f = exp(-u^2) step 1 / 6 leaves 4e-11, step 1 / 7 3e-13.
-    """
-    onset = -np.log(4 * sharpness)
-    s = step * np.arange(np.floor((onset - 2.7) / step), np.ceil(np.log(np.expm1(2.5)) / step) + 1)
-    left = np.exp(1.5 * (onset - s))
-    t = s - left / 1.5
-    return 4 * np.log1p(np.exp(t)), 4 * step * special.expit(t) * (1 + left)
-
-
-def wedge(
-    s: np.ndarray, along: np.ndarray, across: np.ndarray, x: np.ndarray, w: np.ndarray, reach: float = np.inf
-) -> tuple[np.ndarray, ...]:
-    """Nodes v (p, n, 1) and u (p, n, m) over u > v > 0, and their weights: `quadrant` at along^2 - across^2.
-
-    along^2 + across^2 = 1; with both given, no digit is lost as the correlation goes to 1 or -1. The standard deviation
-    s, along and across are (p, 1, 1), x and w (n,), ascending. What is beyond reach may be left out.
-    """
-    gauss, ends = w * np.exp(-x * x / 2), (np.min(s * along), np.min(2 * s * along * across))
-    n, m = (max(1, np.searchsorted(x, reach / end, "right")) if reach < np.inf and end > 0 else x.size for end in ends)
-    row, column = x[:n, None], x[:m]
-    row_weight, weight = along / (2 * np.pi) * gauss[:n, None], gauss[:m] * np.exp(-across * (row * column))
-    return s * along * row, s * along * (row + 2 * across * column), row_weight, weight
 
 
 def support(f: Elementwise, p: list[np.ndarray]) -> float:
