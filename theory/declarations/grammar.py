@@ -207,7 +207,13 @@ def _where(arguments: list[ast.expr], field: Bounded, depth: int) -> Bounded:
 def _lookup(name: str, known: dict[str, Any], offered: list[str]) -> Any:
     if name in known:
         return known[name]
-    nearest = difflib.get_close_matches(name, ["h", *CONSTANTS, *FUNCTIONS, *HELPERS, "where"], n=1)
+    values, functions = ["h", *CONSTANTS], [*FUNCTIONS, *HELPERS, "where"]
+    if name in functions:
+        example = "where(h < 1, h, 1)" if name == "where" else f"{name}(h)"
+        raise FormulaError(f"'{name}' in a formula is a function; write {example}")
+    if name in values:
+        raise FormulaError(f"'{name}' in a formula is a number and takes no argument; write {name} * (...)")
+    nearest = difflib.get_close_matches(name, values + functions, n=1)
     hint = f"; did you mean {nearest[0]}?" if nearest else f"; known are {', '.join(offered)}"
     raise FormulaError(f"unknown name '{name}' in a formula{hint}")
 
