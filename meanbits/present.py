@@ -48,12 +48,12 @@ def table_line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def wrapped(text: str, first: str = "", indent: str = "", width: int = WIDTH) -> str:
     """A formula after `first`, broken outside parentheses where it can be, later lines after `indent`."""
-    lines, lead = [], first
-    while len(lead) + len(text.rstrip()) > width:
-        cut = _break(text, width - len(lead))
-        lines.append(f"{lead}{text[:cut]}".rstrip())
-        text, lead = text[cut:], indent
-    return "\n".join([*lines, f"{lead}{text}".rstrip()])
+    text, lines, lead, start = text.rstrip(), [], first, 0
+    while len(lead) + len(text) - start > width:
+        end = _break(text, start, width - len(lead))
+        lines.append(f"{lead}{text[start:end]}".rstrip())
+        start, lead = end, indent
+    return "\n".join([*lines, f"{lead}{text[start:]}".rstrip()])
 
 
 def filled(text: str, indent: str, hanging: str | None = None) -> str:
@@ -62,12 +62,14 @@ def filled(text: str, indent: str, hanging: str | None = None) -> str:
                          break_long_words=False, break_on_hyphens=False)  # fmt: skip
 
 
-def _break(text: str, room: int) -> int:
-    """Where to break a line: at the least depth of parentheses, in the last two thirds of it if possible."""
-    places = [match.start() for match in BREAK.finditer(text) if match.start() > 0]
-    fitting = [place for place in places if len(text[:place].rstrip()) <= room]
-    late = [place for place in fitting if place > room / 3] or fitting[-1:] or places[:1] or [len(text)]
-    return min(late, key=lambda place: (_depth(text[:place]), text[place - 1] != " ", -place))
+def _break(text: str, start: int, room: int) -> int:
+    """Where to end a line: at the least depth of parentheses, in the last two thirds of it if possible."""
+    fitting, place = [], start
+    while (found := BREAK.search(text, place + 1)) and len(text[start : found.start()].rstrip()) <= room:
+        fitting.append(place := found.start())
+    late = [each for each in fitting if each - start > room / 3] or fitting[-1:]
+    late = late or [found.start() if found else len(text)]
+    return min(late, key=lambda each: (_depth(text[start:each]), text[each - 1] != " ", -each))
 
 
 def _depth(text: str) -> int:

@@ -22,6 +22,7 @@ from meanbits.experiments.data import IDX_FILES
 from meanbits.experiments.report import Figure
 from meanbits.figures import Settings, Tick
 from meanbits.numerics import datasets
+from meanbits.present import wrapped
 from meanbits.theory.declarations.rows import CHAINS
 from meanbits.theory.declarations.surrogates import CATALOGUE, Surrogate
 
@@ -566,3 +567,11 @@ def test_a_dataset_of_ours_without_a_digest_may_be_replaced_and_is_not_read(tmp_
     assert datasets.read(path) is None
     datasets.save(xr.Dataset({"x": 1.0}), path)
     assert float(datasets.read(path).x) == 1.0
+
+
+def test_long_formulas_are_broken_in_one_pass() -> None:
+    """Where a line ends depends on what fits in it, not on all that follows."""
+    text = " + ".join(f"{k}*h**{k}" for k in range(20_000))
+    lines = wrapped(text, first="f = ", indent="    ").splitlines()
+    assert "".join(line.strip() for line in lines).replace("f = ", "").replace(" ", "") == text.replace(" ", "")
+    assert max(map(len, lines)) <= 100

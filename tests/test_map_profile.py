@@ -108,3 +108,11 @@ def test_gradients_beyond_all_numbers_are_infinite():
     found = mb.profile("continuous", 2, 1e308, 0.5)
     assert found.gradient[0] == math.inf
     assert np.all(np.isfinite(found.q))
+
+
+@pytest.mark.parametrize("name", ["deterministic", "lrt", "continuous"])
+def test_gradients_of_vanishing_fields_overlap_whole(name):
+    """Slopes do not vary within a field that vanishes, also where the slope of c underflows beside the biases."""
+    found = mb.profile(name, depth=2, sigma_m2=5e-275, sigma_b2=5e-275)
+    assert np.all(np.isfinite(found.overlap))
+    assert name == "lrt" or np.array_equal(found.overlap, found.gradient)  # whose field is as large as it was

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from meanbits.theory.derive import Theory
 
 Row = tuple[float, float, float]  # q, 1 - c, T
+LEAST = 1e-17  # of biases: smaller ones do not change T
 
 
 def profile_of_maps(
@@ -63,9 +64,17 @@ def _factors(traits: Traits, maps: SimpleNamespace, row: Row, sigma_m2: float, s
     square = float(maps.jacobian(q, *rest))
     if square == 0:  # of gradients that are all 0
         return 0.0, 0.0
+    share = _share(traits, maps, q, gap, rest)
+    if np.isnan(share) and sigma_b2 < LEAST:  # slopes beside biases underflowed, which drop out of their ratio
+        share = _share(traits, maps, q, gap, (sigma_m2, 0.0, *rest[2:]))
+    return square, square * share
+
+
+def _share(traits: Traits, maps: SimpleNamespace, q: float, gap: float, rest: tuple[float, ...]) -> float:
+    """The slope of the correlation map relative to that of equal inputs."""
     if traits.has_gap_map:
-        return square, square * float(maps.chi_at_gap(gap, q, *rest) / maps.chi_at_gap(0.0, q, *rest))
-    return square, square * float(maps.chi(1 - gap, q, *rest) / maps.chi(1.0, q, *rest))
+        return float(maps.chi_at_gap(gap, q, *rest) / maps.chi_at_gap(0.0, q, *rest))
+    return float(maps.chi(1 - gap, q, *rest) / maps.chi(1.0, q, *rest))
 
 
 def _next(traits: Traits, maps: SimpleNamespace, row: Row, sigma_m2: float, sigma_b2: float) -> Row:

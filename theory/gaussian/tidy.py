@@ -63,9 +63,12 @@ def tidy_slope(slope: sp.Expr, variable: sp.Symbol) -> sp.Expr:
 
     Long ones are left as they are, and branches that steps switch on apart: what cancels in one is no other's.
     """
-    slope = simplified_almost_everywhere(slope).subs(variable * sp.sign(variable), sp.Abs(variable))
+    slope = simplified_almost_everywhere(slope)
+    if _is_long(_masked(slope, _is_opaque_in_slopes)[0]):
+        return slope
+    slope = slope.subs(variable * sp.sign(variable), sp.Abs(variable))
     masked, opaque = _masked(slope, _is_opaque_in_slopes)
-    if _is_long(masked) or any(step.args[0] != variable for step in slope.atoms(sp.sign)):
+    if any(step.args[0] != variable for step in slope.atoms(sp.sign)):
         return slope
     sums = (each for each in sp.Mul.make_args(masked) if each.is_Add)
     cancels = any(sp.fraction(sp.together(each))[1].xreplace(opaque).has(variable) for each in sums)
