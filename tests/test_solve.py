@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import meanbits as mb
 from meanbits.numerics.blocks import BLOCK, in_blocks
 from meanbits.numerics.datasets import is_ours, read, save
 from meanbits.numerics.emission.emit import compile_theory
@@ -321,3 +322,16 @@ def test_gains_of_many_digits_keep_the_fixed_point(gain: str) -> None:
     expected, found = fixed_point(unit, 0.8, 0.001, float(gain)), fixed_point(own, 0.8, 0.001)
     for name in ("q", "c", "chi", "chi_1", "dq"):
         assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-12), name
+
+
+@pytest.mark.parametrize("name", ["deterministic", "xnor"])
+def test_numbers_beyond_all_of_floating_point_are_refused(name: str) -> None:
+    huge, means = 10**400, {"deterministic": 0.5, "xnor": 1.0}[name]
+    for call in (
+        lambda: mb.fixed_point(name, means, huge),
+        lambda: mb.phase_diagram(name, [means], [huge]),
+        lambda: mb.profile(name, 2, means, huge),
+        lambda: mb.advise(name, 3, huge),
+    ):
+        with pytest.raises(ValueError, match=r"sigma_b2 = .* is no finite number"):
+            call()

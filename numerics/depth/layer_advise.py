@@ -13,6 +13,7 @@ import sympy as sp
 
 from meanbits.numerics.depth.advise import BORDER, MEANS, SCALES
 from meanbits.numerics.depth.foldings import foldings
+from meanbits.numerics.solvers.domain import floats
 from meanbits.theory.declarations.compose_layer import with_blocks
 from meanbits.theory.declarations.layer import Layer
 from meanbits.theory.declarations.rows import Row
@@ -104,6 +105,7 @@ def layer_advise(row: Row, depth: int, sigma_b2: float, words: Change | None = N
     """
     if not 1 <= depth <= DEEPEST:
         raise ValueError(f"--depth {depth}: chains are followed layer by layer; give from 1 to {DEEPEST}")
+    sigma_b2 = float(floats("sigma_b2", sigma_b2))
     given = as_it_is(row, depth, sigma_b2)
     tried: tuple[Alternative, ...] = ()
     if not given.trains:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from meanbits.numerics.depth.neuron_moments import NeuronMoments
 from meanbits.numerics.depth.profile import Array, coordinates, first_flow, growth_at
 from meanbits.numerics.shown import Shown
+from meanbits.numerics.solvers.domain import floats
 from meanbits.numerics.solvers.scales import depth_scale, gradient_scale
 from meanbits.theory.declarations.blocks import Flow
 from meanbits.theory.declarations.blocks.chain import forward, slope
@@ -62,7 +63,7 @@ def layer_fixed_points(
 
     A typical pair of the first batch has correlation 0, or c0 where nothing depends on it.
     """
-    means, biases = np.broadcast_arrays(*(np.asarray(each, np.float64) for each in (sigma_m2, sigma_b2)))
+    means, biases = np.broadcast_arrays(floats("sigma_m2", sigma_m2), floats("sigma_b2", sigma_b2))
     shape, means, biases = means.shape, means.ravel(), biases.ravel()
     values = np.full((7, means.size), np.nan)
     for index, flow in _settled(layer, means, biases, (q0, c0), most):

@@ -7,6 +7,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from meanbits.numerics.depth.layer_fixed_points import MANY, layer_fixed_points
+from meanbits.numerics.solvers.domain import floats
 from meanbits.numerics.solvers.phase import AXES, MEANING
 from meanbits.theory.declarations.layer import Layer
 
@@ -25,7 +26,7 @@ def layer_phase_diagram(layer: Layer, sigma_m2: ArrayLike, sigma_b2: ArrayLike) 
     Raises:
         ValueError: axes without points, or open symbols.
     """
-    means, biases = (np.atleast_1d(np.asarray(each, np.float64)) for each in (sigma_m2, sigma_b2))
+    means, biases = np.atleast_1d(floats("sigma_m2", sigma_m2)), np.atleast_1d(floats("sigma_b2", sigma_b2))
     if means.size == 0 or biases.size == 0:
         raise ValueError("a grid without points; give each axis at least one")
     found = layer_fixed_points(layer, means[:, None], biases, most=MANY)
