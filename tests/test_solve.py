@@ -332,6 +332,8 @@ def test_numbers_beyond_all_of_floating_point_are_refused(name: str) -> None:
         lambda: mb.phase_diagram(name, [means], [huge]),
         lambda: mb.profile(name, 2, means, huge),
         lambda: mb.advise(name, 3, huge),
+        lambda: mb.fixed_point(name, huge, 0.1),  # also where weights settle it
+        lambda: mb.phase_diagram(name, [huge], [0.1]),
     ):
-        with pytest.raises(ValueError, match=r"sigma_b2 = .* is no finite number"):
+        with pytest.raises(ValueError, match=r"sigma_[mb]2 = .* is no finite number"):
             call()

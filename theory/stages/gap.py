@@ -14,7 +14,7 @@ from meanbits.theory.gaussian.node import substituted
 from meanbits.theory.stages.correlation import Maps, is_relative
 from meanbits.theory.stages.growth import far_growth, growth_of, steepest
 from meanbits.theory.stages.limits import Ratios, closed_limit, infinite_mean, spread_beside, vanishing_mean
-from meanbits.theory.stages.overlap import Overlap, joined, overlap_of, overlap_ratios, parted
+from meanbits.theory.stages.overlap import Overlap, joined, kept_whole, overlap_of, overlap_ratios, parted
 from meanbits.theory.symbols import C, T, c, gap, h, q, sigma_b2, sigma_m2, u
 
 alike, unlike, fall, slope, growth = sp.symbols("alike unlike fall slope growth", nonnegative=True)
@@ -115,7 +115,7 @@ def _substituted(formula: sp.Expr, values: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
         formula = formula.replace(lambda e: isinstance(e, Scaled) and e.args[1] != alike, lambda e: sp.Mul(*e.args))
     for relative in (fall, slope):
         formula = formula.subs(alike * relative, values[alike] * values[relative])
-    quotients = {each: _whole(values[each]) for each in (fall, slope) if values[each].has(q)}
+    quotients = {each: kept_whole(values[each]) for each in (fall, slope) if values[each].has(q)}
     return substituted(formula, values | quotients).xreplace({sp.zoo: sp.oo})
 
 
@@ -197,8 +197,8 @@ def _annealed(maps: Maps) -> sp.Expr:
     density, weight = _densities(maps)
     second = maps.mean_field.second_moment.closed
     if second.is_number:
-        return _whole((density - weight) * second) + weight * unlike
-    return density * unlike + _whole(density - weight) * alike
+        return kept_whole((density - weight) * second) + weight * unlike
+    return density * unlike + kept_whole(density - weight) * alike
 
 
 def _densities(maps: Maps) -> tuple[sp.Expr, sp.Expr]:
@@ -213,7 +213,7 @@ def _variance_slope(maps: Maps) -> sp.Expr:
         is_number = maps.mean_field.second_moment.closed.is_number
         return sp.S.Zero if is_number else _densities(maps)[0] * growth / (1 + q)
     norm, annealed = maps.mean_field.covariance.subs(C, alike), _annealed(maps)
-    return norm.diff(alike) * _whole(growth / annealed) * _whole((1 + norm / annealed) / (1 + q))
+    return norm.diff(alike) * kept_whole(growth / annealed) * kept_whole((1 + norm / annealed) / (1 + q))
 
 
 def _slope_at_infinity(maps: Maps, ratios: Ratios, found: Overlap | None) -> sp.Expr:
@@ -248,11 +248,6 @@ def _totals(maps: Maps, found: Overlap | None) -> tuple[sp.Expr, sp.Expr]:
     inside = sp.cancel(inside) if inside.is_rational_function() else inside
     slope = joined(inside, zero, far_growth(alone, second))
     return total.subs(q, T), density * slope.subs(q, T)
-
-
-def _whole(part: sp.Expr) -> sp.Expr:
-    """A difference such as 1 - sigma_m2, or a quotient, kept from merging: it would cancel later, or overflow first."""
-    return part if part.is_number else sp.UnevaluatedExpr(part)
 
 
 def _total(maps: Maps) -> sp.Expr:

@@ -189,9 +189,14 @@ def _ratios(found: Overlap) -> Ratios:
     rest, drop = tidy_rational(1 - found.correlation), found.correlation * gap
     alike = evaluate_all(found.kernel.subs(overlap, found.correlation))
     fall, slope, share = overlap_difference(found, rest, drop), slope_at(found, rest + drop), found.correlation
-    if slope.has(sp.Function, OverlapNode) and not share.is_number:
-        share = sp.UnevaluatedExpr(share)  # times slopes that grow with the field, its numerator would overflow
+    if slope.has(sp.Function, OverlapNode):  # which grows with the field, and would overflow times a numerator
+        share = kept_whole(share)
     return Ratios(alike, _unlike(found, alike, rest), fall / alike, slope * share / alike)
+
+
+def kept_whole(part: sp.Expr) -> sp.Expr:
+    """A difference such as 1 - sigma_m2, or a quotient, kept from merging: it would cancel later, or overflow first."""
+    return part if part.is_number else sp.UnevaluatedExpr(part)
 
 
 def overlap_difference(found: Overlap, rest: sp.Expr, drop: sp.Expr) -> sp.Expr:
